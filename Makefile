@@ -1,0 +1,121 @@
+# The chain, one command a stage; workflows run these same commands. `make help` lists them.
+# A stage exits 0 pass, 3 finding, 2 wrong usage, 1 crash; make shows that code and itself always fails with 2.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+PYTHON      ?= python3
+BUILD       ?= build
+CONFIG      ?= pipeline.toml
+VENV        := .venv
+RUN         := $(VENV)/bin/python
+STAGE       := --config $(CONFIG) --build $(BUILD)
+# The one place with uv's version; requirements/uv.txt has its hashes.
+UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+CHAIN       := data train evaluate load-test drift
+
+export PYTHONPATH := $(CURDIR)
+export DO_NOT_TRACK := 1
+export PYTHONDONTWRITEBYTECODE ?=
+export UV_PYTHON_DOWNLOADS := never
+
+##@ The chain, in its order
+
+.PHONY: pipeline
+pipeline: setup ## The whole chain, from data to report
+	@for stage in $(CHAIN) report; do rm -rf "$(BUILD)/$$stage"; done
+	@code=0; for stage in $(CHAIN); do \
+	    printf '\n== %s\n' "$$stage"; $(MAKE) "$$stage" || { code=$$?; break; }; \
+	done; \
+	printf '\n== report\n'; $(MAKE) report; exit "$$code"
+
+.PHONY: data
+data: setup ## Read the table and cut it into train, holdout and replay
+	@$(RUN) -m training.data $(STAGE)
+
+.PHONY: train
+train: setup ## Search, fit, export to ONNX and prove the export
+	@$(RUN) -m training.train $(STAGE)
+
+.PHONY: evaluate
+evaluate: setup ## The gate: challenger against champion on the holdout
+	@$(RUN) -m training.evaluate $(STAGE)
+
+.PHONY: load-test
+load-test: setup ## Serve the challenger and replay the next window with Locust
+	@$(RUN) load-tests/run.py $(STAGE)
+
+.PHONY: drift
+drift: setup ## Compare the served requests with the model's reference
+	@$(RUN) -m reports.drift $(STAGE)
+
+.PHONY: deploy
+deploy: setup ## Make the challenger the champion, if every stage passed for it
+	@$(RUN) -m deploy.champion $(STAGE)
+
+.PHONY: report
+report: setup ## One page and one summary of all stages
+	@$(RUN) -m reports.report $(STAGE)
+
+##@ Around it
+
+.PHONY: serve
+serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
+	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/requests $(RUN) -m service
+
+.PHONY: pin
+pin: setup ## Write the sha256 of data.source into pipeline.toml
+	@$(RUN) -m training.pin --config $(CONFIG)
+
+.PHONY: test
+test: setup ## All tests, in random order, on all cores
+	@$(VENV)/bin/pytest -n auto --dist loadfile
+
+.PHONY: check
+check: setup ## Formatting, lint, strict types, and the repository's own promises
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/pytest -q tests/repository
+
+.PHONY: bench
+bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md
+	@$(RUN) -m benchmarks.chain
+
+.PHONY: format
+format: setup ## Format and mend what can be mended
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+.PHONY: setup
+setup: $(VENV)/.complete ## Install everything, pinned, into .venv
+
+$(VENV)/.complete: requirements/dev.txt | $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Only where no uv is on the PATH: into the checkout, with plain pip.
+.uv/bin/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is required; $(PYTHON) is older. Try: make PYTHON=python3.13" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear .uv || \
+	    { echo "$(PYTHON) cannot make a venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.PHONY: lock
+lock: | $(UV) ## Pin all dependencies anew from pyproject.toml
+	@UV=$(UV) requirements/lock
+
+.PHONY: clean
+clean: ## Remove what the chain wrote, but not the champion and the count of tries
+	@for stage in $(CHAIN) report deploy; do rm -rf "$(BUILD)/$$stage"; done
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	    /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2} END {print ""}' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,1 @@
+"""The files that cross a boundary between two stages, each with its schema. Imports nothing of ours."""

@@ -1,0 +1,50 @@
+"""`build/data/data.json`: where the tables come from, how they were cut, and what training saw of each column."""
+
+from typing import Literal
+
+from contracts.config import Task
+from contracts.features import Feature
+from contracts.schema import Schema
+
+TableName = Literal["train", "holdout", "replay"]
+TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
+
+
+class LeftOut(Schema):
+    """A column that is no feature, and why."""
+
+    column: str
+    reason: str
+
+
+class Table(Schema):
+    """One Parquet file: `digest` is the sha256 of its contents' canonical bytes, `first` and `last` its time span."""
+
+    rows: int
+    digest: str
+    first: str = ""
+    last: str = ""
+
+
+class DataManifest(Schema):
+    """data.json.
+
+    Tables hold the features, the target, and where the table has them the time and the cluster column. Target: class
+    names as strings for classification, float64 for regression. Numbers are float32, booleans 0/1/NaN as float32,
+    strings without nulls.
+    """
+
+    format_version: Literal[1] = 1
+    source: str
+    source_sha256: str
+    task: Task
+    target: str
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    time: str = ""
+    cluster: str = ""
+    as_of: str = ""
+    features: tuple[Feature, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    tables: dict[TableName, Table]
+    digest: str

@@ -1,0 +1,84 @@
+"""`build/evaluate/decision.json`: promote or reject, and every figure that led there. Same inputs, same bytes."""
+
+from typing import Literal
+
+from contracts.schema import Schema
+
+Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no champion"]
+PROMOTED: frozenset[Outcome] = frozenset({"better", "equivalent", "no champion"})
+
+
+class Interval(Schema):
+    """A figure with its interval. `low` and `high` are one-sided bounds at the decision's confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(Schema):
+    """One metric of challenger and champion on the same rows. Only those that decide have a margin."""
+
+    metric: str
+    title: str
+    higher_is_better: bool
+    challenger: Interval
+    champion: Interval | None = None
+    difference: Interval | None = None
+    margin: float | None = None
+    outcome: Outcome
+    decides: bool
+    method: str
+
+
+class Check(Schema):
+    """One rule: what was seen, what is required, and what to do where they disagree."""
+
+    name: str
+    passed: bool
+    seen: str
+    required: str
+    remedy: str = ""
+
+
+class SliceComparison(Schema):
+    """The primary metric on the rows where `column` is `value`."""
+
+    column: str
+    value: str
+    rows: int
+    challenger: float
+    champion: float | None = None
+    difference: Interval | None = None
+    outcome: Outcome
+
+
+class Curve(Schema):
+    """Points of a plot, for the report: x and y of the same length."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+class Decision(Schema):
+    """decision.json."""
+
+    format_version: Literal[1] = 1
+    decision: Literal["promote", "reject"]
+    reasons: tuple[str, ...]
+    metric: str
+    challenger: str
+    champion: str = ""
+    data_digest: str
+    commit: str
+    holdout_rows: int
+    holdout_first: str = ""
+    holdout_last: str = ""
+    clusters: int
+    tries: int
+    confidence: float
+    detectable_difference: float | None = None
+    comparisons: tuple[Comparison, ...]
+    checks: tuple[Check, ...]
+    slices: tuple[SliceComparison, ...] = ()

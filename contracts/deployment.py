@@ -1,0 +1,14 @@
+"""`build/deploy/deployed.json`: what was put into production, in place of what."""
+
+from typing import Literal
+
+from contracts.schema import Schema
+
+
+class Deployment(Schema):
+    """`model` and `previous` are model digests; `previous` is empty where there was no champion."""
+
+    format_version: Literal[1] = 1
+    model: str
+    previous: str = ""
+    reason: str

@@ -1,0 +1,20 @@
+"""Exit codes, the same for every stage: 0 pass, 3 a finding, 2 wrong usage or configuration, 1 a crash."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What a stage tells the chain, which stops at anything but PASS."""
+
+    PASS = 0
+    CRASH = 1
+    USAGE = 2
+    FINDING = 3
+
+
+class UsageError(Exception):
+    """The person can mend it: a wrong key, a missing file, a stage run out of order. Ends in exit 2."""
+
+
+class FindingError(Exception):
+    """The stage did its work and refuses what it was given: a table, an export, a model. Ends in exit 3."""

@@ -1,0 +1,133 @@
+"""The model folder: what is trained, gated, shipped, rolled back and compared. Data only; nothing in it executes.
+
+    model.onnx         the graph: one input `X` float32 [rows, features]; one output, `probabilities` or `value`
+    model.json         this schema: what the model is, what it reads, and the sha256 of every other file
+    reference.parquet  a sample of what it was fitted on, with its predictions: what drift compares with
+    golden.json        inputs and the outputs that they must give, on every machine
+
+The model's *digest* is the sha256 of model.json, which holds the sha256 of all the rest.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from contracts.config import Task
+from contracts.exits import FindingError
+from contracts.features import Feature, Value
+from contracts.schema import Schema
+
+MODEL_FILES = ("model.onnx", "reference.parquet", "golden.json")
+CARD_FILE = "model.json"
+# In reference.parquet: the probability of the positive class (binary), the class (multiclass), or the value.
+PREDICTION_COLUMN = "prediction"
+
+
+class ModelFolderError(FindingError):
+    """The folder is not a model folder that can be trusted: the text says which file, and what is wrong with it."""
+
+
+class Metric(Schema):
+    """One figure with its interval; `confidence` is one-sided, per end."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+
+
+class ExportProof(Schema):
+    """What was compared to show that the ONNX graph and the scikit-learn estimator are the same function."""
+
+    rows: int
+    boundary_rows: int
+    label_flips: int
+    largest_difference: float
+
+
+class ModelCard(Schema):
+    """model.json."""
+
+    format_version: Literal[1] = 1
+    name: str
+    task: Task
+    target: str
+    features: tuple[Feature, ...]
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    threshold: float | None = None
+    estimator: str
+    parameters: dict[str, float | int | str | bool | None]
+    metrics: dict[str, Metric]
+    train_rows: int
+    train_first: str = ""
+    train_last: str = ""
+    data_digest: str
+    commit: str
+    versions: dict[str, str]
+    proof: ExportProof
+    max_batch_rows: int
+    logged_features: tuple[str, ...]
+    files: dict[str, str]
+
+
+class GoldenRow(Schema):
+    """Named inputs and the graph's output for them: probabilities in the order of `classes`, or one value."""
+
+    inputs: dict[str, Value]
+    output: tuple[float, ...]
+
+
+class Golden(Schema):
+    """golden.json. Outputs must agree within `tolerance` × max(1, |output|)."""
+
+    tolerance: float
+    rows: tuple[GoldenRow, ...]
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_digest(folder: Path) -> str:
+    """`sha256:…` of model.json. Raises ModelFolderError where there is none."""
+    try:
+        return f"sha256:{sha256_of(folder / CARD_FILE)}"
+    except OSError as error:
+        raise ModelFolderError(f"{folder / CARD_FILE} cannot be read ({error.strerror}).") from None
+
+
+def read_card(folder: Path) -> ModelCard:
+    """model.json alone, without a look at the other files. Raises ModelFolderError."""
+    path = folder / CARD_FILE
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelFolderError(f"{path} cannot be read ({error.strerror}). A model folder has a {CARD_FILE}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ModelFolderError(f"{path} is not a model card of format 1: {where}: {first['msg']}.") from None
+
+
+def verify_files(folder: Path, card: ModelCard) -> dict[str, bytes]:
+    """The bytes of model.onnx and golden.json, after every file's sha256 was found right. Raises ModelFolderError."""
+    contents: dict[str, bytes] = {}
+    for name in MODEL_FILES:
+        required = card.files.get(name)
+        if required is None:
+            raise ModelFolderError(f"{folder / CARD_FILE} has no sha256 for {name}.")
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelFolderError(f"{folder / name} cannot be read ({error.strerror}).") from None
+        seen = hashlib.sha256(content).hexdigest()
+        if seen != required:
+            raise ModelFolderError(f"{folder / name} has sha256 {seen}, {CARD_FILE} says {required}: it was changed.")
+        if name != "reference.parquet":
+            contents[name] = content
+    return contents

@@ -1,0 +1,136 @@
+"""How every stage runs: its arguments, its folder under build/, its clock, its exit code and `stage.json`."""
+
+import argparse
+import os
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from contracts.config import Config
+from contracts.config_file import load_config
+from contracts.exits import Exit, FindingError, UsageError
+from contracts.schema import Schema, write_json
+
+StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy"]
+CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "load-test", "drift")
+MEBIBYTE = 1024 * 1024
+
+
+class StageRecord(Schema):
+    """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it."""
+
+    stage: StageName
+    exit_code: int
+    verdict: str
+    headline: str
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage's work returns: a verdict in one word and the figure to remember."""
+
+    verdict: str
+    headline: str
+    exit_code: Exit = Exit.PASS
+
+
+@dataclass(frozen=True)
+class Build:
+    """The build folder. A stage reads what earlier stages wrote and writes into its own folder only."""
+
+    root: Path
+
+    def stage(self, name: StageName) -> Path:
+        return self.root / name
+
+    @property
+    def champion(self) -> Path:
+        return self.root / "champion"
+
+    @property
+    def challenger(self) -> Path:
+        return self.root / "train" / "model"
+
+    @property
+    def tries(self) -> Path:
+        """The challengers already judged on each holdout: kept between runs, because looking twice has a price."""
+        return self.root / "tries.json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage is given."""
+
+    config: Config
+    build: Build
+    folder: Path
+
+
+def run_stage(name: StageName, description: str, work: Callable[[Context], Outcome]) -> None:
+    """Run one stage as a command and exit with its code. `description` is the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog=f"make {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    arguments = parser.parse_args()
+    sys.exit(execute(name, arguments.config, Build(arguments.build), work, spent=_process_seconds()))
+
+
+def execute(
+    name: StageName, config: Path, build: Build, work: Callable[[Context], Outcome], spent: float = 0.0
+) -> Exit:
+    """Run one stage's work in a fresh folder, print its verdict, write stage.json and return its exit code.
+
+    `spent`: seconds that the stage has already used, on its imports.
+    """
+    started = time.perf_counter() - spent
+    folder = build.stage(name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        outcome = work(Context(load_config(config), build, folder))
+    except UsageError as error:
+        outcome = Outcome("unusable", str(error), Exit.USAGE)
+    except FindingError as error:
+        outcome = Outcome("refused", str(error), Exit.FINDING)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = Outcome("crashed", f"{type(error).__name__}: {error}", Exit.CRASH)
+    seconds = time.perf_counter() - started
+    record = StageRecord(
+        stage=name,
+        exit_code=int(outcome.exit_code),
+        verdict=outcome.verdict,
+        headline=outcome.headline,
+        seconds=round(seconds, 2),
+        peak_mb=round(_peak_bytes() / MEBIBYTE, 1),
+    )
+    write_json(folder / "stage.json", record)
+    stream = sys.stdout if outcome.exit_code is Exit.PASS else sys.stderr
+    print(f"{name}: {outcome.verdict}. {outcome.headline}", file=stream, flush=True)
+    return outcome.exit_code
+
+
+def _process_seconds() -> float:
+    """Seconds since this process started, imports included. Where /proc is absent, its CPU seconds."""
+    try:
+        started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return time.process_time()
+    return uptime - started_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_bytes() -> int:
+    """The largest resident set of this process or of a child it waited for (ru_maxrss: KiB on Linux, bytes on Mac)."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""Puts what passed every stage into production."""

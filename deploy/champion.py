@@ -1,0 +1,91 @@
+"""deploy, on a laptop: the challenger becomes the champion, if every stage passed for this very model folder.
+
+Nothing here decides. Each stage wrote what it saw of which model digest; one that is missing, failed, or spoke of
+another model or other data ends the deploy, and the champion stays.
+
+Reads   build/data, build/train/model, build/evaluate, build/load-test, build/drift
+Writes  build/champion, the model folder that the next run compares with; build/deploy/deployed.json
+Exits   0 deployed · 3 a stage did not pass for this model · 2 a stage has not run
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from contracts.data_manifest import DataManifest
+from contracts.decision import Decision
+from contracts.deployment import Deployment
+from contracts.exits import FindingError
+from contracts.model_folder import CARD_FILE, model_digest
+from contracts.schema import read_json, write_json
+from contracts.scoring import load_scorer
+from contracts.stage import CHAIN, Build, Context, Outcome, StageRecord, run_stage
+from contracts.verdict import DriftVerdict, LoadVerdict
+
+
+class NotDeployableError(FindingError):
+    """A stage did not pass for this model folder; the text says which, and what it said."""
+
+
+def work(context: Context) -> Outcome:
+    """Check every stage's word, then move the challenger into the champion's place."""
+    build = context.build
+    challenger = load_scorer(build.challenger)
+    decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
+    if objections := list(_objections(build, challenger.digest, challenger.card.data_digest, decision)):
+        raise NotDeployableError("Not deployed: " + " ".join(objections) + " Run `make pipeline`, then deploy again.")
+    previous = _previous_digest(build.champion)
+    replace_folder(build.challenger, build.champion)
+    write_json(
+        context.folder / "deployed.json",
+        Deployment(model=challenger.digest, previous=previous, reason=decision.reasons[0]),
+    )
+    instead = f"in place of {_short(previous)}" if previous else "as the first champion"
+    return Outcome("deployed", f"{challenger.card.estimator} {_short(challenger.digest)} {instead}.")
+
+
+def _objections(build: Build, digest: str, data_digest: str, decision: Decision) -> Iterator[str]:
+    """One sentence for each stage that does not vouch for this model."""
+    for stage in CHAIN:
+        record = read_json(build.stage(stage) / "stage.json", StageRecord, f"make {stage}")
+        if record.exit_code != 0:
+            yield f"{stage} ended with exit code {record.exit_code} ({record.headline})"
+    manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
+    load = read_json(build.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
+    drift = read_json(build.stage("drift") / "verdict.json", DriftVerdict, "make drift")
+    for stage_name, seen in (("evaluate", decision.challenger), ("load-test", load.model), ("drift", drift.model)):
+        if seen != digest:
+            yield f"{stage_name} judged model {_short(seen)}, this one is {_short(digest)}."
+    for stage_name, seen in (("data", manifest.digest), ("evaluate", decision.data_digest)):
+        if seen != data_digest:
+            yield f"{stage_name} speaks of data {_short(seen)}, the model was trained on {_short(data_digest)}."
+    if decision.decision != "promote":
+        yield f"The gate decided: {decision.decision}."
+    if load.verdict != "pass":
+        yield f"The load test's verdict is {load.verdict}."
+
+
+def _previous_digest(champion: Path) -> str:
+    return model_digest(champion) if (champion / CARD_FILE).exists() else ""
+
+
+def _short(digest: str) -> str:
+    return digest[:19]
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Put a copy of `source` in `target`'s place. Killed anywhere, a complete folder is there or one re-run away."""
+    fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+    if old.exists() and not target.exists():
+        old.rename(target)
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(source, fresh)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run_stage("deploy", __doc__, work)

@@ -1,0 +1,85 @@
+"""How a stage ends: its code, its record, and what it leaves behind."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contracts.exits import Exit, FindingError, UsageError
+from contracts.schema import Schema, read_json, write_json
+from contracts.stage import Build, Context, Outcome, execute
+
+CONFIG = Path("pipeline.toml")
+
+
+class Note(Schema):
+    text: str
+
+
+def raises(error: Exception) -> Callable[[Context], Outcome]:
+    def work(_: Context) -> Outcome:
+        raise error
+
+    return work
+
+
+def test_a_stage_that_passes_leaves_its_record(tmp_path: Path) -> None:
+    code = execute("data", CONFIG, Build(tmp_path), lambda _: Outcome("ready", "3 rows"))
+    record = json.loads((tmp_path / "data" / "stage.json").read_text())
+    assert code == Exit.PASS
+    assert (record["verdict"], record["headline"], record["exit_code"]) == ("ready", "3 rows", 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("no such column"), Exit.USAGE),
+        (FindingError("one class only"), Exit.FINDING),
+        (ZeroDivisionError("by zero"), Exit.CRASH),
+    ],
+)
+def test_each_kind_of_failure_has_its_code(tmp_path: Path, error: Exception, code: Exit) -> None:
+    assert execute("data", CONFIG, Build(tmp_path), raises(error)) == code
+    record = json.loads((tmp_path / "data" / "stage.json").read_text())
+    assert record["exit_code"] == code
+    assert str(error) in record["headline"]
+
+
+def test_a_users_mistake_shows_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    execute("data", CONFIG, Build(tmp_path), raises(UsageError("no such column")))
+    said = capsys.readouterr().err
+    assert said == "data: unusable. no such column\n"
+
+
+def test_a_stage_starts_with_an_empty_folder_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "old.json").write_text("{}")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "kept.json").write_text("{}")
+    execute("data", CONFIG, Build(tmp_path), lambda _: Outcome("ready", ""))
+    assert not (tmp_path / "data" / "old.json").exists()
+    assert (tmp_path / "train" / "kept.json").exists()
+
+
+def test_a_broken_configuration_is_a_usage_error(tmp_path: Path) -> None:
+    code = execute("data", tmp_path / "absent.toml", Build(tmp_path), lambda _: Outcome("ready", ""))
+    assert code == Exit.USAGE
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_json(tmp_path / "note.json", Note(text="<ä>"))
+    assert read_json(tmp_path / "note.json", Note, "make data") == Note(text="<ä>")
+    assert [path.name for path in tmp_path.iterdir()] == ["note.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"text": 1}', '{"text": "a", "more": 1}', '{"text": '])
+def test_a_file_that_does_not_fit_is_refused_with_its_maker(tmp_path: Path, content: str) -> None:
+    (tmp_path / "note.json").write_text(content)
+    with pytest.raises(UsageError, match="is not what `make data` writes"):
+        read_json(tmp_path / "note.json", Note, "make data")
+
+
+def test_an_absent_file_is_refused_with_its_maker(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Run `make data` first"):
+        read_json(tmp_path / "note.json", Note, "make data")
