@@ -32,8 +32,8 @@ def work(context: Context) -> Outcome:
     build = context.build
     challenger = load_scorer(build.challenger)
     decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
-    if objections := list(_objections(build, challenger.digest, challenger.card.data_digest, decision)):
-        raise NotDeployableError("Not deployed: " + " ".join(objections) + " Run `make pipeline`, then deploy again.")
+    if against := list(objections(build, challenger.digest, challenger.card.data_digest, decision)):
+        raise NotDeployableError("Not deployed: " + " ".join(against) + " Run `make pipeline`, then deploy again.")
     previous = _previous_digest(build.champion)
     replace_folder(build.challenger, build.champion)
     write_json(
@@ -44,7 +44,7 @@ def work(context: Context) -> Outcome:
     return Outcome("deployed", f"{challenger.card.estimator} {_short(challenger.digest)} {instead}.")
 
 
-def _objections(build: Build, digest: str, data_digest: str, decision: Decision) -> Iterator[str]:
+def objections(build: Build, digest: str, data_digest: str, decision: Decision) -> Iterator[str]:
     """One sentence for each stage that does not vouch for this model."""
     for stage in CHAIN:
         record = read_json(build.stage(stage) / "stage.json", StageRecord, f"make {stage}")

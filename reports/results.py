@@ -1,0 +1,90 @@
+"""What the stages left behind, read for the report. A stage that did not run, or whose file does not fit, is stated."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from contracts.data_manifest import DataManifest
+from contracts.decision import Decision
+from contracts.exits import FindingError, UsageError
+from contracts.model_folder import ModelCard, model_digest, read_card
+from contracts.schema import read_json
+from contracts.stage import CHAIN, Build, StageName, StageRecord
+from contracts.verdict import DriftVerdict, LoadVerdict
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the report shows. None: that stage has not got so far."""
+
+    records: dict[StageName, StageRecord]
+    manifest: DataManifest | None
+    card: ModelCard | None
+    model: str
+    decision: Decision | None
+    load: LoadVerdict | None
+    drift: DriftVerdict | None
+
+    @property
+    def failed(self) -> StageRecord | None:
+        """The stage at which the chain stopped."""
+        return next((record for record in self.records.values() if record.exit_code != 0), None)
+
+    @property
+    def seconds(self) -> float:
+        return sum(record.seconds for record in self.records.values())
+
+    def mismatches(self) -> list[str]:
+        """Stages whose file speaks of another model than the one in build/train: left over from an earlier run."""
+        seen = {
+            "evaluate": self.decision.challenger if self.decision else self.model,
+            "load-test": self.load.model if self.load else self.model,
+            "drift": self.drift.model if self.drift else self.model,
+        }
+        return [
+            f"{stage} judged another model ({digest[:19]}), not this one ({self.model[:19]}): run `make pipeline`."
+            for stage, digest in seen.items()
+            if digest != self.model
+        ]
+
+
+def read_results(build: Build) -> Results:
+    """Read what is there. Files of stages that failed or did not run are None; nothing here raises for them."""
+    return Results(
+        records={
+            stage: record
+            for stage in CHAIN
+            if (record := _optional(build.stage(stage) / "stage.json", StageRecord)) is not None
+        },
+        manifest=_optional(build.stage("data") / "data.json", DataManifest),
+        card=_card(build.challenger),
+        model=_digest(build.challenger),
+        decision=_optional(build.stage("evaluate") / "decision.json", Decision),
+        load=_optional(build.stage("load-test") / "verdict.json", LoadVerdict),
+        drift=_optional(build.stage("drift") / "verdict.json", DriftVerdict),
+    )
+
+
+def _optional(path: Path, schema: type[AnyModel]) -> AnyModel | None:
+    try:
+        return read_json(path, schema, "make pipeline")
+    except UsageError:
+        return None
+
+
+def _card(folder: Path) -> ModelCard | None:
+    try:
+        return read_card(folder)
+    except FindingError:
+        return None
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return model_digest(folder)
+    except FindingError:
+        return ""

@@ -1,0 +1,123 @@
+"""The summary as Markdown: for a job's page and a pull request's comment, under 20 kB."""
+
+from collections.abc import Iterable, Sequence
+
+from contracts.decision import Comparison, Decision
+from contracts.stage import CHAIN
+from contracts.verdict import DriftVerdict, LoadVerdict
+from reports.results import Results
+
+LIMIT_BYTES = 20_000
+MOST_SLICES = 12
+ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
+
+
+def cell(text: object) -> str:
+    """Text from outside, made harmless in a Markdown table: no markup, no HTML, no mention, no second line."""
+    harmless = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    harmless = " ".join(harmless.split())
+    for sign in "\\`*_[]|~#!":
+        harmless = harmless.replace(sign, f"\\{sign}")
+    return harmless
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the cells are already harmless."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def render_summary(results: Results) -> str:
+    """The whole summary. Longer parts are cut, never the verdicts."""
+    parts = [_title(results), _stages(results)]
+    parts += [f"> ⚠️ {cell(one)}" for one in results.mismatches()]
+    if results.decision:
+        parts += _decision(results.decision)
+    if results.load:
+        parts.append(_load(results.load))
+    if results.drift:
+        parts.append(_drift(results.drift))
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    if len(text.encode()) > LIMIT_BYTES:
+        text = (
+            text.encode()[: LIMIT_BYTES - 100].decode(errors="ignore").rpartition("\n")[0]
+            + "\n\n… cut: see the page.\n"
+        )
+    return text
+
+
+def _title(results: Results) -> str:
+    if results.failed:
+        return f"## {ICONS[results.failed.exit_code]} Stopped at {results.failed.stage}: {results.failed.verdict}"
+    if len(results.records) < len(CHAIN):
+        return "## ⚠️ Unfinished: not every stage has run"
+    return "## ✅ Every stage passed"
+
+
+def _stages(results: Results) -> str:
+    rows = []
+    for stage in CHAIN:
+        record = results.records.get(stage)
+        if record is None:
+            rows.append([stage, "not run", "", ""])
+        else:
+            mark = f"{ICONS[record.exit_code]} {cell(record.verdict)}"
+            rows.append([stage, mark, cell(record.headline), f"{record.seconds:.1f}"])
+    return table(["stage", "verdict", "figure", "seconds"], rows)
+
+
+def _decision(decision: Decision) -> list[str]:
+    span = f", {decision.holdout_first[:10]} to {decision.holdout_last[:10]}" if decision.holdout_first else ""
+    about = (
+        f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
+        f"so each bound is one-sided at {decision.confidence:.4g}."
+    )
+    if decision.detectable_difference is not None:
+        about += f" Smallest difference seen with 80 % power: {decision.detectable_difference:.4f}."
+    metrics = table(
+        ["metric", "champion", "challenger", "difference", "interval", "outcome"],
+        [_comparison(one) for one in decision.comparisons],
+    )
+    parts = ["### Champion and challenger", metrics, about]
+    broken = [f"- **{cell(one.name)}**: {cell(one.seen)}; required: {cell(one.required)}. {cell(one.remedy)}"
+              for one in decision.checks if not one.passed]  # fmt: skip
+    if broken:
+        parts += ["Checks that did not hold:", "\n".join(broken)]
+    slices = [one for one in decision.slices if one.outcome == "worse"]
+    if slices:
+        parts.append("Slices that became worse:")
+        parts.append(table(["slice", "rows", "champion", "challenger"], [
+            [f"{cell(one.column)} = {cell(one.value)}", f"{one.rows:,}", _figure(one.champion), _figure(one.challenger)]
+            for one in slices[:MOST_SLICES]
+        ]))  # fmt: skip
+    return parts
+
+
+def _comparison(one: Comparison) -> list[str]:
+    name = f"**{cell(one.metric)}**" if one.decides else cell(one.metric)
+    champion = _figure(one.champion.value if one.champion else None)
+    if one.difference is None:
+        return [name, champion, _figure(one.challenger.value), "", "", one.outcome]
+    interval = f"{one.difference.low:+.4f} … {one.difference.high:+.4f}"
+    return [name, champion, _figure(one.challenger.value), f"{one.difference.value:+.4f}", interval, one.outcome]
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _load(load: LoadVerdict) -> str:
+    return (
+        f"### Load\n\n{load.requests:,} requests at {load.requests_per_second:.0f} a second against the {load.target}, "
+        f"{load.failures} failed. p50 {load.p50_ms:.2f} ms, p95 {load.p95_ms:.2f} ms, p99 {load.p99_ms:.2f} ms; "
+        f"{load.cpu_us_per_request:.0f} µs of CPU a request, {load.peak_mb:.0f} MB."
+    )
+
+
+def _drift(drift: DriftVerdict) -> str:
+    moved = [f"{cell(one.column)} {one.distance:.3f} (limit {one.threshold:g})" for one in drift.columns if one.drifted]
+    over = f" Over their threshold: {', '.join(moved[:MOST_SLICES])}." if moved else ""
+    return (
+        f"### Drift\n\nInputs: **{drift.inputs}**, predictions: **{drift.predictions}**; {drift.current_rows:,} "
+        f"requests against {drift.reference_rows:,} reference rows. Traffic: {cell(drift.traffic)}.{over}"
+    )

@@ -1,0 +1,126 @@
+"""Stage files for the report's tests: a whole run, and the ways in which it can be cut short."""
+
+from pathlib import Path
+
+from contracts.data_manifest import DataManifest, LeftOut, Table
+from contracts.decision import Check, Comparison, Decision, Interval, SliceComparison
+from contracts.features import Feature
+from contracts.model_folder import ExportProof, Metric, ModelCard, model_digest
+from contracts.schema import write_json
+from contracts.stage import CHAIN, Build, StageName, StageRecord
+from contracts.verdict import ColumnComparison, DriftVerdict, LoadVerdict
+
+DATA_DIGEST = "sha256:" + "d" * 64
+CHAMPION = "sha256:" + "c" * 64
+
+
+def write_record(build: Build, stage: StageName, exit_code: int = 0, headline: str = "as planned") -> None:
+    record = StageRecord(
+        stage=stage, exit_code=exit_code, verdict="ready", headline=headline, seconds=1.5, peak_mb=100.0
+    )
+    write_json(build.stage(stage) / "stage.json", record)
+
+
+def write_card(build: Build, data_digest: str = DATA_DIGEST) -> str:
+    card = ModelCard(
+        name="flights",
+        task="binary",
+        target="late",
+        features=(Feature(name="distance", kind="numeric"),),
+        classes=("false", "true"),
+        positive="true",
+        threshold=0.25,
+        estimator="logistic",
+        parameters={},
+        metrics={"roc_auc": Metric(value=0.7, low=0.69, high=0.71, confidence=0.95)},
+        train_rows=1000,
+        data_digest=data_digest,
+        commit="0" * 40,
+        versions={},
+        proof=ExportProof(rows=10, boundary_rows=5, label_flips=0, largest_difference=1e-7),
+        max_batch_rows=10,
+        logged_features=("distance",),
+        files={},
+    )
+    write_json(build.challenger / "model.json", card)
+    return model_digest(build.challenger)
+
+
+def write_manifest(build: Build, left_out: str = "tailnum") -> None:
+    manifest = DataManifest(
+        source="training.flights:load",
+        source_sha256="0" * 64,
+        task="binary",
+        target="late",
+        features=(Feature(name="distance", kind="numeric"),),
+        left_out=(LeftOut(column=left_out, reason="an identifier"),),
+        tables={"train": Table(rows=1000, digest="sha256:1"), "holdout": Table(rows=300, digest="sha256:2")},
+        digest=DATA_DIGEST,
+    )
+    write_json(build.stage("data") / "data.json", manifest)
+
+
+def decision(challenger: str, *, promote: bool = True, text: str = "carrier", has_champion: bool = True) -> Decision:
+    figure = Interval(value=0.74, low=0.73, high=0.75)
+    difference = Interval(value=0.002, low=-0.004, high=0.008)
+    comparison = Comparison(
+        metric="roc_auc",
+        title="ROC AUC",
+        higher_is_better=True,
+        challenger=figure,
+        champion=figure if has_champion else None,
+        difference=difference if has_champion else None,
+        margin=0.01,
+        outcome="equivalent" if has_champion else "no champion",
+        decides=True,
+        method="paired",
+    )
+    return Decision(
+        decision="promote" if promote else "reject",
+        reasons=(f"A sentence about {text}.",),
+        metric="roc_auc",
+        challenger=challenger,
+        champion=CHAMPION if has_champion else "",
+        data_digest=DATA_DIGEST,
+        commit="0" * 40,
+        holdout_rows=300,
+        clusters=30,
+        tries=2,
+        confidence=0.975,
+        detectable_difference=0.011,
+        comparisons=(comparison,),
+        checks=(Check(name="floor", passed=promote, seen=f"0.74 {text}", required="0.6", remedy="Lower it."),),
+        slices=(SliceComparison(column=text, value="AA", rows=90, challenger=0.7, champion=0.8, outcome="worse"),),
+    )
+
+
+def load_verdict(model: str, verdict: str = "pass") -> LoadVerdict:
+    return LoadVerdict.model_validate(
+        {"verdict": verdict, "reasons": (), "model": model, "target": "process", "requests": 4000, "failures": 0}
+        | {"seconds": 20, "requests_per_second": 200, "p50_ms": 1.5, "p95_ms": 2.5, "p99_ms": 4, "largest_ms": 9}
+        | {"cpu_us_per_request": 300, "peak_mb": 95, "checks": ()}
+    )
+
+
+def drift_verdict(model: str, column: str = "temp") -> DriftVerdict:
+    moved = ColumnComparison(
+        column=column, kind="feature", method="wasserstein", distance=0.8, threshold=0.25, drifted=True
+    )
+    return DriftVerdict.model_validate(
+        {"state": "drift", "reasons": (f"{column} moved.",), "model": model, "traffic": "replay"}
+        | {"reference_rows": 5000, "current_rows": 4000, "current_first": "", "current_last": "", "torn_lines": 0}
+        | {"repeated_ids": 0, "other_models": 0, "inputs": "drift", "predictions": "stable", "columns": (moved,)}
+    )
+
+
+def whole_run(root: Path, text: str = "carrier") -> Build:
+    """Every stage's files, all of one model; `text` stands wherever a text from outside can stand."""
+    build = Build(root)
+    digest = write_card(build)
+    write_manifest(build, left_out=text)
+    for stage in CHAIN:
+        write_record(build, stage, headline=f"as planned, {text}")
+    write_json(build.stage("evaluate") / "decision.json", decision(digest, text=text))
+    write_json(build.stage("load-test") / "verdict.json", load_verdict(digest))
+    write_json(build.stage("drift") / "verdict.json", drift_verdict(digest, column=text))
+    return build

@@ -1,0 +1,171 @@
+"""The repository's own promises: what the README, the Makefile and the tree say is true."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from contracts.stage import CHAIN
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("contracts", "training", "service", "load-tests", "reports", "deploy", "benchmarks")
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "core", "misc"}
+# What each room may import of ours. What crosses a boundary is a file, never an import.
+MAY_IMPORT = {
+    "contracts": {"contracts"},
+    "training": {"contracts", "training"},
+    "service": {"contracts", "service"},
+    "load-tests": {"contracts"},
+    "reports": {"contracts", "reports"},
+    "deploy": {"contracts", "deploy"},
+}
+NEVER_IN_SERVING = {"sklearn", "pandas", "scipy", "pyarrow", "onnx", "skl2onnx", "evidently", "locust", "matplotlib"}
+
+
+def tracked(pattern: str = "") -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *([pattern] if pattern else [])],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Top-level names that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    ours = {"contracts", "training", "service", "reports", "deploy", "benchmarks", "tests"}
+    for path in (ROOT / room).rglob("*.py"):
+        assert imports_of(path) & ours <= MAY_IMPORT[room], path
+
+
+@pytest.mark.parametrize("room", ["contracts", "service"])
+def test_what_goes_into_the_image_needs_only_serving_dependencies(room: str) -> None:
+    for path in (ROOT / room).rglob("*.py"):
+        assert not imports_of(path) & NEVER_IN_SERVING, path
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    named = {path for path in tracked("*.py") if path.stem in FORBIDDEN_NAMES}
+    assert not named
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [
+        path
+        for path in tracked("*.py")
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not silent
+
+
+def test_every_stages_manual_names_what_it_reads_writes_and_exits_with() -> None:
+    stages = [path for path in tracked("*.py") if "run_stage(" in path.read_text() and path.parent.name != "contracts"]
+    stages = [path for path in stages if "tests" not in path.parts]
+    assert len(stages) >= len(CHAIN) + 2
+    for path in stages:
+        manual = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        for word in ("Reads", "Writes", "Exits"):
+            assert word in manual, f"{path} does not say {word}"
+
+
+def test_make_runs_the_chain_in_the_order_of_the_contract() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    chain = re.search(r"^CHAIN\s*:= (.+)$", makefile, re.M)
+    assert chain
+    assert tuple(chain[1].split()) == CHAIN
+
+
+def test_every_make_target_is_described() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = set(re.findall(r"^\.PHONY: (\S+)$", makefile, re.M))
+    described = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.M))
+    assert phony == described
+
+
+def test_every_command_that_a_document_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^\.PHONY: (\S+)$", makefile, re.M))
+    for path in tracked("*.md"):
+        named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", path.read_text(encoding="utf-8"), re.M))
+        assert named <= targets, f"{path.relative_to(ROOT)} names make {', '.join(named - targets)}"
+
+
+def test_every_relative_link_of_a_document_leads_somewhere() -> None:
+    for path in tracked("*.md"):
+        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), f"{path.relative_to(ROOT)} links to {link}"
+
+
+def test_the_readme_is_short_and_its_tree_is_true() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 120
+    tree = re.search(r"```tree\n(.+?)```", readme, re.S)
+    assert tree
+    named = {line.split()[0] for line in tree[1].splitlines() if line.strip()}
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    rooms = {f"{path.relative_to(ROOT).parts[0]}/" for path in tracked() if len(path.relative_to(ROOT).parts) > 1}
+    assert {room for room in rooms if not room.startswith(".")} <= named
+
+
+def test_every_key_of_pipeline_toml_says_when_to_change_it() -> None:
+    lines = (ROOT / "pipeline.toml").read_text(encoding="utf-8").splitlines()
+    tomllib.loads("\n".join(lines))
+    explained = False
+    for line in lines:
+        explained = line.startswith("#") or (explained and bool(line) and not line.startswith("["))
+        if "=" in line and not line.startswith("#"):
+            assert explained, f"pipeline.toml: no comment above {line!r}"
+
+
+def pins(name: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for line in (ROOT / "requirements" / name).read_text().splitlines():
+        if match := re.match(r"([a-z0-9._-]+)(?:\[.*\])?==([^ ;\\]+)", line):
+            found.setdefault(match[1], set()).add(match[2])
+    return found
+
+
+@pytest.mark.parametrize("name", ["service.txt", "train.txt", "load.txt", "report.txt"])
+def test_a_requirement_has_one_version_everywhere(name: str) -> None:
+    everything = pins("dev.txt")
+    assert pins(name)
+    for package, versions in pins(name).items():
+        assert versions <= everything[package], package
+
+
+@pytest.mark.parametrize("name", ["service.txt", "train.txt", "load.txt", "report.txt", "dev.txt", "uv.txt"])
+def test_requirements_are_hashed_and_name_no_index(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    assert text.count("==") <= text.count("--hash=sha256:")
+    assert "index" not in re.sub(r"^[a-z0-9._-]+==.*$", "", text, flags=re.M)
+    assert "://" not in text
+
+
+def test_every_dependency_of_the_project_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = {"service.txt": project["project"]["dependencies"]}
+    groups |= {f"{name}.txt": wanted for name, wanted in project["dependency-groups"].items() if name != "dev"}
+    groups["dev.txt"] = project["dependency-groups"]["dev"]
+    for name, wanted in groups.items():
+        names = {re.split(r"[\[<>=!; ]", one)[0].lower() for one in wanted}
+        assert names <= set(pins(name)), f"requirements/{name}: run `make lock`"
+
+
+def test_a_check_is_switched_off_only_by_its_name() -> None:
+    for path in tracked("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"# type: ignore(?!\[)|# noqa(?!: [A-Z])", text), path
