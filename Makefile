@@ -71,7 +71,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 
 .PHONY: test
 test: setup ## All tests, in random order, on all cores
-	@$(VENV)/bin/pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
 
 .PHONY: check
 check: setup ## Formatting, lint, strict types, and the repository's own promises
