@@ -1,7 +1,8 @@
-"""The request log: JSON Lines, one record a prediction, one file a process, appended with a single write each.
+"""The request log: JSON Lines, one record a prediction, one file a process, appended with a single write each request.
 
-`<folder>/predictions-<start>-<pid>.jsonl`. A process that is killed leaves at most one torn last
-line, which readers skip and count. Readers count an id once: an edge may replay a request.
+`<folder>/predictions-<start>-<pid>.jsonl`, and beside it the labels that came in as feedback and what a shadow model
+would have answered. A process that is killed leaves at most one torn last line, which readers skip and count. A disk
+that was full may leave one inside a file. Readers count an id once, the earliest record: an edge may replay a request.
 """
 
 from typing import Literal
@@ -9,16 +10,49 @@ from typing import Literal
 from contracts.features import Value
 from contracts.schema import Schema
 
+LogName = Literal["predictions", "labels", "shadow"]
 PREDICTIONS_GLOB = "predictions-*.jsonl"
+LABELS_GLOB = "labels-*.jsonl"
+SHADOW_GLOB = "shadow-*.jsonl"
 
 
 class PredictionRecord(Schema):
-    """One prediction that a client was given. `at_us`: microseconds since 1970, UTC, when the request came in."""
+    """One prediction that a client was given. `at_us`: microseconds since 1970, UTC, when the request came in.
+
+    `features`: what the client sent of the features that are logged; a missing value is null or left out.
+    `key`: the id of the API key, where keys are asked.
+    """
 
     v: Literal[1] = 1
     id: str
     at_us: int
     model: str
+    key: str | None = None
     features: dict[str, Value]
+    prediction: str | float
+    probabilities: tuple[float, ...] | None = None
+
+
+class LabelRecord(Schema):
+    """What really happened to the row whose prediction was `id`: a class, or the value of a regression.
+
+    `at_us`: when the label came in; `observed_us`: when it happened, where the client said so.
+    """
+
+    v: Literal[1] = 1
+    id: str
+    at_us: int
+    key: str | None = None
+    actual: str | float
+    observed_us: int | None = None
+
+
+class ShadowRecord(Schema):
+    """What the shadow model gave for the row of prediction `id`; nobody was shown it. `model`: the shadow's digest."""
+
+    v: Literal[1] = 1
+    id: str
+    at_us: int
+    model: str
     prediction: str | float
     probabilities: tuple[float, ...] | None = None

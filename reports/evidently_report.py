@@ -1,0 +1,75 @@
+"""The only module that imports Evidently: it draws the report, and gives back the distances that Evidently measured.
+
+Method and threshold are set for every column, so that Evidently's defaults, which flip from p-values to distances with
+the reference's size, decide nothing. The import takes 3 to 5 s and comes late; DO_NOT_TRACK keeps its telemetry silent.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from contracts.features import MISSING
+from contracts.model_folder import PREDICTION_COLUMN
+from reports.drift_rules import ColumnRule
+
+HTML_FILE = "evidently.html"
+JSON_FILE = "evidently.json"
+
+
+def write_report(
+    reference: pd.DataFrame, current: pd.DataFrame, rules: Sequence[ColumnRule], drifted_share: float, folder: Path
+) -> dict[str, float]:
+    """Compare, write evidently.html and evidently.json into `folder`, and return each rule's distance by its column.
+
+    Both tables have the rules' sources as columns, encoded like reference.parquet, each with at least one value.
+    """
+    os.environ["DO_NOT_TRACK"] = "1"
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
+
+    numbers = [rule.column for rule in rules if rule.reading == "number"]
+    others = [rule.column for rule in rules if rule.reading != "number"]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
+    tables = [Dataset.from_pandas(_shown(table, rules), data_definition=definition) for table in (current, reference)]
+    values = [rule for rule in rules if rule.source != PREDICTION_COLUMN and rule.reading != "missing"]
+    alone = [rule for rule in rules if rule not in values]
+    metrics = [ValueDrift(column=rule.column, method=rule.method, threshold=rule.threshold) for rule in alone]
+    snapshot = Report([*metrics, *_overview(values, drifted_share)]).run(*tables)
+    snapshot.save_html(str(folder / HTML_FILE))
+    snapshot.save_json(str(folder / JSON_FILE))
+    measured = [metric for metric in snapshot.dict()["metrics"] if metric["config"]["type"].endswith(":ValueDrift")]
+    return {metric["config"]["column"]: float(metric["value"]) for metric in measured}
+
+
+def _overview(rules: Sequence[ColumnRule], drifted_share: float) -> list[object]:
+    """Evidently's table of all features. It calls drift at the share itself, we above it: hence the next float."""
+    from evidently.presets import DataDriftPreset
+
+    if not rules:
+        return []
+    preset = DataDriftPreset(
+        columns=[rule.column for rule in rules],
+        drift_share=math.nextafter(drifted_share, 1),
+        per_column_method={rule.column: rule.method for rule in rules},
+        per_column_threshold={rule.column: rule.threshold for rule in rules},
+    )
+    return [preset]
+
+
+def _shown(table: pd.DataFrame, rules: Sequence[ColumnRule]) -> pd.DataFrame:
+    return pd.DataFrame({rule.column: _values(table[rule.source], rule) for rule in rules})
+
+
+def _values(column: pd.Series, rule: ColumnRule) -> pd.Series:
+    if rule.reading == "missing":
+        return column.isna().map({True: "missing", False: "there"})
+    if rule.reading == "boolean":
+        return column.map({0.0: "false", 1.0: "true"}).fillna(MISSING)
+    if rule.reading == "number":
+        return column.astype(np.float64)
+    # Evidently puts values into a script of its page unescaped: "</script>" would end it and start another.
+    return column.str.replace("<", "‹", regex=False)
