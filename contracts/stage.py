@@ -102,6 +102,8 @@ def execute(
         outcome = Outcome("unusable", str(error), Exit.USAGE)
     except FindingError as error:
         outcome = Outcome("refused", str(error), Exit.FINDING)
+    except KeyboardInterrupt:
+        outcome = Outcome("interrupted", "Stopped from the keyboard.", Exit.CRASH)
     except Exception as error:
         traceback.print_exc()
         outcome = Outcome("crashed", f"{type(error).__name__}: {error}", Exit.CRASH)

@@ -4,7 +4,6 @@ Method and threshold are set for every column, so that Evidently's defaults, whi
 the reference's size, decide nothing. The import takes 3 to 5 s and comes late; DO_NOT_TRACK keeps its telemetry silent.
 """
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from reports.drift_rules import ColumnRule
 
 HTML_FILE = "evidently.html"
 JSON_FILE = "evidently.json"
+# Less than one column in ten thousand, and still a figure that a person can read on the page.
+LEAST_EXCESS = 0.0001
 
 
 def write_report(
@@ -36,9 +37,9 @@ def write_report(
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
     tables = [Dataset.from_pandas(_shown(table, rules), data_definition=definition) for table in (current, reference)]
     values = [rule for rule in rules if rule.source != PREDICTION_COLUMN and rule.reading != "missing"]
-    alone = [rule for rule in rules if rule not in values]
+    alone = sorted((rule for rule in rules if rule not in values), key=lambda rule: rule.reading == "missing")
     metrics = [ValueDrift(column=rule.column, method=rule.method, threshold=rule.threshold) for rule in alone]
-    snapshot = Report([*metrics, *_overview(values, drifted_share)]).run(*tables)
+    snapshot = Report([*_overview(values, drifted_share), *metrics]).run(*tables)
     snapshot.save_html(str(folder / HTML_FILE))
     snapshot.save_json(str(folder / JSON_FILE))
     measured = [metric for metric in snapshot.dict()["metrics"] if metric["config"]["type"].endswith(":ValueDrift")]
@@ -46,14 +47,14 @@ def write_report(
 
 
 def _overview(rules: Sequence[ColumnRule], drifted_share: float) -> list[object]:
-    """Evidently's table of all features. It calls drift at the share itself, we above it: hence the next float."""
+    """Evidently's table of all features. It calls drift at the share itself, we above it: hence a little more."""
     from evidently.presets import DataDriftPreset
 
     if not rules:
         return []
     preset = DataDriftPreset(
         columns=[rule.column for rule in rules],
-        drift_share=math.nextafter(drifted_share, 1),
+        drift_share=round(drifted_share + LEAST_EXCESS, 6),
         per_column_method={rule.column: rule.method for rule in rules},
         per_column_threshold={rule.column: rule.threshold for rule in rules},
     )

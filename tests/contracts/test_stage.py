@@ -17,7 +17,7 @@ class Note(Schema):
     text: str
 
 
-def raises(error: Exception) -> Callable[[Context], Outcome]:
+def raises(error: BaseException) -> Callable[[Context], Outcome]:
     def work(_: Context) -> Outcome:
         raise error
 
@@ -50,6 +50,11 @@ def test_a_users_mistake_shows_no_traceback(tmp_path: Path, capsys: pytest.Captu
     execute("data", CONFIG, Build(tmp_path), raises(UsageError("no such column")))
     said = capsys.readouterr().err
     assert said == "data: unusable. no such column\n"
+
+
+def test_a_stage_that_is_interrupted_did_not_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute("data", CONFIG, Build(tmp_path), raises(KeyboardInterrupt())) == Exit.CRASH
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_stage_starts_with_an_empty_folder_of_its_own(tmp_path: Path) -> None:

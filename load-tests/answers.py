@@ -1,0 +1,44 @@
+"""Whether an answer of the service is right: its status, and also the model, the prediction and its probability."""
+
+import json
+from collections.abc import Mapping
+
+from plan import Request
+
+# The service answers one row at a time, the stage scored all rows at once: float32 sums may differ in the last bits.
+TOLERANCE = 1e-5
+
+
+def fault(status: int, content: bytes, request: Request, model: str) -> str:
+    """What is wrong with an answer, in words that are equal for equal faults; empty where it is right."""
+    if status != 200:
+        return f"status {status}"
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return "answer is not JSON"
+    if not isinstance(answer, dict) or "prediction" not in answer:
+        return "answer has no prediction"
+    if answer.get("model") != model:
+        return "answer of another model"
+    return _wrong_prediction(answer, request)
+
+
+def _wrong_prediction(answer: Mapping[str, object], request: Request) -> str:
+    if request.value is not None:
+        return "" if _close(answer["prediction"], request.value) else "wrong prediction"
+    if answer["prediction"] not in request.labels:
+        return "wrong prediction"
+    if request.probability is not None and not _close(answer.get("probability"), request.probability):
+        return "wrong probability"
+    if request.probabilities is not None and not _all_close(answer.get("probabilities"), request.probabilities):
+        return "wrong probabilities"
+    return ""
+
+
+def _all_close(seen: object, required: Mapping[str, float]) -> bool:
+    return isinstance(seen, dict) and all(_close(seen.get(name), one) for name, one in required.items())
+
+
+def _close(seen: object, required: float) -> bool:
+    return isinstance(seen, int | float) and abs(seen - required) <= TOLERANCE * max(1.0, abs(required))

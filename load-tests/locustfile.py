@@ -1,0 +1,122 @@
+"""What a client does: it sends the rows of a plan, each when it is due, and checks the answer.
+
+An open loop, as far as one connection allows: each client has its own due times, evenly staggered with those of the
+others, and sleeps until the next. One that is late sends at once; the latency counts from the due time all the same, in
+the verdict and on Locust's pages.
+
+`make load-test` runs it headless (measured_run.py). With Locust's own page, against any host, after `make load-test`
+has written the plan and without an end:
+
+    .venv/bin/locust -f load-tests/locustfile.py --host http://127.0.0.1:8000
+
+Each of its users then sends load.requests_per_second / load.connections; as many users as load.connections are the
+load of the stage.
+"""
+
+import itertools
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gevent
+import locust.stats
+from answers import fault
+from latency import bucket
+from locust import FastHttpUser, events, task
+from locust.exception import StopUser
+from plan import Plan, Request
+
+from contracts.exits import Exit, UsageError
+from contracts.schema import read_json
+
+ANSWER_SECONDS = 10.0
+# A timer of the event loop fires late, by 0.1 ms (select) to 1 ms (epoll): so it is set early, and the rest is spun.
+EARLY_SECONDS = 0.0002
+JSON = {"Content-Type": "application/json"}
+
+locust.stats.bucket_response_time = bucket  # type: ignore[assignment]  # Locust declares whole milliseconds
+
+
+class Client(FastHttpUser):
+    """One connection. The class attributes are set before the first client starts; the defaults have no end."""
+
+    connection_timeout = ANSWER_SECONDS
+    network_timeout = ANSWER_SECONDS
+
+    plan: ClassVar[Plan]
+    # Both on the clock of time.perf_counter(). None: counting begins when the client starts.
+    begins_at: ClassVar[float | None] = None
+    gives_up_at: ClassVar[float] = math.inf
+    positions: ClassVar[range]
+    numbers: ClassVar["itertools.count[int]"] = itertools.count()
+
+    def on_start(self) -> None:
+        number = next(self.numbers) % self.plan.connections
+        self.begin = time.perf_counter() if self.begins_at is None else self.begins_at
+        self.mine = iter(self.positions[number :: self.plan.connections])
+        self.position = next(self.mine, None)
+        gevent.sleep(self.wait_time())
+
+    def wait_time(self) -> float:
+        """Seconds until shortly before the next request is due."""
+        if self.position is None:
+            raise StopUser
+        return max(0.0, self.begin + self.plan.due_s(self.position) - time.perf_counter() - EARLY_SECONDS)
+
+    @task
+    def predict(self) -> None:
+        position, self.position = self.position, next(self.mine, None)
+        if position is None:
+            raise StopUser
+        due = self.begin + self.plan.due_s(position)
+        while (sent := time.perf_counter()) < due:
+            gevent.sleep(0)
+        request = self.plan.requests[position % len(self.plan.requests)]
+        answer = None
+        if sent <= self.gives_up_at:
+            answer = self.client.post("/predict", data=request.body, headers=JSON, catch_response=True)
+        done = time.perf_counter()
+        if position >= self.plan.warmup_requests:
+            self._report(due, sent, done, answer, request)
+
+    def _report(self, due: float, sent: float, done: float, answer: Any, request: Request) -> None:
+        """Tell Locust, and whoever listens to its requests: the times count from the beginning, in `context`."""
+        self.environment.events.request.fire(
+            request_type="POST",
+            name="/predict",
+            response_time=(done - due) * 1000,
+            response_length=0 if answer is None else answer.request_meta["response_length"],
+            exception=wrong_with(answer, request, self.plan.model) or None,
+            context={"due_s": due - self.begin, "sent_s": sent - self.begin, "done_s": done - self.begin},
+        )
+
+
+def wrong_with(answer: Any, request: Request, model: str) -> str:
+    """The fault of what Locust's client gave for a request; None is a request that was not sent."""
+    if answer is None:
+        return f"not sent within {ANSWER_SECONDS:.0f} s of the end"
+    broken = answer.request_meta["exception"]
+    if answer.status_code in (0, 200) and broken is not None:
+        return f"no whole answer: {type(broken).__name__}"
+    return fault(answer.status_code, answer.content if answer.status_code == 200 else b"", request, model)
+
+
+def _add_plan(parser: Any) -> None:
+    about = "what to send; `make load-test` writes it"
+    parser.add_argument("--plan", default="build/load-test/plan.json", help=about, include_in_web_ui=False)
+
+
+def _read_plan(environment: Any, **_: Any) -> None:
+    try:
+        Client.plan = read_json(Path(environment.parsed_options.plan), Plan, "make load-test")
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        sys.exit(Exit.USAGE)
+    Client.positions = range(Client.plan.warmup_requests, sys.maxsize)
+
+
+locusts_own: Any = events  # fired by the `locust` command only
+locusts_own.init_command_line_parser.add_listener(_add_plan)
+locusts_own.init.add_listener(_read_plan)

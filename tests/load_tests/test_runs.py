@@ -1,0 +1,208 @@
+"""Real runs of Locust: against our service, and against services with a planted fault."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from run import load_test
+from service_process import ServiceError, served
+
+from contracts.exits import Exit, UsageError
+from contracts.model_folder import model_digest
+from contracts.request_log import PREDICTIONS_GLOB, PredictionRecord
+from contracts.schema import read_json
+from contracts.stage import Build, Context, Outcome
+from contracts.verdict import LoadVerdict
+from tests.load_tests.tiny_build import LOAD, config, tiny_build
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+MISBEHAVING = Path(__file__).with_name("misbehaving_service.py")
+CONFIG = """\
+[project]
+name = "tiny"
+[data]
+source = "none"
+target = "late"
+task = "binary"
+positive = "true"
+[training]
+candidates = ["logistic"]
+metric = "roc_auc"
+[gate]
+metric = "roc_auc"
+margin = 0.01
+[load]
+"""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    return tiny_build(tmp_path_factory.mktemp("build"))
+
+
+def misbehaving(fault: str) -> tuple[str, ...]:
+    return (sys.executable, str(MISBEHAVING), fault)
+
+
+def load(build: Build, folder: Path, fault: str, **limits: float) -> tuple[Outcome, LoadVerdict]:
+    outcome = load_test(Context(config(**limits), build, folder), misbehaving(fault))
+    return outcome, read_json(folder / "verdict.json", LoadVerdict, "make load-test")
+
+
+def command(build: Build, folder: Path, **load: float) -> list[str]:
+    """The stage's command, with a pipeline.toml for these values of [load]."""
+    lines = [f"{key} = {value}" for key, value in (LOAD | load).items()]
+    (folder / "pipeline.toml").write_text(CONFIG + "\n".join(lines) + "\n")
+    return [
+        sys.executable, "load-tests/run.py", "--config", str(folder / "pipeline.toml"), "--build", str(build.root),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def passed(build: Build) -> Path:
+    """The folder of one good run by the stage's own command, against our service."""
+    subprocess.run(command(build, build.root), cwd=ROOT, env=ENVIRONMENT, check=True, timeout=60)
+    return build.stage("load-test")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_right_service_passes_and_every_due_request_was_counted(build: Build, passed: Path) -> None:
+    verdict = read_json(passed / "verdict.json", LoadVerdict, "make load-test")
+    assert (verdict.verdict, verdict.reasons, verdict.target) == ("pass", (), "process")
+    assert verdict.model == model_digest(build.challenger)
+    assert (verdict.requests, verdict.failures) == (100, 0)
+    assert 0 < verdict.p50_ms <= verdict.p95_ms <= verdict.p99_ms <= verdict.largest_ms
+    assert verdict.cpu_us_per_request > 0
+    assert verdict.peak_mb > 10
+
+
+def test_locusts_own_figures_are_those_of_the_verdict_finer_than_a_millisecond(passed: Path) -> None:
+    verdict = read_json(passed / "verdict.json", LoadVerdict, "make load-test")
+    locusts = rows_of(passed / "locust_stats.csv")[-1]
+    assert int(locusts["Request Count"]) == verdict.requests
+    seen = [float(locusts[share]) for share in ("50%", "95%", "99%")]
+    assert seen == [verdict.p50_ms, verdict.p95_ms, verdict.p99_ms]
+    assert any(not float(locusts[share]).is_integer() for share in ("50%", "75%", "90%", "95%", "99%"))
+    assert f'"0.95": {verdict.p95_ms}' in (passed / "locust.html").read_text(encoding="utf-8")
+
+
+def test_the_request_log_has_every_request_warm_up_included_and_fits_its_schema(build: Build, passed: Path) -> None:
+    lines = [line for log in (passed / "requests").glob(PREDICTIONS_GLOB) for line in log.read_text().splitlines()]
+    records = [PredictionRecord.model_validate_json(line) for line in lines]
+    assert len({record.id for record in records}) == 100 + 30
+    assert {record.model for record in records} == {model_digest(build.challenger)}
+    assert any(record.features["distance"] is None for record in records)
+    distances = [float(record.features["distance"]) for record in records if record.features["distance"] is not None]
+    assert min(distances) < -3.9
+    assert max(distances) > 3.9
+
+
+def locusts_own_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """From the checkout's root, as a person types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "load-tests/locustfile.py", "--headless", *arguments],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_the_plan_can_be_replayed_with_locusts_own_command(build: Build, passed: Path, tmp_path: Path) -> None:
+    plan = str(passed / "plan.json")
+    with served(build.challenger, tmp_path / "requests", tmp_path / "service.log") as service:
+        ended = locusts_own_command("-u", "2", "-t", "1s", "--host", service.url, "--plan", plan)
+    assert ended.returncode == 0, ended.stderr
+    assert "POST" in ended.stderr
+
+
+def test_locusts_own_command_without_a_plan_says_what_makes_one(tmp_path: Path) -> None:
+    ended = locusts_own_command("--host", "http://127.0.0.1:9", "--plan", str(tmp_path / "plan.json"))
+    assert ended.returncode == Exit.USAGE
+    assert "Run `make load-test` first" in ended.stderr
+
+
+@pytest.mark.parametrize(("fault", "said"), [("wrong prediction", "wrong prediction"), ("cut off", "no whole answer")])
+def test_a_wrong_answer_with_status_200_fails(fault: str, said: str, build: Build, tmp_path: Path) -> None:
+    outcome, verdict = load(build, tmp_path, fault, seconds=0.5)
+    assert outcome.exit_code is Exit.FINDING
+    assert verdict.failures == verdict.requests == 50
+    assert f"50 × {said}" in outcome.headline
+    assert "load.max_error_share" in outcome.headline
+
+
+def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_path: Path) -> None:
+    outcome, verdict = load(build, tmp_path, "one in a hundred fails")
+    assert outcome.exit_code is Exit.FINDING
+    assert verdict.failures == 1
+    assert "1 × status 500" in outcome.headline
+    assert rows_of(tmp_path / "locust_failures.csv")[0]["Error"] == "status 500"
+
+
+def test_a_stall_is_found_by_all_the_requests_that_were_due_in_it(build: Build, tmp_path: Path) -> None:
+    outcome, verdict = load(build, tmp_path, "stalls", max_p95_ms=200.0)
+    assert outcome.exit_code is Exit.FINDING
+    assert "load.max_p95_ms" in outcome.headline
+    assert verdict.failures == 0
+    assert verdict.p95_ms > 200
+    assert verdict.largest_ms >= 450
+
+
+def test_a_service_that_cannot_keep_up_is_found_by_its_rate(build: Build, tmp_path: Path) -> None:
+    outcome, verdict = load(build, tmp_path, "slow", seconds=0.5, min_rate_share=0.95)
+    assert outcome.exit_code is Exit.FINDING
+    assert "could not keep up" in outcome.headline
+    assert verdict.requests_per_second < 60
+
+
+def test_a_service_that_dies_under_load_ends_the_stage_with_its_last_words(build: Build, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"(?s)under load, with exit code 7.*out of luck"):
+        load(build, tmp_path, "dies")
+    assert not (tmp_path / "verdict.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stage_that_is_interrupted_leaves_no_process_behind(
+    number: signal.Signals, build: Build, tmp_path: Path
+) -> None:
+    own = Build(tmp_path / "build")
+    own.root.mkdir()
+    for part in ("train", "data"):
+        (own.root / part).symlink_to(build.root / part)
+    stage = psutil.Popen(command(own, tmp_path, seconds=60.0), cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    try:
+        while len(started := stage.children()) < 2:
+            assert stage.poll() is None
+        stage.send_signal(number)
+        assert stage.wait(30) != 0
+        assert [process for process in started if process.is_running()] == []
+    finally:
+        for process in (*started, stage):
+            if process.is_running():
+                process.kill()
+
+
+def test_a_script_that_cannot_import_the_checkout_says_how_to_run_it() -> None:
+    without = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(
+        [sys.executable, "load-tests/run.py"], cwd=ROOT, env=without, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == Exit.USAGE
+    assert ended.stderr == "Run `make load-test`, or set PYTHONPATH to the checkout's root.\n"
+
+
+@pytest.mark.parametrize(("absent", "first"), [("train", "make train"), ("data", "make data")])
+def test_a_stage_out_of_order_says_which_command_comes_first(
+    absent: str, first: str, build: Build, tmp_path: Path
+) -> None:
+    for part in {"train", "data"} - {absent}:
+        (tmp_path / part).symlink_to(build.root / part)
+    with pytest.raises(UsageError, match=f"Run `{first}` first"):
+        load_test(Context(config(), Build(tmp_path), tmp_path), misbehaving("none"))
