@@ -1,0 +1,197 @@
+"""The candidates: what each name in training.candidates stands for, and the settings that the search may try.
+
+    logistic                binary, multiclass  logistic regression; tries its penalty C
+    ridge                   regression          ridge regression; tries its penalty alpha
+    hist_gradient_boosting  every task          boosted trees; tries learning rate, trees, leaves, rows a leaf, penalty
+    random_forest           every task          bounded trees, so that the graph stays small; tries leaves, features a
+                                                split, rows a leaf
+    module:function         every task          the estimator that your function(features, task, seed) returns; one try
+
+All are fitted on the float32 matrix of `contracts/features.py`: one column a feature, categories as codes, NaN where
+missing, and class positions as labels. Linear models fill in the median or the most frequent value, scale, and turn
+codes into one-hot columns; trees read codes and NaN as they are. In a function of your own leave `n_jobs` alone: the
+search already uses every core, and threads that race to add up a forest's votes change the last bit.
+"""
+
+import difflib
+import importlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from contracts.config import Task
+from contracts.exits import UsageError
+from contracts.features import Feature
+
+Setting = Mapping[str, float | int | str | bool | None]
+Make = Callable[[Sequence[Feature], Task, int, Setting], Any]
+
+CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+EVERY_TASK: tuple[Task, ...] = (*CLASSES, "regression")
+
+
+class CandidateError(UsageError):
+    """training.candidates names what cannot be tried; the text says what can."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One kind of model. `make(setting)` gives a new, unfitted estimator; `settings` begin with the default one."""
+
+    name: str
+    make: Callable[[Setting], Any]
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A built-in candidate: its tasks, and for each parameter the values to try, the default first."""
+
+    tasks: tuple[Task, ...]
+    make: Make
+    space: Mapping[str, tuple[float | int | str | None, ...]] = field(default_factory=dict)
+
+
+def find_candidates(
+    names: Sequence[str], features: Sequence[Feature], task: Task, seed: int, trials: int
+) -> list[Candidate]:
+    """The candidates in the order given, each with at most `trials` settings. Raises CandidateError."""
+    found = []
+    for name in names:
+        kind = _custom(name) if ":" in name else _built_in(name, task)
+        make = partial(kind.make, features, task, seed)
+        found.append(Candidate(name, make, _settings(kind.space, trials, seed)))
+        _require_estimator(name, task, make({}))
+    return found
+
+
+def _built_in(name: str, task: Task) -> Kind:
+    kind = KINDS.get(name)
+    if kind is None:
+        match = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.5)
+        hint = f"Did you mean {match[0]}?" if match else f"Use {', '.join(KINDS)}, or module:function."
+        raise CandidateError(f"training.candidates: {name!r} is unknown. {hint}")
+    if task not in kind.tasks:
+        other = "ridge" if task == "regression" else "logistic"
+        raise CandidateError(
+            f"training.candidates: {name} is for {' and '.join(kind.tasks)}, and data.task is {task}. Use {other}."
+        )
+    return kind
+
+
+def _custom(name: str) -> Kind:
+    module_name, _, function_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # importing a module runs it, so it may raise anything
+        raise CandidateError(
+            f"training.candidates: {name!r} cannot be imported ({type(error).__name__}: {error}). "
+            "Required: a module that `python -c 'import …'` finds from the checkout's root."
+        ) from None
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise CandidateError(f"training.candidates: {name!r}: {module_name} has no function {function_name!r}.")
+
+    def make(features: Sequence[Feature], task: Task, seed: int, _setting: Setting) -> Any:
+        try:
+            return function(features, task, seed)
+        except Exception as error:
+            raise CandidateError(
+                f"training.candidates: {name} raised {type(error).__name__}: {error}. "
+                "Required: function(features, task, seed) -> estimator."
+            ) from error
+
+    return Kind(EVERY_TASK, make)
+
+
+def _require_estimator(name: str, task: Task, made: Any) -> None:
+    required = ("fit", "predict") if task == "regression" else ("fit", "predict", "predict_proba")
+    absent = [method for method in required if not callable(getattr(made, method, None))]
+    if isinstance(made, type) or absent:
+        raise CandidateError(
+            f"training.candidates: {name} returns {made!r}, which is no estimator for a {task} task: "
+            f"required: an instance with {', '.join(required)}."
+        )
+
+
+def _settings(space: Mapping[str, tuple[Any, ...]], trials: int, seed: int) -> tuple[Setting, ...]:
+    """The default, then others drawn without repetition. More trials keep the settings of fewer."""
+    every = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    drawn = 1 + np.random.default_rng(seed).permutation(len(every) - 1)
+    return tuple(every[place] for place in [0, *drawn[: trials - 1]])
+
+
+def _linear(features: Sequence[Feature], estimator: Any) -> Any:
+    """The estimator behind what makes numbers of comparable size from each kind of column."""
+    columns: dict[str, list[int]] = {"numeric": [], "boolean": [], "categorical": []}
+    for position, feature in enumerate(features):
+        columns[feature.kind].append(position)
+    codes = [np.arange(len(features[position].categories), dtype=np.float32) for position in columns["categorical"]]
+    # A column may be wholly missing in one fold; kept, it stays where the other folds have it.
+    steps = {
+        "numeric": make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
+        "boolean": SimpleImputer(strategy="most_frequent", keep_empty_features=True),
+        "categorical": OneHotEncoder(categories=codes, handle_unknown="ignore", dtype=np.float32),
+    }
+    prepare = ColumnTransformer([(kind, step, columns[kind]) for kind, step in steps.items() if columns[kind]])
+    return make_pipeline(prepare, estimator)
+
+
+def _logistic(features: Sequence[Feature], _task: Task, seed: int, setting: Setting) -> Any:
+    return _linear(features, LogisticRegression(max_iter=1000, random_state=seed, **setting))
+
+
+def _ridge(features: Sequence[Feature], _task: Task, seed: int, setting: Setting) -> Any:
+    return _linear(features, Ridge(random_state=seed, **setting))
+
+
+def _boosting(_features: Sequence[Feature], task: Task, seed: int, setting: Setting) -> Any:
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    return kind(early_stopping=False, random_state=seed, **setting)
+
+
+def _forest(_features: Sequence[Feature], task: Task, seed: int, setting: Setting) -> Any:
+    kind = RandomForestRegressor if task == "regression" else RandomForestClassifier
+    return kind(random_state=seed, **setting)
+
+
+KINDS: Mapping[str, Kind] = {
+    "logistic": Kind(CLASSES, _logistic, {"C": (1.0, 0.1, 0.01, 0.001)}),
+    "ridge": Kind(("regression",), _ridge, {"alpha": (1.0, 0.1, 10.0, 100.0)}),
+    "hist_gradient_boosting": Kind(
+        EVERY_TASK,
+        _boosting,
+        {
+            "learning_rate": (0.1, 0.05),
+            "max_iter": (100, 200),
+            "max_leaf_nodes": (31, 15, 7),
+            "min_samples_leaf": (20, 100),
+            "l2_regularization": (0.0, 10.0),
+        },
+    ),
+    "random_forest": Kind(
+        EVERY_TASK,
+        _forest,
+        {
+            "n_estimators": (100,),
+            "max_leaf_nodes": (512, 1024),
+            "max_features": ("sqrt", 0.5),
+            "min_samples_leaf": (5, 1, 20),
+        },
+    ),
+}

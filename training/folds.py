@@ -1,0 +1,73 @@
+"""Folds of the training rows: where a candidate is fitted, and where it is then judged.
+
+With a time column, windows that expand: the days are cut into folds + 1 blocks of about as many rows, and fold k is
+fitted on the first k blocks and judged on the next. No day is in two blocks, and no row is judged by a later one. Rows
+of the first block are never judged. Without time, every row is judged once: shuffled by seed, stratified by class, and
+whole groups on one side where the table has groups.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+from contracts.config import Task
+from contracts.exits import FindingError
+from training.tables import Integers, Numbers
+
+REMEDY = "Ask for fewer (training.folds in pipeline.toml) or bring more rows to train on"
+
+
+class FoldsError(FindingError):
+    """These rows cannot be cut into the folds that were asked for."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions of rows, ascending: those to fit on, and those to judge."""
+
+    train: Integers
+    judged: Integers
+
+
+def time_folds(days: Integers, count: int) -> list[Fold]:
+    """Expanding windows. days: [rows], numbered in order of time from 0. Raises FoldsError."""
+    rows_of_day = np.bincount(days)
+    middle_of_day = np.cumsum(rows_of_day) - rows_of_day / 2
+    block_of_day = (middle_of_day * (count + 1) // len(days)).astype(np.int64)
+    if len(np.unique(block_of_day)) <= count:
+        raise FoldsError(f"{len(days):,} rows of {len(rows_of_day)} days do not make {count} folds in time. {REMEDY}.")
+    block = block_of_day[days]
+    return [Fold(np.flatnonzero(block < number), np.flatnonzero(block == number)) for number in range(1, count + 1)]
+
+
+def shuffled_folds(
+    truth: Integers | Numbers, clusters: Integers | None, task: Task, count: int, seed: int
+) -> list[Fold]:
+    """Stratified and grouped folds. truth, clusters: [rows]. Raises FoldsError."""
+    units, unit = (len(truth), "rows") if clusters is None else (len(np.unique(clusters)), "groups")
+    if units < count:
+        raise FoldsError(f"{units} {unit} do not make {count} folds. {REMEDY}.")
+    if task != "regression" and (rarest := int(np.bincount(truth.astype(np.int64)).min())) < count:
+        raise FoldsError(f"The rarest class has {rarest} rows to train on, too few for {count} folds. {REMEDY}.")
+    if task == "regression":
+        kind = KFold if clusters is None else GroupKFold
+    else:
+        kind = StratifiedKFold if clusters is None else StratifiedGroupKFold
+    splitter = kind(n_splits=count, shuffle=True, random_state=seed)
+    parts: Iterator[tuple[Integers, Integers]] = splitter.split(np.zeros(len(truth)), truth, clusters)
+    return [Fold(train, judged) for train, judged in parts]
+
+
+def require_every_class(folds: Sequence[Fold], truth: Integers | Numbers, classes: Sequence[str]) -> None:
+    """Raises FoldsError where a class is absent from one side of a fold: it can be neither learned nor judged there."""
+    for number, fold in enumerate(folds, start=1):
+        for side, rows in (("fitted on", fold.train), ("judged on", fold.judged)):
+            seen = set(np.unique(truth[rows]).tolist())
+            absent = [name for position, name in enumerate(classes) if position not in seen]
+            if absent:
+                raise FoldsError(
+                    f"Fold {number} of {len(folds)} is {side} {len(rows):,} rows, and none of them is of class "
+                    f"{', '.join(absent)}. {REMEDY}."
+                )

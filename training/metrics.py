@@ -1,0 +1,345 @@
+"""Metrics of the gate: what each is worth on a holdout, and how much each row moves it.
+
+`score` gives the value, equal to scikit-learn's own. `scored` adds its *influence values*: one number per row, summing
+to zero, such that
+
+    value on these rows - value on all rows to come  ≈  mean of the influence values
+
+(Hampel 1974, "The influence curve and its role in robust estimation", JASA 69). `intervals.py` makes every interval
+from them, for the variance of a mean is easy however the rows hang together. Four shapes cover all metrics:
+
+- a mean of losses per row (Brier, log loss, accuracy, MAE): influence is loss - mean;
+- a ratio of two means, or a function of one (precision, recall, F1, R², RMSE): the delta method;
+- AUC: the placement values of DeLong, DeLong & Clarke-Pearson 1988 ("Comparing the areas under two or more
+  correlated receiver operating characteristic curves", Biometrics 44), found in O(n log n) by sorting, as in
+  Sun & Xu 2014 ("Fast implementation of DeLong's algorithm", IEEE Signal Processing Letters 21);
+- average precision: the mean over positives of the precision at their score, differentiated through both counts.
+
+Several classes are averaged, values and influences alike. A pure function of arrays: reads and writes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.config import Task
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+CALIBRATION_BINS = 10
+SUM_TOLERANCE = 1e-4  # float32 probabilities of many classes sum to 1 within 1e-5
+
+
+class ScoringError(ValueError):
+    """These rows cannot be scored: says what was seen and what was required. Raised instead of returning NaN."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is called, where it applies, and which way is up.
+
+    `lowest` and `highest` are its bounds. `needs_every_class`: it means nothing where a class has no rows.
+    `uses_threshold`: for a binary task it judges decisions, p(class 1) ≥ threshold, not probabilities.
+    """
+
+    name: str
+    title: str
+    tasks: frozenset[Task]
+    higher_is_better: bool
+    lowest: float
+    highest: float
+    needs_every_class: bool = False
+    uses_threshold: bool = False
+
+
+class Scored(NamedTuple):
+    """A metric's value and its influence values [n], which sum to zero."""
+
+    value: float
+    influence: FloatArray
+
+
+_BINARY: frozenset[Task] = frozenset({"binary"})
+_CLASSES: frozenset[Task] = frozenset({"binary", "multiclass"})
+_VALUES: frozenset[Task] = frozenset({"regression"})
+_INF = float("inf")
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric("roc_auc", "ROC AUC", _CLASSES, True, 0, 1, needs_every_class=True),
+            Metric("average_precision", "Average precision", _BINARY, True, 0, 1, needs_every_class=True),
+            Metric("brier", "Brier score", _CLASSES, False, 0, 2),
+            Metric("log_loss", "Log loss", _CLASSES, False, 0, _INF),
+            Metric("accuracy", "Accuracy", _CLASSES, True, 0, 1, uses_threshold=True),
+            Metric("precision", "Precision", _BINARY, True, 0, 1, needs_every_class=True, uses_threshold=True),
+            Metric("recall", "Recall", _BINARY, True, 0, 1, needs_every_class=True, uses_threshold=True),
+            Metric("f1", "F1", _CLASSES, True, 0, 1, needs_every_class=True, uses_threshold=True),
+            Metric("calibration_error", "Calibration error", _BINARY, False, 0, 1),
+            Metric("rmse", "RMSE", _VALUES, False, 0, _INF),
+            Metric("mae", "MAE", _VALUES, False, 0, _INF),
+            Metric("r2", "R²", _VALUES, True, -_INF, 1),
+            Metric("bias", "Absolute bias", _VALUES, False, 0, _INF),
+        )
+    }
+)
+
+
+def score(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, threshold: float | None) -> float:
+    """The metric's value. Arguments and errors as for `scored`."""
+    return scored(metric, truth, predicted, threshold=threshold).value
+
+
+def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, threshold: float | None) -> Scored:
+    """The metric's value with the influence value of each row.
+
+    truth: positions of the classes, integers [n], or values [n] for regression.
+    predicted: probabilities [n, classes], or values [n] for regression. Its shape tells the task: two columns are
+    binary, with class 1 the positive one.
+    threshold: binary accuracy, precision, recall and F1 decide class 1 where its probability is at least this; all
+    else ignores it. Decisions among several classes take the likeliest, the first of equals.
+
+    Multiclass ROC AUC (one class against the rest) and F1 are unweighted averages over classes; multiclass Brier is
+    the sum over classes, 0 to 2. Precision is 0 where nothing is decided positive. Calibration error is the mean,
+    over ten equally filled bins, of |mean probability - share of positives|. Bias is the distance of the mean error
+    from 0, so that less is better.
+
+    Raises ScoringError for an unknown metric or one of another task; for arrays that are empty, of differing lengths
+    or with NaN, infinite or impossible entries; for a missing threshold; for rows on which the metric is undefined.
+    """
+    known = METRICS.get(metric)
+    if known is None:
+        raise ScoringError(f"{metric!r} is no metric; use one of {', '.join(METRICS)}.")
+    truths, predictions = np.asarray(truth), np.asarray(predicted, dtype=np.float64)
+    task = _task(truths, predictions)
+    if task not in known.tasks:
+        raise ScoringError(f"{metric} is no metric of a {task} task; predictions have shape {predictions.shape}.")
+    if task == "regression":
+        return _of_values(metric, truths, predictions)
+    return _of_classes(known, truths, predictions, threshold)
+
+
+def _task(truth: npt.NDArray[np.generic], predicted: FloatArray) -> Task:
+    if truth.ndim != 1 or predicted.ndim not in (1, 2):
+        seen = f"truth has shape {truth.shape} and predicted {predicted.shape}"
+        raise ScoringError(f"{seen}; required [n], and [n] or [n, classes].")
+    if len(truth) != len(predicted):
+        raise ScoringError(f"truth has {len(truth)} rows and predicted {len(predicted)}: they must be the same rows.")
+    if len(truth) == 0:
+        raise ScoringError("there are no rows to score.")
+    if predicted.ndim == 1:
+        return "regression"
+    if predicted.shape[1] < 2:
+        raise ScoringError(f"predicted has shape {predicted.shape}; required [n] for values, or two and more classes.")
+    return "binary" if predicted.shape[1] == 2 else "multiclass"
+
+
+def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> None:
+    if truth.dtype.kind not in "iuf":
+        raise ScoringError(f"truth is of type {truth.dtype}; required numbers, or probabilities of shape [n, classes].")
+    for name, values in (("truth", truth.astype(np.float64)), ("predicted", predicted)):
+        _check_finite(name, values)
+    if metric == "r2" and (truth == truth[0]).all():
+        raise ScoringError(f"r2 is undefined: truth is {truth[0]} on all {len(truth)} rows.")
+
+
+def _check_probabilities(predicted: FloatArray) -> None:
+    _check_finite("predicted", predicted)
+    if predicted.min() < 0 or predicted.max() > 1:
+        raise ScoringError(f"probabilities run from {predicted.min():g} to {predicted.max():g}; required 0 to 1.")
+    error = np.abs(predicted.sum(axis=1) - 1)
+    if error.max() > SUM_TOLERANCE:
+        row = int(error.argmax())
+        raise ScoringError(f"probabilities of row {row} sum to {predicted[row].sum():g}; required 1.")
+
+
+def _check_classes(metric: Metric, truth: npt.NDArray[np.generic], classes: int) -> None:
+    if truth.dtype.kind not in "iub":
+        raise ScoringError(f"truth is of type {truth.dtype}; required the positions of classes, as integers.")
+    positions = truth.astype(np.int64)
+    if positions.min() < 0 or positions.max() >= classes:
+        raise ScoringError(f"truth runs from {positions.min()} to {positions.max()}; required 0 to {classes - 1}.")
+    counts = np.bincount(positions, minlength=classes)
+    if metric.needs_every_class and not counts.all():
+        missing = ", ".join(str(position) for position in np.flatnonzero(counts == 0))
+        raise ScoringError(f"{metric.name} is undefined: none of {len(truth)} rows is of class {missing}.")
+
+
+def _check_finite(name: str, values: FloatArray) -> None:
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    if len(bad):
+        raise ScoringError(f"{name} is NaN or infinite on {len(bad)} of {len(values)} rows, first on row {bad[0]}.")
+
+
+def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> Scored:
+    _check_values(metric, truth, predicted)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = _VALUE_METRICS[metric](truth.astype(np.float64), predicted)
+    if not (np.isfinite(result.value) and np.isfinite(result.influence).all()):
+        raise ScoringError(f"{metric} overflows: the largest prediction is {np.abs(predicted).max():g}.")
+    return result
+
+
+def _of_classes(
+    metric: Metric, truth: npt.NDArray[np.generic], predicted: FloatArray, threshold: float | None
+) -> Scored:
+    _check_probabilities(predicted)
+    _check_classes(metric, truth, predicted.shape[1])
+    positions = truth.astype(np.int64)
+    if not metric.uses_threshold:
+        return _PROBABILITY_METRICS[metric.name](positions, predicted)
+    decided = _decisions(metric.name, predicted, threshold)
+    return _DECISION_METRICS[metric.name](positions, decided, predicted.shape[1])
+
+
+def _decisions(metric: str, predicted: FloatArray, threshold: float | None) -> IntArray:
+    if predicted.shape[1] > 2:
+        likeliest: IntArray = np.argmax(predicted, axis=1)
+        return likeliest
+    if threshold is None or not np.isfinite(threshold):
+        raise ScoringError(f"{metric} of a binary task judges decisions: it needs a threshold, not {threshold}.")
+    return (predicted[:, 1] >= threshold).astype(np.int64)
+
+
+def _mean(losses: FloatArray) -> Scored:
+    value = float(losses.mean())
+    return Scored(value, losses - value)
+
+
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> Scored:
+    total = float(denominator.sum())
+    if total == 0:
+        return Scored(0.0, np.zeros(len(numerator)))  # precision where nothing is positive: scikit-learn says 0, too
+    value = float(numerator.sum()) / total
+    return Scored(value, (numerator - value * denominator) * (len(numerator) / total))
+
+
+def _average(parts: list[Scored]) -> Scored:
+    return Scored(
+        sum(part.value for part in parts) / len(parts),
+        sum((part.influence for part in parts), np.zeros(1)) / len(parts),
+    )
+
+
+def _area(is_positive: npt.NDArray[np.bool_], scores: FloatArray) -> Scored:
+    """AUC of one class. The placement value of a positive is the share of negatives below it, that of a negative the
+    share of positives above it, ties counting half; the rarer a class, the more each of its rows weighs."""
+    _, level = np.unique(scores, return_inverse=True)
+    negatives_below = _share_below(np.bincount(level, weights=~is_positive).astype(np.float64))
+    positives_above = 1 - _share_below(np.bincount(level, weights=is_positive).astype(np.float64))
+    placement = np.where(is_positive, negatives_below[level], positives_above[level])
+    value = float(placement[is_positive].mean())
+    share_of_class = np.where(is_positive, is_positive.mean(), 1 - is_positive.mean())
+    return Scored(value, (placement - value) / share_of_class)
+
+
+def _share_below(counts: FloatArray) -> FloatArray:
+    share: FloatArray = (np.cumsum(counts) - counts / 2) / counts.sum()
+    return share
+
+
+def _roc_auc(truth: IntArray, predicted: FloatArray) -> Scored:
+    classes = [1] if predicted.shape[1] == 2 else range(predicted.shape[1])
+    return _average([_area(truth == position, predicted[:, position]) for position in classes])
+
+
+def _average_precision(truth: IntArray, predicted: FloatArray) -> Scored:
+    """Mean over positives of the precision at their score. A row at score s moves it as a positive with a precision of
+    its own, and by standing among the rows at or above every positive with a score of at most s."""
+    _, level, rows = np.unique(predicted[:, 1], return_inverse=True, return_counts=True)
+    positives = np.bincount(level, weights=truth)
+    rows_from = np.cumsum(rows[::-1])[::-1]
+    precision = np.cumsum(positives[::-1])[::-1] / rows_from
+    value = float(positives @ precision / positives.sum())
+    as_positive = np.cumsum(positives / rows_from)
+    as_row = np.cumsum(positives * precision / rows_from)
+    moves = truth * (precision + as_positive - value)[level] - as_row[level]
+    return Scored(value, moves * (len(truth) / positives.sum()))
+
+
+def _brier(truth: IntArray, predicted: FloatArray) -> Scored:
+    if predicted.shape[1] == 2:
+        return _mean((predicted[:, 1] - truth) ** 2)
+    return _mean(((predicted - np.eye(predicted.shape[1])[truth]) ** 2).sum(axis=1))
+
+
+def _log_loss(truth: IntArray, predicted: FloatArray) -> Scored:
+    epsilon = np.finfo(np.float64).eps
+    return _mean(-np.log(np.clip(predicted[np.arange(len(truth)), truth], epsilon, 1 - epsilon)))
+
+
+def _calibration_error(truth: IntArray, predicted: FloatArray) -> Scored:
+    probability = predicted[:, 1]
+    edges = np.percentile(probability, np.linspace(0, 100, CALIBRATION_BINS + 1))
+    bins = np.searchsorted(edges[1:-1], probability)
+    excess = probability - truth
+    return _mean(np.sign(np.bincount(bins, weights=excess))[bins] * excess)
+
+
+def _accuracy(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
+    return _mean((truth == decided).astype(np.float64))
+
+
+def _precision(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
+    return _ratio((truth * decided).astype(np.float64), decided.astype(np.float64))
+
+
+def _recall(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
+    return _ratio((truth * decided).astype(np.float64), truth.astype(np.float64))
+
+
+def _f1(truth: IntArray, decided: IntArray, classes: int) -> Scored:
+    positions = [1] if classes == 2 else range(classes)
+    return _average([_f1_of(truth == position, decided == position) for position in positions])
+
+
+def _f1_of(is_class: npt.NDArray[np.bool_], is_decided: npt.NDArray[np.bool_]) -> Scored:
+    hits, rows, decided = (each.astype(np.float64) for each in (is_class & is_decided, is_class, is_decided))
+    return _ratio(2 * hits, rows + decided)
+
+
+def _rmse(truth: FloatArray, predicted: FloatArray) -> Scored:
+    square = _mean((predicted - truth) ** 2)
+    root = float(np.sqrt(square.value))
+    return Scored(root, square.influence / (2 * root) if root else square.influence)
+
+
+def _mae(truth: FloatArray, predicted: FloatArray) -> Scored:
+    return _mean(np.abs(predicted - truth))
+
+
+def _r2(truth: FloatArray, predicted: FloatArray) -> Scored:
+    unexplained = _ratio((predicted - truth) ** 2, (truth - truth.mean()) ** 2)
+    return Scored(1 - unexplained.value, -unexplained.influence)
+
+
+def _bias(truth: FloatArray, predicted: FloatArray) -> Scored:
+    error = _mean(predicted - truth)
+    return Scored(abs(error.value), float(np.sign(error.value)) * error.influence)
+
+
+_VALUE_METRICS: Mapping[str, Callable[[FloatArray, FloatArray], Scored]] = {
+    "rmse": _rmse,
+    "mae": _mae,
+    "r2": _r2,
+    "bias": _bias,
+}
+_PROBABILITY_METRICS: Mapping[str, Callable[[IntArray, FloatArray], Scored]] = {
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "brier": _brier,
+    "log_loss": _log_loss,
+    "calibration_error": _calibration_error,
+}
+_DECISION_METRICS: Mapping[str, Callable[[IntArray, IntArray, int], Scored]] = {
+    "accuracy": _accuracy,
+    "precision": _precision,
+    "recall": _recall,
+    "f1": _f1,
+}

@@ -1,0 +1,124 @@
+"""Writes the model folder that `contracts/model_folder.py` describes; a last check loads it as the service will."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.data_manifest import DataManifest
+from contracts.features import MISSING, Feature, Matrix, Value
+from contracts.model_folder import (
+    CARD_FILE,
+    MODEL_FILES,
+    PREDICTION_COLUMN,
+    Golden,
+    GoldenRow,
+    ModelCard,
+    ModelFolderError,
+    sha256_of,
+)
+from contracts.schema import write_json
+from contracts.scoring import Scorer, load_scorer
+from training.tables import Table
+
+Numbers = npt.NDArray[np.float64]
+
+GOLDEN_ROWS = 20
+GOLDEN_TOLERANCE = 1e-5
+UNSEEN_CATEGORY = "(never seen)"
+
+
+def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Golden, reference: pd.DataFrame) -> Scorer:
+    """Write the four files, with their sha256 in the card, and prove what was written. Raises ModelFolderError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(graph)
+    write_json(folder / "golden.json", golden)
+    reference.to_parquet(folder / "reference.parquet", index=False)
+    digests = {name: sha256_of(folder / name) for name in MODEL_FILES}
+    write_json(folder / CARD_FILE, card.model_copy(update={"files": digests}))
+    return load_scorer(folder)
+
+
+def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
+    """Rows of `table` from the lowest score to the highest, and what the scikit-learn model says of them.
+
+    Every second row is changed: among them, each feature that may be missing is missing once, and each category is once
+    one that training has not seen. A row on which the exported graph is off by half the tolerance is left out, for
+    another machine may be off by the rest: a value near zero, for one, where large terms cancel.
+    """
+    features = scorer.card.features
+    inputs = _spread(table, features, _outputs(model, table.matrix(features)))
+    changed = inputs[1::2] or inputs
+    for number, (name, value) in enumerate(_changes(features)):
+        changed[number % len(changed)][name] = value
+    matrix = scorer.encoder.rows(inputs)
+    outputs = _outputs(model, matrix)
+    bounds = GOLDEN_TOLERANCE / 2 * np.maximum(1, np.abs(outputs))
+    agrees = (np.abs(scorer.predict(matrix) - outputs) <= bounds).all(axis=1)
+    if not agrees.any():
+        raise ModelFolderError(
+            f"The graph is off by more than {GOLDEN_TOLERANCE / 2:g} × max(1, |output|) on each of {len(inputs)} rows, "
+            "so none can show that it works on another machine. Change the model (training.candidates)."
+        )
+    rows = [GoldenRow(inputs=inputs[place], output=tuple(outputs[place].tolist())) for place in np.flatnonzero(agrees)]
+    return Golden(tolerance=GOLDEN_TOLERANCE, rows=tuple(rows))
+
+
+def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, seed: int) -> pd.DataFrame:
+    """A seeded sample of `table`, in its order: features, target, time, and the prediction out of fold.
+
+    `predicted`: probabilities [rows of table, classes] or values, from models that were not fitted on these rows. What
+    a model says of rows that it was fitted on is too sure of itself to be compared with what it says in production.
+    """
+    manifest = table.manifest
+    count = len(table.frame)
+    chosen = np.sort(np.random.default_rng(seed).choice(count, min(rows, count), replace=False))
+    names = [*(one.name for one in manifest.features), manifest.target, *filter(None, [manifest.time])]
+    reference = table.take(chosen).frame[names]
+    return reference.assign(**{PREDICTION_COLUMN: _predictions(manifest, predicted[chosen])})
+
+
+def _predictions(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    if manifest.task == "regression":
+        return predicted
+    if manifest.task == "binary":
+        return predicted[:, 1]
+    names: npt.NDArray[Any] = np.array(manifest.classes, dtype=object)[predicted.argmax(axis=1)]
+    return names
+
+
+def _spread(table: Table, features: Sequence[Feature], outputs: Numbers) -> list[dict[str, Value]]:
+    """Rows of `table` as a client would send them, at even distances in the order of their scores."""
+    scores = outputs.max(axis=1) if outputs.shape[1] > 2 else outputs[:, -1]
+    places = np.linspace(0, len(scores) - 1, min(GOLDEN_ROWS, len(scores))).round().astype(np.int64)
+    rows = table.frame[[one.name for one in features]].iloc[np.argsort(scores, kind="stable")[places]]
+    return [
+        {feature.name: _value(feature, value) for feature, value in zip(features, row, strict=True)}
+        for row in rows.itertuples(index=False, name=None)
+    ]
+
+
+def _value(feature: Feature, value: Any) -> Value:
+    if feature.kind == "categorical":
+        return None if value == MISSING else str(value)
+    if np.isnan(value):
+        return None
+    # The shortest decimal of this float32: 39.02, not 39.02000045776367.
+    return bool(value) if feature.kind == "boolean" else float(str(np.float32(value)))
+
+
+def _changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
+    categorical = [one for one in features if one.kind == "categorical"]
+    return [
+        *((one.name, None) for one in features if one.may_be_missing),
+        *((one.name, UNSEEN_CATEGORY) for one in categorical if UNSEEN_CATEGORY not in one.categories),
+    ]
+
+
+def _outputs(model: Any, matrix: Matrix) -> Numbers:
+    """What the graph must give: probabilities [rows, classes], or values [rows, 1]."""
+    predict = model.predict_proba if hasattr(model, "classes_") else model.predict
+    return np.asarray(predict(matrix), dtype=np.float64).reshape(len(matrix), -1)

@@ -1,0 +1,131 @@
+"""Reads build/data for the stages after it: a table as float32 matrix, as truth, and which of its rows belong together.
+
+Text is encoded by `contracts/features.py`, as the service does it; each distinct value once, since a table has few.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from contracts.data_manifest import DataManifest, TableName
+from contracts.exits import FindingError, UsageError
+from contracts.features import Encoder, Feature, Matrix
+from contracts.schema import read_json
+from contracts.stage import Build
+
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+MANIFEST_FILE = "data.json"
+MADE_BY = "make data"
+
+
+class TableError(FindingError):
+    """A table lacks what is asked of it: a column that this model reads, a known class, a finite target."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one table. `frame`: its columns as the data stage wrote them, numbered from 0."""
+
+    name: TableName
+    frame: pd.DataFrame
+    manifest: DataManifest
+
+    def matrix(self, features: Sequence[Feature]) -> Matrix:
+        """float32 [rows, features], encoded for the model that has these features.
+
+        Raises TableError where a column is absent, or holds text where the model reads numbers, or the reverse.
+        """
+        matrix = np.empty((len(self.frame), len(features)), dtype=np.float32)
+        for position, feature in enumerate(features):
+            matrix[:, position] = self._encoded(feature)
+        return matrix
+
+    @property
+    def truth(self) -> Integers | Numbers:
+        """[rows]: positions in `manifest.classes`, where 1 is the positive one of two; or values, for a regression.
+
+        Raises TableError for a class that the manifest does not name, and for a value that is missing or infinite.
+        """
+        target = self.frame[self.manifest.target]
+        if self.manifest.task == "regression":
+            values = target.to_numpy(dtype=np.float64)
+            if not np.isfinite(values).all():
+                raise TableError(f"The {self.name} table has rows whose {target.name} is missing or infinite.")
+            return values
+        positions = pd.Index(self.manifest.classes).get_indexer(pd.Index(target)).astype(np.int64)
+        if (positions < 0).any():
+            seen = target.iloc[int(np.argmax(positions < 0))]
+            known = ", ".join(self.manifest.classes)
+            raise TableError(f"The {self.name} table has {target.name} = {seen!r}; required: one of {known}.")
+        return positions
+
+    @property
+    def clusters(self) -> Integers | None:
+        """[rows]: the number of the row's day or group. None where rows are independent of each other."""
+        if not self.manifest.cluster:
+            return None
+        return pd.factorize(self.frame[self.manifest.cluster])[0].astype(np.int64)
+
+    @property
+    def days(self) -> Integers | None:
+        """[rows]: the row's day, numbered in order of time from 0. None where there is no time column."""
+        if not self.manifest.time:
+            return None
+        days: Integers = pd.factorize(self.frame[self.manifest.time].dt.floor("D"), sort=True)[0].astype(np.int64)
+        return days
+
+    def take(self, rows: Integers) -> "Table":
+        """The rows at these positions, in this order."""
+        return Table(self.name, self.frame.iloc[rows].reset_index(drop=True), self.manifest)
+
+    def _encoded(self, feature: Feature) -> npt.NDArray[np.float32]:
+        if feature.name not in self.frame:
+            raise TableError(f"The {self.name} table has no column {feature.name!r}, which the model reads.")
+        column = self.frame[feature.name]
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        if is_text != (feature.kind == "categorical"):
+            seen = "text" if is_text else "numbers"
+            raise TableError(
+                f"{feature.name!r} holds {seen} in the {self.name} table, and the model reads it as {feature.kind}."
+            )
+        if not is_text:
+            return column.to_numpy(dtype=np.float32)
+        codes, distinct = pd.factorize(column, use_na_sentinel=False)
+        values = [{feature.name: None if pd.isna(value) else str(value)} for value in distinct]
+        encoded: npt.NDArray[np.float32] = Encoder([feature]).rows(values)[codes, 0]
+        return encoded
+
+
+def load_manifest(build: Build) -> DataManifest:
+    """data.json, with the positive class moved to the end: its probability is then always the last column.
+
+    Raises UsageError where the data stage has not run.
+    """
+    manifest = read_json(build.stage("data") / MANIFEST_FILE, DataManifest, MADE_BY)
+    if manifest.task != "binary":
+        return manifest
+    others = tuple(name for name in manifest.classes if name != manifest.positive)
+    return manifest.model_copy(update={"classes": (*others, manifest.positive)})
+
+
+def load_table(build: Build, name: TableName, columns: Sequence[str] | None = None) -> Table:
+    """One table, with all columns or those named. Raises UsageError where it is not what data.json describes."""
+    manifest = load_manifest(build)
+    path = build.stage("data") / f"{name}.parquet"
+    try:
+        frame = pd.read_parquet(path, columns=None if columns is None else list(columns))
+    except FileNotFoundError:
+        raise UsageError(f"{path} is not there. Run `{MADE_BY}` first.") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{path} is not what `{MADE_BY}` writes: {reason} Run it again.") from None
+    required = manifest.tables[name].rows
+    if len(frame) != required:
+        raise UsageError(f"{path} has {len(frame):,} rows, {MANIFEST_FILE} says {required:,}. Run `{MADE_BY}` again.")
+    return Table(name, frame, manifest)

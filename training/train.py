@@ -1,0 +1,190 @@
+"""Finds the best candidate, fits it, exports it to ONNX, proves the export, and writes the challenger's model folder.
+
+It decides, on train rows alone, which of training.candidates is best (`search.py`, `folds.py`), and from which
+probability on the answer is "yes" (`threshold.py`). The metrics on the card are out of fold: each row is judged by a
+model that was not fitted on it. Those of decisions are a little hopeful, for the threshold was chosen on the same rows.
+The winner is then fitted on every train row. Of the holdout only the features are read, to prove the export.
+The same commit and data give the same bytes, however many cores there are.
+
+Reads   build/data/: data.json, train.parquet, and the features in holdout.parquet.
+Writes  build/train/model/: model.onnx, model.json, golden.json, and reference.parquet, a sample of the rows that were
+        judged out of fold, with those predictions.
+Exits   0 done · 2 pipeline.toml does not fit, or no data · 3 folds, fit, export or proof refused · 1 a crash.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from contracts.config import METRICS_OF_TASK, Config
+from contracts.data_manifest import DataManifest
+from contracts.exits import UsageError
+from contracts.features import Matrix
+from contracts.model_folder import ExportProof, Metric, ModelCard
+from contracts.scoring import Scorer
+from contracts.stage import Build, Context, Outcome, run_stage
+from training import revision
+from training.candidates import find_candidates
+from training.export import export
+from training.folds import require_every_class, shuffled_folds, time_folds
+from training.intervals import interval
+from training.metrics import ScoringError
+from training.model_folder import golden_of, reference_of, write_model_folder
+from training.proof import Proof, prove
+from training.refusals import nearest
+from training.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
+from training.tables import Integers, Numbers, Table, load_manifest, load_table
+from training.threshold import cheapest_threshold, threshold_of_costs
+
+say = partial(print, flush=True)
+
+
+@dataclass(frozen=True)
+class TrainRows:
+    """What the winner is fitted on, [rows, features] and [rows]; and of these rows, what the search sees."""
+
+    matrix: Matrix
+    truth: Integers | Numbers
+    searched: Table
+    material: Material
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The rows that were judged out of fold, what the best trial said of them, and what that is worth."""
+
+    table: Table
+    predicted: Predicted
+    threshold: float | None
+    metrics: dict[str, Metric]
+
+
+def work(context: Context) -> Outcome:
+    """Search, fit, export, prove, write. Raises UsageError or FindingError."""
+    with one_thread():
+        return _train(context.config, context.build)
+
+
+def _train(config: Config, build: Build) -> Outcome:
+    training, seed = config.training, config.data.seed
+    manifest = load_manifest(build)
+    _require_agreement(config, manifest)
+    candidates = find_candidates(training.candidates, manifest.features, manifest.task, seed, training.trials)
+    rows = read_train(build, config)
+    expected = threshold_of_costs(training.cost_of_a_miss, training.cost_of_a_false_alarm)
+    with _timed(f"searched on {len(rows.searched.frame):,} of {len(rows.truth):,} rows"):
+        best = search(candidates, rows.material, training.metric, expected, say)
+    judgement = _judge(best, rows, config)
+    with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
+        model = fit(best, rows.matrix, rows.truth)
+    holdout = load_table(build, "holdout", columns=[one.name for one in manifest.features])
+    with _timed("exported and proved"):
+        graph, proof = _exported(model, holdout, judgement.threshold)
+    card = _card(config, manifest, best, judgement, proof)
+    golden = golden_of(model, Scorer(card, "", graph), holdout)
+    reference = reference_of(judgement.table, judgement.predicted, config.drift.reference_rows, seed)
+    write_model_folder(build.challenger, card, graph, golden, reference)
+    return Outcome("pass", _headline(card, training.metric, len(judgement.predicted)))
+
+
+def _require_agreement(config: Config, manifest: DataManifest) -> None:
+    """Refuse data that was made for another question, and a log of features that there are not."""
+    asked = {"data.task": config.data.task, "data.target": config.data.target}
+    for key, made_for in (("data.task", manifest.task), ("data.target", manifest.target)):
+        if asked[key] != made_for:
+            raise UsageError(
+                f"pipeline.toml has {key} = {asked[key]!r}, and build/data was made for {made_for!r}. Run `make data`."
+            )
+    names = [one.name for one in manifest.features]
+    for name in config.service.logged_features:
+        if name not in names:
+            raise UsageError(f"service.logged_features: {name!r} is no feature of this model.{nearest(name, names)}")
+
+
+def read_train(build: Build, config: Config) -> TrainRows:
+    """The train table, and the folds of it that the search judges on. Raises UsageError or FoldsError."""
+    table = load_table(build, "train")
+    manifest, folds, seed = table.manifest, config.training.folds, config.data.seed
+    searched = table.take(sample_rows(len(table.frame), seed))
+    truth, days = searched.truth, searched.days
+    if days is None:
+        parts = shuffled_folds(truth, searched.clusters, manifest.task, folds, seed)
+    else:
+        parts = time_folds(days, folds)
+    require_every_class(parts, truth, manifest.classes)
+    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task)
+    return TrainRows(table.matrix(manifest.features), table.truth, searched, material)
+
+
+def _judge(best: Trial, rows: TrainRows, config: Config) -> Judgement:
+    """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
+    table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
+    task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
+    truth, clusters, confidence = table.truth, table.clusters, config.gate.confidence
+    threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs) if task == "binary" else None
+    metrics = {}
+    for name in METRICS_OF_TASK[task]:
+        try:
+            seen = interval(name, truth, predicted, clusters, confidence=confidence, threshold=threshold)
+        except ScoringError as error:
+            raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
+        metrics[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
+    return Judgement(table, predicted, threshold, metrics)
+
+
+def _exported(model: Any, holdout: Table, threshold: float | None) -> tuple[bytes, Proof]:
+    task, features = holdout.manifest.task, holdout.manifest.features
+    graph = export(model, len(features), task)
+    # A missing category is a code like any other: only numbers and booleans can be NaN.
+    gaps = [place for place, one in enumerate(features) if one.may_be_missing and one.kind != "categorical"]
+    return graph, prove(model, graph, holdout.matrix(features), task, nan_columns=gaps, threshold=threshold)
+
+
+def _card(config: Config, manifest: DataManifest, best: Trial, judgement: Judgement, proof: Proof) -> ModelCard:
+    train = manifest.tables["train"]
+    return ModelCard(
+        name=config.project.name,
+        task=manifest.task,
+        target=manifest.target,
+        features=manifest.features,
+        classes=manifest.classes,
+        positive=manifest.positive,
+        threshold=judgement.threshold,
+        estimator=best.candidate.name,
+        parameters=dict(best.setting),
+        metrics=judgement.metrics,
+        train_rows=train.rows,
+        train_first=train.first,
+        train_last=train.last,
+        data_digest=manifest.digest,
+        commit=revision.commit(),
+        versions=revision.versions(),
+        proof=ExportProof(**dataclasses.asdict(proof)),
+        max_batch_rows=config.service.max_batch_rows,
+        logged_features=config.service.logged_features or tuple(one.name for one in manifest.features),
+        files={},
+    )
+
+
+def _headline(card: ModelCard, metric: str, judged_rows: int) -> str:
+    seen, proof = card.metrics[metric], card.proof
+    return (
+        f"{card.estimator}, {metric} {seen.value:.4g} [{seen.low:.4g}, {seen.high:.4g}] out of fold on "
+        f"{judged_rows:,} rows; export exact on {proof.rows:,} + {proof.boundary_rows:,} rows"
+    )
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Times are for the terminal only: in a file they would make every run differ."""
+    started = time.perf_counter()
+    yield
+    say(f"{what} in {time.perf_counter() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    run_stage("train", __doc__, work)
