@@ -137,7 +137,7 @@ def as_records(scorer: Scorer, table: pd.DataFrame) -> list[str]:
             id="row",
             at_us=1_700_000_000_000_000,
             model=scorer.digest,
-            features=values,
+            features={str(name): value for name, value in values.items()},
             prediction=card.classes[int(row[1] >= (card.threshold or 0.5))],
             probabilities=tuple(float(one) for one in row),
         ).model_dump_json()

@@ -7,9 +7,9 @@ from html import escape
 from contracts.decision import Comparison, Interval
 
 ROW_PX = 34
-LABEL_PX = 170
+LABEL_PX = 150
 PLOT_PX = 330
-FIGURE_PX = 190
+FIGURE_PX = 220
 WIDTH_PX = LABEL_PX + PLOT_PX + FIGURE_PX
 
 

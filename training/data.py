@@ -1,0 +1,187 @@
+"""Reads the table that pipeline.toml names, and cuts it into what a model learns from, is judged by, and meets next.
+
+It decides which columns are features and what they are (`columns.py`), which rows are train, holdout and replay
+(`splits.py`), and whether the table is fit for any of this (`table_checks.py`, `leaks.py`). Features, their categories,
+ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
+
+Reads   data.source: a CSV or Parquet path, glob or URL, or module:function; pipeline.toml [data] and [features].
+Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time and cluster;
+        build/data/data.json: source and its sha256, features, what was left out and why, rows and digest of each table.
+Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts.config import Config, Data
+from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName
+from contracts.features import Feature
+from contracts.schema import write_json
+from contracts.stage import Context, Outcome, run_stage
+from training.column_values import comparable, convert, to_text
+from training.columns import Choice, choose_features
+from training.digests import ArrowColumn, json_digest, table_digest
+from training.feature_facts import describe
+from training.leaks import refuse_disguise
+from training.refusals import listed
+from training.sources import read_source
+from training.splits import Cut, Times, cut_by_share, cut_by_time, read_times, strata_of, units_of
+from training.table_checks import (
+    CLUSTER_COLUMN,
+    refuse_reserved_names,
+    refuse_scarce_classes,
+    refuse_too_few_rows,
+    refuse_wrong_roles,
+)
+from training.targets import Target, drop_unanswered, read_target
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows that have an answer, and how they are cut. Arrays are [rows], in the source's order."""
+
+    table: pd.DataFrame
+    target: Target
+    times: Times | None
+    cut: Cut
+    unanswered: int
+
+
+def work(context: Context) -> Outcome:
+    """Read, cut, choose, check and write. Raises SettingError or UnfitTableError."""
+    data = context.config.data
+    loaded = read_source(data.source, data.sha256)
+    rows = read_rows(loaded.table, context.config)
+    choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
+    refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
+    features, columns = _features(rows, choice)
+    columns |= _answers(rows, data)
+    tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
+    manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
+    write_json(context.folder / "data.json", manifest)
+    print(_leftovers(choice.left_out, rows, data), flush=True)
+    sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
+    return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
+
+
+def read_rows(table: pd.DataFrame, config: Config) -> Rows:
+    """The rows with their answers, times and cut, large enough and with every class where it must be."""
+    data = config.data
+    refuse_wrong_roles(list(table.columns), data)
+    table, unanswered = drop_unanswered(table, data)
+    target = read_target(table[data.target], data)
+    times = read_times(table[data.time], data.time) if data.time else None
+    cut = _cut(table, target, times, config)
+    refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
+    if target.classes:
+        refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()})
+    return Rows(table, target, times, cut, unanswered)
+
+
+def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Config) -> Cut:
+    data = config.data
+    if times is not None:
+        return cut_by_time(times, data)
+    # Two rows are the same where all columns agree that could be features: a running number must not tell them apart.
+    kinds = choose_features(table, np.arange(len(table)), config).kinds
+    columns = (comparable(convert(name, table[name], kind)) for name, kind in kinds.items())
+    units = units_of(columns, table[data.group] if data.group else None)
+    return cut_by_share(strata_of(target.values, bool(target.classes)), units, data)
+
+
+def _features(rows: Rows, choice: Choice) -> tuple[list[Feature], dict[str, ArrowColumn]]:
+    """Each feature as train shows it, and its values in all rows."""
+    train = rows.cut.rows["train"]
+    answers = rows.target.values[train]
+    features, columns = [], {}
+    for name, kind in choice.kinds.items():
+        column = convert(name, rows.table[name], kind)
+        of_train = column.take(train)
+        refuse_disguise(name, comparable(of_train), kind == "categorical", answers, len(rows.target.classes))
+        features.append(describe(name, kind, of_train))
+        columns[name] = column
+    return features, columns
+
+
+def _answers(rows: Rows, data: Data) -> dict[str, ArrowColumn]:
+    """Target, time and cluster of all rows. The cluster says which rows are not independent: one group, or one day."""
+    columns = {data.target: rows.target.column()}
+    if rows.times is not None:
+        columns[data.time] = pa.array(rows.times)
+    if data.group:
+        columns[CLUSTER_COLUMN] = to_text(rows.table[data.group])
+    elif rows.times is not None:
+        codes, days = pd.factorize(rows.times.astype("datetime64[D]").astype(np.int64))
+        names = pa.array(days.astype("datetime64[D]").astype(str), type=pa.large_string())
+        columns[CLUSTER_COLUMN] = names.take(pa.array(codes))
+    return columns
+
+
+def _write(folder: Path, name: TableName, columns: dict[str, ArrowColumn], rows: Rows) -> Table:
+    positions = rows.cut.rows[name]
+    table = pa.table({column: values.take(pa.array(positions)) for column, values in columns.items()})
+    pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    span = ["", ""] if rows.times is None else [_second(rows.times[positions[end]]) for end in (0, -1)]
+    return Table(rows=len(positions), digest=table_digest(table), first=span[0], last=span[1])
+
+
+def _second(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[s]")).replace("T", " ")
+
+
+def _manifest(
+    config: Config,
+    sha256: str,
+    target: Target,
+    features: Sequence[Feature],
+    left_out: Sequence[LeftOut],
+    tables: dict[TableName, Table],
+) -> DataManifest:
+    data = config.data
+    manifest = DataManifest(
+        source=data.source,
+        source_sha256=sha256,
+        task=data.task,
+        target=data.target,
+        classes=target.classes,
+        positive=target.positive,
+        time=data.time,
+        cluster=CLUSTER_COLUMN if data.time or data.group else "",
+        as_of=str(data.as_of or ""),
+        features=tuple(features),
+        left_out=tuple(left_out),
+        tables=tables,
+        digest="",
+    )
+    # Where the rows came from and which columns were left out does not change what is learned from them.
+    content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "digest"})
+    return manifest.model_copy(update={"digest": f"sha256:{json_digest(content | {'cut': _cut_settings(data)})}"})
+
+
+def _cut_settings(data: Data) -> dict[str, Any]:
+    keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}
+    return data.model_dump(mode="json", include=keys | {"group"})
+
+
+def _leftovers(left_out: Sequence[LeftOut], rows: Rows, data: Data) -> str:
+    """The one line about all that was not used."""
+    by_reason: dict[str, list[str]] = {}
+    for one in left_out:
+        by_reason.setdefault(one.reason, []).append(one.column)
+    parts = [f"{listed(names)} ({reason})" for reason, names in by_reason.items()] or ["no column"]
+    if rows.unanswered:
+        parts.append(f"{rows.unanswered:,} rows without {data.target}")
+    if rows.cut.unused:
+        parts.append(f"{rows.cut.unused:,} rows after the replay")
+    return f"left out: {'; '.join(parts)}"
+
+
+if __name__ == "__main__":
+    run_stage("data", __doc__, work)

@@ -1,0 +1,35 @@
+"""The two ways in which the data stage says no, and the words they share.
+
+`SettingError` (exit 2): pipeline.toml asks for something that the table does not have, and must change.
+`UnfitTableError` (exit 3): pipeline.toml is fine, but the table itself is not fit to train on.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from contracts.exits import FindingError, UsageError
+
+NAMES_SHOWN = 12
+
+
+class SettingError(UsageError):
+    """A key of pipeline.toml does not fit the table; the text names the key, what was seen and what is possible."""
+
+
+class UnfitTableError(FindingError):
+    """The table shows a fault of its own; the text says which, and what to do about it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` Did you mean x?` where a known name is close, else a list of what there is. Starts with a space."""
+    names = [str(one) for one in known]
+    by_lower_case = {one.lower(): one for one in reversed(names)}
+    match = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower_case[match[0]]}?" if match else f" It has {listed(names)}."
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b, c`, cut after a dozen."""
+    all_names = list(names)
+    more = len(all_names) - NAMES_SHOWN
+    return ", ".join(all_names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,116 @@
+"""What a table must not be: badly named, a mirror of its target, infinite, or too small to judge a model by.
+
+Every check is a function that returns nothing, or raises UnfitTableError or SettingError with what was seen.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.config import Data
+from contracts.model_folder import PREDICTION_COLUMN
+from training.refusals import SettingError, UnfitTableError, listed, nearest
+
+CLUSTER_COLUMN = "cluster"
+RESERVED = {
+    CLUSTER_COLUMN: "the tables of build/data keep the cluster of each row under it",
+    PREDICTION_COLUMN: "reference.parquet keeps the model's predictions under it",
+}
+MAX_NAME_LENGTH = 100
+MIN_HOLDOUT_ROWS_OF_A_CLASS = 10
+
+
+def refuse_bad_names(names: Sequence[object], where: str) -> None:
+    """Column names must be text, printable, not empty, of at most 100 characters, and each there once."""
+    for position, name in enumerate(names, start=1):
+        if not isinstance(name, str):
+            raise UnfitTableError(f"{where}: column {position} is named {name!r}; required: a name that is text.")
+        if not name.strip():
+            raise UnfitTableError(
+                f"{where}: column {position} has no name. A CSV written with its index has one: "
+                "write it without (index=False), or give the column a name."
+            )
+        if not name.isprintable() or name != name.strip() or len(name) > MAX_NAME_LENGTH:
+            raise UnfitTableError(
+                f"{where}: column {position} is named {name[:MAX_NAME_LENGTH]!r}; required: printable characters, "
+                f"no space at either end, at most {MAX_NAME_LENGTH} of them."
+            )
+    repeated = [str(name) for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UnfitTableError(
+            f"{where} has more than one column named {listed(repeated)}. Rename or remove the others."
+        )
+
+
+def refuse_wrong_roles(columns: Sequence[str], data: Data) -> None:
+    """Target, time and group must be columns of the table, and the target none of the others."""
+    for key, name in (("target", data.target), ("time", data.time), ("group", data.group)):
+        if name and name not in columns:
+            raise SettingError(f"data.{key} = {name!r} is no column of {data.source}.{nearest(name, columns)}")
+    if data.target in (data.time, data.group):
+        raise SettingError(f"data.target = {data.target!r} is data.time or data.group too; it can be only one of them.")
+
+
+def refuse_reserved_names(names: Sequence[str]) -> None:
+    """No feature, target or time column may have a name that the pipeline itself writes."""
+    for name in names:
+        if name in RESERVED:
+            raise SettingError(
+                f"a column in use is named {name!r}, a name that is taken: {RESERVED[name]}. "
+                "Rename it in the source, or list it under features.exclude."
+            )
+
+
+def refuse_infinite(name: str, values: npt.NDArray[np.floating]) -> None:
+    """Numbers must be finite or missing, also once they are float32. `values`: [rows]."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise UnfitTableError(
+            f"column {name!r} has {int(infinite.sum())} infinite values, or values beyond what float32 holds (3.4e38), "
+            f"the first in row {int(infinite.argmax()) + 1}. "
+            "Mend them in the source, or list the column under features.exclude."
+        )
+
+
+def refuse_too_few_rows(rows: Mapping[str, int], data: Data) -> None:
+    """Each table must be large enough: `rows` counts those of train, holdout and replay."""
+    place = f"Cut at data.as_of = {data.as_of}" if data.time else "Cut by data.holdout_share and data.replay_share"
+    for table, key, required in (
+        ("train", "min_train_rows", data.min_train_rows),
+        ("holdout", "min_holdout_rows", data.min_holdout_rows),
+    ):
+        if rows[table] < required:
+            raise UnfitTableError(
+                f"{table} has {rows[table]:,} rows, data.{key} requires {required:,}. {place}. "
+                f"Bring more rows, cut otherwise, or lower data.{key} and expect wider intervals."
+            )
+    if rows["replay"] == 0:
+        raise UnfitTableError(
+            f"replay has no rows, so load-test and drift would have no traffic. {place}. "
+            f"{'Move data.as_of back, so that rows lie at or after it.' if data.time else 'Raise data.replay_share.'}"
+        )
+
+
+def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArray[np.integer]]) -> None:
+    """Every class must be known to train and seen in the holdout. `codes`: the class of each row, by table."""
+    counts = {table: np.bincount(of_rows, minlength=len(classes)) for table, of_rows in codes.items()}
+    if np.count_nonzero(counts["train"]) == 1:
+        only = classes[int(counts["train"].argmax())]
+        raise UnfitTableError(
+            f"train has one class only, {only!r}: there is nothing to learn. Check the cut and data.target."
+        )
+    for code, name in enumerate(classes):
+        unseen = [table for table in ("holdout", "replay") if counts[table][code] and not counts["train"][code]]
+        if unseen:
+            raise UnfitTableError(
+                f"class {name!r} is in {unseen[0]} ({counts[unseen[0]][code]:,} rows), but never in train: "
+                "no model can know it. Cut so that train has it, or merge rare classes in the source."
+            )
+        if counts["holdout"][code] < MIN_HOLDOUT_ROWS_OF_A_CLASS:
+            raise UnfitTableError(
+                f"class {name!r} has {counts['holdout'][code]} rows in the holdout, required: at least "
+                f"{MIN_HOLDOUT_ROWS_OF_A_CLASS}, or no figure about it means anything. Enlarge the holdout "
+                "(data.holdout_days or data.holdout_share), or merge rare classes in the source."
+            )
