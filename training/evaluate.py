@@ -1,0 +1,190 @@
+"""The gate: is the challenger fit to take the champion's place?
+
+It decides promote or reject. Both models score the same holdout rows; the difference in gate.metric, with its interval,
+must not be worse than gate.margin (`gate.py`), and must show it the more surely the more challengers were judged on
+these rows before (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
+speed and size must hold as well. Without a champion the floors, limits and checks alone decide.
+
+It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
+folder gives the same decision.json, to the byte.
+
+Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one), build/tries.json
+Writes  build/evaluate/decision.json: the decision, with every figure that led to it
+        build/evaluate/diff.md: the same for people
+        build/evaluate/*.svg: ROC and calibration curves, or residuals and predictions
+        build/evaluate/latency.json: what one row cost on this machine
+        build/tries.json: one more line, if this challenger was not judged on this holdout before
+Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier stage has not run · 1 a crash
+"""
+
+import os
+from pathlib import Path
+
+from contracts.config import Config
+from contracts.data_manifest import DataManifest
+from contracts.decision import Check, Decision
+from contracts.exits import Exit, UsageError
+from contracts.schema import write_json
+from contracts.stage import Build, Context, Outcome, run_stage
+from training.champion import champion_folder
+from training.comparisons import Contest, Figures, compare_all
+from training.contestants import Contestant, enter
+from training.diff import render
+from training.figures import rounded
+from training.gate import judge
+from training.inspection import inspect_limits, inspect_validity
+from training.plots import write_plots
+from training.slices import SliceFigures, compare_slices, refuse_impossible_slices
+from training.tables import Table, TableError, load_table
+from training.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
+
+
+def work(context: Context) -> Outcome:
+    """Score, compare, check, decide, write. Raises UsageError for what must be mended before anything can be judged."""
+    config, build = context.config, context.build
+    holdout = load_table(build, "holdout")
+    refuse_other_data(config, holdout.manifest)
+    refuse_impossible_slices(config.gate, holdout.manifest, holdout.frame)
+    if not os.path.lexists(build.challenger):
+        raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
+    challenger = enter("challenger", build.challenger, holdout)
+    folder = champion_folder(build)
+    champion = enter("champion", folder, holdout) if folder else None
+    contest, problem = meet(holdout, challenger, champion)
+    decision = decide(context, holdout, challenger, champion, contest, problem)
+    write(context.folder, decision)
+    if contest is not None and decision.comparisons:
+        write_plots(context.folder, contest, config.data.task)
+    headline = f"{decision.reasons[0]}{_more(decision)} See {context.folder / 'diff.md'}."
+    return Outcome(decision.decision, headline, Exit.PASS if decision.decision == "promote" else Exit.FINDING)
+
+
+def refuse_other_data(config: Config, manifest: DataManifest) -> None:
+    """Raises UsageError for build/data that was made by another pipeline.toml."""
+    data = config.data
+    for key, asked, made_for in (
+        ("task", data.task, manifest.task),
+        ("target", data.target, manifest.target),
+        ("positive", data.positive or manifest.positive, manifest.positive),
+        ("time", data.time, manifest.time),
+        ("as_of", str(data.as_of or ""), manifest.as_of),
+    ):
+        if asked != made_for:
+            raise UsageError(
+                f"pipeline.toml has data.{key} = {asked!r}, and build/data was made for {made_for!r}. "
+                "Run `make data` and `make train` again."
+            )
+
+
+def meet(holdout: Table, challenger: Contestant, champion: Contestant | None) -> tuple[Contest | None, str]:
+    """Both models on the holdout's rows; or None, and what is wrong with the table, if with the table it is."""
+    manifest = holdout.manifest
+    for column in filter(None, (manifest.target, manifest.cluster)):
+        if column not in holdout.frame:
+            return None, f"the holdout table has no column {column!r}"
+    try:
+        truth = holdout.truth
+    except TableError as error:
+        return None, str(error)
+    if challenger.answers is None:
+        return None, ""
+    opponent = champion.answers if champion else None
+    return Contest(truth, holdout.clusters, challenger.answers, opponent), ""
+
+
+def decide(
+    context: Context,
+    holdout: Table,
+    challenger: Contestant,
+    champion: Contestant | None,
+    contest: Contest | None,
+    problem: str,
+) -> Decision:
+    """The decision on models that have met."""
+    config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
+    number = count_tries(context.build, table.digest, challenger, champion, has_met=contest is not None)
+    confidence = confidence_of_try(gate.confidence, number)
+    figures, slices = Figures(), SliceFigures()
+    if contest is not None:
+        figures = compare_all(contest, config.data.task, gate, confidence, has_champion=champion is not None)
+        slices = compare_slices(contest, holdout.frame, gate, has_champion=champion is not None)
+    validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
+    limits = inspect_limits(context, challenger, contest, figures)
+    judgement = judge(
+        gate.metric,
+        len(holdout.frame),
+        validity=validity,
+        comparisons=figures.comparisons,
+        slices=slices.slices,
+        slice_margin=gate.slice_margin,
+        limits=limits,
+    )
+    return Decision(
+        decision=judgement.decision,
+        reasons=judgement.reasons,
+        metric=gate.metric,
+        challenger=challenger.digest,
+        champion=champion.digest if champion else "",
+        data_digest=holdout.manifest.digest,
+        commit=challenger.scorer.card.commit if challenger.scorer else "",
+        holdout_rows=len(holdout.frame),
+        holdout_first=table.first,
+        holdout_last=table.last,
+        clusters=_clusters(holdout, contest),
+        tries=number,
+        confidence=rounded(confidence),
+        detectable_difference=figures.detectable_difference,
+        comparisons=figures.comparisons,
+        checks=(*validity, *limits, *_slices_as_check(slices)),
+        slices=slices.slices,
+    )
+
+
+def count_tries(
+    build: Build, holdout: str, challenger: Contestant, champion: Contestant | None, *, has_met: bool
+) -> int:
+    """The challenger's number on this holdout. One that could not be scored has shown nothing and is not counted."""
+    ledger: Ledger = read_ledger(build.tries)
+    if challenger.scorer is None or not has_met:
+        return max(1, len(ledger.holdouts.get(holdout, ())))
+    rival = try_of(champion.scorer.card, champion.digest) if champion and champion.scorer else None
+    return number_of_try(build.tries, holdout, try_of(challenger.scorer.card, challenger.digest), rival)
+
+
+def write(folder: Path, decision: Decision) -> None:
+    """decision.json and diff.md."""
+    write_json(folder / "decision.json", decision)
+    partial = folder / "diff.md.partial"
+    partial.write_text(render(decision), encoding="utf-8")
+    partial.replace(folder / "diff.md")
+
+
+def _clusters(holdout: Table, contest: Contest | None) -> int:
+    if contest is None or contest.clusters is None:
+        return len(holdout.frame)
+    return len(set(contest.clusters.tolist()))
+
+
+def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
+    if not slices.slices and not slices.unmeasured:
+        return ()
+    worse = sum(one.outcome == "worse" for one in slices.slices)
+    shown = len(slices.slices) - slices.judged
+    unmeasured = f", {len(slices.unmeasured)} without a figure for want of a class" if slices.unmeasured else ""
+    return (
+        Check(
+            name="slices",
+            passed=worse == 0,
+            seen=f"{slices.judged} judged, of which {worse} worse; {shown} shown only{unmeasured}",
+            required="none worse by more than gate.slice_margin, with gate.slice_min_rows (pipeline.toml)",
+        ),
+    )
+
+
+def _more(decision: Decision) -> str:
+    others = len(decision.reasons) - 1
+    return f" And {others} more reason{'s' if others > 1 else ''}." if others else ""
+
+
+if __name__ == "__main__":
+    run_stage("evaluate", __doc__, work)
