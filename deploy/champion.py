@@ -15,7 +15,7 @@ from pathlib import Path
 from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.deployment import Deployment
-from contracts.exits import FindingError
+from contracts.exits import FindingError, UsageError
 from contracts.model_folder import CARD_FILE, model_digest
 from contracts.schema import read_json, write_json
 from contracts.scoring import load_scorer
@@ -30,6 +30,8 @@ class NotDeployableError(FindingError):
 def work(context: Context) -> Outcome:
     """Check every stage's word, then move the challenger into the champion's place."""
     build = context.build
+    if not (build.challenger / CARD_FILE).exists():
+        raise UsageError(f"{build.challenger} is no model folder. Run `make pipeline` first.")
     challenger = load_scorer(build.challenger)
     decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
     if against := list(objections(build, challenger.digest, challenger.card.data_digest, decision)):

@@ -5,7 +5,8 @@ wide: seasons move, and drift has a stage of its own. What breaks the contract i
 
 - a column that is gone, or holds text instead of numbers, or a boolean that is neither 0 nor 1;
 - values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN of them;
-- values far beyond the range of training: by more than the whole width of it, in MOST_FAR_OUT of the rows;
+- values far beyond the range of training: by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed
+  column of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table);
 - values outside the middle 98 % of the reference in MOST_UNUSUAL of the rows, as when units change. On the flights a
   month within the seasons trained on shows 0 to 3 %, temperatures in °C instead of °F 39 % in September; with less than
   half a year to train on, spring itself shows up to 39 %. A feature that only ever grows or falls with time (a year, a
@@ -24,7 +25,7 @@ from training.figures import percent
 
 MORE_MISSING = 0.1
 MOST_UNKNOWN = 0.1
-MOST_FAR_OUT = 0.001
+MOST_FAR_OUT = 0.05
 MOST_UNUSUAL = 0.25
 MIDDLE = (1, 99)  # percentiles
 
