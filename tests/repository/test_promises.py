@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.config import METRICS_OF_TASK
 from contracts.stage import CHAIN
+from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("contracts", "training", "service", "load-tests", "reports", "deploy", "benchmarks")
@@ -168,4 +170,17 @@ def test_every_dependency_of_the_project_is_pinned() -> None:
 def test_a_check_is_switched_off_only_by_its_name() -> None:
     for path in tracked("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"# type: ignore(?!\[)|# noqa(?!: [A-Z])", text), path
+        assert not re.search(r"# type: (?:ignore)(?!\[)|# (?:noqa)(?!: [A-Z])", text), path
+
+
+def test_every_setting_of_the_service_is_in_the_handbook() -> None:
+    handbook = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        assert f"| `{name.upper()}` | {field.description} |" in handbook
+
+
+def test_every_metric_is_in_the_handbook() -> None:
+    handbook = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for names in METRICS_OF_TASK.values():
+        for name in names:
+            assert f"| `{name}` |" in handbook
