@@ -27,24 +27,16 @@ SHORT_DIGEST = 19
 SAME = 1e-7  # predictions closer than this, relative to their size, are one prediction
 
 
-def entered(challenger: Contestant, champion: Contestant | None) -> Iterator[Check]:
-    """Both model folders load, are proved on their golden rows, and answer to the holdout."""
-    required = "a model folder that loads, is proved and scores these rows"
-    yield Check(
-        name="challenger",
-        passed=not challenger.problem,
-        seen=challenger.problem.rstrip(".") or "loaded, proved and scored",
-        required=required,
-        remedy="Run `make train` again.",
+def can_be_scored(contestant: Contestant) -> Check:
+    """The model folder loads, is proved on its golden rows, and answers to every row of the holdout."""
+    is_champion = contestant.role == "champion"
+    return Check(
+        name=contestant.role,
+        passed=not contestant.problem,
+        seen=f"it cannot be scored: {contestant.problem}".rstrip(".") if contestant.problem else "scored",
+        required="a model folder that loads, gives its golden rows, and scores the holdout",
+        remedy=CHAMPION_REMEDY if is_champion else "Run `make train` again.",
     )
-    if champion is not None:
-        yield Check(
-            name="champion",
-            passed=not champion.problem,
-            seen=f"it cannot be compared with: {champion.problem}".rstrip(".") if champion.problem else "scored",
-            required=required,
-            remedy=CHAMPION_REMEDY,
-        )
 
 
 def holdout_rows(rows: int, fewest: int, problem: str) -> Check:
@@ -157,7 +149,7 @@ def all_metrics(figures: Figures) -> Check:
     return Check(
         name="metrics",
         passed=not figures.missing,
-        seen="; ".join(f"{name}: {why.rstrip('.')}" for name, why in figures.missing.items()) or "all computed",
+        seen=_by_reason(figures.missing) or "all computed",
         required="every metric of the task, computed for both models on the holdout",
         remedy="A holdout that lacks a class or a second cluster is too short: see data.holdout_days and _share.",
     )
@@ -209,10 +201,18 @@ def model_size(graph_bytes: int, limit_mb: float) -> Check:
     return Check(
         name="model size",
         passed=seen <= limit_mb,
-        seen=f"model.onnx has {seen:,.2f} MB",
+        seen=f"model.onnx has {max(seen, 0.01):,.2f} MB{'' if seen >= 0.01 else ' or less'}",
         required=f"at most {limit_mb:,g} MB (gate.max_model_mb in pipeline.toml)",
         remedy="Train fewer or smaller trees: see training.candidates.",
     )
+
+
+def _by_reason(missing: Mapping[str, str]) -> str:
+    """Metrics that are missing for one reason are named together."""
+    names: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        names.setdefault(why.removeprefix(f"{name} is ").rstrip("."), []).append(name)
+    return "; ".join(f"{listed(of_reason)}: {why}" for why, of_reason in names.items())
 
 
 def _is_before(time: str, first: str) -> bool:

@@ -32,7 +32,9 @@ _INFERRED: dict[str, ColumnShape] = {
 
 
 def plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column without pandas' categorical type, which says how values are stored, not what they are."""
+    """The column without pandas' categorical and Arrow types, which say how values are stored, not what they are."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return pd.Series(pa.array(values).to_pandas(), index=values.index)
     if not isinstance(values.dtype, pd.CategoricalDtype):
         return values
     of_categories = values.dtype.categories.dtype
@@ -55,6 +57,12 @@ def shape_of(values: "pd.Series[Any]") -> ColumnShape:
     inferred = _INFERRED.get(pd.api.types.infer_dtype(present, skipna=True), "unreadable")
     is_scalars = inferred != "mixed" or present.map(lambda value: isinstance(value, str | int | float | Decimal)).all()
     return inferred if is_scalars else "unreadable"
+
+
+def example_of(values: "pd.Series[Any]") -> str:
+    """The first value that is there, as a message shows it: on one line and not long."""
+    value = plain(values).dropna().iloc[0]
+    return repr(value[:60]) if isinstance(value, str) else str(value)[:60]
 
 
 def to_numbers(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
@@ -110,7 +118,7 @@ def _numbers(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
             return to_numbers(column)
         column = column[pd.to_numeric(column, errors="coerce").isna()]
     raise SettingError(
-        f"column {name!r} is taken for numeric, but has values such as {column.dropna().iloc[0]!r}. "
+        f"column {name!r} is taken for numeric, but has values such as {example_of(column)}. "
         f"Mend them in the source, or set features.kinds.{name}."
     )
 

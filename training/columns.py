@@ -83,7 +83,8 @@ def judge(name: str, values: "pd.Series[Any]", features: Features) -> Judgement:
     if shape == "mixed":
         return Judgement(None, f'mixes numbers and text: mend it, or say features.kinds.{name} = "categorical"')
     if name not in features.include and len(present) == len(values) and bool((present == present.iloc[0]).all()):
-        return Judgement(None, f"is {str(present.iloc[0])[:40]} in every row of train")
+        shown = repr(present.iloc[0][:40]) if shape == "text" else str(present.iloc[0])
+        return Judgement(None, f"is {shown} in every row of train")
     if shape == "text":
         return _judge_text(present, features)
     return Judgement("boolean") if shape == "boolean" else _judge_numbers(name, to_numbers(present), len(values))
@@ -113,17 +114,12 @@ def _judge_text(present: "pd.Series[Any]", features: Features) -> Judgement:
     sample = [str(text) for text in distinct.iloc[:DISTINCT_LOOKED_AT]]
     if all(_DATE.fullmatch(text) for text in sample):
         return Judgement(None, IS_DATE)
-    if len(distinct) > features.max_categories:
-        words = float(np.median([len(text.split()) for text in sample]))
-        what = "free text" if words >= WORDS_OF_FREE_TEXT else "an identifier"
-        return Judgement(
-            None,
-            f"is taken for {what}: {len(distinct):,} distinct texts, "
-            f"features.max_categories = {features.max_categories}",
-        )
-    if len(distinct) > len(present) / 2:
-        return Judgement(None, f"is taken for an identifier: {len(distinct):,} distinct texts in {len(present):,} rows")
-    return Judgement("categorical")
+    if len(distinct) <= min(features.max_categories, len(present) / 2):
+        return Judgement("categorical")
+    words = float(np.median([len(text.split()) for text in sample]))
+    what = "free text" if words >= WORDS_OF_FREE_TEXT else "an identifier"
+    seen = f"{len(distinct):,} distinct texts in {len(present):,} rows"
+    return Judgement(None, f"is taken for {what}: {seen}, features.max_categories = {features.max_categories}")
 
 
 def _judge_categories(present: "pd.Series[Any]", features: Features) -> Judgement:

@@ -32,7 +32,7 @@ from training.feature_facts import describe
 from training.leaks import refuse_disguise
 from training.refusals import listed
 from training.sources import read_source
-from training.splits import Cut, Times, cut_by_share, cut_by_time, read_times, strata_of, units_of
+from training.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 from training.table_checks import (
     CLUSTER_COLUMN,
     refuse_reserved_names,
@@ -89,11 +89,13 @@ def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Confi
     data = config.data
     if times is not None:
         return cut_by_time(times, data)
+    strata = strata_of(target.values, bool(target.classes))
+    if data.group:
+        return cut_by_share(strata, groups_of(table[data.group]), data)
     # Two rows are the same where all columns agree that could be features: a running number must not tell them apart.
     kinds = choose_features(table, np.arange(len(table)), config).kinds
     columns = (comparable(convert(name, table[name], kind)) for name, kind in kinds.items())
-    units = units_of(columns, table[data.group] if data.group else None)
-    return cut_by_share(strata_of(target.values, bool(target.classes)), units, data)
+    return cut_by_share(strata, units_of(columns), data)
 
 
 def _features(rows: Rows, choice: Choice) -> tuple[list[Feature], dict[str, ArrowColumn]]:

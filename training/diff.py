@@ -79,9 +79,7 @@ def _grounds(decision: Decision, decimals: int) -> str:
     ]
     if decision.detectable_difference:
         seen = figure(decision.detectable_difference, max(decimals, 4))
-        lines.append(
-            f"These rows show a true difference of {seen} in {decision.metric} with 80 % power, rarely a smaller."
-        )
+        lines.append(f"A true difference of {seen} in {decision.metric} is found on these rows in 80 % of cases.")
     return " ".join(lines)
 
 

@@ -31,7 +31,7 @@ def table_digest(table: ArrowTable) -> str:
 
 
 def frame_digest(frame: pd.DataFrame) -> str:
-    """Hex sha256 of a data frame's values; its index does not count."""
+    """Hex sha256 of a data frame's values; its index does not count. UnicodeEncodeError where text is not Unicode."""
     digest = hashlib.sha256(f"{len(frame)} rows".encode())
     for name, column in frame.items():
         _add_column(digest, str(name), _to_arrow(column))
@@ -52,6 +52,8 @@ def json_digest(document: object) -> str:
 def _to_arrow(column: "pd.Series[Any]") -> ArrowColumn:
     try:
         return pa.chunked_array(pa.array(column, from_pandas=True))
+    except UnicodeEncodeError:
+        raise
     except (pa.ArrowException, TypeError, ValueError, OverflowError):  # mixed kinds of values: Arrow has no type
         return pa.chunked_array([pa.array([repr(value) for value in column], type=pa.large_string())])
 

@@ -36,7 +36,8 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 
 from contracts.config import Task
 from contracts.exits import FindingError
-from contracts.scoring import INPUT_NAME, KNOWN_DOMAINS, OUTPUT_NAMES
+from contracts.onnx_bytes import KNOWN_DOMAINS
+from contracts.scoring import INPUT_NAME, OUTPUT_NAMES
 
 Indices = npt.NDArray[np.int64]
 

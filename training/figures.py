@@ -55,11 +55,11 @@ def decimals_to_tell_apart(value: float, bound: float) -> int:
 
 
 def _decimals(scale: float) -> int:
-    """Three decimals below 1, fewer above, more for tiny figures."""
+    """Three decimals, fewer from 10 on, more below 0.01: about three digits that say something."""
     if scale == 0:
         return 3
     magnitude = math.floor(math.log10(scale))
-    return max(0, 3 - magnitude) if magnitude >= 0 else max(3, 2 - magnitude - 1)
+    return max(0, 3 - max(0, magnitude)) if magnitude >= -2 else 2 - magnitude
 
 
 def _first_digit(value: float) -> int:

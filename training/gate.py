@@ -40,7 +40,7 @@ class Complaint(NamedTuple):
     text: str
 
     def as_verdict(self) -> str:
-        by = f" by {self.subject}" if self.subject else ""
+        by = f" ({self.subject})" if self.subject else ""
         return f"Challenger rejected{by}: {self.text}"
 
     def as_further_reason(self) -> str:
@@ -103,7 +103,7 @@ def _failed(checks: Sequence[Check]) -> list[Complaint]:
 
 def _of_metric(metric: str, deciding: Comparison | None, rows: int) -> list[Complaint]:
     if deciding is None:
-        return [Complaint("", f"there is no {metric} to decide on (gate.metric in pipeline.toml).")]
+        return [Complaint("", f"{metric}, which decides (gate.metric in pipeline.toml), could not be computed.")]
     return [] if deciding.outcome in PROMOTED else [Complaint("", _sentence(deciding, rows))]
 
 
@@ -135,7 +135,7 @@ def _against_margin(deciding: Comparison, difference: Interval, decimals: int) -
             return f"is a loss that may exceed {named}."
         case _:
             return (
-                f"is inconclusive: it may exceed {named}, and these rows cannot tell. "
+                f"is inconclusive: these rows cannot rule out a loss beyond {named}. "
                 "A longer holdout (data.holdout_days or data.holdout_share) sees more."
             )
 
@@ -145,7 +145,7 @@ def _of_slice(one: SliceComparison, deciding: Comparison, margin: float) -> Comp
         raise ValueError(f"the slice {one.column} = {one.value} cannot be worse than a champion that is not there")
     decimals = decimals_of(deciding)
     return Complaint(
-        "a slice",
+        "slice",
         f"where {one.column} is {one.value} ({one.rows:,} rows), {deciding.metric} is "
         f"{figure(one.challenger, decimals)}, champion {figure(one.champion, decimals)}; the difference, "
         f"{figure(one.difference.value, decimals)} {bounds(one.difference, decimals)}, is worse than the margin of "

@@ -102,6 +102,8 @@ def _roc(name: str, truth: Truth, predicted: FloatArray) -> Curve:
     grid = np.linspace(0, 1, POINTS)
     classes = [1] if predicted.shape[1] == 2 else range(predicted.shape[1])
     rates = [_true_positive_rate(truth == one, predicted[:, one], grid) for one in classes if (truth == one).any()]
+    if not rates:
+        return Curve(name=name, x=(), y=())
     return _curve(name, np.append(0.0, grid), np.append(0.0, np.mean(rates, axis=0)))
 
 
@@ -144,14 +146,15 @@ def _residuals(name: str, truth: Truth, predicted: FloatArray, edges: FloatArray
 
 def _draw(plot: Plot, path: Path) -> None:
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5, 4), layout="constrained")
+        figure = Figure(figsize=(5, 4))
         FigureCanvasSVG(figure)
+        figure.subplots_adjust(left=0.16, right=0.97, bottom=0.14, top=0.91)
         axes = figure.add_subplot()
         for curve in plot.curves:
             marker = "." if len(curve.x) == BINS else None
             axes.plot(curve.x, curve.y, color=COLOURS[curve.name], label=curve.name, linewidth=1.6, marker=marker)
         if plot.diagonal:
-            points = [value for curve in plot.curves for value in curve.x]
+            points = [value for curve in plot.curves for value in curve.x] or [0.0, 1.0]
             ends = (min(points), max(points))
             axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":")
         _paint(axes, plot)

@@ -62,7 +62,10 @@ def read_unpinned(source: str) -> Loaded:
 def _read(source: str, pinned: str) -> Loaded:
     if FUNCTION.fullmatch(source):
         table = _call(source)
-        seen = frame_digest(table)
+        try:
+            seen = frame_digest(table)
+        except UnicodeEncodeError as error:
+            raise UnfitTableError(f"{source} has text that is not valid Unicode: {error}.") from None
         _require_pin(source, pinned, seen)
     else:
         with _files(source) as files:

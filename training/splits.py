@@ -5,8 +5,9 @@ With a time column: the holdout is [as_of − holdout_days, as_of), train is all
 than any of the holdout, and none of the holdout later than any of the replay.
 
 Without one: shares of the rows, drawn with data.seed, each class (or tenth of the target's range of ranks) in its
-proportion. Rows that are equal in all features, and rows of one data.group, stay together on one side, so that
-a model is never judged on rows it has seen; tables keep the source's order.
+proportion. Rows of one data.group stay together on one side, and where there is no group, rows that are equal in all
+features: a model is never judged on what it has seen. (Not both: a few equal rows would chain most groups into one.)
+Tables keep the source's order.
 """
 
 from collections.abc import Iterable
@@ -16,12 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from contracts.config import Data
 from contracts.data_manifest import TableName
-from training.column_values import plain, shape_of
+from training.column_values import example_of, plain, shape_of, text_codes, to_text
 from training.refusals import SettingError, UnfitTableError
 
 Positions: TypeAlias = npt.NDArray[np.intp]
@@ -46,7 +45,7 @@ def read_times(values: "pd.Series[Any]", name: str) -> Times:
     shape = shape_of(column)
     if shape not in ("date", "text"):
         raise SettingError(
-            f"data.time = {name!r} holds {shape} values such as {column.iloc[0]!r}; required: dates, "
+            f"data.time = {name!r} holds {shape} values such as {example_of(column)}; required: dates, "
             "or text like 2013-10-01 08:30."
         )
     times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
@@ -107,28 +106,20 @@ def strata_of(target: npt.NDArray[Any], is_classes: bool) -> Codes:
     return ranks * RANK_BINS // len(target)
 
 
-def units_of(columns: Iterable[npt.NDArray[Any]], groups: "pd.Series[Any] | None") -> Codes:
-    """Which rows stay together: equal in all `columns`, of one group, or tied through others. [rows] to codes."""
-    same_row = pd.factorize(_row_hashes(columns))[0]
-    if groups is None:
-        return same_row
-    same_group = pd.factorize(plain(groups), use_na_sentinel=False)[0]
-    count = int(same_row.max()) + 1
-    nodes = count + int(same_group.max()) + 1
-    edges = (np.ones(len(same_row), dtype=np.int8), (same_row, same_group + count))
-    tied = connected_components(coo_matrix(edges, shape=(nodes, nodes)), directed=False)[1]
-    return tied[same_row].astype(np.int64)
-
-
-def _row_hashes(columns: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.uint64]:
-    """64 bits a row, made one column at a time."""
+def units_of(columns: Iterable[npt.NDArray[Any]]) -> Codes:
+    """Which rows are equal in all `columns`, each [rows]: codes [rows], the same for equal rows."""
     hashes: npt.NDArray[np.uint64] | None = None
     for column in columns:
         of_column = pd.util.hash_array(column)
         hashes = of_column if hashes is None else (hashes * MIX) ^ of_column
     if hashes is None:
         raise ValueError("no columns to compare rows by")
-    return hashes
+    return pd.factorize(hashes)[0]
+
+
+def groups_of(values: "pd.Series[Any]") -> Codes:
+    """Which rows share a value of data.group: codes [rows]. Rows without a value are one group."""
+    return text_codes(to_text(values))[1]
 
 
 def _day(time: np.datetime64) -> str:

@@ -1,16 +1,18 @@
 """Whether a table still is what a model was trained on: columns, types, ranges, missing and unknown values.
 
-The model card says what training saw of each feature, and the folder's reference is a sample of it. Thresholds are
-wide: seasons move, and drift has a stage of its own. What breaks the contract is what looks like a mistake:
+Thresholds are wide: seasons move, and drift has a stage of its own. What breaks the contract looks like a mistake.
+
+`breaches` holds a table against the model card, which says what training saw of each feature:
 
 - a column that is gone, or holds text instead of numbers, or a boolean that is neither 0 nor 1;
 - values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN of them;
-- values far beyond the range of training: by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed
-  column of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table);
-- values outside the middle 98 % of the reference in MOST_UNUSUAL of the rows, as when units change. On the flights a
-  month within the seasons trained on shows 0 to 3 %, temperatures in °C instead of °F 39 % in September; with less than
-  half a year to train on, spring itself shows up to 39 %. A feature that only ever grows or falls with time (a year, a
-  month, a counter) leaves its range by its nature: of such a one no rule but the third is asked.
+- values beyond the range of training by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed column
+  of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
+
+`jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
+middle 98 % of the others. On the flights, 21 windows of 30 days against the 30 days before show at most 44 % in any
+feature (autumn), and temperatures in °C instead of °F between 98 and 100 % in every season. A feature that only ever
+grows or falls with time (a year, a counter) leaves any range by its nature and is not asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,26 +28,33 @@ from training.figures import percent
 MORE_MISSING = 0.1
 MOST_UNKNOWN = 0.1
 MOST_FAR_OUT = 0.05
-MOST_UNUSUAL = 0.25
+MOST_UNUSUAL = 0.6
 MIDDLE = (1, 99)  # percentiles
 
 Numbers = npt.NDArray[np.float64]
 RunsWithTime = Callable[[str], bool]
 
 
-def breaches(
-    features: Sequence[Feature], frame: pd.DataFrame, reference: pd.DataFrame, runs_with_time: RunsWithTime
-) -> tuple[str, ...]:
-    """One phrase for each broken promise, in the order of `features`; none if the table is as trained on.
+def breaches(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[str, ...]:
+    """One phrase for each promise of the card that the rows break, in the order of `features`."""
+    if not len(frame):
+        return ()
+    return tuple(f"{feature.name} {breach}" for feature in features for breach in _breaches(feature, frame))
 
-    frame: rows to judge. reference: rows of the model's own reference. runs_with_time: whether the numeric feature of
-    this name only ever grows or falls with time; asked only where that matters.
+
+def jumps(
+    features: Sequence[Feature], frame: pd.DataFrame, others: pd.DataFrame, runs_with_time: RunsWithTime
+) -> tuple[str, ...]:
+    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`.
+
+    runs_with_time: whether the feature of this name only ever grows or falls with time; asked only where it matters.
     """
-    return tuple(
-        f"{feature.name} {breach}"
-        for feature in features
-        for breach in _breaches(feature, frame, reference, runs_with_time)
-    )
+    found: list[str] = []
+    for feature in features:
+        if feature.kind == "numeric" and _has_numbers(frame, feature.name) and _has_numbers(others, feature.name):
+            values, usual = _present(frame[feature.name]), _present(others[feature.name])
+            found.extend(f"{feature.name} {jump}" for jump in _jumps(values, usual) if not runs_with_time(feature.name))
+    return tuple(found)
 
 
 def is_monotone(values: npt.NDArray[Any]) -> bool:
@@ -54,9 +63,7 @@ def is_monotone(values: npt.NDArray[Any]) -> bool:
     return len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _breaches(
-    feature: Feature, frame: pd.DataFrame, reference: pd.DataFrame, runs_with_time: RunsWithTime
-) -> Iterator[str]:
+def _breaches(feature: Feature, frame: pd.DataFrame) -> Iterator[str]:
     if feature.name not in frame:
         yield "is gone: the table has no such column"
         return
@@ -74,7 +81,7 @@ def _breaches(
     if feature.kind == "boolean":
         yield from _of_booleans(present)
     elif len(present):
-        yield from _of_range(feature, present, _numbers(feature, reference), runs_with_time)
+        yield from _of_range(feature, present)
 
 
 def _of_missing(feature: Feature, share: float) -> Iterator[str]:
@@ -100,26 +107,32 @@ def _of_categories(feature: Feature, column: "pd.Series[Any]") -> Iterator[str]:
         yield f"is of a category that training never saw in {percent(share)} of the rows, such as {example}"
 
 
-def _of_range(feature: Feature, present: Numbers, reference: Numbers, runs_with_time: RunsWithTime) -> Iterator[str]:
-    if feature.minimum is not None and feature.maximum is not None:
-        low, high = feature.minimum, feature.maximum
-        reach = (high - low) or max(1.0, abs(high))
-        far = float(((present < low - reach) | (present > high + reach)).mean())
-        if far > MOST_FAR_OUT:
-            seen = f"{present.min():g} to {present.max():g}"
-            yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
-            return
-    if not len(reference):
+def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
+    if feature.minimum is None or feature.maximum is None:
         return
-    usual = np.percentile(reference, MIDDLE)
-    outside = float(((present < usual[0]) | (present > usual[1])).mean())
-    if outside > MOST_UNUSUAL and not runs_with_time(feature.name):
+    low, high = feature.minimum, feature.maximum
+    reach = (high - low) or max(1.0, abs(high))
+    if ((present < low - reach) | (present > high + reach)).mean() > MOST_FAR_OUT:
+        seen = f"{present.min():g} to {present.max():g}"
+        yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
+
+
+def _jumps(values: Numbers, usual: Numbers) -> Iterator[str]:
+    if not len(values) or not len(usual):
+        return
+    low, high = np.percentile(usual, MIDDLE)
+    outside = float(((values < low) | (values > high)).mean())
+    if outside > MOST_UNUSUAL:
         yield (
-            f"is outside {usual[0]:g} to {usual[1]:g} in {percent(outside)} of the rows, in training in 2 %: "
+            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows, before that in 2 %: "
             "were its units changed?"
         )
 
 
-def _numbers(feature: Feature, reference: pd.DataFrame) -> Numbers:
-    values: Numbers = reference[feature.name].to_numpy(dtype=np.float64, na_value=np.nan)
+def _has_numbers(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and pd.api.types.is_numeric_dtype(frame[name])
+
+
+def _present(column: "pd.Series[Any]") -> Numbers:
+    values: Numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return values[~np.isnan(values)]

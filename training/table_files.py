@@ -88,8 +88,9 @@ def _read_csv(file: SourceFile) -> pd.DataFrame:
         )
     refuse_bad_names(names, file.name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-        table = pd.read_csv(file.path, sep=separator, low_memory=False)
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes values beyond the header for an index
-        raise UnfitTableError(f"{file.name}: its rows have more values than its first line has names ({len(names)}).")
-    return table
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(file.path, sep=separator, low_memory=False, index_col=False)
+        except pd.errors.ParserWarning:  # pandas would drop the values that have no name
+            seen = f"{file.name}: its rows have more values than its first line has names ({len(names)})."
+            raise UnfitTableError(seen) from None

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.config import Data
-from training.column_values import ColumnShape, shape_of, text_codes, to_numbers, to_text
+from training.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
 from training.digests import ArrowColumn
 from training.refusals import SettingError, UnfitTableError, listed
 from training.table_checks import refuse_infinite
@@ -63,9 +63,8 @@ def _regression(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Tar
     if data.positive:
         raise SettingError(f"data.positive = {data.positive!r} is for binary tasks: take it out for a regression.")
     if shape != "numeric":
-        seen = values.iloc[0]
         raise SettingError(
-            f"data.task is regression, but {data.target!r} holds {shape} values such as {seen!r}. "
+            f"data.task is regression, but {data.target!r} holds {shape} values such as {example_of(values)}. "
             "Name a numeric column in data.target, or make data.task binary or multiclass."
         )
     numbers = to_numbers(values)

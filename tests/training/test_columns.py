@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from contracts.config import Features
@@ -56,9 +57,9 @@ def test_a_column_without_values_is_left_out() -> None:
     assert reason([np.nan] * ROWS) == "has no value in any row of train"
 
 
-@pytest.mark.parametrize("value", [3.5, "same", True])
-def test_a_constant_is_left_out(value: object) -> None:
-    assert reason([value] * ROWS) == f"is {value} in every row of train"
+@pytest.mark.parametrize(("value", "shown"), [(3.5, "3.5"), ("two\nlines", "'two\\nlines'"), (True, "True")])
+def test_a_constant_is_left_out_and_shown_on_one_line(value: object, shown: str) -> None:
+    assert reason([value] * ROWS) == f"is {shown} in every row of train"
 
 
 def test_one_value_and_gaps_is_no_constant_since_the_gaps_may_tell() -> None:
@@ -71,7 +72,7 @@ def test_more_texts_than_max_categories_are_an_identifier() -> None:
 
 
 def test_a_text_of_its_own_in_most_rows_is_an_identifier_in_a_small_table_too() -> None:
-    assert "taken for an identifier: 60 distinct texts in 100 rows" in reason(words(60, rows=100))
+    assert "taken for an identifier: 60 distinct texts in 100 rows, features" in reason(words(60, rows=100))
 
 
 def test_long_texts_without_end_are_free_text() -> None:
@@ -149,6 +150,13 @@ def test_categories_of_numbers_are_numbers_again() -> None:
     )
 
 
+def test_columns_kept_by_arrow_are_like_all_others() -> None:
+    texts = pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string()))
+    flags = pd.Series([True, None], dtype=pd.ArrowDtype(pa.bool_()))
+    assert convert("x", texts, "categorical").to_pylist() == ["a", MISSING]
+    assert (shape_of(texts), shape_of(flags)) == ("text", "boolean")
+
+
 def test_text_that_reads_as_numbers_is_read_when_kinds_says_so() -> None:
     assert convert("x", pd.Series(["1.5", "2", None]), "numeric").to_numpy()[:2].tolist() == [1.5, 2.0]
 
@@ -159,7 +167,7 @@ def test_text_that_is_no_number_is_refused_with_an_example() -> None:
 
 
 def test_dates_are_refused_as_numbers() -> None:
-    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as Timestamp"):
+    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as 2026-01-01"):
         convert("x", pd.Series(pd.date_range("2026-01-01", periods=3)), "numeric")
 
 

@@ -94,6 +94,10 @@ def unnamed() -> pd.DataFrame:
     return pd.DataFrame([[1, 2]])
 
 
+def half_a_character() -> pd.DataFrame:
+    return pd.DataFrame({"a": pd.Series(["x", "\ud800"], dtype=object)})
+
+
 NOT_CALLABLE = 3
 
 
@@ -248,6 +252,10 @@ def test_bad_column_names_of_a_function_are_refused() -> None:
     assert "column 1 is named 0; required: a name that is text" in finding(f"{HERE}:unnamed")
 
 
+def test_text_that_is_no_unicode_is_refused() -> None:
+    assert "has text that is not valid Unicode" in finding(f"{HERE}:half_a_character")
+
+
 def test_parquet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), tmp_path / "t.parquet")
     assert "a" in finding(tmp_path / "t.parquet")
@@ -275,7 +283,7 @@ def test_a_function_that_returns_no_table_or_fails_is_refused() -> None:
 
 
 def test_digests_tell_values_apart_and_not_how_they_are_stored() -> None:
-    frame = pd.DataFrame({"n": [1.0, np.nan], "t": ["a", None], "d": pd.to_datetime(["2026-01-01", None])})
+    frame = pd.DataFrame({"n": [1.0, np.nan], "t": ["a", None], "d": [pd.Timestamp("2026-01-01"), pd.NaT]})
     stored_otherwise = frame.astype({"n": "Float64", "t": "category", "d": "datetime64[ns]"})
     assert frame_digest(frame) == frame_digest(stored_otherwise)
     assert frame_digest(frame) == table_digest(pa.Table.from_pandas(frame))

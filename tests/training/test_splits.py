@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.config import Data
 from contracts.data_manifest import TABLE_NAMES
 from contracts.exits import FindingError, UsageError
-from training.splits import cut_by_share, cut_by_time, read_times, strata_of, units_of
+from training.splits import cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 
 DAY = np.timedelta64(1, "D")
 DATES = st.dates(dt.date(2020, 1, 1), dt.date(2020, 12, 31))
@@ -114,15 +114,11 @@ def test_a_regression_is_cut_in_proportion_over_its_range() -> None:
 def test_rows_equal_in_every_column_are_one_unit() -> None:
     numbers = np.array([1, 1, np.nan, np.nan, 2], dtype=np.float32)
     texts = np.array([0, 0, 1, 1, 0])
-    assert units_of([numbers, texts], None).tolist() == [0, 0, 1, 1, 2]
+    assert units_of([numbers, texts]).tolist() == [0, 0, 1, 1, 2]
 
 
-def test_a_group_ties_rows_and_equal_rows_tie_groups() -> None:
-    numbers = np.array([1.0, 2.0, 2.0, 3.0, 4.0], dtype=np.float32)
-    groups = pd.Series(["a", "a", "b", "b", "c"])
-    units = units_of([numbers], groups)
-    assert len(set(units[:4].tolist())) == 1
-    assert units[4] != units[0]
+def test_rows_of_one_group_are_one_unit_and_those_without_one_too() -> None:
+    assert groups_of(pd.Series(["a", None, "b", "a", None])).tolist() == [0, 1, 2, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def write_config(
     of_data = {"source": source, "target": "failed", "task": "binary", "min_train_rows": 40, "min_holdout_rows": 20}
     of_data |= data or {}
     metric = METRICS[str(of_data["task"])]
-    tables = {
+    tables: dict[str, dict[str, object]] = {
         "project": {"name": "toy"},
         "data": of_data,
         "features": dict(features or {}),
