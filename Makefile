@@ -17,7 +17,9 @@ UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 CHAIN       := data train evaluate load-test drift
 
 export PYTHONPATH := $(CURDIR)
+# Neither Evidently nor ONNX Runtime shall call home.
 export DO_NOT_TRACK := 1
+export ORT_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE ?=
 export UV_PYTHON_DOWNLOADS := never
 
@@ -43,6 +45,10 @@ train: setup ## Search, fit, export to ONNX and prove the export
 evaluate: setup ## The gate: challenger against champion on the holdout
 	@$(RUN) -m training.evaluate $(STAGE)
 
+.PHONY: build
+build: setup ## Build the image that serves the challenger, measure it and prove it (needs a container engine)
+	@$(RUN) -m deploy.image $(STAGE)
+
 .PHONY: load-test
 load-test: setup ## Serve the challenger and replay the next window with Locust
 	@$(RUN) load-tests/run.py $(STAGE)
@@ -61,6 +67,14 @@ report: setup ## One page and one summary of all stages
 
 ##@ Around it
 
+.PHONY: champion
+champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, or none
+	@$(RUN) -m deploy.fetch_champion --champion "$(CHAMPION)" --build $(BUILD)
+
+.PHONY: push
+push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
+	@$(RUN) -m deploy.push --repository "$(REPOSITORY)" --build $(BUILD)
+
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
 	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/requests $(RUN) -m service
@@ -71,13 +85,18 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 
 .PHONY: test
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile --ignore tests/containers
+
+.PHONY: container-test
+container-test: setup ## Tests on a real container engine and registry
+	@$(VENV)/bin/pytest -n0 -rs tests/containers
 
 .PHONY: check
 check: setup ## Formatting, lint, strict types, and the repository's own promises
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/pytest -q tests/repository
 
 .PHONY: bench
@@ -112,10 +131,10 @@ lock: | $(UV) ## Pin all dependencies anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove what the chain wrote, but not the champion and the count of tries
-	@for stage in $(CHAIN) report deploy; do rm -rf "$(BUILD)/$$stage"; done
+	@for stage in $(CHAIN) image report deploy; do rm -rf "$(BUILD)/$$stage"; done
 
 .PHONY: help
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	    /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2} END {print ""}' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2} END {print ""}' $(firstword $(MAKEFILE_LIST))

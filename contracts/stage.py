@@ -49,7 +49,8 @@ class Build:
     root: Path
 
     def stage(self, name: StageName) -> Path:
-        return self.root / name
+        """The folder of one stage. The build stage's is called what it holds: build/image."""
+        return self.root / ("image" if name == "build" else name)
 
     @property
     def champion(self) -> Path:

@@ -1,0 +1,64 @@
+"""The container engine's command line: one call, its answer, and errors that say what to do."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from contracts.exits import UsageError
+
+# How every container of ours runs: no root, no capability, nothing to write on but the folder of the request log.
+HARDENED = (
+    "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/requests",
+)  # fmt: skip
+NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
+
+
+class EngineError(Exception):
+    """The engine, or a registry behind it, could not do what was asked: the text has its last words. Ends in exit 1."""
+
+
+class NoEngineError(UsageError):
+    """No container engine answers here."""
+
+
+def docker(*arguments: str) -> str:
+    """Run `docker …` and return its standard output, stripped. Raises NoEngineError and EngineError."""
+    return _run(arguments, capture=True).strip()
+
+
+def docker_shown(*arguments: str) -> None:
+    """Run `docker …` with its progress on the terminal. Raises NoEngineError and EngineError."""
+    _run(arguments, capture=False)
+
+
+def check_engine() -> None:
+    """Raises NoEngineError where none answers, or where it cannot build."""
+    docker("version", "--format", "{{.Server.Version}}")
+    try:
+        docker("buildx", "version")
+    except EngineError:
+        raise NoEngineError("docker has no buildx. Install the docker-buildx plugin.") from None
+
+
+@contextmanager
+def container(image: str, *options: str, command: Sequence[str] = ()) -> Iterator[str]:
+    """The id of a container that runs in the background, removed at the end whatever happens."""
+    name = docker("run", "--detach", *options, image, *command)
+    try:
+        yield name
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+def _run(arguments: Sequence[str], *, capture: bool) -> str:
+    try:
+        done = subprocess.run(["docker", *arguments], capture_output=capture, text=True, check=False)
+    except FileNotFoundError:
+        raise NoEngineError("There is no `docker` on the PATH. Install Docker, or run the chain without it.") from None
+    if done.returncode == 0:
+        return done.stdout or ""
+    said = (done.stderr or "").strip()
+    if any(words in said.lower() for words in NO_ENGINE):
+        raise NoEngineError(f"No container engine answers ({said.splitlines()[0]}). Start Docker and try again.")
+    last = said.splitlines()[-1] if said else "see above"
+    raise EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {done.returncode}: {last}")

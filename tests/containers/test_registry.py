@@ -1,0 +1,204 @@
+"""Push, pull, and the champion out of a registry, against a real one on loopback."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.exits import Exit
+from contracts.image import MODEL_LABEL, PushedImage
+from contracts.model_folder import CARD_FILE, MODEL_FILES
+from contracts.schema import read_json
+from contracts.scoring import load_scorer
+from contracts.stage import Build
+from deploy.engine import EngineError, docker
+from deploy.image import self_test
+from deploy.push import push_built
+from deploy.registry import NoSuchImageError, WrongDigestError, manifest, move_tag, pull, push
+from tests.containers.conftest import ROOT, Built, free_port, variant
+from tests.load_tests.tiny_build import write_model
+
+
+@pytest.fixture(scope="session")
+def pushed(built: Built, registry: str) -> PushedImage:
+    return push_built(built.build, f"{registry}/user/flights")
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """A build folder that already has a champion: what a refusal must leave alone."""
+    build = Build(tmp_path / "build")
+    write_model(build.champion)
+    return build
+
+
+@pytest.fixture
+def untouched(build: Build) -> Iterator[None]:
+    """The champion is the same afterwards, and nothing lies beside it."""
+    before = contents(build.champion)
+    yield
+    assert contents(build.champion) == before
+    assert [path.name for path in build.root.iterdir()] == ["champion"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def command(module: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", f"deploy.{module}", *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def fetch(build: Build, champion: str) -> "subprocess.CompletedProcess[str]":
+    return command("fetch_champion", "--build", str(build.root), "--champion", champion)
+
+
+def repository_of(pushed: PushedImage) -> str:
+    return pushed.reference.partition("@")[0]
+
+
+def test_a_push_prints_exactly_one_digest_and_nothing_else(built: Built, registry: str) -> None:
+    done = command("push", "--build", str(built.build.root), "--repository", f"{registry}/user/printed")
+    assert done.returncode == Exit.PASS, done.stderr
+    assert re.fullmatch(rf"{registry}/user/printed@sha256:[0-9a-f]{{64}}\n", done.stdout)
+
+
+def test_a_push_names_the_commit_and_says_what_the_registry_holds(built: Built, pushed: PushedImage) -> None:
+    assert pushed.tag == f"sha-{built.image.commit}"
+    assert read_json(built.build.stage("build") / "pushed.json", PushedImage, "make push") == pushed
+    held = manifest(f"{repository_of(pushed)}:{pushed.tag}")
+    assert held.image_id == built.image.image_id
+    assert held.packed_bytes == pushed.packed_bytes == pytest.approx(built.image.packed_bytes, rel=0.05)
+
+
+def test_the_provenance_speaks_of_the_pushed_digest(built: Built, registry: str) -> None:
+    reference = push_built(built.build, f"{registry}/user/proven").reference
+    statement = json.loads((built.build.stage("build") / "provenance.json").read_text())
+    assert statement["subject"] == [
+        {"name": f"{registry}/user/proven", "digest": {"sha256": reference.partition("@sha256:")[2]}}
+    ]
+
+
+def test_a_second_push_gives_the_same_digest(built: Built, pushed: PushedImage) -> None:
+    assert push_built(built.build, repository_of(pushed)) == pushed
+
+
+def test_what_is_pulled_by_digest_is_what_was_pushed_and_proves_itself(built: Built, pushed: PushedImage) -> None:
+    assert pull(pushed.reference) == built.image.image_id
+    self_test(pushed.reference, built.image.model)
+
+
+def test_the_champion_comes_out_of_the_image_byte_for_byte(built: Built, pushed: PushedImage, build: Build) -> None:
+    move_tag(pushed.reference, "champion")
+    done = fetch(build, f"docker://{repository_of(pushed)}:champion")
+    assert done.returncode == Exit.PASS, done.stderr
+    assert contents(build.champion) == contents(built.build.challenger)
+    assert load_scorer(build.champion).digest == built.image.model
+
+
+def test_the_champion_can_be_named_by_digest(built: Built, pushed: PushedImage, build: Build) -> None:
+    assert fetch(build, f"docker://{pushed.reference}").returncode == Exit.PASS
+    assert load_scorer(build.champion).digest == built.image.model
+
+
+def test_the_champion_tag_moves_to_another_digest_and_back(built: Built, pushed: PushedImage) -> None:
+    repository = repository_of(pushed)
+    with variant(built.image.reference, "LABEL another=one") as image_id:
+        another = push(image_id, repository, "sha-another")
+        for reference in (another, pushed.reference):
+            move_tag(reference, "champion")
+            assert manifest(f"{repository}:champion") == manifest(reference)
+    assert another != pushed.reference
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_tag_that_is_not_there_is_refused_and_never_means_none(pushed: PushedImage, build: Build) -> None:
+    done = fetch(build, f"docker://{repository_of(pushed)}:nobody")
+    assert done.returncode == Exit.USAGE
+    assert "is not in the registry" in done.stderr
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_repository_that_is_not_there_is_refused(registry: str, build: Build) -> None:
+    done = fetch(build, f"docker://{registry}/user/nothing:champion")
+    assert done.returncode == Exit.USAGE
+    assert "is not in the registry" in done.stderr
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_registry_that_does_not_answer_is_told_apart_from_a_missing_tag(build: Build) -> None:
+    done = fetch(build, f"docker://127.0.0.1:{free_port()}/user/flights:champion")
+    assert done.returncode == Exit.CRASH
+    assert "connection refused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("untouched")
+def test_no_engine_is_told_apart_from_a_missing_tag(build: Build, tmp_path: Path) -> None:
+    done = command("fetch_champion", "--build", str(build.root), "--champion", "docker://user/flights:champion",
+                   DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")  # fmt: skip
+    assert done.returncode == Exit.USAGE
+    assert "No container engine answers" in done.stderr
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("RUN printf x >> /model/model.onnx", "it was changed"),
+        ("RUN rm /model/golden.json", "golden.json cannot be read"),
+        ("RUN printf x > /model/extra.py", "no such file"),
+        ("RUN ln -sf /etc/passwd /model/golden.json", "no such file"),
+        ("RUN rm -r /model", "it is not an image of this service"),
+        (f"LABEL {MODEL_LABEL}=sha256:0", "label"),
+    ],
+    ids=["changed", "incomplete", "more", "link", "none", "label"],
+)
+def test_a_damaged_model_folder_in_an_image_is_refused(
+    built: Built, registry: str, build: Build, damage: str, said: str
+) -> None:
+    with variant(built.image.reference, "USER 0", damage) as image_id:
+        reference = push(image_id, f"{registry}/user/damaged", "champion")
+        done = fetch(build, f"docker://{reference}")
+    assert done.returncode == Exit.FINDING, done.stderr
+    assert said in done.stderr
+
+
+def test_a_name_that_stands_for_several_images_is_refused(pushed: PushedImage) -> None:
+    several = f"{repository_of(pushed)}:several"
+    docker("buildx", "imagetools", "create", "--tag", several, pushed.reference)
+    with pytest.raises(WrongDigestError, match="list of 1 images"):
+        manifest(several)
+
+
+def test_a_digest_that_the_registry_does_not_have_gets_no_tag(pushed: PushedImage) -> None:
+    with pytest.raises(NoSuchImageError):
+        move_tag(f"{repository_of(pushed)}@sha256:{'0' * 64}", "champion")
+
+
+def test_a_push_to_a_registry_that_does_not_answer_fails(built: Built) -> None:
+    with pytest.raises(EngineError, match="connection refused"):
+        push_built(built.build, f"127.0.0.1:{free_port()}/user/flights")
+
+
+def test_a_push_of_an_image_that_is_gone_says_to_build_again(built: Built, registry: str, tmp_path: Path) -> None:
+    folder = Build(tmp_path).stage("build")
+    folder.mkdir(parents=True)
+    for name in ("image.json", "stage.json", "provenance.json"):
+        text = (built.build.stage("build") / name).read_text()
+        (folder / name).write_text(text.replace(built.image.image_id, "sha256:" + "0" * 64))
+    done = command("push", "--build", str(tmp_path), "--repository", f"{registry}/user/gone")
+    assert done.returncode == Exit.USAGE
+    assert "Run `make build` again" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_fetched_folder_has_the_model_folders_files_only(pushed: PushedImage, build: Build) -> None:
+    fetch(build, f"docker://{pushed.reference}")
+    assert set(contents(build.champion)) == {CARD_FILE, *MODEL_FILES}
