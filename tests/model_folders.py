@@ -5,6 +5,7 @@ of weights in a real ONNX graph, so a test can make it better, worse, constant, 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ GOOD = {"signal": SIGNAL}
 Frames = dict[TableName, pd.DataFrame]
 
 
+@cache
 def draw_tables(task: Task = "binary", days: int = DAYS, seed: int = 5) -> Frames:
-    """Train, holdout and replay of `days` days each, with all columns that the data stage writes."""
+    """Train, holdout and replay of `days` days each, as the data stage writes them. Copy before changing one."""
     every = _draw(task, 3 * days, CUT - pd.Timedelta(days=days), np.random.default_rng(seed))
     size = days * ROWS_A_DAY
     names: tuple[TableName, ...] = ("train", "holdout", "replay")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.config import Gate
@@ -63,9 +63,6 @@ def slice_of(outcome: Outcome, difference: Interval | None) -> SliceComparison:
     )
 
 
-# --- outcomes
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
@@ -122,6 +119,7 @@ def test_nan_is_never_promoted() -> None:
     assert outcome_of(nowhere, 0.01, higher_is_better=False) not in PROMOTED
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 40), MARGINS)
 def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: int, margin: float) -> None:
     random = np.random.default_rng(seed)
@@ -137,9 +135,6 @@ def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: in
     assert outcome(few) in PROMOTED or outcome(many) not in PROMOTED
 
 
-# --- slices
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
@@ -153,9 +148,6 @@ def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: in
 def test_a_slice_is_worse_only_where_it_surely_is(low: float, high: float, expected: Outcome) -> None:
     assert slice_outcome_of(interval(low, high), 0.05, higher_is_better=True) == expected
     assert slice_outcome_of(interval(-high, -low), 0.05, higher_is_better=False) == expected
-
-
-# --- the verdict and its sentences
 
 
 def test_a_rejection_reads_as_the_house_style_has_it() -> None:

@@ -72,9 +72,6 @@ def test_tables_without_rows_or_common_columns_share_nothing(table: pd.DataFrame
     assert shared_rows(table, table.rename(columns=str.upper), COLUMNS).shared == 0
 
 
-# --- single features
-
-
 def tables(task: Task, feature: Feature, draw: Draw) -> tuple[Table, Table]:
     """Train and holdout with one feature, which `draw` makes from the target and from random numbers."""
     random = np.random.default_rng(6)

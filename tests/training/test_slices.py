@@ -127,9 +127,6 @@ def test_missing_values_are_a_slice_of_their_own(frame: pd.DataFrame) -> None:
     assert [one.value for one in seen.slices] == [MISSING, "0", "1"]
 
 
-# --- what is refused
-
-
 @pytest.mark.parametrize("column", ["shopp", "answer", "at", ""])
 def test_a_column_that_is_no_feature_is_refused(frame: pd.DataFrame, column: str) -> None:
     with pytest.raises(SliceError, match=r"gate\.slices"):

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.exits import UsageError
+from contracts.decision import Decision
+from contracts.exits import Exit, UsageError
 from contracts.features import Feature
 from contracts.model_folder import ExportProof, ModelCard
+from contracts.schema import write_json
+from contracts.stage import Build
+from tests.model_folders import draw_tables, replace_table, write_model
+from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
 from training.tries import Ledger, LedgerError, Try, confidence_of_try, number_of_try, read_ledger, try_of
 
 CARD = ModelCard(
@@ -122,3 +127,67 @@ def test_the_first_try_needs_what_pipeline_toml_says_and_the_tenth_a_tenth_of_th
 @given(st.floats(0.8, 0.999), st.integers(1, 500))
 def test_the_confidence_asked_for_never_falls(confidence: float, tries: int) -> None:
     assert confidence <= confidence_of_try(confidence, tries) <= confidence_of_try(confidence, tries + 1) < 1
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    return fresh_build(tmp_path)
+
+
+def others(count: int) -> tuple[Try, ...]:
+    return tuple(Try(model=f"sha256:{number:064}", function=f"sha256:{number:064}") for number in range(count))
+
+
+def remember(build: Build, decision: Decision, count: int) -> None:
+    """As if `count` other challengers had been judged on this holdout before."""
+    (holdout,) = read_ledger(build.tries).holdouts
+    assert decision.tries == 1
+    write_json(build.tries, Ledger(holdouts={holdout: others(count)}))
+
+
+def test_the_tenth_try_needs_more_than_the_first(build: Build) -> None:
+    write_model(build.champion, build)
+    write_model(build.challenger, build, A_LITTLE_NOISY)
+    first = decided(build)
+    remember(build, first, 9)
+    tenth = decided(build)
+    assert (tenth.tries, tenth.confidence) == (10, 0.995)
+    differences = [deciding(one).difference for one in (first, tenth)]
+    assert differences[0] is not None
+    assert differences[1] is not None
+    between = -(differences[0].low + differences[1].low) / 2
+    assert decided(build, margin=f"{between}").decision == "reject"
+    build.tries.unlink()
+    assert decided(build, margin=f"{between}").decision == "promote"
+
+
+def test_the_same_challenger_keeps_its_number_and_another_gets_the_next(build: Build) -> None:
+    write_model(build.champion, build)
+    write_model(build.challenger, build, NOISY)
+    assert [decided(build).tries for _ in range(2)] == [1, 1]
+    write_model(build.challenger, build, A_LITTLE_NOISY)
+    assert decided(build).tries == 2
+    write_model(build.challenger, build, NOISY, commit="b" * 40)
+    assert decided(build).tries == 1
+
+
+def test_the_champion_itself_is_no_try(build: Build) -> None:
+    write_model(build.champion, build, commit="b" * 40)
+    assert decided(build).tries == 1
+    assert read_ledger(build.tries).holdouts == {}
+
+
+def test_a_new_holdout_starts_at_one(build: Build) -> None:
+    write_model(build.champion, build)
+    write_model(build.challenger, build, NOISY)
+    remember(build, decided(build), 5)
+    replace_table(build, "holdout", draw_tables()["replay"])
+    assert decided(build).tries == 1
+
+
+def test_a_damaged_ledger_refuses_every_challenger(build: Build) -> None:
+    build.tries.write_text('{"format_version": 1, "holdouts": {"x": [')
+    code, headline = evaluate(build)
+    assert code is Exit.USAGE
+    assert "tries.json cannot be trusted" in headline
+    assert not (build.stage("evaluate") / "decision.json").exists()

@@ -1,0 +1,130 @@
+"""The gate refuses tables that would make any figure worthless, and models that saw what judges them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contracts.stage import Build
+from tests.model_folders import Frames, draw_tables, replace_table, write_data, write_model
+from tests.training.evaluating import NOISY, check, decided, failed, fresh_build
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    return fresh_build(tmp_path)
+
+
+@pytest.fixture
+def frames() -> Frames:
+    return draw_tables()
+
+
+def test_a_feature_that_tells_the_target_is_rejected_by_name(build: Build, frames: Frames) -> None:
+    random = np.random.default_rng(1)
+    leaking = {
+        name: frame.assign(hint=((frame["answer"] == "yes") + random.normal(0, 0.2, len(frame))).astype(np.float32))
+        for name, frame in frames.items()
+    }
+    write_data(build, leaking)
+    write_model(build.challenger, build, {"hint": 5.0}, -2.5)
+    decision = decided(build)
+    assert failed(decision) == ["single feature"]
+    assert "hint" in decision.reasons[0]
+    assert "features.exclude" in decision.reasons[0]
+
+
+def test_train_rows_in_the_holdout_are_rejected(build: Build, frames: Frames) -> None:
+    mixed = pd.concat([frames["holdout"], frames["train"].iloc[:100].assign(at=frames["holdout"]["at"].iloc[-1])])
+    replace_table(build, "holdout", mixed.reset_index(drop=True))
+    decision = decided(build)
+    assert failed(decision)[0] == "shared rows"
+    assert decision.reasons[0].startswith("Challenger rejected (shared rows): 3.2 % of the holdout rows")
+    assert decided(build, max_shared_rows="0.05").decision == "promote"
+
+
+def test_a_model_trained_up_to_the_holdout_is_rejected(build: Build) -> None:
+    write_model(build.challenger, build, train_last="2024-03-30 00:00:00")
+    assert failed(decided(build)) == ["training period"]
+
+
+def test_a_model_that_does_not_say_how_far_it_was_trained_is_rejected(build: Build) -> None:
+    write_model(build.challenger, build, train_last="")
+    assert failed(decided(build)) == ["training period"]
+
+
+def test_a_model_whose_reference_stands_in_the_holdout_is_rejected(build: Build, frames: Frames) -> None:
+    write_model(build.challenger, build, reference=frames["holdout"].drop(columns="cluster").iloc[::5])
+    assert failed(decided(build)) == ["fitted rows"]
+
+
+def test_a_model_trained_on_other_data_is_sent_back_to_train(build: Build) -> None:
+    write_model(build.challenger, build, data_digest="sha256:" + "e" * 64)
+    decision = decided(build)
+    assert failed(decision) == ["training data"]
+    assert "run `make train`" in decision.reasons[0]
+
+
+def test_nan_predictions_are_rejected(build: Build, frames: Frames) -> None:
+    noisy = frames["holdout"].copy()
+    noisy.loc[3, "signal"] = np.nan
+    replace_table(build, "holdout", noisy)
+    decision = decided(build, gate="[gate.floors]\nroc_auc = 0.6")
+    assert failed(decision) == ["varied predictions", "metrics", "floor of roc_auc"]
+    assert "NaN or infinite on 1 of 3000 rows" in check(decision, "metrics").seen
+    assert decision.comparisons == ()
+
+
+def test_an_empty_holdout_is_rejected(build: Build, frames: Frames) -> None:
+    replace_table(build, "holdout", frames["holdout"].iloc[:0])
+    decision = decided(build)
+    assert decision.reasons[0].startswith("Challenger rejected (holdout table): 0 rows")
+
+
+def test_a_holdout_of_one_class_is_rejected(build: Build, frames: Frames) -> None:
+    write_model(build.champion, build, NOISY)
+    replace_table(build, "holdout", frames["holdout"].assign(answer="no"))
+    decision = decided(build, metric='"brier"')
+    assert failed(decision) == ["metrics"]
+    assert "none of 3000 rows is of class 1" in decision.reasons[0]
+
+
+def test_a_class_that_nobody_knows_is_rejected(build: Build, frames: Frames) -> None:
+    strange = frames["holdout"].copy()
+    strange.loc[7, "answer"] = "maybe"
+    replace_table(build, "holdout", strange)
+    assert "'maybe'" in check(decided(build), "holdout table").seen
+
+
+@pytest.mark.parametrize("column", ["answer", "cluster"])
+def test_a_holdout_without_its_answers_or_days_is_rejected(build: Build, frames: Frames, column: str) -> None:
+    replace_table(build, "holdout", frames["holdout"].drop(columns=column))
+    assert f"no column '{column}'" in check(decided(build), "holdout table").seen
+
+
+def test_one_day_alone_is_no_holdout(build: Build, frames: Frames) -> None:
+    replace_table(build, "holdout", frames["holdout"].assign(cluster="2024-03-01"))
+    decision = decided(build)
+    assert decision.decision == "reject"
+    assert "1 cluster" in check(decision, "metrics").seen
+
+
+def test_rows_that_data_json_does_not_describe_are_rejected(build: Build, frames: Frames) -> None:
+    path = build.stage("data") / "holdout.parquet"
+    frames["holdout"].assign(noise=np.float32(0)).to_parquet(path, index=False)
+    assert "not those that data.json describes" in check(decided(build), "holdout table").seen
+
+
+def test_a_column_that_is_gone_is_the_first_reason(build: Build, frames: Frames) -> None:
+    replace_table(build, "holdout", frames["holdout"].drop(columns="noise"))
+    decision = decided(build)
+    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is gone")
+    assert decision.comparisons == ()
+
+
+def test_units_that_changed_are_rejected(build: Build, frames: Frames) -> None:
+    changed = frames["holdout"].assign(noise=(frames["holdout"]["noise"] / 2 + 3).astype(np.float32))
+    replace_table(build, "holdout", changed)
+    decision = decided(build)
+    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is outside")
