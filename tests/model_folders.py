@@ -22,8 +22,8 @@ from contracts.model_folder import PREDICTION_COLUMN, ExportProof, Golden, Golde
 from contracts.schema import read_json, write_json
 from contracts.scoring import INPUT_NAME, OUTPUT_NAMES
 from contracts.stage import Build
-from training.digests import frame_digest
-from training.model_folder import write_model_folder
+from training.dataset.digests import frame_digest
+from training.fitting.model_folder import write_model_folder
 
 CUT = pd.Timestamp("2024-03-01")
 DAYS = 30

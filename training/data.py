@@ -25,22 +25,22 @@ from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, T
 from contracts.features import Feature
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
-from training.column_values import comparable, convert, to_text
-from training.columns import Choice, choose_features
-from training.digests import ArrowColumn, json_digest, table_digest
-from training.feature_facts import describe
-from training.leaks import refuse_disguise
-from training.refusals import listed
-from training.sources import read_source
-from training.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
-from training.table_checks import (
+from training.dataset.column_values import comparable, convert, to_text
+from training.dataset.columns import Choice, choose_features
+from training.dataset.digests import ArrowColumn, json_digest, table_digest
+from training.dataset.feature_facts import describe
+from training.dataset.leaks import refuse_disguise
+from training.dataset.sources import read_source
+from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
+from training.dataset.table_checks import (
     CLUSTER_COLUMN,
     refuse_reserved_names,
     refuse_scarce_classes,
     refuse_too_few_rows,
     refuse_wrong_roles,
 )
-from training.targets import Target, drop_unanswered, read_target
+from training.dataset.targets import Target, drop_unanswered, read_target
+from training.refusals import listed
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,17 @@ from contracts.decision import Check, Decision
 from contracts.exits import Exit, UsageError
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
-from training.champion import champion_folder
-from training.comparisons import Contest, Figures, compare_all
-from training.contestants import Contestant, enter
-from training.diff import render
-from training.figures import rounded
-from training.gate import judge
-from training.inspection import inspect_limits, inspect_validity
-from training.plots import write_plots
-from training.slices import SliceFigures, compare_slices, refuse_impossible_slices
+from training.judging.champion import champion_folder
+from training.judging.comparisons import Contest, Figures, compare_all
+from training.judging.contestants import Contestant, enter
+from training.judging.diff import render
+from training.judging.figures import rounded
+from training.judging.gate import judge
+from training.judging.inspection import inspect_limits, inspect_validity
+from training.judging.plots import write_plots
+from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
+from training.judging.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
 from training.tables import Table, TableError, load_table
-from training.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
 
 
 def work(context: Context) -> Outcome:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, UsageError
+from training.dataset.sources import read_unpinned
 from training.refusals import SettingError
-from training.sources import read_unpinned
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADER = re.compile(r"\s*\[")

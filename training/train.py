@@ -27,18 +27,18 @@ from contracts.features import Matrix
 from contracts.model_folder import ExportProof, Metric, ModelCard
 from contracts.scoring import Scorer
 from contracts.stage import Build, Context, Outcome, run_stage
-from training import revision
-from training.candidates import find_candidates
-from training.export import export
-from training.folds import require_every_class, shuffled_folds, time_folds
-from training.intervals import interval
-from training.metrics import ScoringError
-from training.model_folder import golden_of, reference_of, write_model_folder
-from training.proof import Proof, prove
+from training.fitting import revision
+from training.fitting.candidates import find_candidates
+from training.fitting.export import export
+from training.fitting.folds import require_every_class, shuffled_folds, time_folds
+from training.fitting.model_folder import golden_of, reference_of, write_model_folder
+from training.fitting.proof import Proof, prove
+from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
+from training.fitting.threshold import cheapest_threshold, threshold_of_costs
 from training.refusals import nearest
-from training.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
+from training.statistics.intervals import interval
+from training.statistics.metrics import ScoringError
 from training.tables import Integers, Numbers, Table, load_manifest, load_table
-from training.threshold import cheapest_threshold, threshold_of_costs
 
 say = partial(print, flush=True)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from training import flights
-from training.digests import frame_digest
+from training.dataset.digests import frame_digest
 
 KNOWN_ONLY_AFTERWARDS = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
 

@@ -11,8 +11,8 @@ import pytest
 from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, UsageError
 from tests.training.toy_tables import write_config
+from training.dataset.sources import read_source
 from training.pin import pin, with_sha256
-from training.sources import read_source
 
 CSV = b"a,failed\n1,yes\n2,no\n"
 DIGEST = hashlib.sha256(CSV).hexdigest()

@@ -1,0 +1,182 @@
+"""Which columns become features, and what is said of those that do not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from contracts.config import Features
+from contracts.exits import FindingError, UsageError
+from contracts.features import MISSING
+from training.dataset.column_values import convert, shape_of, to_text
+from training.dataset.columns import judge
+
+ROWS = 300
+
+
+def judged(values: Any, name: str = "x", **features: object) -> tuple[str | None, str]:
+    found = judge(name, pd.Series(values), Features.model_validate(features))
+    return found.kind, found.reason
+
+
+def kind(values: Any, name: str = "x", kinds: Mapping[str, str] | None = None) -> str | None:
+    return judged(values, name, kinds=kinds or {})[0]
+
+
+def reason(values: Any, name: str = "x", **features: object) -> str:
+    found, why = judged(values, name, **features)
+    assert found is None
+    return why
+
+
+def words(count: int, rows: int = ROWS) -> list[str]:
+    return [f"w{number % count}" for number in range(rows)]
+
+
+def test_numbers_text_and_booleans_are_told_apart() -> None:
+    assert kind(np.linspace(0, 1, ROWS)) == "numeric"
+    assert kind([1, 2, 3, None] * 50) == "numeric"
+    assert kind(words(5)) == "categorical"
+    assert kind(pd.Categorical(words(5))) == "categorical"
+    assert kind([True, False] * 50) == "boolean"
+    assert kind(pd.array([True, None] * 50, dtype="boolean")) == "boolean"
+
+
+def test_booleans_with_gaps_as_csv_gives_them_are_booleans() -> None:
+    values = pd.Series([True, None, False] * 50, dtype=object)
+    assert kind(values) == "boolean"
+    numbers = convert("x", values, "boolean").to_numpy()[:3]
+    np.testing.assert_array_equal(numbers, np.array([1, np.nan, 0], dtype=np.float32))
+
+
+def test_a_column_without_values_is_left_out() -> None:
+    assert reason([None] * ROWS) == "has no value in any row of train"
+    assert reason([np.nan] * ROWS) == "has no value in any row of train"
+
+
+@pytest.mark.parametrize(("value", "shown"), [(3.5, "3.5"), ("two\nlines", "'two\\nlines'"), (True, "True")])
+def test_a_constant_is_left_out_and_shown_on_one_line(value: object, shown: str) -> None:
+    assert reason([value] * ROWS) == f"is {shown} in every row of train"
+
+
+def test_one_value_and_gaps_is_no_constant_since_the_gaps_may_tell() -> None:
+    assert kind(["here", None] * 50) == "categorical"
+
+
+def test_more_texts_than_max_categories_are_an_identifier() -> None:
+    assert "taken for an identifier: 90 distinct texts" in reason(words(90), max_categories=80)
+    assert kind(words(90)) == "categorical"
+
+
+def test_a_text_of_its_own_in_most_rows_is_an_identifier_in_a_small_table_too() -> None:
+    assert "taken for an identifier: 60 distinct texts in 100 rows, features" in reason(words(60, rows=100))
+
+
+def test_long_texts_without_end_are_free_text() -> None:
+    complaints = [f"the pump {number} made a loud noise" for number in range(ROWS)]
+    assert reason(complaints).startswith("is taken for free text")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2026-01-01", periods=ROWS),
+        [f"2026-01-{day % 28 + 1:02}" for day in range(ROWS)],
+        [f"{day % 28 + 1}/3/26" for day in range(ROWS)],
+        [f"2026-01-01T{hour % 24:02}:00:00Z" for hour in range(ROWS)],
+    ],
+    ids=["timestamps", "days", "slashes", "instants"],
+)
+def test_dates_are_left_out_with_what_to_do_instead(values: Any) -> None:
+    assert reason(values).startswith("is a date: derive month")
+
+
+def test_running_numbers_are_left_out() -> None:
+    assert reason(np.random.default_rng(0).permutation(ROWS)).startswith("counts the rows")
+    assert kind(np.arange(50)) == "numeric"
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "customer_id", "customerId", "order.uuid", "Customer ID"])
+def test_numbers_named_like_an_identifier_are_left_out(name: str) -> None:
+    assert reason([1, 2, 3] * 50, name).startswith("is a number named like an identifier")
+
+
+@pytest.mark.parametrize("name", ["humid", "paid", "grid", "idle", "width"])
+def test_names_that_only_end_like_an_identifier_are_not_taken_for_one(name: str) -> None:
+    assert kind([1, 2, 3] * 50, name) == "numeric"
+
+
+def test_whole_numbers_beyond_what_float32_holds_are_left_out_unless_called_numeric() -> None:
+    account = [2**24 + 1, 5, 7] * 50
+    assert "beyond 2^24" in reason(account)
+    assert "beyond 2^24" in reason([2.0**24 + 2, None] * 50)
+    assert kind([2**24, 5, 7] * 50) == "numeric"
+    assert kind(account, kinds={"x": "numeric"}) == "numeric"
+
+
+def test_fractions_of_any_size_are_numbers() -> None:
+    assert kind([1e9 + 0.5, 2.0, 3.0] * 50) == "numeric"
+
+
+def test_mixed_and_odd_values_are_left_out() -> None:
+    assert reason(pd.Series([1, "one"] * 50, dtype=object)).startswith("mixes numbers and text")
+    assert reason([[1], [2]] * 50) == "holds values of type list"
+    assert reason([b"raw", b"bytes"] * 50) == "holds values of type bytes"
+
+
+def test_kinds_makes_a_number_a_category() -> None:
+    assert kind([1, 2, 3] * 50, kinds={"x": "categorical"}) == "categorical"
+    assert to_text(pd.Series([1.0, np.nan, 2.5])).to_pylist() == ["1", MISSING, "2.5"]
+    assert to_text(pd.Series([2**60 + 1])).to_pylist() == [str(2**60 + 1)]
+
+
+def test_kinds_does_not_lift_the_limit_on_categories() -> None:
+    assert "90 distinct values" in reason(list(range(90)) * 3, kinds={"x": "categorical"}, max_categories=80)
+
+
+def test_missing_text_is_a_category_of_its_own() -> None:
+    for values in (["a", None], pd.array(["a", None], dtype="string"), pd.Categorical(["a", None])):
+        assert convert("x", pd.Series(values), "categorical").to_pylist() == ["a", MISSING]
+
+
+def test_categories_of_numbers_are_numbers_again() -> None:
+    values = pd.Series(pd.Categorical([1, None, 3]))
+    assert shape_of(values) == "numeric"
+    np.testing.assert_array_equal(
+        convert("x", values, "numeric").to_numpy(), np.array([1, np.nan, 3], dtype=np.float32)
+    )
+
+
+def test_columns_kept_by_arrow_are_like_all_others() -> None:
+    texts = pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string()))
+    flags = pd.Series([True, None], dtype=pd.ArrowDtype(pa.bool_()))
+    assert convert("x", texts, "categorical").to_pylist() == ["a", MISSING]
+    assert (shape_of(texts), shape_of(flags)) == ("text", "boolean")
+
+
+def test_text_that_reads_as_numbers_is_read_when_kinds_says_so() -> None:
+    assert convert("x", pd.Series(["1.5", "2", None]), "numeric").to_numpy()[:2].tolist() == [1.5, 2.0]
+
+
+def test_text_that_is_no_number_is_refused_with_an_example() -> None:
+    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as 'many'"):
+        convert("x", pd.Series(["1", "many", None]), "numeric")
+
+
+def test_dates_are_refused_as_numbers() -> None:
+    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as 2026-01-01"):
+        convert("x", pd.Series(pd.date_range("2026-01-01", periods=3)), "numeric")
+
+
+def test_what_is_no_boolean_is_refused_with_an_example() -> None:
+    with pytest.raises(UsageError, match=r"column 'x' is taken for boolean, but has values such as '2'"):
+        convert("x", pd.Series([0, 1, 2]), "boolean")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
+def test_infinite_values_are_refused_with_their_row(value: float) -> None:
+    with pytest.raises(FindingError, match=r"column 'x' has 1 infinite values.* the first in row 2"):
+        convert("x", pd.Series([0.5, value, 0.1]), "numeric")

@@ -1,0 +1,128 @@
+"""What may stand in training.candidates, and what is refused with the name that was meant."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts.config import Task
+from contracts.stage import Build
+from tests.training.toy_build import FEATURES, write_build
+from training.fitting.candidates import KINDS, Candidate, CandidateError, find_candidates
+from training.fitting.export import export
+from training.fitting.proof import prove
+from training.fitting.search import one_thread
+from training.tables import load_table
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+NAN_COLUMNS = [0, 2]
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Build]:
+    return {task: write_build(tmp_path_factory.mktemp(task), task) for task in TASKS}
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "own_models.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n"
+        "def prior(features, task, seed):\n    return DummyClassifier(strategy='prior')\n"
+        "def nothing(features, task, seed):\n    return None\n"
+        "def the_class(features, task, seed):\n    return DummyClassifier\n"
+        "def takes_too_few(features):\n    return DummyClassifier()\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "own_broken.py").write_text("1 / 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "own_models"
+
+
+def found(name: str, task: Task = "binary", trials: int = 4) -> Candidate:
+    return find_candidates([name], FEATURES, task, 7, trials)[0]
+
+
+@pytest.mark.parametrize(("name", "task"), [(name, task) for name, kind in KINDS.items() for task in kind.tasks])
+def test_each_built_in_candidate_learns_and_can_be_exported_exactly(
+    builds: dict[Task, Build], name: str, task: Task
+) -> None:
+    train, holdout = (load_table(builds[task], table) for table in ("train", "holdout"))
+    candidate = found(name, task)
+    matrix = holdout.matrix(FEATURES)
+    with one_thread():
+        model = candidate.make(candidate.settings[0]).fit(train.matrix(FEATURES), train.truth)
+    proof = prove(model, export(model, len(FEATURES), task), matrix, task, nan_columns=NAN_COLUMNS, threshold=0.5)
+    assert proof.label_flips == 0
+    assert model.score(matrix, holdout.truth) > {"binary": 0.6, "multiclass": 0.4, "regression": 0.2}[task]
+
+
+def test_a_feature_that_is_wholly_missing_in_a_fold_does_no_harm(builds: dict[Task, Build]) -> None:
+    train = load_table(builds["binary"], "train")
+    matrix = train.matrix(FEATURES)
+    matrix[:, NAN_COLUMNS] = np.nan
+    candidate = found("logistic")
+    model = candidate.make(candidate.settings[0]).fit(matrix, train.truth)
+    assert np.isfinite(model.predict_proba(load_table(builds["binary"], "holdout").matrix(FEATURES))).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_settings_begin_with_the_default_and_more_trials_keep_those_of_fewer(name: str) -> None:
+    task = KINDS[name].tasks[-1]
+    three, many = found(name, task, 3).settings, found(name, task, 1000).settings
+    assert many[0] == {key: values[0] for key, values in KINDS[name].space.items()}
+    assert many[:3] == three
+    assert len(many) == np.prod([len(values) for values in KINDS[name].space.values()])
+    assert len({tuple(setting.items()) for setting in many}) == len(many)
+
+
+def test_one_trial_is_the_default_alone() -> None:
+    assert len(found("hist_gradient_boosting", trials=1).settings) == 1
+
+
+def test_a_function_of_ones_own_is_tried_once(module: str) -> None:
+    candidate = found(f"{module}:prior")
+    assert candidate.settings == ({},)
+    assert type(candidate.make({})).__name__ == "DummyClassifier"
+
+
+def test_candidates_keep_the_order_of_pipeline_toml() -> None:
+    names = ["hist_gradient_boosting", "logistic"]
+    assert [one.name for one in find_candidates(names, FEATURES, "binary", 7, 1)] == names
+
+
+def test_an_unknown_candidate_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(CandidateError, match=r"'hist_gradient_bosting' is unknown\. Did you mean hist_grad"):
+        found("hist_gradient_bosting")
+
+
+def test_a_candidate_like_no_other_is_refused_with_all_names() -> None:
+    with pytest.raises(CandidateError, match=r"'xgb' is unknown\. Use logistic, ridge, .* or module:function"):
+        found("xgb")
+
+
+def test_logistic_is_refused_for_a_regression_with_ridge_in_its_place() -> None:
+    with pytest.raises(CandidateError, match=r"data\.task is regression\. Use ridge"):
+        found("logistic", "regression")
+
+
+def test_ridge_is_refused_for_classes_with_logistic_in_its_place() -> None:
+    with pytest.raises(CandidateError, match=r"data\.task is multiclass\. Use logistic"):
+        found("ridge", "multiclass")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_such_module:make", r"cannot be imported \(ModuleNotFoundError"),
+        ("own_broken:make", r"cannot be imported \(ZeroDivisionError"),
+        (":make", r"cannot be imported \(ValueError"),
+        ("own_models:prio", "has no function 'prio'"),
+        ("own_models:takes_too_few", r"raised TypeError: .* Required: function\(features, task, seed\)"),
+        ("own_models:nothing", "returns None, which is no estimator for a binary task"),
+        ("own_models:the_class", "required: an instance with fit, predict, predict_proba"),
+    ],
+)
+@pytest.mark.usefixtures("module")
+def test_a_function_that_gives_no_estimator_is_refused(name: str, said: str) -> None:
+    with pytest.raises(CandidateError, match=said):
+        found(name)

@@ -1,0 +1,199 @@
+"""diff.md shows every figure of the decision, and nothing from outside as markup."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.decision import Check, Comparison, Decision, Interval, SliceComparison
+from training.judging.diff import LONGEST_VALUE, MOST_SLICES, escape, render
+from training.judging.figures import decimals_of, decimals_to_tell_apart, figure, percent, rounded, signed
+
+COMPARISON = Comparison(
+    metric="roc_auc",
+    title="ROC AUC",
+    higher_is_better=True,
+    challenger=Interval(value=0.871, low=0.861, high=0.881),
+    champion=Interval(value=0.884, low=0.874, high=0.894),
+    difference=Interval(value=-0.013, low=-0.017, high=-0.009),
+    margin=0.005,
+    outcome="worse",
+    decides=True,
+    method="by hand",
+)
+LOSS = COMPARISON.model_copy(
+    update={"metric": "brier", "title": "Brier score", "higher_is_better": False, "margin": None, "decides": False}
+)
+SLICE = SliceComparison(
+    column="carrier",
+    value="HA",
+    rows=1204,
+    challenger=0.6,
+    champion=0.7,
+    difference=Interval(value=-0.1, low=-0.14, high=-0.06),
+    outcome="worse",
+)
+DECISION = Decision(
+    decision="reject",
+    reasons=("Challenger rejected: it is worse.", "Size: too large."),
+    metric="roc_auc",
+    challenger="sha256:a",
+    champion="sha256:b",
+    data_digest="sha256:d",
+    commit="c",
+    holdout_rows=26_871,
+    holdout_first="2013-09-01 05:16:00",
+    holdout_last="2013-09-30 23:59:00",
+    clusters=30,
+    tries=2,
+    confidence=0.975,
+    detectable_difference=0.00876,
+    comparisons=(COMPARISON, LOSS),
+    checks=(Check(name="model size", passed=False, seen="60 MB", required="at most 50 MB", remedy="Less."),),
+    slices=(SLICE,),
+)
+
+
+def test_every_part_stands_in_its_order() -> None:
+    text = render(DECISION)
+    parts = [
+        "**Challenger rejected: it is worse.**",
+        "| metric |",
+        "Holdout: ",
+        "### Slices",
+        "### Checks",
+        "### Reasons",
+    ]
+    assert sorted(parts, key=text.index) == parts
+    assert text.endswith("- Size: too large.\n")
+
+
+def test_the_metric_that_decides_is_marked_with_its_margin() -> None:
+    assert ("| **ROC AUC** decides, margin 0.005 | 0.884 | 0.871 | -0.013 | [-0.017, -0.009] | **worse** |") in render(
+        DECISION
+    )
+    assert "| Brier score (less is better) | 0.884 |" in render(DECISION)
+
+
+def test_it_says_on_what_the_figures_rest() -> None:
+    text = render(DECISION)
+    assert "Holdout: 26,871 rows in 30 clusters, 2013-09-01 05:16:00 to 2013-09-30 23:59:00." in text
+    assert "Challenger number 2 on it, so each bound is one-sided at 97.5 %." in text
+    assert "A true difference of 0.0088 in roc_auc is found on these rows in 80 % of cases." in text
+
+
+def test_a_decision_without_figures_shows_its_checks_and_reasons() -> None:
+    bare = DECISION.model_copy(update={"comparisons": (), "slices": (), "detectable_difference": None})
+    text = render(bare)
+    assert "| metric |" not in text
+    assert "### Slices" not in text
+    assert "| model size | **failed** | 60 MB | at most 50 MB |" in text
+
+
+def test_without_a_champion_the_challenger_s_own_bounds_are_shown() -> None:
+    alone = COMPARISON.model_copy(update={"champion": None, "difference": None, "outcome": "no champion"})
+    text = render(DECISION.model_copy(update={"comparisons": (alone,)}))
+    assert "| – | 0.871 [0.861, 0.881] | – | – | **no champion** |" in text
+
+
+def test_of_many_slices_the_worse_ones_are_shown_first_and_the_rest_counted() -> None:
+    fine = SLICE.model_copy(update={"outcome": "equivalent", "value": "AA"})
+    text = render(DECISION.model_copy(update={"slices": (*[fine] * (MOST_SLICES + 9), SLICE)}))
+    assert text.index("carrier: HA") < text.index("carrier: AA")
+    assert "And 10 more slices" in text
+
+
+def test_a_slice_that_was_not_judged_says_so() -> None:
+    shown = SLICE.model_copy(update={"difference": None, "outcome": "inconclusive"})
+    assert "| carrier: HA | 1,204 | 0.700 | 0.600 | – | – | shown only |" in render(
+        DECISION.model_copy(update={"slices": (shown,)})
+    )
+
+
+def test_the_same_decision_gives_the_same_text() -> None:
+    assert render(DECISION) == render(Decision.model_validate_json(DECISION.model_dump_json()))
+
+
+@pytest.mark.parametrize(
+    ("hostile", "harmless"),
+    [
+        ("a|b", "a&#124;b"),
+        ("<img src=x>", "&lt;img src=x&gt;"),
+        ("`code`", "&#96;code&#96;"),
+        ("**bold**", "&#42;&#42;bold&#42;&#42;"),
+        ("_it_ and roc_auc", "&#95;it&#95; and roc_auc"),
+        ("one\ntwo\r\n# three", "one two  # three"),
+        ("@octocat", "@\u200boctocat"),
+        ("fixes #12", "fixes #\u200b12"),
+        ("https://evil.example", "https:\u200b//evil.example"),
+        ("www.evil.example", "www\u200b.evil.example"),
+        ("[click](x)", "[click]&#40;x)"),
+        ("![pixel](x)", "&#33;[pixel]&#40;x)"),
+        ("a&lt;b", "a&amp;lt;b"),
+        ("right\u202eleft", "right left"),
+        ("back\\slash", "back&#92;slash"),
+        ("$math$", "&#36;math&#36;"),
+    ],
+)
+def test_markup_links_mentions_and_references_are_made_harmless(hostile: str, harmless: str) -> None:
+    assert escape(hostile) == harmless
+
+
+def test_a_very_long_value_is_cut() -> None:
+    assert len(escape("x" * 10_000)) == LONGEST_VALUE
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_whatever_the_text_it_stays_in_one_cell_without_markup(text: str) -> None:
+    safe = escape(text)
+    assert len(safe.splitlines()) <= 1
+    assert not set("|<>`*~\\$") & set(safe)
+    assert re.search(r"@\w|#\d(?!\d*;)|://|\]\(", safe) is None
+
+
+def test_hostile_names_leave_the_tables_whole() -> None:
+    hostile = "x|y\n| z | <b>@all</b>"
+    text = render(
+        DECISION.model_copy(
+            update={
+                "slices": (SLICE.model_copy(update={"column": hostile, "value": hostile}),),
+                "checks": (DECISION.checks[0].model_copy(update={"seen": hostile}),),
+                "reasons": (hostile,),
+            }
+        )
+    )
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert [line.count("|") for line in rows] == [7] * 4 + [8] * 3 + [5] * 3
+    assert "<b>" not in text
+    assert "@all" not in text
+
+
+def test_figures_are_rounded_to_six_digits_and_zero_has_no_sign() -> None:
+    assert rounded(0.12345678) == 0.123457
+    assert rounded(1234567.8) == 1234570
+    assert str(rounded(-0.0)) == "0.0"
+    assert figure(-0.0001) == "0.000"
+    assert signed(-0.0001) == "0.000"
+    assert signed(0.0131) == "+0.013"
+
+
+def test_shares_are_shown_in_per_cent_and_a_small_one_is_not_none() -> None:
+    assert [percent(share) for share in (0, 0.0001, 0.042, 1)] == ["0.0 %", "under 0.1 %", "4.2 %", "100.0 %"]
+
+
+def test_there_are_enough_decimals_to_see_on_which_side_of_a_bound_a_figure_lies() -> None:
+    assert figure(0.08004, decimals_to_tell_apart(0.08004, 0.08)) == "0.08004"
+    near = COMPARISON.model_copy(update={"difference": Interval(value=-0.001, low=-0.00502, high=0.003)})
+    assert figure(-0.00502, decimals_of(near)) == "-0.00502"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.871, "0.871"), (0.0, "0.000"), (0.0754, "0.075"), (0.000412, "0.000412"), (55.12, "55.12"), (5321.4, "5,321")],
+)
+def test_large_and_tiny_figures_keep_their_first_digits(value: float, shown: str) -> None:
+    same = Interval(value=value, low=value, high=value)
+    alone = {"challenger": same, "champion": same, "difference": None, "margin": None}
+    assert figure(value, decimals_of(COMPARISON.model_copy(update=alone))) == shown

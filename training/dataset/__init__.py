@@ -1,0 +1,1 @@
+"""From a source to checked, cut tables: what `training/data.py` is made of."""

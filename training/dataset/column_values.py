@@ -1,0 +1,142 @@
+"""What kind of values a column holds, and how they become the three kinds of feature.
+
+Numbers are float32, booleans float32 0/1/NaN, text has no nulls: a missing one reads "(missing)", so that it is a
+category like any other. A value of that very name is taken for a missing one.
+"""
+
+import contextlib
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from contracts.config import FeatureKind
+from contracts.features import MISSING
+from training.dataset.digests import ArrowColumn
+from training.dataset.table_checks import refuse_infinite
+from training.refusals import SettingError
+
+ColumnShape = Literal["boolean", "numeric", "text", "date", "mixed", "unreadable"]
+
+# What pandas calls the values of a column whose type alone says nothing.
+_INFERRED: dict[str, ColumnShape] = {
+    "boolean": "boolean",
+    "string": "text",
+    **dict.fromkeys(("integer", "floating", "mixed-integer-float", "decimal"), "numeric"),
+    **dict.fromkeys(("date", "datetime", "datetime64"), "date"),
+    **dict.fromkeys(("mixed", "mixed-integer"), "mixed"),
+}
+
+
+def plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column without pandas' categorical and Arrow types, which say how values are stored, not what they are."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return pd.Series(pa.array(values).to_pandas(), index=values.index)
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    of_categories = values.dtype.categories.dtype
+    is_number = pd.api.types.is_numeric_dtype(of_categories) and not pd.api.types.is_bool_dtype(of_categories)
+    return values.astype("float64" if is_number else "object")
+
+
+def shape_of(values: "pd.Series[Any]") -> ColumnShape:
+    """What the values that are there have in common."""
+    kind = plain(values).dtype
+    if pd.api.types.is_bool_dtype(kind):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(kind):
+        return "unreadable" if pd.api.types.is_complex_dtype(kind) else "numeric"
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return "date"
+    if isinstance(kind, pd.StringDtype):
+        return "text"
+    present = plain(values).dropna()
+    inferred = _INFERRED.get(pd.api.types.infer_dtype(present, skipna=True), "unreadable")
+    is_scalars = inferred != "mixed" or present.map(lambda value: isinstance(value, str | int | float | Decimal)).all()
+    return inferred if is_scalars else "unreadable"
+
+
+def example_of(values: "pd.Series[Any]") -> str:
+    """The first value that is there, as a message shows it: on one line and not long."""
+    value = plain(values).dropna().iloc[0]
+    return repr(value[:60]) if isinstance(value, str) else str(value)[:60]
+
+
+def to_numbers(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Float64 [rows], NaN where missing. ValueError or TypeError where a value is no number."""
+    numbers = pd.to_numeric(plain(values))
+    return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan), dtype=np.float64)
+
+
+def to_text(values: "pd.Series[Any]") -> ArrowColumn:
+    """Text [rows] as Arrow, "(missing)" where missing; whole numbers without a point, booleans as "true", "false"."""
+    column, shape = plain(values), shape_of(values)
+    if shape == "boolean":
+        column = column.astype("object").map({True: "true", False: "false"})
+    elif shape == "numeric":
+        is_exact = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu"
+        distinct, codes = np.unique(column.to_numpy() if is_exact else to_numbers(column), return_inverse=True)
+        names = np.array([_number_name(number) for number in distinct.tolist()], dtype=object)
+        column = pd.Series(names[codes], dtype="object")
+    elif shape != "text":
+        column = column.map(str, na_action="ignore")
+    text = pa.array(column, type=pa.large_string(), from_pandas=True).fill_null(MISSING)
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+
+
+def text_codes(text: ArrowColumn) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The distinct texts in order of appearance, and for each row [rows] the position of its own among them."""
+    encoded = text.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+
+def convert(name: str, values: "pd.Series[Any]", kind: FeatureKind) -> ArrowColumn:
+    """One feature as Arrow [rows]: float32, or text. Raises where a value does not fit the kind."""
+    if kind == "categorical":
+        return to_text(values)
+    numbers = _booleans(name, values) if kind == "boolean" else _numbers(name, values)
+    with np.errstate(over="ignore"):
+        single = numbers.astype(np.float32)
+    refuse_infinite(name, single)
+    return pa.array(single)
+
+
+def comparable(column: ArrowColumn) -> npt.NDArray[Any]:
+    """What `convert` made, as numpy [rows]: float32, or codes that are equal where texts are."""
+    if pa.types.is_floating(column.type):
+        return np.asarray(column.to_numpy())
+    return text_codes(column)[1]
+
+
+def _numbers(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    column = plain(values)
+    if shape_of(column) != "date":
+        with contextlib.suppress(ValueError, TypeError):
+            return to_numbers(column)
+        column = column[pd.to_numeric(column, errors="coerce").isna()]
+    raise SettingError(
+        f"column {name!r} is taken for numeric, but has values such as {example_of(column)}. "
+        f"Mend them in the source, or set features.kinds.{name}."
+    )
+
+
+def _booleans(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """True and False, 1 and 0, or the words "true" and "false" in any case."""
+    distinct, codes = text_codes(to_text(values))
+    known = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0, MISSING: np.nan}
+    wrong = [text for text in distinct if text.lower() not in known]
+    if wrong:
+        raise SettingError(
+            f"column {name!r} is taken for boolean, but has values such as {wrong[0]!r}; required: true and false, "
+            f"or 0 and 1. Mend them in the source, or set features.kinds.{name}."
+        )
+    return np.array([known[text.lower()] for text in distinct], dtype=np.float64)[codes]
+
+
+def _number_name(number: float) -> str | None:
+    if number != number:
+        return None
+    return str(int(number)) if number == np.floor(number) and np.isfinite(number) else repr(number)

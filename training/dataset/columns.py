@@ -1,0 +1,175 @@
+"""Which columns the model reads, and as what: listed in pipeline.toml, or inferred from the rows it learns from.
+
+Inferred, a column is left out, with its reason, when it
+- has no value, or the same one in every row;
+- identifies rows: more distinct texts than features.max_categories, or a text of its own in more than half of the rows;
+  a number that counts rows or is named like an id; a whole number beyond 2^24, whose last digits float32 would lose;
+- is free text: too many distinct values of three words or more;
+- is a date, or mixes numbers and text, or holds lists, bytes or the like.
+
+`features.kinds` overrides all of these but the limit on categories: it is the way to say that a large number is one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.config import Config, FeatureKind, Features
+from contracts.data_manifest import LeftOut
+from training.dataset.column_values import plain, shape_of, to_numbers
+from training.refusals import SettingError, UnfitTableError, nearest
+
+EXACT_IN_FLOAT32 = 2**24
+WORDS_OF_FREE_TEXT = 3
+FEWEST_ROWS_OF_A_COUNTER = 100
+DISTINCT_LOOKED_AT = 1000
+NO_VALUE = "has no value in any row of train"
+IS_DATE = "is a date: derive month, weekday or a number of days from it"
+_NAMED_LIKE_AN_ID = re.compile(r"(^|[_ .-])(?i:id|uuid|guid)$|[a-z](Id|ID)$")
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The features in the model's order, and the columns that are none."""
+
+    kinds: dict[str, FeatureKind]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a column is taken for: a kind, or None with the reason why it is no feature."""
+
+    kind: FeatureKind | None
+    reason: str = ""
+
+
+def choose_features(table: pd.DataFrame, rows: npt.NDArray[np.intp], config: Config) -> Choice:
+    """The features, judged on `rows` (positions) of the table. Raises where pipeline.toml and the table disagree."""
+    features = config.features
+    roles = _roles(config)
+    _refuse_impossible(list(table.columns), roles, features)
+    inferred = [name for name in table.columns if name not in roles and name not in features.exclude]
+    judged = {name: judge(name, table[name].iloc[rows], features) for name in features.include or inferred}
+    for name, judgement in judged.items():
+        if not judgement.kind and (name in features.include or name in features.kinds):
+            _refuse_listed(name, judgement, features)
+    kinds = {name: judgement.kind for name, judgement in judged.items() if judgement.kind}
+    left_out = _left_out(list(table.columns), judged, roles, features)
+    if not kinds:
+        reasons = "; ".join(f"{one.column} {one.reason}" for one in left_out[:5])
+        raise UnfitTableError(f"no column is left to learn from: {reasons or 'the table has no others'}.")
+    return Choice(kinds, left_out)
+
+
+def judge(name: str, values: "pd.Series[Any]", features: Features) -> Judgement:
+    """What one column is. `values`: [rows that the model learns from]."""
+    present = plain(values).dropna()
+    if present.empty:
+        return Judgement(None, NO_VALUE)
+    shape, forced = shape_of(present), features.kinds.get(name)
+    if shape == "unreadable":
+        return Judgement(None, f"holds values of type {type(present.iloc[0]).__name__}")
+    if shape == "date" and forced != "numeric":
+        return Judgement(None, IS_DATE)
+    if forced:
+        return _judge_categories(present, features) if forced == "categorical" else Judgement(forced)
+    if shape == "mixed":
+        return Judgement(None, f'mixes numbers and text: mend it, or say features.kinds.{name} = "categorical"')
+    if name not in features.include and len(present) == len(values) and bool((present == present.iloc[0]).all()):
+        shown = repr(present.iloc[0][:40]) if shape == "text" else str(present.iloc[0])
+        return Judgement(None, f"is {shown} in every row of train")
+    if shape == "text":
+        return _judge_text(present, features)
+    return Judgement("boolean") if shape == "boolean" else _judge_numbers(name, to_numbers(present), len(values))
+
+
+def _judge_numbers(name: str, numbers: npt.NDArray[np.float64], rows: int) -> Judgement:
+    """`numbers`: those that are not missing, of so many `rows`."""
+    if not np.isfinite(numbers).all() or (np.floor(numbers) != numbers).any():
+        return Judgement("numeric")
+    say = f"say features.kinds.{name}"
+    if np.abs(numbers).max() > EXACT_IN_FLOAT32:
+        return Judgement(
+            None,
+            f'has whole numbers beyond 2^24, whose last digits float32 loses: if they do not matter, {say} = "numeric"',
+        )
+    if _NAMED_LIKE_AN_ID.search(name):
+        return Judgement(
+            None, f'is a number named like an identifier: if it is none, {say} = "numeric" or "categorical"'
+        )
+    if rows >= FEWEST_ROWS_OF_A_COUNTER and np.ptp(numbers) < 2 * rows and len(np.unique(numbers)) == rows:
+        return Judgement(None, f'counts the rows: if it does not, {say} = "numeric"')
+    return Judgement("numeric")
+
+
+def _judge_text(present: "pd.Series[Any]", features: Features) -> Judgement:
+    distinct = present.drop_duplicates()
+    sample = [str(text) for text in distinct.iloc[:DISTINCT_LOOKED_AT]]
+    if all(_DATE.fullmatch(text) for text in sample):
+        return Judgement(None, IS_DATE)
+    if len(distinct) <= min(features.max_categories, len(present) / 2):
+        return Judgement("categorical")
+    words = float(np.median([len(text.split()) for text in sample]))
+    what = "free text" if words >= WORDS_OF_FREE_TEXT else "an identifier"
+    seen = f"{len(distinct):,} distinct texts in {len(present):,} rows"
+    return Judgement(None, f"is taken for {what}: {seen}, features.max_categories = {features.max_categories}")
+
+
+def _judge_categories(present: "pd.Series[Any]", features: Features) -> Judgement:
+    count, limit = present.nunique(), features.max_categories
+    if count > limit:
+        return Judgement(None, f"has {count:,} distinct values, more than features.max_categories = {limit}")
+    return Judgement("categorical")
+
+
+def _roles(config: Config) -> dict[str, str]:
+    """Columns that have another part to play, and the key that says so."""
+    data = config.data
+    named = {data.group: "data.group", data.time: "data.time", data.target: "data.target"}
+    return {column: key for column, key in named.items() if column}
+
+
+def _refuse_impossible(columns: Sequence[str], roles: dict[str, str], features: Features) -> None:
+    """What pipeline.toml says of columns must be about columns that are there, and must not contradict itself."""
+    for key, names in (("include", features.include), ("exclude", features.exclude), ("kinds", tuple(features.kinds))):
+        for position, name in enumerate(names):
+            if name not in columns:
+                raise SettingError(
+                    f"features.{key} names {name!r}, which the table does not have.{nearest(name, columns)}"
+                )
+            if roles.get(name, "data.group") != "data.group":
+                raise SettingError(f"features.{key} names {name!r}, which is {roles[name]} and never a feature.")
+            if name in names[:position]:
+                raise SettingError(f"features.{key} names {name!r} twice.")
+    for name in features.exclude:
+        if name in features.include or name in features.kinds:
+            other = "include" if name in features.include else "kinds"
+            raise SettingError(f"features.exclude and features.{other} both name {name!r}: take it out of one.")
+
+
+def _refuse_listed(name: str, judgement: Judgement, features: Features) -> None:
+    key = "include" if name in features.include else "kinds"
+    text = f"features.{key} names {name!r}, but this column {judgement.reason}."
+    raise UnfitTableError(text) if judgement.reason == NO_VALUE else SettingError(text)
+
+
+def _left_out(
+    columns: Sequence[str], judged: dict[str, Judgement], roles: dict[str, str], features: Features
+) -> tuple[LeftOut, ...]:
+    """Every column that is neither feature nor target nor time, in the table's order."""
+    reasons = dict.fromkeys(columns, "is not listed in features.include")
+    reasons |= {name: f"is {key}, which ties rows together" for name, key in roles.items()}
+    reasons |= dict.fromkeys(features.exclude, "is listed in features.exclude")
+    reasons |= {name: judgement.reason for name, judgement in judged.items()}
+    none = {name for name, key in roles.items() if key != "data.group"}
+    none |= {name for name, judgement in judged.items() if judgement.kind}
+    return tuple(
+        LeftOut(column=name, reason=reason) for name, reason in reasons.items() if name in columns and name not in none
+    )

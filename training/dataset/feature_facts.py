@@ -1,0 +1,51 @@
+"""What training saw of each feature: its categories, range, share of missing values, and an example.
+
+All of it from the train table, so that nothing about the holdout or the replay is known before they are scored.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from contracts.config import FeatureKind
+from contracts.features import MISSING, Feature
+from training.dataset.digests import ArrowColumn
+
+
+def describe(name: str, kind: FeatureKind, column: ArrowColumn) -> Feature:
+    """A feature as the model's card has it. `column`: Arrow [rows of train], float32 or text, not all missing."""
+    if kind == "categorical":
+        return _describe_text(name, column)
+    values = column.to_numpy()
+    present = values[~np.isnan(values)]
+    missing_share = 1 - len(present) / len(values)
+    if kind == "boolean":
+        return Feature(name=name, kind=kind, missing_share=missing_share, example=bool(present.mean() > 0.5))
+    middle = (len(present) - 1) // 2
+    return Feature(
+        name=name,
+        kind=kind,
+        minimum=_short(present.min()),
+        maximum=_short(present.max()),
+        missing_share=missing_share,
+        example=_short(np.partition(present, middle)[middle]),
+    )
+
+
+def _describe_text(name: str, column: ArrowColumn) -> Feature:
+    counts = {str(one["values"]): int(one["counts"].as_py()) for one in pc.value_counts(column)}
+    missing = counts.get(MISSING, 0)
+    most_frequent = min((text for text in counts if text != MISSING), key=lambda text: (-counts[text], text))
+    return Feature(
+        name=name,
+        kind="categorical",
+        categories=tuple(sorted(counts)),
+        missing_share=missing / len(column),
+        example=most_frequent,
+    )
+
+
+def _short(number: Any) -> float:
+    """The shortest decimal that is this float32: 39.02, not 39.02000045776367."""
+    return float(str(np.float32(number)))

@@ -1,0 +1,165 @@
+"""Reads `data.source`: a path, a glob, a URL (fsspec), or `module:function`; and holds it to `data.sha256`.
+
+The sha256 is that of the file's bytes; of several files, that of their sorted digests; of a function, that of the
+values in the table it returned (`digests.py`). Bytes are checked before they are parsed. What lies on another machine
+may change there at any time, so it is read only with a sha256.
+"""
+
+import contextlib
+import glob
+import importlib
+import re
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+import fsspec.core
+import pandas as pd
+from fsspec.implementations.local import LocalFileSystem
+
+from contracts.exits import FindingError, UsageError
+from training.dataset.digests import files_digest, frame_digest
+from training.dataset.table_checks import refuse_bad_names
+from training.dataset.table_files import SourceFile, read_files
+from training.refusals import SettingError, UnfitTableError, nearest
+
+FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+# Proxies named in the environment are used, as every other tool does.
+HTTP_OPTIONS = {"client_kwargs": {"trust_env": True}}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table as its source has it, and the source's sha256."""
+
+    table: pd.DataFrame
+    sha256: str
+
+
+def read_source(source: str, pinned: str) -> Loaded:
+    """The table behind `data.source`, with `pinned` from data.sha256, which may be "" for what is on this machine.
+
+    Raises SettingError where the source cannot be found, and UnfitTableError where it is found but not usable.
+    """
+    if _is_remote(source) and not pinned:
+        raise SettingError(
+            f"data.source = {source!r} is on another machine and data.sha256 is empty. "
+            "Look at the data, then run `make pin`, which writes the sha256 into pipeline.toml."
+        )
+    return _read(source, pinned)
+
+
+def read_unpinned(source: str) -> Loaded:
+    """The table as it is at this moment, for `make pin` only."""
+    return _read(source, pinned="")
+
+
+def _read(source: str, pinned: str) -> Loaded:
+    if FUNCTION.fullmatch(source):
+        table = _call(source)
+        try:
+            seen = frame_digest(table)
+        except UnicodeEncodeError as error:
+            raise UnfitTableError(f"{source} has text that is not valid Unicode: {error}.") from None
+        _require_pin(source, pinned, seen)
+    else:
+        with _files(source) as files:
+            seen = files_digest([file.path for file in files])
+            _require_pin(source, pinned, seen)
+            table = read_files(files)
+    refuse_bad_names(list(table.columns), source)
+    if table.empty:
+        raise UnfitTableError(f"{source} has no rows.")
+    return Loaded(table, seen)
+
+
+def _is_remote(source: str) -> bool:
+    return "://" in source and not source.startswith(("file://", "local://"))
+
+
+def _require_pin(source: str, pinned: str, seen: str) -> None:
+    if pinned and pinned != seen:
+        raise UnfitTableError(
+            f"{source} has sha256 {seen}, data.sha256 in pipeline.toml says {pinned}: the data has changed. "
+            "If it should have, look at it and run `make pin`; the pull request then shows what it does to the metrics."
+        )
+
+
+@contextlib.contextmanager
+def _files(source: str) -> Iterator[list[SourceFile]]:
+    """The source's files, sorted by name; those of another machine are copied into a folder that is removed after."""
+    system, names = _located(source)
+    if isinstance(system, LocalFileSystem):
+        yield [SourceFile(name, Path(name)) for name in names]
+        return
+    with tempfile.TemporaryDirectory(prefix="gatehouse-") as folder:
+        yield [_fetched(system, name, Path(folder, str(number))) for number, name in enumerate(names)]
+
+
+def _located(source: str) -> tuple[Any, list[str]]:
+    """The fsspec file system and the names of the source's files in it."""
+    options = HTTP_OPTIONS if source.startswith(("http://", "https://")) else {}
+    try:
+        system, place = fsspec.core.url_to_fs(source, **options)
+    except (ImportError, ValueError) as error:
+        raise SettingError(f"data.source = {source!r} cannot be opened: {error}") from None
+    if not isinstance(system, LocalFileSystem):
+        return system, _matches(system, place, source) if "*" in place else [place]
+    if system.isfile(place):
+        return system, [place]
+    if system.isdir(place):
+        raise SettingError(f"data.source = {source!r} is a folder. Name its files: {source.rstrip('/')}/*.parquet")
+    if glob.has_magic(place):
+        return system, _matches(system, place, source)
+    raise SettingError(f"data.source = {source!r}: no such file. A path counts from the checkout's root.")
+
+
+def _matches(system: Any, pattern: str, source: str) -> list[str]:
+    names = sorted(name for name in system.glob(pattern) if system.isfile(name))
+    if not names:
+        raise SettingError(f"data.source = {source!r} matches no file.")
+    return names
+
+
+def _fetched(system: Any, name: str, folder: Path) -> SourceFile:
+    """Copy one remote file. Its own last name is kept, since its ending says how it is compressed."""
+    folder.mkdir()
+    path = folder / (Path(urlsplit(name).path).name or "table")
+    try:
+        system.get_file(name, str(path))
+    except Exception as error:  # each file system raises its own kinds, which share no base class
+        raise SettingError(f"{name} cannot be fetched ({type(error).__name__}: {error}).") from None
+    return SourceFile(name, path)
+
+
+def _call(source: str) -> pd.DataFrame:
+    """The table that `module:function` returns: a pandas data frame, or what turns into one by `to_pandas()`."""
+    module_name, function_name = source.split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.") from None
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise SettingError(
+            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)}"
+        )
+    try:
+        table = function()
+    except (UsageError, FindingError):
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.filename}:{place.lineno}"
+        raise SettingError(f"{source} raised {type(error).__name__}: {error} ({where}).") from error
+    if not isinstance(table, pd.DataFrame) and callable(getattr(table, "to_pandas", None)):
+        table = table.to_pandas()
+    if not isinstance(table, pd.DataFrame):
+        raise SettingError(f"{source} returned {type(table).__name__}; required: a pandas data frame.")
+    return table.reset_index(drop=True)

@@ -1,0 +1,126 @@
+"""The column to predict: class names as text for classification, float64 for regression.
+
+Booleans become "false" and "true", whole numbers "0", "1", …; classes are sorted as text. Rows without an answer are
+dropped and counted; where they are more than half, the table is refused.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from contracts.config import Data
+from training.dataset.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
+from training.dataset.digests import ArrowColumn
+from training.dataset.table_checks import refuse_infinite
+from training.refusals import SettingError, UnfitTableError, listed
+
+MAX_CLASSES = 100
+MAX_MISSING_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Target:
+    """The answers of all rows. `values`: [rows], codes into `classes`, or float64 where there are no classes."""
+
+    values: npt.NDArray[Any]
+    classes: tuple[str, ...]
+    positive: str
+
+    def column(self) -> ArrowColumn:
+        """The answers as they are written: text or float64."""
+        if not self.classes:
+            return pa.array(self.values)
+        return pa.array(self.classes, type=pa.large_string()).take(pa.array(self.values))
+
+
+def drop_unanswered(table: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, int]:
+    """The rows that have a target, and how many had none. Raises UnfitTableError where that is most."""
+    answered = table[data.target].notna()
+    missing = len(table) - int(answered.sum())
+    if missing > MAX_MISSING_SHARE * len(table):
+        raise UnfitTableError(
+            f"{missing:,} of {len(table):,} rows have no value of {data.target!r}, more than half. "
+            "Check data.target, or leave rows without an answer out of the source."
+        )
+    return (table[answered].reset_index(drop=True) if missing else table), missing
+
+
+def read_target(values: "pd.Series[Any]", data: Data) -> Target:
+    """The target of a task. `values`: [rows], none missing. Raises where task and column do not fit each other."""
+    shape = shape_of(values)
+    if data.task == "regression":
+        return _regression(values, shape, data)
+    if data.task == "binary" or data.task == "multiclass":
+        return _classification(values, shape, data)
+    raise AssertionError(data.task)
+
+
+def _regression(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Target:
+    if data.positive:
+        raise SettingError(f"data.positive = {data.positive!r} is for binary tasks: take it out for a regression.")
+    if shape != "numeric":
+        raise SettingError(
+            f"data.task is regression, but {data.target!r} holds {shape} values such as {example_of(values)}. "
+            "Name a numeric column in data.target, or make data.task binary or multiclass."
+        )
+    numbers = to_numbers(values)
+    refuse_infinite(data.target, numbers)
+    if numbers.min() == numbers.max():
+        raise UnfitTableError(f"{data.target!r} is {numbers[0]:g} in every row: there is nothing to learn.")
+    return Target(numbers, (), "")
+
+
+def _classification(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Target:
+    if shape not in ("boolean", "numeric", "text"):
+        raise SettingError(f"{data.target!r} holds {shape} values; required: text, booleans or whole numbers.")
+    if shape == "numeric":
+        _refuse_fractions(to_numbers(values), data)
+    distinct, codes = text_codes(to_text(values))
+    classes = tuple(sorted(distinct))
+    _refuse_wrong_number(classes, data)
+    positions = {name: position for position, name in enumerate(classes)}
+    return Target(np.array([positions[name] for name in distinct])[codes], classes, _positive(classes, data))
+
+
+def _refuse_fractions(numbers: npt.NDArray[np.float64], data: Data) -> None:
+    refuse_infinite(data.target, numbers)
+    fractions = numbers[numbers != np.floor(numbers)]
+    if len(fractions):
+        raise SettingError(
+            f"data.task is {data.task}, but {data.target!r} has values such as {fractions[0]:g}: "
+            "this looks like regression. Set data.task."
+        )
+
+
+def _refuse_wrong_number(classes: tuple[str, ...], data: Data) -> None:
+    count = len(classes)
+    if count == 1:
+        raise UnfitTableError(f"{data.target!r} has one class only, {classes[0]!r}: there is nothing to learn.")
+    if count > MAX_CLASSES:
+        raise SettingError(
+            f"{data.target!r} has {count:,} different values, at most {MAX_CLASSES} can be classes: "
+            "this looks like regression, or like an identifier. Set data.task or data.target."
+        )
+    if data.task == "binary" and count != 2:
+        raise SettingError(
+            f"data.task is binary, but {data.target!r} has {count} classes ({listed(classes)}). "
+            "Set data.task to multiclass."
+        )
+    if data.task == "multiclass" and count == 2:
+        raise SettingError(f"data.task is multiclass, but {data.target!r} has two classes. Set data.task to binary.")
+
+
+def _positive(classes: tuple[str, ...], data: Data) -> str:
+    if data.task == "multiclass":
+        if data.positive:
+            raise SettingError(f"data.positive = {data.positive!r} is for binary tasks: take it out.")
+        return ""
+    if data.positive and data.positive not in classes:
+        raise SettingError(
+            f"data.positive = {data.positive!r} is no class of {data.target!r}, which has {listed(classes)}."
+        )
+    return data.positive or classes[-1]

@@ -1,0 +1,118 @@
+"""Champion and challenger metric by metric, on the same rows: figures with intervals, and the difference with its own.
+
+The statistics are in `metrics.py` and `intervals.py`, the rule for outcomes in `gate.py`. All bounds are one-sided, at
+the confidence that this try has to show. Figures are rounded before they are judged, so that the outcome can be checked
+with nothing but decision.json.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.config import METRICS_OF_TASK, Gate, Task
+from contracts.decision import Comparison, Interval, Outcome
+from training.judging.contestants import Answers
+from training.judging.figures import rounded
+from training.judging.gate import outcome_of
+from training.statistics.intervals import Estimate, interval, paired_difference, smallest_detectable
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Both models' answers to the same rows. `truth` and `clusters`: [rows]; no clusters: the rows are independent."""
+
+    truth: IntArray | FloatArray
+    clusters: IntArray | None
+    challenger: Answers
+    champion: Answers | None
+
+    def on(self, rows: npt.NDArray[np.intp]) -> "Contest":
+        """The same contest on some of the rows."""
+        champion = self.champion
+        return Contest(
+            self.truth[rows],
+            None if self.clusters is None else self.clusters[rows],
+            Answers(self.challenger.predicted[rows], self.challenger.threshold),
+            None if champion is None else Answers(champion.predicted[rows], champion.threshold),
+        )
+
+    def figure(self, metric: str, answers: Answers, confidence: float) -> Estimate:
+        """One model's metric with its bounds. Raises ScoringError."""
+        return interval(
+            metric, self.truth, answers.predicted, self.clusters, confidence=confidence, threshold=answers.threshold
+        )
+
+    def difference(self, metric: str, champion: Answers, confidence: float) -> Estimate:
+        """Challenger minus champion with its bounds. Raises ScoringError."""
+        new, old = self.challenger.threshold, champion.threshold
+        return paired_difference(
+            metric,
+            self.truth,
+            self.challenger.predicted,
+            champion.predicted,
+            self.clusters,
+            confidence=confidence,
+            threshold=None if new is None or old is None else (new, old),
+        )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What could be computed, what could not and why, and the smallest difference that these rows can show."""
+
+    comparisons: tuple[Comparison, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    detectable_difference: float | None = None
+
+
+def compare_all(contest: Contest, task: Task, gate: Gate, confidence: float, *, has_champion: bool) -> Figures:
+    """Every metric of the task. `has_champion` may be true for a champion that could not be scored."""
+    comparisons, missing = [], {}
+    for metric in (gate.metric, *(other for other in METRICS_OF_TASK[task] if other != gate.metric)):
+        try:
+            comparisons.append(compare(contest, metric, gate, confidence, has_champion=has_champion))
+        except ScoringError as error:
+            missing[metric] = str(error)
+    return Figures(tuple(comparisons), missing, _detectable(contest, gate.metric, confidence, missing))
+
+
+def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has_champion: bool) -> Comparison:
+    """One metric. Only gate.metric decides and has a margin; the rest are judged against 0. Raises ScoringError."""
+    known, decides = METRICS[metric], metric == gate.metric
+    challenger = contest.figure(metric, contest.challenger, confidence)
+    champion = difference = None
+    outcome: Outcome = "inconclusive" if has_champion else "no champion"
+    if contest.champion is not None:
+        champion = as_interval(contest.figure(metric, contest.champion, confidence))
+        difference = as_interval(contest.difference(metric, contest.champion, confidence))
+        outcome = outcome_of(difference, gate.margin if decides else 0.0, higher_is_better=known.higher_is_better)
+    return Comparison(
+        metric=metric,
+        title=known.title,
+        higher_is_better=known.higher_is_better,
+        challenger=as_interval(challenger),
+        champion=champion,
+        difference=difference,
+        margin=gate.margin if decides else None,
+        outcome=outcome,
+        decides=decides,
+        method=challenger.method,
+    )
+
+
+def as_interval(estimate: Estimate) -> Interval:
+    """The estimate as it is stored and judged."""
+    return Interval(value=rounded(estimate.value), low=rounded(estimate.low), high=rounded(estimate.high))
+
+
+def _detectable(contest: Contest, metric: str, confidence: float, missing: Mapping[str, str]) -> float | None:
+    if contest.champion is None or metric in missing:
+        return None
+    seen = contest.difference(metric, contest.champion, confidence)
+    alpha = 1 - confidence
+    return rounded(smallest_detectable(seen.standard_error, seen.degrees_of_freedom, alpha=alpha, power=POWER))

@@ -1,0 +1,127 @@
+"""`diff.md`: a decision as Markdown, for a job summary, a pull request or a terminal. A pure function of the decision.
+
+Names of classes, columns and categories come from outside, and end up in a comment on GitHub: what could be markup, a
+link, a mention or a reference to an issue is made harmless (`escape`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from contracts.decision import Check, Comparison, Decision, SliceComparison
+from training.judging.figures import bounds, decimals_of, figure, signed
+
+LONGEST_VALUE = 400
+MOST_SLICES = 40
+NOTHING = "–"
+
+# A word that GitHub would link is broken by a space of no width.
+_LINKS = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|(?<=\b[Ww][Ww][Ww])(?=\.)")
+_NO_WIDTH = "\u200b"
+_ENTITIES = {sign: f"&#{ord(sign)};" for sign in "|`*~\\$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def escape(text: str) -> str:
+    """Text as Markdown that shows just this text, on one line, in a table's cell or outside one."""
+    plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
+    if len(plain) > LONGEST_VALUE:
+        plain = plain[: LONGEST_VALUE - 1] + "…"
+    safe = "".join(_ENTITIES.get(sign, sign) for sign in _LINKS.sub(lambda found: found[0] + _NO_WIDTH, plain))
+    safe = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", safe)  # inside a word an underscore is only itself
+    return safe.replace("](", "]&#40;").replace("![", "&#33;[")
+
+
+def render(decision: Decision) -> str:
+    """The whole document: verdict, metrics, slices, checks, reasons."""
+    deciding = next((one for one in decision.comparisons if one.decides), None)
+    decimals = decimals_of(deciding) if deciding else 3
+    parts = [
+        f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
+        _metrics(decision.comparisons, decimals),
+        _grounds(decision, decimals),
+        _slices(decision.slices, decimals),
+        _checks(decision.checks),
+        _reasons(decision.reasons),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _metrics(comparisons: Sequence[Comparison], decimals: int) -> str:
+    if not comparisons:
+        return ""
+    header = ("metric", "champion", "challenger", "difference", "bounds", "outcome")
+    return _table(header, "lrrrrl", (_metric_row(one, decimals) for one in comparisons))
+
+
+def _metric_row(one: Comparison, decimals: int) -> tuple[str, ...]:
+    digits = max(decimals_of(one), decimals) if one.decides else decimals_of(one)
+    arrow = "" if one.higher_is_better else " (less is better)"
+    title = escape(f"{one.title}{arrow}")
+    if one.decides and one.margin is not None:
+        title = f"**{title}** decides, margin {figure(one.margin, digits)}"
+    return (
+        title,
+        NOTHING if one.champion is None else figure(one.champion.value, digits),
+        figure(one.challenger.value, digits) + (f" {bounds(one.challenger, digits)}" if one.difference is None else ""),
+        NOTHING if one.difference is None else signed(one.difference.value, digits),
+        NOTHING if one.difference is None else bounds(one.difference, digits),
+        f"**{one.outcome}**" if one.decides else one.outcome,
+    )
+
+
+def _grounds(decision: Decision, decimals: int) -> str:
+    """On what the figures rest, and what they cannot show."""
+    span = f", {decision.holdout_first} to {decision.holdout_last}" if decision.holdout_first else ""
+    clustered = f" in {decision.clusters:,} clusters" if decision.clusters != decision.holdout_rows else ""
+    lines = [
+        f"Holdout: {decision.holdout_rows:,} rows{clustered}{escape(span)}.",
+        f"Challenger number {decision.tries} on it, so each bound is one-sided at {100 * decision.confidence:.4g} %.",
+    ]
+    if decision.detectable_difference:
+        seen = figure(decision.detectable_difference, max(decimals, 4))
+        lines.append(f"A true difference of {seen} in {decision.metric} is found on these rows in 80 % of cases.")
+    return " ".join(lines)
+
+
+def _slices(slices: Sequence[SliceComparison], decimals: int) -> str:
+    if not slices:
+        return ""
+    order = {"worse": 0}
+    shown = sorted(slices, key=lambda one: (order.get(one.outcome, 1), one.difference is None))[:MOST_SLICES]
+    header = ("slice", "rows", "champion", "challenger", "difference", "bounds", "outcome")
+    table = _table(header, "lrrrrrl", (_slice_row(one, decimals) for one in shown))
+    more = len(slices) - len(shown)
+    rest = f"\n\nAnd {more} more slices, none of them worse than these: see decision.json." if more else ""
+    return f"### Slices\n\n{table}{rest}"
+
+
+def _slice_row(one: SliceComparison, decimals: int) -> tuple[str, ...]:
+    judged = one.difference is not None
+    return (
+        f"{escape(one.column)}: {escape(one.value)}",
+        f"{one.rows:,}",
+        NOTHING if one.champion is None else figure(one.champion, decimals),
+        figure(one.challenger, decimals),
+        NOTHING if one.difference is None else signed(one.difference.value, decimals),
+        NOTHING if one.difference is None else bounds(one.difference, decimals),
+        f"**{one.outcome}**" if one.outcome == "worse" else one.outcome if judged else "shown only",
+    )
+
+
+def _checks(checks: Sequence[Check]) -> str:
+    if not checks:
+        return ""
+    rows = (
+        (escape(one.name), "passed" if one.passed else "**failed**", escape(one.seen), escape(one.required))
+        for one in checks
+    )
+    return f"### Checks\n\n{_table(('check', '', 'seen', 'required'), 'llll', rows)}"
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    return "### Reasons\n\n" + "\n".join(f"- {escape(reason)}" for reason in reasons) if reasons else ""
+
+
+def _table(header: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+    rules = ["---:" if side == "r" else "---" for side in alignment]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
