@@ -1,0 +1,103 @@
+"""Looks through an ONNX file before anything loads it: does it reach outside itself?
+
+A tensor may say that its data is in another file, and then the path in it decides what is read (CVE-2022-25882,
+CVE-2024-27318); an operator set may name a domain that only a custom library brings. The file is a protobuf message, so
+names are numbers in it: this walks the fields that can lead to a tensor or a domain, in graphs within graphs too, by
+the field numbers of onnx.proto, and skips the rest. It needs no library; ONNX Runtime gets the bytes only after it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+MAX_DEPTH = 64
+
+Kind = Literal["model", "opset", "training", "function", "graph", "node", "attribute", "tensor", "sparse", "domain"]
+# Of each message: the fields that lead on, and to what. "domain" is a string, to be known.
+_CHILDREN: dict[Kind, dict[int, Kind]] = {
+    "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
+    "opset": {1: "domain"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute", 7: "domain"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "tensor": {},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "domain": {},
+}
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+# A tree ensemble has millions of numbers in an attribute, each a field of its own: leap over those of `floats`, `ints`.
+_NUMBERS = re.compile(rb"(?:\x3d[\x00-\xff]{4}){1,20000}+|(?:\x40[\x80-\xff]{0,9}[\x00-\x7f]){1,20000}+")
+
+
+class OnnxBytesError(ValueError):
+    """The file is no ONNX model, or reaches outside itself; the text says which."""
+
+
+def refuse_outside_references(model: bytes) -> None:
+    """Raises OnnxBytesError for external data, an unknown domain, a function of its own, or what is no model."""
+    _walk("model", memoryview(model), 0)
+
+
+def _walk(kind: Kind, message: memoryview, depth: int) -> None:
+    if kind == "function":
+        raise OnnxBytesError("has a function of its own: refused. Export it with ONNX's operators alone.")
+    if kind == "domain":
+        _check_domain(message)
+        return
+    if depth > MAX_DEPTH:
+        raise OnnxBytesError(f"has graphs within graphs, more than {MAX_DEPTH} levels deep: refused.")
+    children = _CHILDREN[kind]
+    for number, value in _fields(message, kind == "attribute"):
+        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+            raise OnnxBytesError("points at data outside itself: refused. Export it with its weights inside.")
+        if number in children and isinstance(value, memoryview):
+            _walk(children[number], value, depth + 1)
+
+
+def _check_domain(name: memoryview) -> None:
+    domain = bytes(name).decode("utf-8", "replace")
+    if domain not in KNOWN_DOMAINS:
+        raise OnnxBytesError(f"needs operators of {domain[:80]!r}: refused. Required: ONNX's own operators.")
+
+
+def _fields(message: memoryview, has_numbers: bool) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and value of each field: an integer, or the bytes of a string or message; 0 for numbers of fixed size."""
+    place, end = 0, len(message)
+    while place < end:
+        if has_numbers and (run := _NUMBERS.match(message, place)):
+            place = run.end()
+            continue
+        tag, place = _varint(message, place)
+        value: int | memoryview = 0
+        match tag & 7:
+            case 0:
+                value, place = _varint(message, place)
+            case 1:
+                place += 8
+            case 2:
+                length, place = _varint(message, place)
+                value, place = message[place : place + length], place + length
+            case 5:
+                place += 4
+            case _:
+                raise OnnxBytesError("is not an ONNX model: it is no protobuf message.")
+        if place > end:
+            raise OnnxBytesError("is not an ONNX model, or was cut off.")
+        yield tag >> 3, value
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """The integer at `place` and the place after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            break
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+    raise OnnxBytesError("is not an ONNX model, or was cut off.")

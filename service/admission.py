@@ -1,0 +1,50 @@
+"""Whether there is room for a request: at most so many at work, none that has waited for too long already.
+
+What is refused costs little and is told when to come back, at a moment of its own, so that all do not come at once.
+Health and metrics are never refused: an overloaded service must not look like a dead one. A request whose body is still
+arriving is not at work, so slow clients take nobody's place.
+"""
+
+import random
+from collections.abc import Sized
+from time import perf_counter
+
+from service.metrics import Metrics
+from service.problems import OVERLOADED, Problem
+
+EXEMPT = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+RETRY_AFTER_SECONDS = (1, 3)
+
+
+class Admission:
+    """`tasks`: the server's set of requests without an answer yet; `reading`: those of them without a whole body."""
+
+    def __init__(self, max_in_flight: int, max_wait_seconds: float, metrics: Metrics) -> None:
+        self._max_in_flight = max_in_flight
+        self._max_wait_seconds = max_wait_seconds
+        self.tasks: Sized = ()
+        self.reading = 0
+        self._shed = metrics.shed
+        metrics.shed.make([("full",), ("waited",)])
+        metrics.in_flight.set_function(self.in_flight)
+
+    def in_flight(self) -> int:
+        """Requests at work, or whole and waiting for it."""
+        return len(self.tasks) - self.reading
+
+    def admit(self, path: str, arrived: float) -> None:
+        """Raises Problem where there is no room for another request. `arrived`: when it did, by perf_counter."""
+        if perf_counter() - arrived > self._max_wait_seconds:
+            reason = "waited"
+        elif len(self.tasks) - self.reading > self._max_in_flight:
+            reason = "full"
+        else:
+            return
+        if path not in EXEMPT:
+            self._shed.add(reason)
+            raise refused_for_now()
+
+
+def refused_for_now() -> Problem:
+    """503, with a moment to come back at."""
+    return Problem(OVERLOADED, headers=((b"retry-after", b"%d" % random.randint(*RETRY_AFTER_SECONDS)),))

@@ -1,0 +1,71 @@
+"""Reads a request's body within its bounds: a declared type and length first, then what really arrives.
+
+Bodies that arrive in pieces share one budget of memory, so that many slow clients together cannot fill it.
+"""
+
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive
+
+from service.admission import Admission, refused_for_now
+from service.problems import NOT_JSON_TYPE, TOO_LARGE, Problem
+
+MAX_PENDING_BYTES = 64 * 1024 * 1024
+CLOSE = ((b"connection", b"close"),)
+
+
+class Disconnected(Exception):  # noqa: N818 — not an error: the client has gone
+    """The client went away before its request was whole."""
+
+
+class BodyReader:
+    """Reads bodies, and tells the admission which requests are still arriving."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._pending_bytes = 0
+
+    async def read(self, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
+        """The whole body of a request. Raises Problem for too many bytes, and Disconnected."""
+        declared = headers.get(b"content-length")
+        if declared is not None and int(declared) > max_bytes:
+            raise Problem(TOO_LARGE, headers=CLOSE)
+        self._admission.reading += 1
+        try:
+            message = await receive()
+            if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= max_bytes:
+                body: bytes = message["body"]
+                return body
+            return await self._read_in_pieces(message, receive, max_bytes)
+        finally:
+            self._admission.reading -= 1
+
+    async def _read_in_pieces(self, message: Message, receive: Receive, max_bytes: int) -> bytes:
+        pieces = bytearray()
+        try:
+            while message["type"] == "http.request":
+                pieces += message["body"]
+                self._pending_bytes += len(message["body"])
+                if len(pieces) > max_bytes:
+                    raise Problem(TOO_LARGE, headers=CLOSE)
+                if self._pending_bytes > MAX_PENDING_BYTES:
+                    raise refused_for_now()
+                if not message["more_body"]:
+                    return bytes(pieces)
+                message = await receive()
+            raise Disconnected
+        finally:
+            self._pending_bytes -= len(pieces)
+
+
+def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:
+    """Raises Problem unless the body is said to be plain JSON."""
+    content_type = headers.get(b"content-type", b"")
+    if (content_type != b"application/json" and not _is_json(content_type)) or b"content-encoding" in headers:
+        raise Problem(NOT_JSON_TYPE)
+
+
+def _is_json(content_type: bytes) -> bool:
+    kind, _, parameters = content_type.partition(b";")
+    charset = parameters.strip().lower()
+    return kind.strip().lower() == b"application/json" and charset in (b"", b"charset=utf-8", b'charset="utf-8"')

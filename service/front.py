@@ -1,0 +1,142 @@
+"""What every request meets first: is there room, whose key is it, how large is the body; and what is counted after.
+
+The routes that must be fast are answered from here, ahead of FastAPI's router, which only documents them: an ASGI
+callable costs a third of a route. Everything else goes on to FastAPI.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter, time_ns
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.admission import Admission
+from service.answers import Answer
+from service.body import BodyReader, Disconnected, refuse_another_type
+from service.keys import Keys, scope_of
+from service.logs import Throttled
+from service.metrics import Metrics
+from service.problems import CRASHED, Problem
+from service.protocol import ARRIVED, MALFORMED
+
+CLIENT = "gatehouse.client"
+UNMATCHED = "(none)"
+STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
+JSON = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A route that is answered ahead of the router: POST, JSON in, JSON out with 200.
+
+    `handle`: headers, body, microseconds since 1970 and the key's id to the answer's JSON; raises Problem.
+    """
+
+    handle: Callable[[Mapping[bytes, bytes], bytes, int, str], bytes]
+    max_bytes: int
+
+
+class Front:
+    """The outermost ASGI application.
+
+    `app` (FastAPI's), `direct` and `keys` (None: not asked) may be replaced between two requests.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        direct: Mapping[str, Direct],
+        routes: tuple[str, ...],
+        admission: Admission,
+        reader: BodyReader,
+        keys: Keys | None,
+        metrics: Metrics,
+    ) -> None:
+        self.app = app
+        self.keys = keys
+        self.direct = direct
+        self._admit = admission.admit
+        self._read = reader.read
+        self._metrics = metrics
+        self._complaints = Throttled()
+        known = (*routes, UNMATCHED, MALFORMED)
+        metrics.request_seconds.make((route,) for route in known)
+        metrics.requests.make((route, status) for route in known for status in STATUS_CLASSES)
+        self._counts = metrics.requests.values
+        self._saw_seconds = {route: metrics.request_seconds.of(route).observe for route in known}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        route: str = scope["path"]
+        started = scope.get(ARRIVED) or perf_counter()
+        try:
+            self._admit(route, started)
+            headers = dict(scope["headers"])
+            client = "" if self.keys is None else self._client(self.keys, headers, route)
+            direct = self.direct.get(route)
+            if direct is None or scope["method"] != "POST":
+                scope[CLIENT] = client
+                route, status = await self._pass_on(scope, receive, send)
+            else:
+                if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
+                    refuse_another_type(headers)
+                body = await self._read(receive, headers, direct.max_bytes)
+                content = direct.handle(headers, body, time_ns() // 1000, client)
+                status = 200
+                length = (b"content-length", b"%d" % len(content))
+                await send({"type": "http.response.start", "status": 200, "headers": [JSON, length]})
+                await send({"type": "http.response.body", "body": content})
+        except Disconnected:
+            return
+        except Problem as problem:
+            route = route if route in self._saw_seconds else UNMATCHED
+            status = await self._refuse(problem, send)
+        except Exception:
+            self._complaints.say("crash", route=route, error=traceback.format_exc())
+            status = await self._refuse(Problem(CRASHED), send)
+        if status:
+            self._counts[(route, STATUS_CLASSES[status // 100 - 2])] += 1
+            self._saw_seconds[route](perf_counter() - started)
+
+    def _client(self, keys: Keys, headers: Mapping[bytes, bytes], path: str) -> str:
+        scope = scope_of(path)
+        return "" if scope is None else keys.client(headers, scope)
+
+    async def _refuse(self, problem: Problem, send: Send) -> int:
+        self._metrics.refusals.add(problem.kind.slug)
+        answer = problem.answer()
+        await _send(answer, send)
+        return answer.status
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception:
+            if not status:
+                raise
+            # FastAPI has answered 500 already, and raises it again for the log.
+            self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
+        route: Any = scope.get("route")
+        return getattr(route, "path", UNMATCHED), status
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

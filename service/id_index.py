@@ -1,0 +1,73 @@
+"""Which ids a log holds, and since when: read from the log's own files, whoever wrote them, as they grow.
+
+Asked only when labels come in, so predictions pay nothing for it, and a restart or another replica on the same folder
+changes nothing. An id is remembered as its last 64 bits, which are random or a hash, and its minute: 12 bytes. What
+retention has removed is forgotten.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+CHUNK_BYTES = 4 * 1024 * 1024
+MINUTE_US = 60_000_000
+_HEAD = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{19}([0-9a-f]{4})-([0-9a-f]{12})","at_us":(\d+)', re.M)
+
+
+class _File:
+    """What is known of one file: up to which byte it was read, and the ids before that."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.ids: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self.minutes: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
+
+    def add(self, lines: bytes) -> None:
+        found = _HEAD.findall(lines)
+        ids = np.array([int(first + second, 16) for first, second, _ in found], dtype=np.uint64)
+        minutes = np.array([int(at_us) // MINUTE_US for _, _, at_us in found], dtype=np.uint32)
+        ids, minutes = np.concatenate([self.ids, ids]), np.concatenate([self.minutes, minutes])
+        order = np.argsort(ids, kind="stable")
+        self.ids, self.minutes = ids[order], minutes[order]
+
+
+class IdIndex:
+    """The ids in the files of `folder` that match `pattern`."""
+
+    def __init__(self, folder: Path, pattern: str) -> None:
+        self._folder = folder
+        self._pattern = pattern
+        self._files: dict[str, _File] = {}
+
+    def refresh(self) -> None:
+        """Read what was appended since the last call. Takes as long as that does: call it outside the event loop."""
+        present = {path.name: path for path in self._folder.glob(self._pattern)}
+        files = {name: self._files.get(name, _File()) for name in present}
+        for name, path in present.items():
+            self._read_on(path, files[name])
+        self._files = files
+
+    def _read_on(self, path: Path, file: _File) -> None:
+        try:
+            with path.open("rb") as content:
+                content.seek(file.read)
+                while chunk := content.read(CHUNK_BYTES):
+                    whole = chunk[: chunk.rfind(b"\n") + 1]
+                    if not whole:
+                        return
+                    file.add(whole)
+                    file.read += len(whole)
+                    content.seek(file.read)
+        except OSError:
+            return
+
+    def minute_of(self, identity: str) -> int | None:
+        """The minute since 1970 in which the record of this id was made; None where there is none."""
+        wanted = np.uint64(int(identity[19:23] + identity[24:], 16))
+        for file in self._files.values():
+            place = int(np.searchsorted(file.ids, wanted))
+            if place < len(file.ids) and file.ids[place] == wanted:
+                return int(file.minutes[place])
+        return None

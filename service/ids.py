@@ -1,0 +1,78 @@
+"""The id of a prediction: a UUIDv7, or one that is derived from what the client or the edge calls the request.
+
+An edge that replays a request sends the same name and the same body, so both get the same id and every reader of the
+log counts one prediction. The body is part of it, because a name that is used twice for different rows means two.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+
+from service.problems import BAD_HEADER, Problem
+
+MAX_NAME_BYTES = 200
+TAILS_AT_ONCE = 256
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
+
+class IdSource:
+    """Makes ids. The random bits are fetched for many at once: asking the kernel costs more than all the rest."""
+
+    def __init__(self) -> None:
+        self._millisecond = -1
+        self._head = b""
+        self._tails: list[bytes] = []
+
+    def new(self, at_us: int) -> bytes:
+        """A time-ordered id (RFC 9562, version 7): milliseconds since 1970, then 74 random bits."""
+        millisecond = at_us // 1000
+        if millisecond != self._millisecond:
+            time = b"%012x" % millisecond
+            self._head = b"%b-%b-7" % (time[:8], time[8:])
+            self._millisecond = millisecond
+        if not self._tails:
+            self._tails = _tails(os.urandom(10 * TAILS_AT_ONCE))
+        return self._head + self._tails.pop()
+
+    def of_request(self, headers: Mapping[bytes, bytes], client: str, body: bytes, at_us: int) -> bytes:
+        """The id of a request: derived where it has a name, new where it has none. Raises Problem."""
+        name = name_of_request(headers)
+        return self.new(at_us) if name is None else derived(name, client, body)
+
+    def of_rows(self, headers: Mapping[bytes, bytes], client: str, body: bytes, at_us: int, rows: int) -> list[bytes]:
+        """An id for each row of a batch; derived ones also depend on the row's position."""
+        name = name_of_request(headers)
+        if name is None:
+            return [self.new(at_us) for _ in range(rows)]
+        whole = hashlib.sha256(body).digest()
+        return [derived(name, client, b"%b%d" % (whole, position)) for position in range(rows)]
+
+
+def name_of_request(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """What the client (Idempotency-Key) or the edge (X-Request-ID) calls this request. Raises Problem."""
+    name = headers.get(b"idempotency-key")
+    if name is None:
+        name = headers.get(b"x-request-id")
+        if name is None:
+            return None
+    if not 1 <= len(name) <= MAX_NAME_BYTES or not all(33 <= byte <= 126 for byte in name):
+        raise Problem(BAD_HEADER)
+    return name
+
+
+def derived(name: bytes, client: str, body: bytes) -> bytes:
+    """An id of version 8 (RFC 9562): 122 bits of SHA-256 over the client, its name for the request, and the body."""
+    told_apart = b"%d:%b%d:%b%b" % (len(client.encode()), client.encode(), len(name), name, body)
+    digest = hashlib.sha256(told_apart).digest()
+    (tail,) = _tails(digest[6:16])
+    return b"%b-%b-8%b" % (digest[:4].hex().encode(), digest[4:6].hex().encode(), tail)
+
+
+def _tails(noise: bytes) -> list[bytes]:
+    """Each ten bytes as the end of an id, with the variant in its place: `xxx-yxxx-xxxxxxxxxxxx`."""
+    digits = noise.hex()
+    ends = [
+        f"{digits[at : at + 3]}-{_VARIANT[digits[at + 3]]}{digits[at + 4 : at + 7]}-{digits[at + 7 : at + 19]}"
+        for at in range(0, len(digits), 20)
+    ]
+    return " ".join(ends).encode().split()

@@ -1,0 +1,207 @@
+"""Appends records to a log: one write a request, before its answer is sent.
+
+A process that is killed loses nothing that it answered: the kernel has it. A machine that loses power loses at most the
+last `fsync_ms`. A disk that is full or failing never fails a prediction: what could not be written is counted, and the
+next record tries again.
+
+Files are closed by size and age, and the oldest go by size and age of all. A process holds a lock on the file that it
+writes, so that no other process removes it.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.exits import UsageError
+from contracts.request_log import LogName
+from service.logs import Throttled, say
+from service.metrics import Metrics
+
+RETENTION_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a file is closed, and when it goes."""
+
+    rotate_bytes: int
+    rotate_seconds: float
+    keep_bytes: int
+    keep_seconds: float
+
+
+class RecordLog:
+    """One log of this process. Only the event loop's thread may call it."""
+
+    def __init__(self, folder: Path, name: LogName, limits: Limits, metrics: Metrics) -> None:
+        self._folder = folder
+        self._name = name
+        self._limits = limits
+        self._written, self._dropped = metrics.log_written, metrics.log_dropped
+        self._complaints = Throttled()
+        self._file: int | None = None
+        self._size = 0
+        self._opened = 0.0
+        self._is_dirty = False
+        self._is_torn = False
+        metrics.log_written.make([(name,)])
+        metrics.log_dropped.make([(name,)])
+
+    def append(self, lines: bytes, records: int = 1) -> None:
+        """Write whole lines at once. Never raises: what did not reach the file is counted as dropped."""
+        # After a write that ended inside a line, the next record starts on a line of its own.
+        text = b"\n" + lines if self._is_torn else lines
+        try:
+            done = os.write(self._file if self._file is not None else self._open(), text)
+        except OSError as error:
+            self._complain(error.strerror or str(error))
+            self._dropped.add(self._name, count=records)
+            return
+        self._size += done
+        self._is_dirty = True
+        if done == len(text):
+            self._is_torn = False
+            self._written.values[(self._name,)] += records
+        else:
+            self._count_part(text, done, records)
+
+    def _count_part(self, text: bytes, done: int, records: int) -> None:
+        """The disk took `done` bytes: whole lines among them are written, the rest is dropped."""
+        self._complain("the disk took only a part")
+        whole = 0
+        if done:
+            # A line that lacks only its end gets it from the next write.
+            whole = text.count(b"\n", 0, done) - self._is_torn + (text[done : done + 1] == b"\n")
+            self._is_torn = text[done - 1 : done] != b"\n"
+        self._written.add(self._name, count=whole)
+        self._dropped.add(self._name, count=records - whole)
+
+    def _open(self) -> int:
+        start = time.time()
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(start)) + f".{int(start % 1 * 1e6):06d}Z"
+        path = self._folder / f"{self._name}-{stamp}-{os.getpid()}.jsonl"
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._size, self._opened, self._is_torn = 0, time.monotonic(), False
+        with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._file
+
+    def _complain(self, reason: str) -> None:
+        self._complaints.say("log-write-failed", log=self._name, folder=str(self._folder), reason=reason)
+
+    async def sync(self) -> None:
+        """Bring what was appended to the disk, and close the file where it is due or was deleted. Never raises."""
+        file = self._file
+        if file is None:
+            return
+        is_over = self._is_over(file)
+        if is_over:
+            self._file = None
+        if self._is_dirty:
+            self._is_dirty = False
+            await asyncio.to_thread(self._fsync, file)
+        if is_over:
+            os.close(file)
+
+    def _is_over(self, file: int) -> bool:
+        """Whether the file is large or old enough, or somebody deleted it."""
+        age = time.monotonic() - self._opened
+        is_due = self._size >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
+        return is_due or os.fstat(file).st_nlink == 0
+
+    def _fsync(self, file: int) -> None:
+        try:
+            os.fsync(file)
+        except OSError as error:
+            self._complain(error.strerror or str(error))
+
+    def close(self) -> None:
+        """Bring everything to the disk and close."""
+        if self._file is not None:
+            self._fsync(self._file)
+            os.close(self._file)
+            self._file = None
+
+
+class LogKeeper:
+    """Opens the logs of one folder and looks after them: to the disk every `every_seconds`, the oldest files away."""
+
+    def __init__(self, folder: Path, limits: Limits, every_seconds: float) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._every_seconds = every_seconds
+        self._logs: list[RecordLog] = []
+
+    def open(self, name: LogName, metrics: Metrics) -> RecordLog:
+        """A log of this name. Its file is made with its first record."""
+        log = RecordLog(self._folder, name, self._limits, metrics)
+        self._logs.append(log)
+        return log
+
+    async def run(self, on_tick: Callable[[], None]) -> None:
+        """Look after the logs for ever; also call `on_tick` each time."""
+        next_cleaning = 0.0
+        while True:
+            on_tick()
+            for log in self._logs:
+                await log.sync()
+            if time.monotonic() >= next_cleaning:
+                next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
+                removed = await asyncio.to_thread(remove_old_files, self._folder, self._limits, time.time())
+                if removed:
+                    say("log-files-removed", folder=str(self._folder), files=removed)
+            await asyncio.sleep(self._every_seconds)
+
+    def close(self) -> None:
+        """Bring everything to the disk."""
+        for log in self._logs:
+            log.close()
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the log's folder. Raises UsageError where this process may not write there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"REQUEST_LOG_DIR is {folder}, which cannot be made ({error.strerror}).") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"REQUEST_LOG_DIR is {folder}, where this user may not write. Name another folder.")
+
+
+def remove_old_files(folder: Path, limits: Limits, now: float) -> list[str]:
+    """Delete closed log files that are too old, then the oldest while all are too large. Returns their names."""
+    files = []
+    for path in folder.glob("*-*.jsonl"):
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            files.append((stat.st_mtime, path, stat.st_size))
+    files.sort()
+    total = sum(size for _, _, size in files)
+    removed = []
+    for changed, path, size in files:
+        if total <= limits.keep_bytes and now - changed <= limits.keep_seconds:
+            continue
+        if _remove_if_closed(path):
+            removed.append(path.name)
+            total -= size
+    return removed
+
+
+def _remove_if_closed(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True

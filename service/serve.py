@@ -1,0 +1,163 @@
+"""Puts the parts together and runs them until a signal."""
+
+import asyncio
+import contextlib
+import functools
+import gc
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine
+
+import uvicorn
+
+from contracts.exits import Exit, UsageError
+from contracts.request_log import LogName
+from service.admission import Admission
+from service.app import Parts, build_app
+from service.body import BodyReader
+from service.feedback import Feedback
+from service.front import Direct, Front
+from service.keys import Keys, read_keys
+from service.lifecycle import Readiness, Server, listen
+from service.logs import say
+from service.metrics import Metrics
+from service.predict import Predictor
+from service.problems import KINDS
+from service.protocol import BoundedProtocol, Deadlines
+from service.reload import Reloader
+from service.request_log import Limits, LogKeeper, RecordLog, prepare_folder
+from service.served_model import ServedModel, load_served_model
+from service.settings import Settings
+from service.shadow import Shadow, refuse_other_features
+
+MEBIBYTE = 1024 * 1024
+
+
+def serve(settings: Settings) -> Exit:
+    """Load, prove, listen, answer. Raises UsageError and ModelFolderError before anything listens."""
+    started = time.perf_counter()
+    model = load_served_model(settings.model_dir)
+    keys = None if settings.api_keys_file is None else read_keys(settings.api_keys_file)
+    prepare_folder(settings.request_log_dir)
+    service = Service(settings, model, keys)
+    listener = _listen(settings)
+    say("loaded", model=model.card.name, digest=model.digest, seconds=round(time.perf_counter() - started, 3))
+    with asyncio.Runner(loop_factory=service.config.get_loop_factory()) as runner:
+        runner.run(service.run(listener))
+    say("stopped")
+    return Exit.PASS
+
+
+class Service:
+    """All parts of one process, each made once and handed to those that need it."""
+
+    def __init__(self, settings: Settings, model: ServedModel, keys: Keys | None) -> None:
+        self._settings = settings
+        self.metrics = Metrics(model.score_bounds)
+        self.metrics.refusals.make((kind.slug,) for kind in KINDS)
+        self.readiness = Readiness()
+        self.metrics.ready.set_function(self.readiness)
+        self.keeper = LogKeeper(settings.request_log_dir, _limits(settings), settings.log_fsync_ms / 1000)
+        self.shadow = self._shadow(model)
+        self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
+        folder = settings.request_log_dir
+        admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
+        reader = BodyReader(admission)
+        feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
+        self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
+        app = build_app(self.parts)
+        routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
+        self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
+        self.config = self._configured()
+        self.server = Server(self.config, self.readiness, settings.drain_seconds)
+        admission.tasks = self.server.server_state.tasks
+
+    def _log(self, name: LogName) -> RecordLog:
+        return self.keeper.open(name, self.metrics)
+
+    def _shadow(self, model: ServedModel) -> Shadow | None:
+        if self._settings.shadow_model_dir is None:
+            return None
+        shadow = load_served_model(self._settings.shadow_model_dir)
+        refuse_other_features(shadow, model)
+        return Shadow(shadow, self._log("shadow"), self.metrics)
+
+    def _direct(self) -> dict[str, Direct]:
+        predictor = self.predictor
+        return {
+            "/predict": Direct(predictor.one, predictor.model.max_row_bytes),
+            "/predict/batch": Direct(predictor.batch, predictor.model.max_batch_bytes),
+        }
+
+    def _configured(self) -> uvicorn.Config:
+        settings = self._settings
+        deadlines = Deadlines(settings.header_seconds, settings.body_seconds)
+        return uvicorn.Config(
+            self.front,
+            # uvicorn calls it as it would call the class.
+            http=functools.partial(BoundedProtocol, deadlines=deadlines, metrics=self.metrics),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=int(settings.grace_seconds),
+        )
+
+    def adopt(self, model: ServedModel) -> None:
+        """Answer with this model from the next request on, and document it."""
+        self.predictor.adopt(model)
+        self.front.app, self.front.direct = build_app(self.parts), self._direct()
+
+    def _read_keys(self) -> None:
+        if self._settings.api_keys_file is not None:
+            self.front.keys = read_keys(self._settings.api_keys_file)
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until a signal, then bring the logs to the disk."""
+        reloader = Reloader(
+            self._settings.model_dir,
+            lambda: self.predictor.model.digest,
+            self.adopt,
+            self._read_keys,
+            self.metrics,
+        )
+        # What was made so far stays for ever: a full collection would look at it again and again, and be felt.
+        gc.collect()
+        gc.freeze()
+        async with contextlib.AsyncExitStack() as background:
+            background.callback(self.keeper.close)
+            await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold)))
+            await background.enter_async_context(_in_background(reloader.watch()))
+            if self.shadow is not None:
+                await background.enter_async_context(_in_background(self.shadow.run()))
+            await self.server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"HOST is {settings.host!r} and PORT is {settings.port}"
+        raise UsageError(f"{where}: cannot listen there ({error.strerror}). Name another, or PORT=0.") from None
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        rotate_bytes=settings.log_rotate_mb * MEBIBYTE,
+        rotate_seconds=settings.log_rotate_hours * 3600.0,
+        keep_bytes=settings.log_keep_mb * MEBIBYTE,
+        keep_seconds=settings.log_keep_days * 86_400.0,
+    )

@@ -1,0 +1,42 @@
+"""Everything that depends on the model folder, loaded and proved together, so that it is swapped together."""
+
+from pathlib import Path
+
+from contracts.model_folder import Golden
+from contracts.scoring import RowScorer, Scorer, load_scorer
+from service.answers import shape_of
+from service.encoding import RowEncoder
+from service.metrics import PROBABILITIES
+from service.rows import RowReader
+from service.schema import row_bytes
+
+
+class ServedModel:
+    """One model, ready to answer."""
+
+    def __init__(self, scorer: Scorer, score_bounds: tuple[float, ...]) -> None:
+        card = scorer.card
+        self.card = card
+        self.digest = scorer.digest
+        self.rows = RowReader(card)
+        self.encoder = RowEncoder(card.features)
+        self.score = scorer.predict
+        self.one = RowScorer(scorer)
+        self.shape = shape_of(card)
+        self.score_bounds = score_bounds
+        self.max_row_bytes = max(16 * 1024, row_bytes(card))
+        self.max_batch_bytes = self.max_row_bytes + row_bytes(card) * card.max_batch_rows
+        # As a JSON member of answers and records.
+        self.member = b'"model":"%b"' % scorer.digest.encode()
+
+
+def bounds_of_values(folder: Path) -> tuple[float, ...]:
+    """Buckets for a regression's values: the golden rows lie at even distances in the order of their values."""
+    golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
+    return tuple(sorted({value for row in golden.rows for value in row.output}))
+
+
+def load_served_model(folder: Path) -> ServedModel:
+    """Verify, load and prove the folder. Raises ModelFolderError with the reason."""
+    scorer = load_scorer(folder)
+    return ServedModel(scorer, bounds_of_values(folder) if scorer.card.task == "regression" else PROBABILITIES)
