@@ -70,8 +70,9 @@ def test_a_push_prints_exactly_one_digest_and_nothing_else(built: Built, registr
 
 
 def test_a_push_names_the_commit_and_says_what_the_registry_holds(built: Built, pushed: PushedImage) -> None:
+    again = push_built(built.build, repository_of(pushed))  # other tests push elsewhere, and each push is written down
+    assert read_json(built.build.stage("build") / "pushed.json", PushedImage, "make push") == again == pushed
     assert pushed.tag == f"sha-{built.image.commit}"
-    assert read_json(built.build.stage("build") / "pushed.json", PushedImage, "make push") == pushed
     held = manifest(f"{repository_of(pushed)}:{pushed.tag}")
     assert held.image_id == built.image.image_id
     assert held.packed_bytes == pushed.packed_bytes == pytest.approx(built.image.packed_bytes, rel=0.05)
