@@ -79,17 +79,25 @@ push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
 	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/requests $(RUN) -m service
 
+.PHONY: drift-metrics
+drift-metrics: setup ## Put the drift verdict where the stack's Prometheus reads it
+	@$(RUN) -m monitoring.verdict_metrics $(BUILD)/drift/verdict.json monitoring/drift/drift.txt
+
 .PHONY: pin
 pin: setup ## Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training.pin --config $(CONFIG)
 
 .PHONY: test
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile --ignore tests/containers
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile --ignore tests/containers --ignore tests/monitoring
 
 .PHONY: container-test
-container-test: setup ## Tests on a real container engine and registry
-	@$(VENV)/bin/pytest -n0 -rs tests/containers
+container-test: setup ## Tests of the image on a real container engine and registry
+	@$(VENV)/bin/pytest -n0 -rs tests/containers --ignore tests/containers/test_stack.py
+
+.PHONY: stack-test
+stack-test: setup ## Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack
+	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/containers/test_stack.py
 
 .PHONY: check
 check: setup ## Formatting, lint, strict types, and the repository's own promises

@@ -1,0 +1,1 @@
+"""What watches the service: Prometheus and its rules, Alertmanager, Grafana, and a page for the drift verdict."""

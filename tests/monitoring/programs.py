@@ -1,0 +1,122 @@
+"""Programs of other makers that the tests of monitoring/ run, each from its own process to its certain end."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "monitoring"
+# Debian's packages, by the program that the tests call.
+PACKAGES = {
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "amtool": "prometheus-alertmanager",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "haproxy": "haproxy",
+}
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+POLL_SECONDS = 0.1
+
+Seen = TypeVar("Seen")
+
+
+def program(name: str) -> str:
+    """Where it is. Skips the test, with the package to install, where it is not."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}")
+    if path is None:
+        pytest.skip(f"{name} is not installed. On Debian and Ubuntu: apt install {PACKAGES[name]}")
+    return path
+
+
+def run(*command: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run to the end, with what it said as text. Whether it failed is for the test to say."""
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, stopped at the end whatever happens. What it says goes to `log`."""
+    settings = os.environ | dict(environment or {})
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, env=settings, cwd=ROOT
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def eventually(look: Callable[[], Seen], what: str, seconds: float = 20.0) -> Seen:
+    """The first true answer of `look`. Fails, saying `what` was waited for, after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}; last seen: {seen!r}"
+        time.sleep(POLL_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def fetch(url: str, body: object = None) -> Any:
+    """GET, or POST where there is a body, JSON both ways. Raises urllib.error.URLError."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def status_of(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> int:
+    """The status of a GET, or of a POST where there is a body."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"} | dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def ask(prometheus: str, query: str) -> list[dict[str, Any]]:
+    """The samples that Prometheus has for a query now. Raises AssertionError with its reason where it refuses."""
+    url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    try:
+        answer = fetch(url)
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{query}: {error.read().decode()}") from None
+    samples: list[dict[str, Any]] = answer["data"]["result"]
+    return samples

@@ -1,0 +1,116 @@
+"""What compose.yaml runs, as processes on loopback: replicas of the service behind the real edge proxy."""
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import IncompleteRead
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from tests.monitoring.programs import ROOT, answers, eventually, fetch, free_port, program, running, status_of
+
+EDGE_CONFIG = ROOT / "deploy" / "edge" / "haproxy.cfg"
+ROW = {"distance": 1.5, "is_weekend": True, "carrier": "AA"}
+LABEL_TRIES = 4
+ODD_ROWS = (
+    {"distance": None, "is_weekend": True, "carrier": "ZZ"},
+    {"distance": 1e6, "is_weekend": False, "carrier": "UA"},
+)
+
+
+@dataclass
+class Serving:
+    """The edge, and the replicas behind it. `inside`: the edge's own page for Prometheus."""
+
+    url: str
+    inside: str
+    replicas: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    replica_urls: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serving(folder: Path, model: Path, **edge_settings: str) -> Iterator[Serving]:
+    """Two replicas of one model behind the edge, ready. They share one request log, as in compose.yaml."""
+    haproxy = program("haproxy")
+    edge_port, inside_port = free_port(), free_port()
+    started = Serving(f"http://127.0.0.1:{edge_port}", f"http://127.0.0.1:{inside_port}")
+    environment = {"EDGE_BIND": f"127.0.0.1:{edge_port}", "EDGE_INSIDE_BIND": f"127.0.0.1:{inside_port}"}
+    with ExitStack() as stack:
+        for number in (1, 2):
+            port = free_port()
+            environment[f"REPLICA_{number}"] = f"127.0.0.1:{port}"
+            settings = {"MODEL_DIR": str(model), "SHADOW_MODEL_DIR": str(model), "HOST": "127.0.0.1", "PORT": str(port),
+                        "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0"}  # fmt: skip
+            process = running((sys.executable, "-m", "service"), folder / f"replica-{number}.log", settings)
+            started.replicas.append(stack.enter_context(process))
+            started.replica_urls.append(f"http://127.0.0.1:{port}")
+        for url in started.replica_urls:
+            eventually(lambda url=url: answers(f"{url}/readyz"), f"{url} is ready")  # type: ignore[misc]
+        stack.enter_context(
+            running((haproxy, "-W", "-db", "-f", EDGE_CONFIG), folder / "edge.log", environment | edge_settings)
+        )
+        eventually(lambda: answers(f"{started.inside}/readyz"), "the edge has a replica")
+        yield started
+
+
+class Client(threading.Thread):
+    """Does everything a client does, right and wrong, until it is told to end or a request fails that should not."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.end = threading.Event()
+        self.answered = 0
+        self.labels_sent_again = 0
+        self.cut_short = 0
+        self.failure: Exception | None = None
+        self._url = url
+        self._choose = random.Random(7)
+
+    def run(self) -> None:
+        while not self.end.wait(0.01) and self.failure is None:
+            try:
+                self._ask()
+            except IncompleteRead:
+                self.cut_short += 1
+            except (OSError, AssertionError) as error:
+                self.failure = error
+
+    def _ask(self) -> None:
+        row = ROW | {"distance": self._choose.uniform(-4, 4)}
+        made = fetch(f"{self._url}/predict", row)
+        fetch(f"{self._url}/predict/batch", {"rows": [row, *ODD_ROWS]})
+        self._label(made)
+        assert status_of(f"{self._url}/predict", b'{"not": "a row"}') == 422
+        self.answered += 4
+
+    def _label(self, made: dict[str, Any]) -> None:
+        """Send a label, and again where its replica died: the edge does not replay labels, but says 502."""
+        labels = {"labels": [{"id": made["id"], "actual": made["prediction"]}]}
+        for _ in range(LABEL_TRIES - 1):
+            try:
+                fetch(f"{self._url}/feedback", labels)
+            except HTTPError as error:
+                if error.code < 500:
+                    raise
+                self.labels_sent_again += 1
+                self.end.wait(0.3)
+            else:
+                return
+        fetch(f"{self._url}/feedback", labels)
+
+
+@contextmanager
+def load(url: str) -> Iterator[Client]:
+    """A client at work."""
+    client = Client(url)
+    client.start()
+    try:
+        yield client
+    finally:
+        client.end.set()
+        client.join()

@@ -1,0 +1,185 @@
+"""The edge proxy of compose.yaml, run for real: what it lets through, what it bounds, what it replays."""
+
+import http.client
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.monitoring.programs import eventually, fetch, free_port, program, run, status_of
+from tests.monitoring.serving import EDGE_CONFIG, ROW, Serving, serving
+
+BODY = json.dumps(ROW).encode()
+
+
+@pytest.fixture(scope="module")
+def edge(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("edge"), model) as started:
+        yield started
+
+
+def answer_to(url: str, raw: bytes) -> bytes:
+    """The first line that a raw request is answered with."""
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as client:
+        client.sendall(raw)
+        return client.makefile("rb").readline()
+
+
+def test_a_prediction_comes_through(edge: Serving) -> None:
+    assert status_of(f"{edge.url}/predict", BODY) == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/requests", "/requests?since=2026-01-01T00:00:00Z"])
+def test_what_is_for_the_inside_stays_inside(edge: Serving, path: str) -> None:
+    assert status_of(edge.url + path) == 404
+
+
+def test_the_export_is_let_out_where_that_is_asked_for(model: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, model, EDGE_EXPORT="on") as started:
+        assert status_of(f"{started.url}/requests?since=2026-01-01T00:00:00Z") == 200
+        assert status_of(f"{started.url}/metrics") == 404
+
+
+def test_large_headers_are_refused(edge: Serving) -> None:
+    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 7_000}) == 200
+    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 9_000}) == 431
+
+
+def test_a_large_body_is_refused_before_it_is_read(edge: Serving) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    assert b" 413 " in answer_to(edge.url, head % (1024 * 1024 + 1) + b"{" * 131_072)
+
+
+def test_a_body_of_unknown_length_is_refused(edge: Serving) -> None:
+    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n"
+    assert b" 411 " in answer_to(edge.url, chunked)
+
+
+@pytest.mark.parametrize(
+    "started",
+    [
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n{",
+    ],
+    ids=["headers", "body"],
+)
+def test_a_client_that_never_ends_its_request_is_sent_away(edge: Serving, started: bytes) -> None:
+    assert b" 408 " in answer_to(edge.url, started)
+
+
+def test_a_refusal_is_a_problem_document(edge: Serving) -> None:
+    connection = http.client.HTTPConnection(urlsplit(edge.url).netloc, timeout=10)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    assert answer.getheader("Content-Type") == "application/problem+json"
+    assert json.loads(answer.read())["type"] == "urn:gatehouse:problem:not-found"
+    connection.close()
+
+
+def test_every_request_has_a_name_of_the_edges_own(edge: Serving) -> None:
+    names, ids = set(), set()
+    for _ in range(3):
+        connection = http.client.HTTPConnection(urlsplit(edge.url).netloc, timeout=10)
+        connection.request("POST", "/predict", BODY, {"Content-Type": "application/json", "X-Request-ID": "mine"})
+        answer = connection.getresponse()
+        names.add(answer.getheader("X-Request-ID"))
+        ids.add(json.loads(answer.read())["id"])
+        connection.close()
+    assert len(names) == len(ids) == 3
+    assert "mine" not in names
+
+
+def test_the_clients_own_name_is_kept_so_that_its_replay_is_one_prediction(edge: Serving) -> None:
+    ids = set()
+    for _ in range(3):
+        connection = http.client.HTTPConnection(urlsplit(edge.url).netloc, timeout=10)
+        connection.request("POST", "/predict", BODY, {"Content-Type": "application/json", "Idempotency-Key": "mine"})
+        ids.add(json.loads(connection.getresponse().read())["id"])
+        connection.close()
+    assert len(ids) == 1
+
+
+def test_a_killed_replica_costs_no_request_and_the_last_one_costs_a_503(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses: Counter[int] = Counter()
+    end = threading.Event()
+
+    def client(url: str) -> None:
+        while not end.is_set():
+            statuses[status_of(f"{url}/predict", BODY)] += 1
+
+    with serving(tmp_path, model) as started:
+        threads = [threading.Thread(target=client, args=(started.url,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: statuses.total() > 200, "200 answers")
+        started.replicas[0].send_signal(signal.SIGKILL)
+        started.replicas[0].wait()
+        before = statuses.total()
+        eventually(lambda: statuses.total() > before + 500, "500 answers without the replica")
+        end.set()
+        for thread in threads:
+            thread.join()
+        assert set(statuses) == {200}
+        started.replicas[1].send_signal(signal.SIGKILL)
+        started.replicas[1].wait()
+        assert status_of(f"{started.url}/predict", BODY) == 503
+        eventually(lambda: status_of(f"{started.inside}/readyz") == 503, "the edge says that it is not ready")
+    with capsys.disabled():
+        print(f"\nkill -9 of one of two replicas: {statuses[200]} requests answered, 0 lost")
+
+
+def certificate(folder: Path, domain: str) -> None:
+    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+               "-days", "1", "-subj", f"/CN={domain}", "-addext", f"subjectAltName=DNS:{domain}",
+               "-keyout", folder / "key.pem", "-out", folder / "cert.pem")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (folder / f"{domain}.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+
+
+def test_with_a_domain_the_edge_speaks_tls_and_sends_everybody_there(model: Path, tmp_path: Path) -> None:
+    certificate(tmp_path, "api.example.org")
+    port = free_port()
+    settings = {"DOMAIN": "api.example.org", "EDGE_CERTIFICATES": str(tmp_path), "EDGE_TLS_BIND": f"127.0.0.1:{port}"}
+    with serving(tmp_path, model, **settings) as started:
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            trusted.wrap_socket(plain, server_hostname="api.example.org") as client,
+        ):
+            client.sendall(b"GET /readyz HTTP/1.1\r\nHost: api.example.org\r\nConnection: close\r\n\r\n")
+            answer = client.makefile("rb").read()
+        connection = http.client.HTTPConnection(urlsplit(started.url).netloc, timeout=10)
+        connection.request("GET", "/readyz", headers={"Host": "api.example.org"})
+        sent_on = connection.getresponse()
+        connection.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"strict-transport-security" in answer.lower()
+    assert (sent_on.status, sent_on.getheader("Location")) == (308, "https://api.example.org/readyz")
+
+
+def test_with_a_domain_and_no_certificate_the_edge_does_not_start(tmp_path: Path) -> None:
+    settings = {"DOMAIN": "api.example.org", "EDGE_CERTIFICATES": str(tmp_path)}
+    checked = subprocess.run(
+        [program("haproxy"), "-c", "-f", str(EDGE_CONFIG)], env=settings, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode != 0
+    assert "api.example.org.pem" in checked.stderr
+
+
+def test_a_label_reaches_the_log_whichever_replica_made_the_prediction(edge: Serving) -> None:
+    outcomes = []
+    for _ in range(6):
+        made = fetch(f"{edge.url}/predict", ROW)
+        answer = fetch(f"{edge.url}/feedback", {"labels": [{"id": made["id"], "actual": made["prediction"]}]})
+        outcomes += answer["outcomes"]
+    assert outcomes == ["recorded"] * 6
