@@ -12,16 +12,7 @@ from types import FrameType
 import uvicorn
 
 from service.logs import say
-
-
-class Readiness:
-    """Whether /readyz says yes."""
-
-    def __init__(self) -> None:
-        self.is_draining = False
-
-    def __call__(self) -> bool:
-        return not self.is_draining
+from service.readiness import Readiness
 
 
 class Server(uvicorn.Server):

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.metrics import Metrics
 from service.problems import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_SLOW, Kind, Problem
+from service.readiness import Readiness
 
 MAX_HEADER_BYTES = 16 * 1024
 ARRIVED = "gatehouse.arrived"
@@ -34,8 +35,11 @@ class Deadlines:
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Adds `scope[ARRIVED]`, the time (perf_counter) at which its headers were whole."""
 
-    def __init__(self, *arguments: Any, deadlines: Deadlines, metrics: Metrics, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, deadlines: Deadlines, readiness: Readiness, metrics: Metrics, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
+        self._readiness = readiness
         self._deadlines = deadlines
         self._metrics = metrics
         self._timer: asyncio.TimerHandle | None = None
@@ -53,6 +57,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.scope[ARRIVED] = perf_counter()  # type: ignore[literal-required]
         super().on_headers_complete()
+        if self._readiness.is_draining and self.cycle is not None:
+            # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
+            self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:

@@ -5,7 +5,6 @@ trusted changes nothing and says why. SIGHUP also reads the API keys again, unde
 """
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,21 +35,24 @@ class Reloader:
         self._read_keys = read_keys
         self._metrics = metrics
         self._tried = signature_of(folder)
+        self._asked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         metrics.reloads.make([("swapped",), ("unchanged",), ("refused",)])
 
+    def ask(self) -> None:
+        """Reload soon, whether or not the folder changed: SIGHUP."""
+        self._asked.set()
+
     async def watch(self) -> None:
-        """Look at the folder for ever, and reload when it has changed or SIGHUP arrives."""
-        asked = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        """Look at the folder for ever, and reload when it has changed or somebody asked."""
         while True:
             try:
-                await asyncio.wait_for(asked.wait(), LOOK_EVERY_SECONDS)
+                await asyncio.wait_for(self._asked.wait(), LOOK_EVERY_SECONDS)
             except TimeoutError:
                 if signature_of(self._folder) != self._tried:
                     await self.reload()
                 continue
-            asked.clear()
+            self._asked.clear()
             self._reread_keys()
             await self.reload()
 

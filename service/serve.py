@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -18,12 +19,13 @@ from service.body import BodyReader
 from service.feedback import Feedback
 from service.front import Direct, Front
 from service.keys import Keys, read_keys
-from service.lifecycle import Readiness, Server, listen
+from service.lifecycle import Server, listen
 from service.logs import say
 from service.metrics import Metrics
 from service.predict import Predictor
 from service.problems import KINDS
 from service.protocol import BoundedProtocol, Deadlines
+from service.readiness import Readiness
 from service.reload import Reloader
 from service.request_log import Limits, LogKeeper, RecordLog, prepare_folder
 from service.served_model import ServedModel, load_served_model
@@ -36,6 +38,8 @@ MEBIBYTE = 1024 * 1024
 def serve(settings: Settings) -> Exit:
     """Load, prove, listen, answer. Raises UsageError and ModelFolderError before anything listens."""
     started = time.perf_counter()
+    # Until there is something to reload, it must not end the process, as is its default.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     model = load_served_model(settings.model_dir)
     keys = None if settings.api_keys_file is None else read_keys(settings.api_keys_file)
     prepare_folder(settings.request_log_dir)
@@ -61,13 +65,16 @@ class Service:
         self.shadow = self._shadow(model)
         self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
         folder = settings.request_log_dir
-        admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
+        self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
         reader = BodyReader(admission)
         feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
         self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
         app = build_app(self.parts)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
         self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
+        self.reloader = Reloader(
+            settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys, self.metrics
+        )
         self.config = self._configured()
         self.server = Server(self.config, self.readiness, settings.drain_seconds)
         admission.tasks = self.server.server_state.tasks
@@ -91,11 +98,16 @@ class Service:
 
     def _configured(self) -> uvicorn.Config:
         settings = self._settings
-        deadlines = Deadlines(settings.header_seconds, settings.body_seconds)
+        protocol = functools.partial(
+            BoundedProtocol,
+            deadlines=Deadlines(settings.header_seconds, settings.body_seconds),
+            readiness=self.readiness,
+            metrics=self.metrics,
+        )
         return uvicorn.Config(
             self.front,
             # uvicorn calls it as it would call the class.
-            http=functools.partial(BoundedProtocol, deadlines=deadlines, metrics=self.metrics),  # type: ignore[arg-type]
+            http=protocol,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
@@ -116,22 +128,16 @@ class Service:
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until a signal, then bring the logs to the disk."""
-        reloader = Reloader(
-            self._settings.model_dir,
-            lambda: self.predictor.model.digest,
-            self.adopt,
-            self._read_keys,
-            self.metrics,
-        )
         # What was made so far stays for ever: a full collection would look at it again and again, and be felt.
         gc.collect()
         gc.freeze()
         async with contextlib.AsyncExitStack() as background:
             background.callback(self.keeper.close)
             await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold)))
-            await background.enter_async_context(_in_background(reloader.watch()))
+            await background.enter_async_context(_in_background(self.reloader.watch()))
             if self.shadow is not None:
                 await background.enter_async_context(_in_background(self.shadow.run()))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reloader.ask)
             await self.server.serve(sockets=[listener])
 
 

@@ -33,7 +33,7 @@ class Shadow:
     """Scores what it is offered, later."""
 
     def __init__(self, model: ServedModel, log: RecordLog, metrics: Metrics) -> None:
-        self._model = model
+        self.model = model
         self._log = log
         self._metrics = metrics
         self._waiting: deque[Work] = deque()
@@ -65,11 +65,11 @@ class Shadow:
             self._record(work, scored)
 
     def _score(self, work: Sequence[Work]) -> list[Scored]:
-        matrix = self._model.encoder.many([one.row for one in work])
-        return [self._model.shape(output) for output in self._model.score(matrix).tolist()]
+        matrix = self.model.encoder.many([one.row for one in work])
+        return [self.model.shape(output) for output in self.model.score(matrix).tolist()]
 
     def _record(self, work: Sequence[Work], scored: Sequence[Scored]) -> None:
-        member = self._model.member
+        member = self.model.member
         lines = [
             b'{"v":1,"id":"%b","at_us":%d,%b,%b}\n' % (one.identity, one.at_us, member, record)
             for one, (_, record, _, _) in zip(work, scored, strict=True)

@@ -1,0 +1,96 @@
+"""Reading rows: the laws behind the short cuts, held to what a plain parser says."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.features import Encoder
+from service.encoding import RowEncoder
+from service.problems import DUPLICATE_KEY, Problem
+from service.rows import RowReader
+from service.schema import FLOAT32_MAX
+from tests.service.served_folders import CLASSES, FEATURES, ROW, Row
+
+NUMBERS = st.floats(-FLOAT32_MAX, FLOAT32_MAX, allow_nan=False) | st.integers(-(2**53), 2**53)
+TEXT = st.text(max_size=30)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "numeric": NUMBERS,
+    "boolean": st.booleans(),
+    "categorical": TEXT | st.sampled_from(["basic", "plus", "pro", "Ulm", "(missing)"]),
+}
+ROWS: st.SearchStrategy[Row] = st.fixed_dictionaries(
+    {one.name: VALUES[one.kind] for one in FEATURES if not one.may_be_missing},
+    optional={one.name: VALUES[one.kind] | st.none() for one in FEATURES if one.may_be_missing},
+)
+LAYOUTS = st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"ensure_ascii": False}])
+
+
+class Card:
+    """Of a model card, what the reader reads."""
+
+    features = FEATURES
+    classes = CLASSES["binary"]
+    target = "answer"
+    max_batch_rows = 50
+    logged_features = ()
+
+
+READER = RowReader(Card())  # type: ignore[arg-type]
+ENCODER = RowEncoder(FEATURES)
+
+
+@given(ROWS, LAYOUTS)
+def test_a_row_is_read_as_a_plain_parser_reads_it(row: Row, layout: dict[str, Any]) -> None:
+    assert READER.one(json.dumps(row, **layout).encode()) == row
+
+
+@given(st.lists(ROWS, min_size=1, max_size=5), LAYOUTS)
+def test_the_logged_texts_of_a_batch_are_its_rows_one_a_line(rows: list[Row], layout: dict[str, Any]) -> None:
+    body = json.dumps({"rows": rows}, **layout).encode()
+    texts = READER.text_of_many(body, READER.many(body))
+    assert [json.loads(text) for text in texts] == rows
+    assert not any(b"\n" in text or b"\r" in text for text in texts)
+
+
+@given(ROWS, LAYOUTS, st.data())
+def test_a_key_that_stands_twice_is_always_found(row: Row, layout: dict[str, Any], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(row)))
+    feature = next(one for one in FEATURES if one.name == name)
+    again = json.dumps({name: data.draw(VALUES[feature.kind])}, **layout)
+    text = json.dumps(row, **layout)
+    doubled = "{" + again.strip()[1:-1] + "," + text.strip()[1:]
+    with pytest.raises(Problem) as refusal:
+        READER.one(doubled.encode())
+    assert refusal.value.kind is DUPLICATE_KEY
+    with pytest.raises(Problem) as refusal:
+        READER.many(f'{{"rows":[{text},{doubled}]}}'.encode())
+    assert refusal.value.kind is DUPLICATE_KEY
+
+
+@given(st.lists(ROWS, min_size=1, max_size=5))
+def test_rows_are_encoded_exactly_as_training_encodes_them(rows: list[Row]) -> None:
+    complete: list[Row] = [{one.name: row.get(one.name) for one in FEATURES} for row in rows]
+    required = Encoder(FEATURES).rows(complete)
+    np.testing.assert_array_equal(ENCODER.many(rows), required)
+    for row, encoded in zip(rows, required, strict=True):
+        buffer = bytearray(4 * len(FEATURES))
+        ENCODER.one(row, buffer)
+        np.testing.assert_array_equal(np.frombuffer(buffer, dtype=np.float32), encoded)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused_and_nothing_else(body: bytes) -> None:
+    for read in (READER.one, READER.many):
+        with pytest.raises(Problem):
+            read(body)
+
+
+def test_long_white_space_is_not_copied_into_the_log() -> None:
+    body = json.dumps(ROW).replace(",", "," + " " * 5000).encode()
+    assert len(READER.text_of_one(body, READER.one(body))) < 300
+    batch = b'{"rows":[' + body + b"]}"
+    assert len(READER.text_of_many(batch, READER.many(batch))[0]) < 300
