@@ -35,6 +35,7 @@ GROWING: dict[StageName, list[str]] = {
     "evaluate": ["-m", "training.evaluate"],
     "drift": ["-m", "reports.drift"],
 }
+DIFFERENT_REQUESTS = 20_000
 BEGIN, END = "<!-- chain: written by `make bench` -->", "<!-- end of chain -->"
 
 
@@ -119,7 +120,7 @@ def write_requests(build: Build, rows: int) -> None:
     """A request log of `rows` records: the replay table through the model, again and again."""
     scorer = load_scorer(build.challenger)
     replay = pd.read_parquet(build.stage("data") / "replay.parquet")
-    records = as_records(scorer, replay.head(20_000))
+    records = as_records(scorer, replay.iloc[:: -(-len(replay) // DIFFERENT_REQUESTS)])
     folder = build.stage("load-test") / "requests"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "predictions-0-0.jsonl").open("w", encoding="utf-8") as log:
