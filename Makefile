@@ -88,8 +88,9 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training.pin --config $(CONFIG)
 
 .PHONY: test
+# Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile --ignore tests/containers --ignore tests/monitoring
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring
 
 .PHONY: container-test
 container-test: setup ## Tests of the image on a real container engine and registry

@@ -67,7 +67,8 @@ def test_a_service_that_is_never_ready_is_refused_and_stopped(model: Path, tmp_p
         served(model, tmp_path / "requests", tmp_path / "service.log", command, ready_seconds=2),
     ):
         pass
-    assert psutil.Process().children() == []
+    # Other tests of this worker may have children of their own, such as joblib's.
+    assert not [child for child in psutil.Process().children() if str(MISBEHAVING) in child.cmdline()]
 
 
 def test_a_process_that_ignores_sigterm_is_killed() -> None:
