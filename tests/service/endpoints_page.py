@@ -11,9 +11,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "endpoints.md"
 INTRODUCTION = """\
 # Endpoints
 
-Written by `make endpoints` from the service's OpenAPI document, which is made from the model folder; CI compares the two. Types and
-examples of your own features are at `/docs` of your own service. Every refusal is a problem detail (RFC 9457) and repeats nothing
-of what was sent.
+Written by `make endpoints` from the service's OpenAPI document, which is made from the model folder; CI compares the
+two. Types and examples of your own features are at `/docs` of your own service. Every refusal is a problem detail
+(RFC 9457) and repeats nothing of what was sent.
 """
 
 
