@@ -10,9 +10,9 @@ FROM scratch AS model
 
 
 FROM ${PYTHON_IMAGE} AS files
-ENV PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/pip-cache
 COPY requirements/service.txt /requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/pip-cache \
     python -m venv /pip \
     && /pip/bin/pip install --quiet --no-compile --require-hashes --target /dependencies --requirement /requirements.txt
 # What serving never imports: tests, headers, ONNX Runtime's tools and its second copy for C++, and whole distributions
