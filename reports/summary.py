@@ -72,7 +72,7 @@ def _decision(decision: Decision) -> list[str]:
         f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
         f"so each bound is one-sided at {decision.confidence:.4g}."
     )
-    if decision.detectable_difference is not None:
+    if decision.detectable_difference:
         about += f" Smallest difference seen with 80 % power: {decision.detectable_difference:.4f}."
     metrics = table(
         ["metric", "champion", "challenger", "difference", "interval", "outcome"],
