@@ -28,6 +28,8 @@ from contracts.schema import read_json, write_json
 
 # Time for all clients to start, before the first request of the warm-up is due.
 SPAWN_SECONDS = 0.5
+# Locust's clock starts a little early, lest its reset come after the first counted answer.
+RESET_SECONDS = 0.1
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 
 
@@ -68,8 +70,9 @@ def run(environment: Environment, plan: Plan, pid: int) -> Measured:
     runner.start(plan.connections, spawn_rate=plan.connections)
     gevent.spawn(stats_history, runner)
     runner.spawning_greenlet.join()
-    gevent.sleep(Client.begins_at - time.perf_counter())
+    gevent.sleep(Client.begins_at - RESET_SECONDS - time.perf_counter())
     environment.stats.reset_all()
+    gevent.sleep(Client.begins_at - time.perf_counter())
     before = cpu_seconds(pid)
     runner.user_greenlets.join(raise_error=True)
     spent = cpu_seconds(pid) - before
