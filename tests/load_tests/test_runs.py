@@ -118,8 +118,11 @@ def locusts_own_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_the_plan_can_be_replayed_with_locusts_own_command(build: Build, passed: Path, tmp_path: Path) -> None:
     plan = str(passed / "plan.json")
     with served(build.challenger, tmp_path / "requests", tmp_path / "service.log") as service:
-        ended = locusts_own_command("-u", "2", "-t", "1s", "--host", service.url, "--plan", plan)
-    assert ended.returncode == 0, ended.stderr
+        for longest in ("1s", "5s", "20s"):  # a busy machine may not send anything in the first second
+            ended = locusts_own_command("-u", "2", "-t", longest, "--host", service.url, "--plan", plan)
+            assert ended.returncode == 0, ended.stderr
+            if "POST" in ended.stderr:
+                break
     assert "POST" in ended.stderr
 
 
