@@ -1,6 +1,7 @@
 """Whether there is room for a request: at most so many at work, none that has waited for too long already.
 
-What is refused costs little and is told when to come back, at a moment of its own, so that all do not come at once.
+What is refused is refused before anything is made for it (protocol.py), for a service that is busy refusing answers
+nobody; and it is told when to come back, at a moment of its own, so that all do not come at once.
 Health and metrics are never refused: an overloaded service must not look like a dead one. A request whose body is still
 arriving is not at work, so slow clients take nobody's place.
 """
@@ -13,7 +14,7 @@ from service.metrics import Metrics
 from service.problems import OVERLOADED, Problem
 
 EXEMPT = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/v2/health/live", "/v2/health/ready"})
-RETRY_AFTER_SECONDS = (1, 3)
+RETRY_AFTER_SECONDS = (1, 2, 3)
 
 
 class Admission:
@@ -32,19 +33,21 @@ class Admission:
         """Requests at work, or whole and waiting for it."""
         return len(self.tasks) - self.reading
 
-    def admit(self, path: str, arrived: float) -> None:
-        """Raises Problem where there is no room for another request. `arrived`: when it did, by perf_counter."""
-        if perf_counter() - arrived > self._max_wait_seconds:
-            reason = "waited"
-        elif len(self.tasks) - self.reading > self._max_in_flight:
-            reason = "full"
-        else:
-            return
-        if path not in EXEMPT:
-            self._shed.add(reason)
+    def sheds(self, path: str) -> bool:
+        """Whether a request that has just arrived has to be refused; if so, counts it. `path`: without its query."""
+        if len(self.tasks) - self.reading < self._max_in_flight or path in EXEMPT:
+            return False
+        self._shed.add("full")
+        return True
+
+    def refuse_late(self, path: str, arrived: float) -> None:
+        """Raises Problem for a request that has waited too long. `arrived`: when it did, by perf_counter."""
+        if perf_counter() - arrived > self._max_wait_seconds and path not in EXEMPT:
+            self._shed.add("waited")
             raise refused_for_now()
 
 
-def refused_for_now() -> Problem:
-    """503, with a moment to come back at."""
-    return Problem(OVERLOADED, headers=((b"retry-after", b"%d" % random.randint(*RETRY_AFTER_SECONDS)),))
+def refused_for_now(seconds: int | None = None) -> Problem:
+    """503, with a moment to come back at: in so many seconds, or at random."""
+    seconds = random.choice(RETRY_AFTER_SECONDS) if seconds is None else seconds
+    return Problem(OVERLOADED, headers=((b"retry-after", b"%d" % seconds),))

@@ -1,8 +1,8 @@
 """What a prediction looks like: in the documentation (as types) and on the wire (as bytes). Nowhere else.
 
-Every answer has `id`, `model` (the digest) and `prediction`: a class, or the value of a regression. Binary answers add
-`probability`, that of the positive class; multiclass answers add `probabilities` by class. Numbers have nine
-significant digits, which is every float32 exactly.
+Every answer has `id`, `model` (the digest; once for a batch) and `prediction`: a class, or the value of a regression.
+Binary answers add `probability`, that of the positive class; multiclass answers add `probabilities` by class. Numbers
+have nine significant digits, which is every float32 exactly.
 """
 
 import json
@@ -27,9 +27,9 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-# One row's result: the JSON members that it adds to an answer and to a log record, then the label and the score that
-# metrics count. A plain tuple, because one is made for every row.
-Scored = tuple[bytes, bytes, str, float]
+# What metrics count of one row, and the arguments for the shape's two formats: label, score, answer, record.
+# A plain tuple, because one is made for every row.
+Scored = tuple[str, float, tuple[Any, ...], tuple[Any, ...]]
 
 
 class NoFiniteAnswerError(Exception):
@@ -39,36 +39,36 @@ class NoFiniteAnswerError(Exception):
 class BinaryShape:
     """The class whose probability reaches the threshold, and that probability."""
 
+    answer_format = b'"prediction":%b,"probability":%.9g'
+    record_format = b'"prediction":%b,"probabilities":[%.9g,%.9g]'
+
     def __init__(self, card: ModelCard) -> None:
         positive = card.classes.index(card.positive)
-        negative = 1 - positive
         self._positive = positive
         self._threshold = 0.5 if card.threshold is None else card.threshold
-        self._names = (card.classes[negative], card.classes[positive])
-        self._members = tuple(b'"prediction":%b' % _json(name) for name in self._names)
+        self._names = (card.classes[1 - positive], card.classes[positive])
+        self._texts = tuple(_json(name) for name in self._names)
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: probabilities in the order of the card's classes."""
         first, second = output
-        score = second if self._positive else first
         if not (0.0 <= first <= 1.0 and 0.0 <= second <= 1.0):
             raise NoFiniteAnswerError
+        score = second if self._positive else first
         is_positive = score >= self._threshold
-        member = self._members[is_positive]
-        return (
-            b'%b,"probability":%.9g' % (member, score),
-            b'%b,"probabilities":[%.9g,%.9g]' % (member, first, second),
-            self._names[is_positive],
-            score,
-        )
+        text = self._texts[is_positive]
+        return self._names[is_positive], score, (text, score), (text, first, second)
 
 
 class MulticlassShape:
     """The most probable class, and the probability of each. The score is the largest probability."""
 
     def __init__(self, card: ModelCard) -> None:
-        self._classes = card.classes
-        self._names = tuple(_json(name) for name in card.classes)
+        self._names = card.classes
+        self._texts = tuple(_json(name) for name in card.classes)
+        by_class = b",".join(b"%b:%%.9g" % text.replace(b"%", b"%%") for text in self._texts)
+        self.answer_format = b'"prediction":%%b,"probabilities":{%b}' % by_class
+        self.record_format = b'"prediction":%%b,"probabilities":[%b]' % b",".join([b"%.9g"] * len(card.classes))
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: probabilities in the order of the card's classes."""
@@ -76,27 +76,21 @@ class MulticlassShape:
             raise NoFiniteAnswerError
         score = max(output)
         winner = output.index(score)
-        numbers = [b"%.9g" % one for one in output]
-        member = b'"prediction":%b' % self._names[winner]
-        by_class = b",".join(b"%b:%b" % pair for pair in zip(self._names, numbers, strict=True))
-        return (
-            b'%b,"probabilities":{%b}' % (member, by_class),
-            b'%b,"probabilities":[%b]' % (member, b",".join(numbers)),
-            self._classes[winner],
-            score,
-        )
+        arguments = (self._texts[winner], *output)
+        return self._names[winner], score, arguments, arguments
 
 
 class RegressionShape:
     """The value. It is its own score."""
+
+    answer_format = record_format = b'"prediction":%.9g'
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: one value."""
         (value,) = output
         if not math.isfinite(value):
             raise NoFiniteAnswerError
-        member = b'"prediction":%.9g' % value
-        return (member, member, "value", value)
+        return "value", value, (value,), (value,)
 
 
 Shape = BinaryShape | MulticlassShape | RegressionShape
@@ -116,26 +110,37 @@ def labels_of(card: ModelCard) -> tuple[str, ...]:
 
 def prediction_type(card: ModelCard) -> type[BaseModel]:
     """The type of one answer, for the documentation."""
+    return create_model(
+        "Prediction", __doc__=f"The prediction of `{card.target}` for one row.", **_id(), **_model(), **_result(card)
+    )
+
+
+def batch_type(card: ModelCard) -> type[BaseModel]:
+    """The type of a batch's answer, for the documentation."""
+    row = create_model("RowPrediction", __doc__="The prediction for one row of a batch.", **_id(), **_result(card))
+    rows: Any = list[row]  # type: ignore[valid-type]
+    return create_model(
+        "Predictions", __doc__="A prediction for each row, in their order.", **_model(), predictions=(rows, ...)
+    )
+
+
+def _id() -> dict[str, Any]:
+    return {"id": (str, Field(description="name this in feedback", examples=["019ab1de-7c00-7f3a-8a5e-0c1d2e3f4a5b"]))}
+
+
+def _model() -> dict[str, Any]:
+    return {"model": (str, Field(description="digest of the model that answered"))}
+
+
+def _result(card: ModelCard) -> dict[str, Any]:
     classes: Any = Literal[card.classes] if card.classes else float
-    fields: dict[str, Any] = {
-        "id": (str, Field(description="name this in feedback", examples=["019ab1de-7c00-7f3a-8a5e-0c1d2e3f4a5b"])),
-        "model": (str, Field(description="digest of the model that answered")),
-        "prediction": (classes, Field(description=f"predicted {card.target}")),
-    }
+    fields: dict[str, Any] = {"prediction": (classes, Field(description=f"predicted {card.target}"))}
     if card.task == "binary":
         meaning = f"of {card.target} = {card.positive}; from {card.threshold:g} on, the prediction is {card.positive}"
         fields["probability"] = (Probability, Field(description=meaning))
     if card.task == "multiclass":
         fields["probabilities"] = (dict[str, Probability], Field(description="of each class"))
-    return create_model("Prediction", __doc__=f"The prediction of `{card.target}` for one row.", **fields)
-
-
-def batch_type(prediction: type[BaseModel]) -> type[BaseModel]:
-    """The type of a batch's answer, for the documentation."""
-    predictions: Any = list[prediction]  # type: ignore[valid-type]
-    return create_model(
-        "Predictions", __doc__="One prediction for each row, in the rows' order.", predictions=(predictions, ...)
-    )
+    return fields
 
 
 def _json(text: str) -> bytes:

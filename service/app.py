@@ -38,6 +38,7 @@ from service.problems import (
     Problem,
 )
 from service.schema import example_row
+from service.served_model import ServedModel
 
 RequestName = Annotated[
     str | None, Header(description="what the client calls this request; a replay gets the same prediction id")
@@ -63,9 +64,9 @@ class Health(BaseModel):
     status: str
 
 
-def build_app(parts: Parts) -> FastAPI:
-    """FastAPI's part, for the model that answers now; a model with another schema needs another app."""
-    card, digest = parts.predictor.model.card, parts.predictor.model.digest
+def build_app(parts: Parts, model: ServedModel) -> FastAPI:
+    """FastAPI's part, as this model has to be documented; another model needs another app."""
+    card, digest = model.card, model.digest
     app = FastAPI(
         title=card.name,
         version=digest.removeprefix("sha256:")[:12],
@@ -74,12 +75,12 @@ def build_app(parts: Parts) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
-    _prediction_routes(app, parts.predictor)
-    _feedback_route(app, parts)
+    _prediction_routes(app, model)
+    _feedback_route(app, parts, card)
     _export_route(app, parts.log_folder)
     _model_routes(app, card, parts.metrics)
     _health_routes(app, parts.is_ready)
-    add_inference_routes(app, parts.predictor, parts.reader, parts.is_ready)
+    add_inference_routes(app, card.name, parts.predictor, parts.reader, parts.is_ready)
     _refuse_as_problems(app, parts.metrics)
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
     return app
@@ -91,10 +92,8 @@ def response_of(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, answer.content_type.decode())
 
 
-def _prediction_routes(app: FastAPI, predictor: Predictor) -> None:
-    model = predictor.model
+def _prediction_routes(app: FastAPI, model: ServedModel) -> None:
     row, rows = model.rows.row_type, model.rows.batch_type
-    prediction = prediction_type(model.card)
     example = example_row(model.card)
 
     async def predict(
@@ -113,12 +112,12 @@ def _prediction_routes(app: FastAPI, predictor: Predictor) -> None:
 
     refusals = problems(*READING, NO_FINITE_ANSWER, *KEYED, *ANY)
     options: dict[str, Any] = {"methods": ["POST"], "responses": refusals, "tags": ["predict"]}
-    app.add_api_route("/predict", predict, response_model=prediction, **options)
-    app.add_api_route("/predict/batch", predict_batch, response_model=batch_type(prediction), **options)
+    app.add_api_route("/predict", predict, response_model=prediction_type(model.card), **options)
+    app.add_api_route("/predict/batch", predict_batch, response_model=batch_type(model.card), **options)
 
 
-def _feedback_route(app: FastAPI, parts: Parts) -> None:
-    body = body_of(app, labels_type(label_type(parts.predictor.model.card)))
+def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:
+    body = body_of(app, labels_type(label_type(card)))
 
     @app.post(
         "/feedback",
@@ -132,7 +131,7 @@ def _feedback_route(app: FastAPI, parts: Parts) -> None:
         headers = dict(request.scope["headers"])
         refuse_another_type(headers)
         body = await parts.reader.read(request.receive, headers, MAX_FEEDBACK_BYTES)
-        return await parts.feedback.take(body, parts.predictor.model.card, request.scope[CLIENT])
+        return await parts.feedback.take(body, card, request.scope[CLIENT])
 
 
 def _export_route(app: FastAPI, folder: Path) -> None:

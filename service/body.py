@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from starlette.types import Message, Receive
 
 from service.admission import Admission, refused_for_now
-from service.problems import NOT_JSON_TYPE, TOO_LARGE, Problem
+from service.problems import CLOSE, NOT_JSON_TYPE, TOO_LARGE, Problem
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
-CLOSE = ((b"connection", b"close"),)
 
 
 class Disconnected(Exception):  # noqa: N818 — not an error: the client has gone

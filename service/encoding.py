@@ -38,12 +38,17 @@ class RowEncoder:
 
     def many(self, rows: Sequence[Row]) -> Matrix:
         """float32 [rows, features]."""
-        matrix = np.empty((len(rows), len(self._names)), dtype=np.float32)
-        codes_at = dict(self._codes)
-        for place, name in enumerate(self._names):
-            values = [row.get(name) for row in rows]
-            codes = codes_at.get(place)
-            matrix[:, place] = values if codes is None else [codes.get(value, UNKNOWN) for value in values]
+        return self.of_columns([[row.get(name) for row in rows] for name in self._names])
+
+    def of_columns(self, columns: Sequence[Sequence[Value]]) -> Matrix:
+        """The values of each feature, each [rows], to float32 [rows, features]. OverflowError beyond float64."""
+        matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
+        encoded = list(columns)
+        for place, codes in self._codes:
+            encoded[place] = [codes.get(value, UNKNOWN) for value in columns[place]]
+        with np.errstate(over="ignore"):
+            for place, column in enumerate(encoded):
+                matrix[:, place] = column
         return matrix
 
 

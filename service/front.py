@@ -19,10 +19,10 @@ from service.keys import Keys, scope_of
 from service.logs import Throttled
 from service.metrics import Metrics
 from service.problems import CRASHED, Problem
-from service.protocol import ARRIVED, MALFORMED
+from service.protocol import ARRIVED, MALFORMED, UNMATCHED
+from service.trace import names_of
 
 CLIENT = "gatehouse.client"
-UNMATCHED = "(none)"
 STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 JSON = (b"content-type", b"application/json")
 
@@ -57,10 +57,11 @@ class Front:
         self.app = app
         self.keys = keys
         self.direct = direct
-        self._admit = admission.admit
+        self._refuse_late = admission.refuse_late
         self._read = reader.read
         self._metrics = metrics
         self._complaints = Throttled()
+        self._refusals = Throttled()
         known = (*routes, UNMATCHED, MALFORMED)
         metrics.request_seconds.make((route,) for route in known)
         metrics.requests.make((route, status) for route in known for status in STATUS_CLASSES)
@@ -73,14 +74,16 @@ class Front:
             return
         route: str = scope["path"]
         started = scope.get(ARRIVED) or perf_counter()
+        headers = dict(scope["headers"])
         try:
-            self._admit(route, started)
-            headers = dict(scope["headers"])
+            self._refuse_late(route, started)
             client = "" if self.keys is None else self._client(self.keys, headers, route)
             direct = self.direct.get(route)
             if direct is None or scope["method"] != "POST":
                 scope[CLIENT] = client
                 route, status = await self._pass_on(scope, receive, send)
+                if status >= 400:
+                    self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
             else:
                 if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
                     refuse_another_type(headers)
@@ -94,10 +97,10 @@ class Front:
             return
         except Problem as problem:
             route = route if route in self._saw_seconds else UNMATCHED
-            status = await self._refuse(problem, send)
+            status = await self._refuse(problem, scope, headers, send)
         except Exception:
-            self._complaints.say("crash", route=route, error=traceback.format_exc())
-            status = await self._refuse(Problem(CRASHED), send)
+            self._complaints.say("crash", route=route, error=traceback.format_exc(), **names_of(headers))
+            status = await self._refuse(Problem(CRASHED), scope, headers, send)
         if status:
             self._counts[(route, STATUS_CLASSES[status // 100 - 2])] += 1
             self._saw_seconds[route](perf_counter() - started)
@@ -106,9 +109,13 @@ class Front:
         scope = scope_of(path)
         return "" if scope is None else keys.client(headers, scope)
 
-    async def _refuse(self, problem: Problem, send: Send) -> int:
-        self._metrics.refusals.add(problem.kind.slug)
-        answer = problem.answer()
+    async def _refuse(self, problem: Problem, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> int:
+        kind = problem.kind
+        self._metrics.refusals.add(kind.slug)
+        self._refusals.say(
+            "refused", path=scope["path"][:200], status=kind.status, problem=kind.slug, **names_of(headers)
+        )
+        answer = problem.answer(in_inference_protocol=scope["path"].startswith("/v2/"))
         await _send(answer, send)
         return answer.status
 

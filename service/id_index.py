@@ -11,26 +11,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-CHUNK_BYTES = 4 * 1024 * 1024
+# Small: a search holds up every other thread until it ends.
+CHUNK_BYTES = 256 * 1024
 MINUTE_US = 60_000_000
 _HEAD = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{19}([0-9a-f]{4})-([0-9a-f]{12})","at_us":(\d+)', re.M)
 
 
 class _File:
-    """What is known of one file: up to which byte it was read, and the ids before that."""
+    """What is known of one file: up to which byte it was read, and the ids before that, sorted."""
 
     def __init__(self) -> None:
         self.read = 0
         self.ids: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
         self.minutes: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
 
-    def add(self, lines: bytes) -> None:
-        found = _HEAD.findall(lines)
-        ids = np.array([int(first + second, 16) for first, second, _ in found], dtype=np.uint64)
-        minutes = np.array([int(at_us) // MINUTE_US for _, _, at_us in found], dtype=np.uint32)
-        ids, minutes = np.concatenate([self.ids, ids]), np.concatenate([self.minutes, minutes])
-        order = np.argsort(ids, kind="stable")
-        self.ids, self.minutes = ids[order], minutes[order]
+    def add(self, ids: list[int], minutes: list[int]) -> None:
+        every_id = np.concatenate([self.ids, np.array(ids, dtype=np.uint64)])
+        every_minute = np.concatenate([self.minutes, np.array(minutes, dtype=np.uint32)])
+        order = np.argsort(every_id, kind="stable")
+        self.ids, self.minutes = every_id[order], every_minute[order]
 
 
 class IdIndex:
@@ -50,18 +49,25 @@ class IdIndex:
         self._files = files
 
     def _read_on(self, path: Path, file: _File) -> None:
+        ids: list[int] = []
+        minutes: list[int] = []
         try:
             with path.open("rb") as content:
                 content.seek(file.read)
                 while chunk := content.read(CHUNK_BYTES):
-                    whole = chunk[: chunk.rfind(b"\n") + 1]
-                    if not whole:
-                        return
-                    file.add(whole)
-                    file.read += len(whole)
+                    end = chunk.rfind(b"\n") + 1
+                    if not end:
+                        break
+                    for first, second, at_us in _HEAD.findall(chunk, 0, end):
+                        ids.append(int(first + second, 16))
+                        minutes.append(int(at_us) // MINUTE_US)
+                    file.read += end
                     content.seek(file.read)
         except OSError:
             return
+        finally:
+            if ids:
+                file.add(ids, minutes)
 
     def minute_of(self, identity: str) -> int | None:
         """The minute since 1970 in which the record of this id was made; None where there is none."""

@@ -58,6 +58,7 @@ class Series:
         self._bounds = np.array(bounds)
         self._seen: list[float] = []
         self.observe: Callable[[float], None] = self._seen.append
+        self.observe_all: Callable[[Iterable[float]], None] = self._seen.extend
 
     def fold(self) -> None:
         """Sort what was observed since the last call into buckets; a value on a bound belongs below it."""

@@ -25,9 +25,10 @@ from service.problems import NO_FINITE_ANSWER, NOT_FOUND, NOT_READY, Problem
 TAGS: list[str | Enum] = ["open inference protocol"]
 
 
-def add_inference_routes(app: FastAPI, predictor: Predictor, reader: BodyReader, is_ready: Callable[[], bool]) -> None:
-    """Add the protocol's routes to the app."""
-    name = predictor.model.card.name
+def add_inference_routes(
+    app: FastAPI, name: str, predictor: Predictor, reader: BodyReader, is_ready: Callable[[], bool]
+) -> None:
+    """Add the protocol's routes to the app, for the model of this name."""
 
     def check(asked: str) -> None:
         if asked != name:

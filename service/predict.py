@@ -5,9 +5,11 @@ The record is written before the answer exists, so a prediction that a client ha
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import repeat
 from time import perf_counter
 from typing import NamedTuple
 
+from contracts.features import Matrix
 from service.answers import NoFiniteAnswerError, Scored, labels_of
 from service.feature_watch import FeatureWatch
 from service.ids import IdSource
@@ -29,6 +31,14 @@ class Batch(NamedTuple):
     labels: list[str]
 
 
+class Asked(NamedTuple):
+    """The rows of a batch: as values, as the model reads them, and as text for the log."""
+
+    rows: list[Row]
+    matrix: Matrix
+    texts: list[bytes]
+
+
 class Predictor:
     """Answers with the model in `model`; `adopt` puts another one there, between two requests."""
 
@@ -39,6 +49,7 @@ class Predictor:
         self._ids = IdSource()
         self._saw_seconds = metrics.inference_seconds.of().observe
         self._saw_score = metrics.scores.of().observe
+        self._saw_scores = metrics.scores.of().observe_all
         self._saw_batch = metrics.batch_rows.of().observe
         self._labels = metrics.predictions.values
         self._watch: FeatureWatch | None = None
@@ -66,71 +77,68 @@ class Predictor:
         output = scorer.score()
         self._saw_seconds(perf_counter() - began)
         try:
-            answer, record, label, score = model.shape(output)
+            label, score, answer, record = model.shape(output)
         except NoFiniteAnswerError:
             raise Problem(NO_FINITE_ANSWER) from None
         features = model.rows.text_of_one(body, row)
         key = _key(client) if client else b""
-        self._log.append(_record(identity, at_us, model.member, key, features, record))
+        self._log.append(model.record % (identity, at_us, key, features, *record))
         self._saw_rows(scorer.buffer)
         self._saw_score(score)
         self._labels[(label,)] += 1
         if self._shadow is not None:
             self._shadow.offer([Work(identity, row, at_us, label)])
-        return b'{"id":"%b",%b,%b}' % (identity, model.member, answer)
+        return model.answer % (identity, *answer)
 
     def batch(self, headers: Headers, body: bytes, at_us: int, client: str) -> bytes:
         """The answer to POST /predict/batch as JSON. Raises Problem."""
         model = self.model
-        rows = model.rows.many(body)
-        identities, _, scored = self._many(headers, body, rows, model.rows.text_of_many(body, rows), at_us, client)
-        answers = [
-            b'{"id":"%b",%b,%b}' % (identity, model.member, answer)
-            for identity, (answer, _, _, _) in zip(identities, scored, strict=True)
-        ]
-        return b'{"predictions":[%b]}' % b",".join(answers)
+        rows, matrix = model.batches.read(body)
+        asked = Asked(rows, matrix, model.rows.text_of_many(body, rows))
+        identities, _, scored = self._many(headers, body, asked, at_us, client)
+        form = model.batch_row
+        answers = [form % (identity, *answer) for identity, (_, _, answer, _) in zip(identities, scored, strict=True)]
+        return model.batch_answer % b",".join(answers)
 
     def score(self, headers: Headers, body: bytes, rows: list[Row], at_us: int, client: str) -> Batch:
         """Predict rows that are validated already; `body` is what they came in. Raises Problem."""
-        texts = [self.model.rows.text_of(row) for row in rows]
-        identities, outputs, scored = self._many(headers, body, rows, texts, at_us, client)
-        return Batch(identities, outputs, [label for _, _, label, _ in scored])
+        model = self.model
+        asked = Asked(rows, model.encoder.many(rows), [model.rows.text_of(row) for row in rows])
+        identities, outputs, scored = self._many(headers, body, asked, at_us, client)
+        return Batch(identities, outputs, [label for label, _, _, _ in scored])
 
     def _many(
-        self, headers: Headers, body: bytes, rows: list[Row], texts: list[bytes], at_us: int, client: str
+        self, headers: Headers, body: bytes, asked: Asked, at_us: int, client: str
     ) -> tuple[list[bytes], list[list[float]], list[Scored]]:
         model = self.model
-        identities = self._ids.of_rows(headers, client, body, at_us, len(rows))
-        matrix = model.encoder.many(rows)
+        identities = self._ids.of_rows(headers, client, body, at_us, len(asked.rows))
         began = perf_counter()
-        outputs: list[list[float]] = model.score(matrix).tolist()
+        outputs: list[list[float]] = model.score(asked.matrix).tolist()
         self._saw_seconds(perf_counter() - began)
         try:
             scored = [model.shape(output) for output in outputs]
         except NoFiniteAnswerError:
             raise Problem(NO_FINITE_ANSWER) from None
-        member, key = model.member, _key(client) if client else b""
+        form, key = model.record, _key(client) if client else b""
         records = [
-            _record(identity, at_us, member, key, text, record)
-            for identity, text, (_, record, _, _) in zip(identities, texts, scored, strict=True)
+            form % (identity, at_us, key, text, *record)
+            for identity, text, (_, _, _, record) in zip(identities, asked.texts, scored, strict=True)
         ]
-        self._log.append(b"".join(records), len(rows))
-        self._saw_batch(len(rows))
-        self._saw_rows(matrix.tobytes())
-        for label, count in Counter(label for _, _, label, _ in scored).items():
-            self._labels[(label,)] += count
-        for _, _, _, score in scored:
-            self._saw_score(score)
+        self._log.append(b"".join(records), len(records))
+        self._count(asked, scored)
         if self._shadow is not None:
-            pairs = zip(identities, rows, scored, strict=True)
-            self._shadow.offer([Work(identity, row, at_us, label) for identity, row, (_, _, label, _) in pairs])
+            labels = [label for label, _, _, _ in scored]
+            self._shadow.offer(list(map(Work, identities, asked.rows, repeat(at_us), labels)))
         return identities, outputs, scored
+
+    def _count(self, asked: Asked, scored: list[Scored]) -> None:
+        labels, scores, _, _ = zip(*scored, strict=True)
+        self._saw_batch(len(scored))
+        self._saw_rows(asked.matrix.tobytes())
+        self._saw_scores(scores)
+        for label, count in Counter(labels).items():
+            self._labels[(label,)] += count
 
 
 def _key(client: str) -> bytes:
     return b'"key":"%b",' % client.encode()
-
-
-def _record(identity: bytes, at_us: int, model: bytes, key: bytes, features: bytes, result: bytes) -> bytes:
-    """A PredictionRecord (contracts/request_log.py) as one line."""
-    return b'{"v":1,"id":"%b","at_us":%d,%b,%b"features":%b,%b}\n' % (identity, at_us, model, key, features, result)

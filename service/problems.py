@@ -12,6 +12,8 @@ CONTENT_TYPE = "application/problem+json"
 # What a list of errors may hold, so that no answer passes 2 kB.
 MAX_ERRORS = 8
 MAX_ERROR_BYTES = 1200
+# For refusals after which the connection cannot be used: some of the request is still to come.
+CLOSE = ((b"connection", b"close"),)
 
 
 @dataclass(frozen=True)

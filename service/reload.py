@@ -66,19 +66,23 @@ class Reloader:
         """Load the folder, prove it, and swap it in; or say why not."""
         async with self._one_at_a_time:
             self._tried = signature_of(self._folder)
-            try:
-                model = await asyncio.to_thread(load_served_model, self._folder)
-            except FindingError as error:
-                self._metrics.reloads.add("refused")
-                say("model-refused", folder=str(self._folder), reason=str(error), still=self._digest())
-                return
-            if model.digest == self._digest():
-                self._metrics.reloads.add("unchanged")
-                return
             before = self._digest()
-            self._adopt(model)
-            self._metrics.reloads.add("swapped")
-            say("model-swapped", before=before, digest=model.digest)
+            try:
+                outcome = await self._swap()
+            except Exception as error:  # whatever is in the folder, the model that answers goes on
+                outcome = "refused"
+                reason = str(error) if isinstance(error, FindingError) else f"{type(error).__name__}: {error}"
+                say("model-refused", folder=str(self._folder), reason=reason, still=before)
+            self._metrics.reloads.add(outcome)
+            if outcome == "swapped":
+                say("model-swapped", before=before, digest=self._digest())
+
+    async def _swap(self) -> str:
+        model = await asyncio.to_thread(load_served_model, self._folder)
+        if model.digest == self._digest():
+            return "unchanged"
+        self._adopt(model)
+        return "swapped"
 
 
 def signature_of(folder: Path) -> Signature:

@@ -146,16 +146,23 @@ class LogKeeper:
     async def run(self, on_tick: Callable[[], None]) -> None:
         """Look after the logs for ever; also call `on_tick` each time."""
         next_cleaning = 0.0
+        complaints = Throttled()
         while True:
-            on_tick()
-            for log in self._logs:
-                await log.sync()
-            if time.monotonic() >= next_cleaning:
-                next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
-                removed = await asyncio.to_thread(remove_old_files, self._folder, self._limits, time.time())
-                if removed:
-                    say("log-files-removed", folder=str(self._folder), files=removed)
+            try:
+                on_tick()
+                for log in self._logs:
+                    await log.sync()
+                if time.monotonic() >= next_cleaning:
+                    next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
+                    await self._clean()
+            except Exception as error:  # the next tick tries again; without ticks the log would never reach the disk
+                complaints.say("tick-failed", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(self._every_seconds)
+
+    async def _clean(self) -> None:
+        removed = await asyncio.to_thread(remove_old_files, self._folder, self._limits, time.time())
+        if removed:
+            say("log-files-removed", folder=str(self._folder), files=removed)
 
     def close(self) -> None:
         """Bring everything to the disk."""

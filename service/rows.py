@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
@@ -82,13 +83,17 @@ class RowReader:
     def text_of_many(self, body: bytes, rows: Sequence[Row]) -> list[bytes]:
         """The logged features of each row as JSON on one line."""
         count = len(rows)
-        is_plain = body.count(b"{") == body.count(b"}") == count + 1 and b"\n" not in body and b"\r" not in body
+        is_plain = count_of(b"{", body) == count + 1 and b"\n" not in body and b"\r" not in body
         if is_plain and not self._left_out and len(body) <= self._max_raw * count:
-            # One brace for each object, so none stands in a string: rows can be told apart without parsing again.
+            # One { for each object, so none stands in a string: rows can be told apart without parsing again.
             first, last = body.index(b"{", body.index(b"{") + 1), body.rindex(b"}", 0, body.rindex(b"}"))
-            texts = _BETWEEN_ROWS.split(body[first + 1 : last])
-            if len(texts) == count:
-                return [b"{%b}" % text for text in texts]
+            inner = body[first + 1 : last]
+            # Nearly always, every border between two rows is written as the first one is.
+            border = _BETWEEN_ROWS.search(inner)
+            texts = inner.split(border[0]) if border else [inner]
+            if len(texts) != count:
+                texts = _BETWEEN_ROWS.split(inner)
+            return [b"{%b}" % text for text in texts]
         return [self.text_of(row) for row in rows]
 
     def text_of(self, row: Row) -> bytes:
@@ -105,6 +110,11 @@ class RowReader:
         if found[0]["type"] == "json_invalid":
             return Problem(NOT_JSON)
         return Problem(DOES_NOT_FIT, errors_of(self._features, found))
+
+
+def count_of(byte: bytes, body: bytes) -> int:
+    """How often a byte stands in a body. Where it is frequent, several times as fast as bytes.count."""
+    return int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == byte[0]))
 
 
 def refuse_duplicate_keys(body: bytes) -> None:

@@ -6,6 +6,7 @@ import functools
 import gc
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 
@@ -22,6 +23,7 @@ from service.keys import Keys, read_keys
 from service.lifecycle import Server, listen
 from service.logs import say
 from service.metrics import Metrics
+from service.outbox import Outbox
 from service.predict import Predictor
 from service.problems import KINDS
 from service.protocol import BoundedProtocol, Deadlines
@@ -69,15 +71,16 @@ class Service:
         reader = BodyReader(admission)
         feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
         self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
-        app = build_app(self.parts)
+        app = build_app(self.parts, model)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
         self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
         self.reloader = Reloader(
             settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys, self.metrics
         )
+        self.outbox = Outbox()
         self.config = self._configured()
         self.server = Server(self.config, self.readiness, settings.drain_seconds)
-        admission.tasks = self.server.server_state.tasks
+        admission.tasks = self.outbox.tasks = self.server.server_state.tasks
 
     def _log(self, name: LogName) -> RecordLog:
         return self.keeper.open(name, self.metrics)
@@ -102,6 +105,8 @@ class Service:
             BoundedProtocol,
             deadlines=Deadlines(settings.header_seconds, settings.body_seconds),
             readiness=self.readiness,
+            admission=self.admission,
+            outbox=self.outbox,
             metrics=self.metrics,
         )
         return uvicorn.Config(
@@ -118,9 +123,10 @@ class Service:
         )
 
     def adopt(self, model: ServedModel) -> None:
-        """Answer with this model from the next request on, and document it."""
+        """Document this model, then answer with it from the next request on."""
+        app = build_app(self.parts, model)
         self.predictor.adopt(model)
-        self.front.app, self.front.direct = build_app(self.parts), self._direct()
+        self.front.app, self.front.direct = app, self._direct()
 
     def _read_keys(self) -> None:
         if self._settings.api_keys_file is not None:
@@ -128,9 +134,13 @@ class Service:
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until a signal, then bring the logs to the disk."""
-        # What was made so far stays for ever: a full collection would look at it again and again, and be felt.
+        # What was made so far stays for ever, so collections need not look at it again; what a batch makes by the
+        # thousand is gone when it is answered, so they need not look at it at all.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        # An export or an index works in another thread: so long at most it holds up the answers.
+        sys.setswitchinterval(0.0005)
         async with contextlib.AsyncExitStack() as background:
             background.callback(self.keeper.close)
             await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold)))

@@ -5,6 +5,7 @@ from pathlib import Path
 from contracts.model_folder import Golden
 from contracts.scoring import RowScorer, Scorer, load_scorer
 from service.answers import shape_of
+from service.batches import BatchReader
 from service.encoding import RowEncoder
 from service.metrics import PROBABILITIES
 from service.rows import RowReader
@@ -20,14 +21,25 @@ class ServedModel:
         self.digest = scorer.digest
         self.rows = RowReader(card)
         self.encoder = RowEncoder(card.features)
+        self.batches = BatchReader(card, self.rows, self.encoder)
         self.score = scorer.predict
         self.one = RowScorer(scorer)
         self.shape = shape_of(card)
         self.score_bounds = score_bounds
         self.max_row_bytes = max(16 * 1024, row_bytes(card))
         self.max_batch_bytes = self.max_row_bytes + row_bytes(card) * card.max_batch_rows
-        # As a JSON member of answers and records.
-        self.member = b'"model":"%b"' % scorer.digest.encode()
+        digest = scorer.digest.encode()
+        # Of the id, then the shape's arguments; in a batch, the model is named once.
+        self.answer = b'{"id":"%%b","model":"%b",%b}' % (digest, self.shape.answer_format)
+        self.batch_row = b'{"id":"%%b",%b}' % self.shape.answer_format
+        self.batch_answer = b'{"model":"%b","predictions":[%%b]}' % digest
+        # A PredictionRecord (contracts/request_log.py) of id, time, key, features, then the shape's arguments.
+        self.record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%%b"features":%%b,%b}\n' % (
+            digest,
+            self.shape.record_format,
+        )
+        # A ShadowRecord of id and time, then the shape's arguments.
+        self.shadow_record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%b}\n' % (digest, self.shape.record_format)
 
 
 def bounds_of_values(folder: Path) -> tuple[float, ...]:

@@ -29,7 +29,7 @@ class Settings(BaseModel):
     host: Annotated[str, Field(min_length=1, description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="the port to listen on; 0 takes a free one")] = 8000
 
-    max_in_flight: Annotated[Count, Field(description="requests at work at once; more are answered 503")] = 512
+    max_in_flight: Annotated[Count, Field(description="requests at work at once; more are answered 503")] = 1024
     max_wait_seconds: Annotated[Seconds, Field(description="a request that waited longer is answered 503")] = 0.5
     header_seconds: Annotated[Seconds, Field(description="time for a request's headers to arrive")] = 5.0
     body_seconds: Annotated[Seconds, Field(description="time for a request's body to arrive after them")] = 5.0

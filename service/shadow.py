@@ -69,14 +69,11 @@ class Shadow:
         return [self.model.shape(output) for output in self.model.score(matrix).tolist()]
 
     def _record(self, work: Sequence[Work], scored: Sequence[Scored]) -> None:
-        member = self.model.member
-        lines = [
-            b'{"v":1,"id":"%b","at_us":%d,%b,%b}\n' % (one.identity, one.at_us, member, record)
-            for one, (_, record, _, _) in zip(work, scored, strict=True)
-        ]
+        form = self.model.shadow_record
+        lines = [form % (one.identity, one.at_us, *record) for one, (_, _, _, record) in zip(work, scored, strict=True)]
         self._log.append(b"".join(lines), len(lines))
         self._metrics.shadow.add("scored", count=len(lines))
-        others = sum(one.label != label for one, (_, _, label, _) in zip(work, scored, strict=True))
+        others = sum(one.label != label for one, (label, _, _, _) in zip(work, scored, strict=True))
         self._metrics.shadow_disagreements.add(count=others)
 
 

@@ -1,69 +1,139 @@
 """Overload: what has no room is told when to come back; health and metrics always answer; slow clients take no room."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
+import httpx
 import pytest
 
-from service.admission import EXEMPT, Admission
+from service.admission import EXEMPT, Admission, refused_for_now
 from service.body import MAX_PENDING_BYTES, BodyReader, Disconnected
 from service.metrics import Metrics
 from service.problems import OVERLOADED, TOO_LARGE, Problem
-from tests.service.clients import InProcess
-from tests.service.served_folders import ROW
+from tests.service.clients import JSON, Process, everything, metric_in, running
+from tests.service.hostile import GOOD
 
 Message = dict[str, object]
 
 
-def crowded(folder: Path, log: Path, tasks: int) -> InProcess:
-    service = InProcess(folder, log, MAX_IN_FLIGHT="10")
-    service.service.admission.tasks = range(tasks)
-    return service
+def crowded(tasks: int) -> Admission:
+    admission = Admission(10, 1.0, Metrics())
+    admission.tasks = range(tasks)
+    return admission
 
 
-def test_a_request_beyond_the_cap_is_refused_with_a_moment_to_come_back(folder: Path, tmp_path: Path) -> None:
-    service = crowded(folder, tmp_path / "log", tasks=11)
-    answers = [service.post("/predict", ROW) for _ in range(30)]
-    assert {answer.status_code for answer in answers} == {503}
-    assert {answer.json()["type"] for answer in answers} == {OVERLOADED.uri}
-    assert {answer.headers["retry-after"] for answer in answers} == {"1", "2", "3"}
-    assert service.metric("shed_total", reason="full") == 30
-    assert service.records() == []
-
-
-def test_a_request_within_the_cap_is_answered(folder: Path, tmp_path: Path) -> None:
-    service = crowded(folder, tmp_path / "log", tasks=10)
-    assert service.post("/predict", ROW).status_code == 200
+def test_a_request_is_shed_only_beyond_the_cap() -> None:
+    assert not crowded(9).sheds("/predict")
+    assert crowded(10).sheds("/predict")
 
 
 @pytest.mark.parametrize("path", sorted(EXEMPT))
-def test_health_and_metrics_answer_under_overload(folder: Path, tmp_path: Path, path: str) -> None:
-    assert crowded(folder, tmp_path / "log", tasks=1000).get(path).status_code == 200
+def test_health_and_metrics_are_never_shed(path: str) -> None:
+    admission = crowded(1000)
+    assert not admission.sheds(path)
+    admission.refuse_late(path, perf_counter() - 100)
 
 
-@pytest.mark.parametrize("path", ["/predict/batch", "/feedback", "/requests", "/model", "/v2/models/drawn", "/nowhere"])
-def test_everything_else_is_shed(folder: Path, tmp_path: Path, path: str) -> None:
-    assert crowded(folder, tmp_path / "log", tasks=1000).get(path).status_code == 503
+@pytest.mark.parametrize(
+    "path", ["/predict", "/predict/batch", "/feedback", "/requests", "/v2/models/a/infer", "/livez/"]
+)
+def test_everything_else_is_shed(path: str) -> None:
+    assert crowded(1000).sheds(path)
 
 
 def test_requests_whose_body_is_on_its_way_take_no_room() -> None:
-    admission = Admission(10, 1.0, Metrics())
-    admission.tasks, admission.reading = range(1000), 990
-    admission.admit("/predict", perf_counter())
-    admission.reading = 989
-    with pytest.raises(Problem):
-        admission.admit("/predict", perf_counter())
+    admission = crowded(1000)
+    admission.reading = 991
+    assert admission.in_flight() == 9
+    assert not admission.sheds("/predict")
 
 
 def test_a_request_that_waited_too_long_is_refused() -> None:
     metrics = Metrics()
     admission = Admission(10, 1.0, metrics)
-    with pytest.raises(Problem):
-        admission.admit("/predict", perf_counter() - 1.1)
-    admission.admit("/predict", perf_counter() - 0.5)
-    admission.admit("/livez", perf_counter() - 1.1)
+    admission.refuse_late("/predict", perf_counter() - 0.5)
+    with pytest.raises(Problem) as refusal:
+        admission.refuse_late("/predict", perf_counter() - 1.1)
+    assert refusal.value.kind is OVERLOADED
     assert metrics.shed.values == {("waited",): 1, ("full",): 0}
+
+
+def test_the_moment_to_come_back_differs_from_one_refusal_to_the_next() -> None:
+    assert {refused_for_now().headers[0] for _ in range(200)} == {(b"retry-after", b"%d" % one) for one in (1, 2, 3)}
+
+
+@pytest.fixture
+def full(folder: Path, tmp_path: Path) -> Iterator[tuple[Process, socket.socket]]:
+    """A service with room for one request, which one client takes by not reading its large answer."""
+    log = tmp_path / "log"
+    log.mkdir()
+    line = b'{"v":1,"id":"01a20810-28ff-7abe-9eb0-0fe602519762","at_us":1,"x":"' + b"a" * 1_000_000 + b'"}\n'
+    (log / "predictions-a-1.jsonl").write_bytes(line * 30)
+    with running(folder, log, MAX_IN_FLIGHT="1", BODY_SECONDS="0.5") as process, process.connect() as holder:
+        holder.sendall(b"GET /requests HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        with httpx.Client(base_url=process.url) as client:
+            while metric_in(client.get("/metrics").text, "in_flight") < 2:
+                pass
+        yield process, holder
+
+
+def test_a_full_service_refuses_with_a_moment_to_come_back_and_keeps_the_connection(
+    full: tuple[Process, socket.socket],
+) -> None:
+    process, holder = full
+    with httpx.Client(base_url=process.url) as client:
+        for _ in range(20):
+            answer = client.post("/predict?x=1", content=GOOD, headers=JSON)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] in ("1", "2", "3")
+            assert "connection" not in answer.headers
+            assert answer.json()["type"] == OVERLOADED.uri
+        assert client.get("/livez").status_code == 200
+        text = client.get("/metrics").text
+        assert metric_in(text, "shed_total", reason="full") == 20
+        assert metric_in(text, "refusals_total", problem="overloaded") == 20
+        assert metric_in(text, "requests_total", route="/predict", status="5xx") == 20
+        everything(holder)
+        while client.post("/predict", content=GOOD, headers=JSON).status_code == 503:
+            pass
+        assert client.post("/predict", content=GOOD, headers=JSON).status_code == 200
+
+
+def test_a_full_service_closes_where_the_client_asked_for_it(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+    answer = process.exchange(head + b"\r\nabc" + head + b"Connection: close\r\n\r\nabc")
+    assert answer.count(b"HTTP/1.1 503 ") == 2
+
+
+def test_the_body_of_a_refused_request_is_skipped(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n{"
+    with process.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        connection.sendall(b"a" * 299 + b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_refused_client_that_stops_is_closed_in_time(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    answer = process.exchange(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n{")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_the_headers_after_a_refusal_are_bounded_too(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    refused = b"GET /model HTTP/1.1\r\nHost: x\r\n\r\n"
+    with process.connect() as connection:
+        connection.sendall(refused)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        connection.sendall(b"X-A: b\r\n" * 100_000)
+        assert b"HTTP/1.1 431 " in everything(connection)
 
 
 class Pieces:

@@ -100,7 +100,7 @@ def spoil_everything(folder: Path) -> None:
     ],
 )
 def test_a_bad_folder_changes_nothing_and_says_why(
-    service: InProcess, spoil: object, reason: str, capsys: pytest.CaptureFixture[str]
+    service: InProcess, spoil: object, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = service.post("/predict", ROW).json()
     assert callable(spoil)
@@ -109,17 +109,17 @@ def test_a_bad_folder_changes_nothing_and_says_why(
     after = service.post("/predict", ROW).json()
     assert (after["model"], after["probability"]) == (before["model"], before["probability"])
     assert service.metric("model_reloads_total", outcome="refused") == 1
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "model-refused" in line]
+    (line,) = [json.loads(line) for line in capfd.readouterr().out.splitlines() if "model-refused" in line]
     assert reason in line["reason"]
     assert line["still"] == before["model"]
 
 
-def test_a_model_that_is_whole_but_wrong_is_refused(service: InProcess, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_whole_but_wrong_is_refused(service: InProcess, capfd: pytest.CaptureFixture[str]) -> None:
     before = service.service.predictor.model
     write_folder(service.settings.model_dir, bias=0.0, model=graph(bias=1.0))
     reload(service)
     assert service.service.predictor.model is before
-    assert "golden row 0 gives" in capsys.readouterr().out
+    assert "golden row 0 gives" in capfd.readouterr().out
 
 
 def test_a_change_of_any_file_or_of_the_link_to_the_folder_is_seen(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reading rows: the laws behind the short cuts, held to what a plain parser says."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.features import Encoder
+from service.batches import BatchReader
 from service.encoding import RowEncoder
 from service.problems import DUPLICATE_KEY, Problem
 from service.rows import RowReader
@@ -41,6 +43,7 @@ class Card:
 
 READER = RowReader(Card())  # type: ignore[arg-type]
 ENCODER = RowEncoder(FEATURES)
+BATCHES = BatchReader(Card(), READER, ENCODER)  # type: ignore[arg-type]
 
 
 @given(ROWS, LAYOUTS)
@@ -94,3 +97,33 @@ def test_long_white_space_is_not_copied_into_the_log() -> None:
     assert len(READER.text_of_one(body, READER.one(body))) < 300
     batch = b'{"rows":[' + body + b"]}"
     assert len(READER.text_of_many(batch, READER.many(batch))[0]) < 300
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4), LAYOUTS)
+def test_a_batch_read_by_column_is_what_the_schema_reads(rows: list[Row], layout: dict[str, Any]) -> None:
+    body = json.dumps({"rows": rows}, **layout).encode()
+    read, matrix = BATCHES.read(body)
+    assert read == READER.many(body)
+    np.testing.assert_array_equal(matrix, ENCODER.many(rows))
+
+
+SPOILT: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 1, 0.5, -0.0, "", "x", "a" * 257, [], {}, [1], 10**400, 3.4028235e38, FLOAT32_MAX, -FLOAT32_MAX]
+)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3), st.data())
+def test_a_batch_read_by_column_is_refused_exactly_where_the_schema_refuses(
+    rows: list[Row], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from([one.name for one in FEATURES] + ["other"]))
+    spoilt = [*rows, {**rows[0], name: data.draw(SPOILT)}]
+    body = json.dumps({"rows": spoilt}, ensure_ascii=False).encode()
+    assert verdict(READER.many, body) == verdict(lambda one: BATCHES.read(one)[0], body)
+
+
+def verdict(read: Callable[[bytes], list[Row]], body: bytes) -> list[Row] | tuple[tuple[str, str], ...]:
+    try:
+        return read(body)
+    except Problem as problem:
+        return problem.errors
