@@ -40,10 +40,24 @@ from service.problems import (
 from service.schema import example_row
 from service.served_model import ServedModel
 
+# The bounds are documented here and enforced in ids.py.
 RequestName = Annotated[
-    str | None, Header(description="what the client calls this request; a replay gets the same prediction id")
+    str | None,
+    Header(
+        description="what the client calls this request; a replay gets the same prediction id",
+        min_length=1,
+        max_length=200,
+        pattern="^[!-~]+$",
+    ),
 ]
-Moment = Annotated[str | None, Query(description="RFC 3339, with an offset", examples=["2026-11-23T00:00:00Z"])]
+Moment = Annotated[
+    str | None,
+    Query(
+        description="RFC 3339, with an offset",
+        examples=["2026-11-23T00:00:00Z"],
+        json_schema_extra={"format": "date-time"},
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
     _export_route(app, parts.log_folder)
     _model_routes(app, card, parts.metrics)
     _health_routes(app, parts.is_ready)
-    add_inference_routes(app, card.name, parts.predictor, parts.reader, parts.is_ready)
+    add_inference_routes(app, card, parts.predictor, parts.reader, parts.is_ready)
     _refuse_as_problems(app, parts.metrics)
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
     return app

@@ -64,6 +64,12 @@ def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:
         raise Problem(NOT_JSON_TYPE)
 
 
+def refuse_compression(headers: Mapping[bytes, bytes]) -> None:
+    """Raises Problem where the body is compressed, for routes that read more types than JSON."""
+    if b"content-encoding" in headers:
+        raise Problem(NOT_JSON_TYPE)
+
+
 def _is_json(content_type: bytes) -> bool:
     kind, _, parameters = content_type.partition(b";")
     charset = parameters.strip().lower()

@@ -63,8 +63,10 @@ def label_type(card: ModelCard) -> type[BaseModel]:
 
 
 def labels_type(label: type[BaseModel]) -> type[BaseModel]:
-    """The body of POST /feedback, for the documentation."""
-    bounded: Any = Annotated[list[label], Field(min_length=1, max_length=MAX_LABELS)]  # type: ignore[valid-type]
+    """The body of POST /feedback, for the documentation: what is no label is answered too, as malformed."""
+    anything = Annotated[Any, Field(title="Malformed", description="anything else; its outcome is `malformed`")]
+    items: Any = Annotated[label | anything, Field(union_mode="left_to_right")]
+    bounded: Any = Annotated[list[items], Field(min_length=1, max_length=MAX_LABELS)]
     return create_model(
         "Labels", __doc__="One or many labels.", __config__=ConfigDict(extra="forbid"), labels=(bounded, ...)
     )

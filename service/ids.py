@@ -50,14 +50,15 @@ class IdSource:
 
 def name_of_request(headers: Mapping[bytes, bytes]) -> bytes | None:
     """What the client (Idempotency-Key) or the edge (X-Request-ID) calls this request. Raises Problem."""
-    name = headers.get(b"idempotency-key")
-    if name is None:
-        name = headers.get(b"x-request-id")
-        if name is None:
-            return None
-    if not 1 <= len(name) <= MAX_NAME_BYTES or not all(33 <= byte <= 126 for byte in name):
-        raise Problem(BAD_HEADER)
-    return name
+    by_client, by_edge = headers.get(b"idempotency-key"), headers.get(b"x-request-id")
+    for name in (by_client, by_edge):
+        if name is not None and not _is_usable(name):
+            raise Problem(BAD_HEADER)
+    return by_edge if by_client is None else by_client
+
+
+def _is_usable(name: bytes) -> bool:
+    return 1 <= len(name) <= MAX_NAME_BYTES and all(33 <= byte <= 126 for byte in name)
 
 
 def derived(name: bytes, client: str, body: bytes) -> bytes:

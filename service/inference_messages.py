@@ -1,13 +1,14 @@
 """What the Open Inference Protocol's requests and answers are made of, and how they become rows and tensors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
 from contracts.features import Feature
+from contracts.model_folder import ModelCard
 from service.predict import Batch
 from service.problems import DOES_NOT_FIT, NOT_JSON, Problem
 from service.rows import refuse_duplicate_keys
@@ -59,6 +60,18 @@ class InferenceRequest(BaseModel):
     parameters: Parameters = Parameters()
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=10_000)]
     outputs: Annotated[list[AskedOutput], Field(max_length=10)] | None = None
+
+
+def request_type(card: ModelCard) -> type[BaseModel]:
+    """The JSON part of a request to this model, for the documentation."""
+    names: Any = Literal[tuple(one.name for one in card.features)]
+    kinds: Any = Literal[tuple(NUMBERS) + tuple(DATATYPE_OF_KIND[kind] for kind in ("boolean", "categorical"))]
+    rows: Any = Annotated[list[Any], Field(max_length=card.max_batch_rows)] | None
+    tensor = create_model(
+        "InputTensor", __base__=InputTensor, name=(names, ...), datatype=(kinds, ...), data=(rows, None)
+    )
+    tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.features))]  # type: ignore[valid-type]
+    return create_model("InferenceRequest", __base__=InferenceRequest, inputs=(tensors, ...))
 
 
 def read_request(body: bytes, headers: Mapping[bytes, bytes], model: ServedModel) -> tuple[InferenceRequest, list[Row]]:

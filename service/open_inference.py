@@ -9,16 +9,18 @@ rows are validated, logged and counted in the same way. Tensors are JSON or bina
 import time
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
+from fastapi import Path as PathParameter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from service.body import BodyReader
+from contracts.model_folder import ModelCard
+from service.body import BodyReader, refuse_compression
 from service.documentation import ANY, KEYED, READING, body_of, problems
 from service.front import CLIENT
-from service.inference_messages import InferenceRequest, metadata_of, outputs_of, read_request, response_of
+from service.inference_messages import metadata_of, outputs_of, read_request, request_type, response_of
 from service.predict import Predictor
 from service.problems import NO_FINITE_ANSWER, NOT_FOUND, NOT_READY, Problem
 
@@ -26,9 +28,12 @@ TAGS: list[str | Enum] = ["open inference protocol"]
 
 
 def add_inference_routes(
-    app: FastAPI, name: str, predictor: Predictor, reader: BodyReader, is_ready: Callable[[], bool]
+    app: FastAPI, card: ModelCard, predictor: Predictor, reader: BodyReader, is_ready: Callable[[], bool]
 ) -> None:
-    """Add the protocol's routes to the app, for the model of this name."""
+    """Add the protocol's routes to the app, for this model."""
+    name = card.name
+    # Documented, not enforced: another name is answered 404 in the protocol's own form.
+    Name = Annotated[str, PathParameter(json_schema_extra={"enum": [name]})]  # noqa: N806 — it is a type
 
     def check(asked: str) -> None:
         if asked != name:
@@ -53,13 +58,13 @@ def add_inference_routes(
         return {"ready": True}
 
     @app.get("/v2/models/{model_name}", tags=TAGS, responses=problems(NOT_FOUND, NOT_READY, *KEYED, *ANY))
-    async def metadata(model_name: str) -> dict[str, Any]:
+    async def metadata(model_name: Name) -> dict[str, Any]:
         """The model's inputs and outputs."""
         check(model_name)
         return metadata_of(predictor.model)
 
     @app.get("/v2/models/{model_name}/ready", tags=TAGS, responses=problems(NOT_FOUND, NOT_READY, *KEYED, *ANY))
-    async def model_ready(model_name: str) -> dict[str, Any]:
+    async def model_ready(model_name: Name) -> dict[str, Any]:
         """Whether the model answers."""
         check(model_name)
         return {"name": name, "ready": True}
@@ -69,14 +74,15 @@ def add_inference_routes(
         tags=TAGS,
         responses=problems(*READING, NOT_FOUND, NO_FINITE_ANSWER, *KEYED, *ANY),
         response_class=JSONResponse,
-        openapi_extra=body_of(app, InferenceRequest),
+        openapi_extra=body_of(app, request_type(card)),
     )
-    async def infer(model_name: str, request: HttpRequest) -> Response:
+    async def infer(model_name: Name, request: HttpRequest) -> Response:
         """Predict a batch of rows that are given by column."""
         if model_name != name:
             raise Problem(NOT_FOUND)
         model = predictor.model
         headers = dict(request.scope["headers"])
+        refuse_compression(headers)
         body = await reader.read(request.receive, headers, model.max_batch_bytes)
         asked, rows = read_request(body, headers, model)
         at_us = time.time_ns() // 1000

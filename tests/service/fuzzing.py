@@ -1,0 +1,65 @@
+"""Schemathesis against a running service: everything that its OpenAPI document says, and much that it does not.
+
+All checks are on; schemathesis.toml has what may be expected beyond the document. The seed is pinned, so a failure is
+the same one everywhere. `python -m tests.service.fuzzing 2000` fuzzes a service of its own, with that many examples for
+each operation that has any to vary.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.service.clients import ROOT, running
+from tests.service.served_folders import write_folder
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SEED = 7
+_CASES = re.compile(r"([\d,]+) generated")
+_OPERATIONS = re.compile(r"Tested: (\d+)")
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """What came of it: how much was tried, and Schemathesis' own words on what failed."""
+
+    passed: bool
+    operations: int
+    cases: int
+    report: str
+
+
+def fuzz(address: str, examples: int) -> Fuzzed:
+    """Send `examples` requests or more to each operation of the service at `address` (scheme, host and port)."""
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        "--config-file",
+        CONFIG,
+        "run",
+        f"{address}/openapi.json",
+    ]
+    options = ["--checks", "all", "--seed", SEED, "--max-examples", examples, "--no-color"]
+    done = subprocess.run([str(one) for one in (*command, *options)], cwd=ROOT, capture_output=True, text=True)
+    report = "\n".join(line[:500] for line in (done.stdout + done.stderr).splitlines())
+    return Fuzzed(done.returncode == 0, _number(_OPERATIONS, report), _number(_CASES, report), report)
+
+
+def _number(pattern: re.Pattern[str], report: str) -> int:
+    found = pattern.search(report)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def main(examples: int) -> int:
+    """Fuzz a binary model's service; the answer is the exit code."""
+    with tempfile.TemporaryDirectory() as name, running(write_folder(Path(name) / "model"), Path(name)) as up:
+        result = fuzz(f"http://{up.host}:{up.port}", examples)
+    print(f"{result.cases:,} cases for {result.operations} operations, passed: {result.passed}")
+    if not result.passed:
+        print(result.report)
+    return 0 if result.passed else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
