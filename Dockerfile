@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/pip-cache \
 # What serving never imports: tests, headers, ONNX Runtime's tools and its second copy for C++, and whole distributions
 # that are only for other uses of the rest. tests/containers/test_image.py proves that nothing else is missing.
 WORKDIR /dependencies
-RUN rm -r bin flatbuffers* google protobuf* packaging* h11* idna* numpy/f2py onnxruntime/capi/libonnxruntime.so.* \
+RUN rm -r bin flatbuffers* packaging* h11* idna* numpy/f2py onnxruntime/capi/libonnxruntime.so.* \
         onnxruntime/backend onnxruntime/datasets onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
     && find . -name tests -type d -prune -exec rm -r {} + \
     && find . -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.[cha]' \) -delete \
@@ -31,7 +31,7 @@ COPY service service
 # A fixed hash seed makes it the same each time.
 RUN chmod -R a-x,u=rwX,go=rX . && find . -exec touch --date=@315532800 {} + \
     && PYTHONDONTWRITEBYTECODE='' PYTHONHASHSEED=0 PYTHONPATH=/app:/dependencies PYTHONPYCACHEPREFIX=/app/.pycache \
-        ORT_DISABLE_TELEMETRY=1 python -c 'import service.__main__, uvloop, uvicorn.protocols.http.httptools_impl' \
+        ORT_DISABLE_TELEMETRY=1 python -c 'import service.__main__, service.tracing, uvloop, uvicorn.protocols.http.httptools_impl' \
     && find . -exec touch --date=@315532800 {} +
 COPY --from=model --chmod=644 model.onnx model.json reference.parquet golden.json /model/
 RUN mkdir --parents /mounts/requests && chmod 1777 /mounts/requests && touch --date=@315532800 /mounts/requests /model /model/*

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter, time_ns
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,7 +95,7 @@ class Front:
         except Disconnected:
             return
         except Problem as problem:
-            route = route if route in self._saw_seconds else UNMATCHED
+            route = self.route_of(scope)
             status = await self._refuse(problem, scope, headers, send)
         except Exception:
             self._complaints.say("crash", route=route, error=traceback.format_exc(), **names_of(headers))
@@ -104,6 +103,12 @@ class Front:
         if status:
             self._counts[(route, STATUS_CLASSES[status // 100 - 2])] += 1
             self._saw_seconds[route](perf_counter() - started)
+
+    def route_of(self, scope: Scope) -> str:
+        """The template of the route that answered; UNMATCHED where none did."""
+        # Only FastAPI's own routes say so; its documentation's pages and ours have no parameters.
+        path: str = getattr(scope.get("route"), "path", None) or scope["path"]
+        return path if path in self._saw_seconds else UNMATCHED
 
     def _client(self, keys: Keys, headers: Mapping[bytes, bytes], path: str) -> str:
         scope = scope_of(path)
@@ -135,8 +140,7 @@ class Front:
                 raise
             # FastAPI has answered 500 already, and raises it again for the log.
             self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
-        route: Any = scope.get("route")
-        return getattr(route, "path", UNMATCHED), status
+        return self.route_of(scope), status
 
 
 async def _send(answer: Answer, send: Send) -> None:

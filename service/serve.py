@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
 from contracts.request_log import LogName
@@ -78,6 +79,7 @@ class Service:
             settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys, self.metrics
         )
         self.outbox = Outbox()
+        self._at_the_end: list[Callable[[], None]] = []
         self.config = self._configured()
         self.server = Server(self.config, self.readiness, settings.drain_seconds)
         admission.tasks = self.outbox.tasks = self.server.server_state.tasks
@@ -110,7 +112,7 @@ class Service:
             metrics=self.metrics,
         )
         return uvicorn.Config(
-            self.front,
+            self._traced(self.front),
             # uvicorn calls it as it would call the class.
             http=protocol,  # type: ignore[arg-type]
             ws="none",
@@ -121,6 +123,17 @@ class Service:
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=int(settings.grace_seconds),
         )
+
+    def _traced(self, app: ASGIApp) -> ASGIApp:
+        if self._settings.otel_exporter_otlp_endpoint is None:
+            return app
+        # Here, because it costs 0.3 s and 10 MB.
+        from service import tracing
+
+        model = self.predictor.model
+        provider = tracing.provider_of(model.card.name, model.digest)
+        self._at_the_end.append(functools.partial(tracing.finish, provider))
+        return tracing.Traced(app, provider.get_tracer("gatehouse"), self.front.route_of)
 
     def adopt(self, model: ServedModel) -> None:
         """Document this model, then answer with it from the next request on."""
@@ -142,7 +155,8 @@ class Service:
         # An export or an index works in another thread: so long at most it holds up the answers.
         sys.setswitchinterval(0.0005)
         async with contextlib.AsyncExitStack() as background:
-            background.callback(self.keeper.close)
+            for finish in (*self._at_the_end, self.keeper.close):
+                background.callback(finish)
             await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold)))
             await background.enter_async_context(_in_background(self.reloader.watch()))
             if self.shadow is not None:

@@ -28,6 +28,9 @@ class Settings(BaseModel):
     api_keys_file: Annotated[Path | None, Field(description="a JSON file of API keys; unset: no keys asked")] = None
     host: Annotated[str, Field(min_length=1, description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="the port to listen on; 0 takes a free one")] = 8000
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None, Field(description="the OpenTelemetry collector; unset: no traces")
+    ] = None
 
     max_in_flight: Annotated[Count, Field(description="requests at work at once; more are answered 503")] = 1024
     max_wait_seconds: Annotated[Seconds, Field(description="a request that waited longer is answered 503")] = 0.5

@@ -54,7 +54,7 @@ def _number(pattern: re.Pattern[str], report: str) -> int:
 def main(examples: int) -> int:
     """Fuzz a binary model's service; the answer is the exit code."""
     with tempfile.TemporaryDirectory() as name, running(write_folder(Path(name) / "model"), Path(name)) as up:
-        result = fuzz(f"http://{up.host}:{up.port}", examples)
+        result = fuzz(up.url, examples)
     print(f"{result.cases:,} cases for {result.operations} operations, passed: {result.passed}")
     if not result.passed:
         print(result.report)

@@ -12,7 +12,7 @@ from tests.service.served_folders import ROW
 
 
 def test_schemathesis_finds_no_answer_that_the_document_does_not_allow(process: Process) -> None:
-    result = fuzz(f"http://{process.host}:{process.port}", 20)
+    result = fuzz(process.url, 20)
     assert result.passed, result.report
     assert result.operations >= 15
     assert result.cases > 20 * result.operations

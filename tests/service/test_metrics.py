@@ -61,6 +61,13 @@ def test_requests_are_counted_by_route_template_and_status_class(service: InProc
     assert service.metric("request_seconds_count", route="(none)") == 2
 
 
+@pytest.mark.parametrize("page", ["/docs", "/openapi.json"])
+def test_the_documentations_pages_are_routes_of_their_own(service: InProcess, page: str) -> None:
+    service.get(page)
+    assert service.metric("requests_total", route=page, status="2xx") == 1
+    assert service.metric("requests_total", route="(none)", status="2xx") == 0
+
+
 def test_the_model_is_named_with_its_digest(service: InProcess) -> None:
     assert service.metric("model_info", name="drawn", digest=service.service.predictor.model.digest) == 1
     assert service.metric("ready") == 1
