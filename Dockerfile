@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/pip-cache \
 # What serving never imports: tests, headers, ONNX Runtime's tools and its second copy for C++, and whole distributions
 # that are only for other uses of the rest. tests/containers/test_image.py proves that nothing else is missing.
 WORKDIR /dependencies
-RUN rm -r bin flatbuffers* packaging* h11* idna* numpy/f2py onnxruntime/capi/libonnxruntime.so.* \
+RUN rm -r bin flatbuffers* packaging* h11* numpy/f2py onnxruntime/capi/libonnxruntime.so.* \
         onnxruntime/backend onnxruntime/datasets onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
     && find . -name tests -type d -prune -exec rm -r {} + \
     && find . -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.[cha]' \) -delete \
