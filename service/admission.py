@@ -7,7 +7,7 @@ arriving is not at work, so slow clients take nobody's place.
 """
 
 import random
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from time import perf_counter
 
 from service.metrics import Metrics
@@ -25,6 +25,7 @@ class Admission:
         self._max_wait_seconds = max_wait_seconds
         self.tasks: Sized = ()
         self.reading = 0
+        self.backlog_seconds: Callable[[], float] = float
         self._shed = metrics.shed
         metrics.shed.make([("full",), ("waited",)])
         metrics.in_flight.set_function(self.in_flight)
@@ -35,10 +36,21 @@ class Admission:
 
     def sheds(self, path: str) -> bool:
         """Whether a request that has just arrived has to be refused; if so, counts it. `path`: without its query."""
-        if len(self.tasks) - self.reading < self._max_in_flight or path in EXEMPT:
+        if not self._is_full() or path in EXEMPT:
             return False
         self._shed.add("full")
         return True
+
+    def refuse_full(self) -> None:
+        """Raises Problem for a request whose body has arrived in pieces, where others have taken its place since."""
+        if self._is_full():
+            self._shed.add("full")
+            raise refused_for_now()
+
+    def _is_full(self) -> bool:
+        # Half of the wait: what is expected is a guess, and who has waited to be refused has waited for nothing.
+        is_slow = self.backlog_seconds() > 0.5 * self._max_wait_seconds
+        return is_slow or len(self.tasks) - self.reading >= self._max_in_flight
 
     def refuse_late(self, path: str, arrived: float) -> None:
         """Raises Problem for a request that has waited too long. `arrived`: when it did, by perf_counter."""

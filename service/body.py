@@ -50,6 +50,7 @@ class BodyReader:
                 if self._pending_bytes > MAX_PENDING_BYTES:
                     raise refused_for_now()
                 if not message["more_body"]:
+                    self._admission.refuse_full()
                     return bytes(pieces)
                 message = await receive()
             raise Disconnected

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from contracts.config import Task
 from contracts.model_folder import ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
+from service.admission import refused_for_now
 from service.id_index import MINUTE_US, IdIndex
 from service.metrics import Metrics
 from service.problems import DOES_NOT_FIT, NOT_JSON, Problem
@@ -94,7 +95,9 @@ class Feedback:
             outcomes = [self._judge(label, card, at_us, client, recorded) for label in labels]
             if recorded:
                 lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in recorded.values())
-                self._log.append(lines.encode(), len(recorded))
+                if self._log.append(lines.encode(), len(recorded)) < len(recorded):
+                    # The disk is full or fails: sent again later, those that were kept are "repeated".
+                    raise refused_for_now()
                 self._metrics.last_feedback.set(at_us / 1e6)
         for outcome in outcomes:
             self._metrics.feedback.add(outcome)

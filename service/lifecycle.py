@@ -14,6 +14,8 @@ import uvicorn
 from service.logs import say
 from service.readiness import Readiness
 
+ACCEPTS_A_TURN = 16
+
 
 class Server(uvicorn.Server):
     """uvicorn, with a drain delay between the signal and the end."""
@@ -25,7 +27,7 @@ class Server(uvicorn.Server):
         self._leave_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([copy for one in sockets or () for copy in _copies_of(one)])
         for one in sockets or ():
             host, port = one.getsockname()[:2]
             say("listening", host=host, port=port, url=f"http://{host}:{port}")
@@ -43,6 +45,11 @@ class Server(uvicorn.Server):
         if self._leave_at is not None and time.monotonic() >= self._leave_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _copies_of(listener: socket.socket) -> list[socket.socket]:
+    """uvloop accepts one connection a turn from each: a health check that connects anew must not wait for hundreds."""
+    return [listener, *(listener.dup() for _ in range(ACCEPTS_A_TURN - 1))]
 
 
 def listen(host: str, port: int) -> socket.socket:

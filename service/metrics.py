@@ -132,6 +132,9 @@ class Metrics:
         self.out_of_range = Tally(registry, "out_of_range_values", "Numbers outside training's range", ("feature",))
         self.log_written = Tally(registry, "log_records_written", "Records appended to a log", ("log",))
         self.log_dropped = Tally(registry, "log_records_dropped", "Records that a log could not take", ("log",))
+        self.log_sync_failures = Tally(
+            registry, "log_sync_failures", "Times that a log could not be brought to the disk", ("log",)
+        )
         self.feedback = Tally(registry, "feedback", "Labels received, by what became of them", ("outcome",))
         self.last_feedback = self._gauge("last_feedback_timestamp_seconds", "When a label was last recorded; 0: never")
         self.reloads = Tally(registry, "model_reloads", "Attempts to load another model, by outcome", ("outcome",))

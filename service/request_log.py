@@ -43,6 +43,7 @@ class RecordLog:
         self._name = name
         self._limits = limits
         self._written, self._dropped = metrics.log_written, metrics.log_dropped
+        self._sync_failures = metrics.log_sync_failures
         self._complaints = Throttled()
         self._file: int | None = None
         self._size = 0
@@ -51,9 +52,10 @@ class RecordLog:
         self._is_torn = False
         metrics.log_written.make([(name,)])
         metrics.log_dropped.make([(name,)])
+        metrics.log_sync_failures.make([(name,)])
 
-    def append(self, lines: bytes, records: int = 1) -> None:
-        """Write whole lines at once. Never raises: what did not reach the file is counted as dropped."""
+    def append(self, lines: bytes, records: int = 1) -> int:
+        """Write whole lines at once; how many reached the file. Never raises: the rest is counted as dropped."""
         # After a write that ended inside a line, the next record starts on a line of its own.
         text = b"\n" + lines if self._is_torn else lines
         try:
@@ -61,16 +63,16 @@ class RecordLog:
         except OSError as error:
             self._complain(error.strerror or str(error))
             self._dropped.add(self._name, count=records)
-            return
+            return 0
         self._size += done
         self._is_dirty = True
         if done == len(text):
             self._is_torn = False
             self._written.values[(self._name,)] += records
-        else:
-            self._count_part(text, done, records)
+            return records
+        return self._count_part(text, done, records)
 
-    def _count_part(self, text: bytes, done: int, records: int) -> None:
+    def _count_part(self, text: bytes, done: int, records: int) -> int:
         """The disk took `done` bytes: whole lines among them are written, the rest is dropped."""
         self._complain("the disk took only a part")
         whole = 0
@@ -80,6 +82,7 @@ class RecordLog:
             self._is_torn = text[done - 1 : done] != b"\n"
         self._written.add(self._name, count=whole)
         self._dropped.add(self._name, count=records - whole)
+        return whole
 
     def _open(self) -> int:
         start = time.time()
@@ -104,7 +107,9 @@ class RecordLog:
             self._file = None
         if self._is_dirty:
             self._is_dirty = False
-            await asyncio.to_thread(self._fsync, file)
+            reason = await asyncio.to_thread(_fsync, file)
+            if reason:
+                self._count_failed_sync(reason)
         if is_over:
             os.close(file)
 
@@ -114,18 +119,28 @@ class RecordLog:
         is_due = self._size >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
         return is_due or os.fstat(file).st_nlink == 0
 
-    def _fsync(self, file: int) -> None:
-        try:
-            os.fsync(file)
-        except OSError as error:
-            self._complain(error.strerror or str(error))
+    def _count_failed_sync(self, reason: str) -> None:
+        self._complain(reason)
+        self._sync_failures.add(self._name)
+        # The next tick tries again, though what this one lost the kernel may not have any more.
+        self._is_dirty = True
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
         if self._file is not None:
-            self._fsync(self._file)
+            if reason := _fsync(self._file):
+                self._complain(reason)
             os.close(self._file)
             self._file = None
+
+
+def _fsync(file: int) -> str:
+    """Why the disk did not take it; nothing where it did."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 class LogKeeper:

@@ -12,6 +12,7 @@ import pytest
 from contracts.request_log import LabelRecord
 from tests.service.clients import InProcess
 from tests.service.served_folders import ROW, write_folder
+from tests.service.test_request_log import disk_full_after
 
 NEVER_MADE = "01a20810-28ff-7abe-9eb0-0fe602519762"
 
@@ -26,6 +27,17 @@ def outcomes(service: InProcess, *labels: Any) -> list[str]:
     content = answer.json()
     assert content["recorded"] == content["outcomes"].count("recorded")
     return list(content["outcomes"])
+
+
+def test_a_label_that_the_disk_refuses_is_not_said_to_be_recorded(service: InProcess) -> None:
+    label = {"id": predicted(service), "actual": "no"}
+    with disk_full_after(0):
+        answer = service.post("/feedback", {"labels": [label]})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert service.metric("log_records_dropped_total", log="labels") == 1
+    assert service.metric("feedback_total", outcome="recorded") == 0
+    assert outcomes(service, label) == ["recorded"]
 
 
 def test_a_label_of_a_prediction_is_recorded(service: InProcess) -> None:

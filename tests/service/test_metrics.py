@@ -33,6 +33,7 @@ def test_every_series_exists_before_the_first_request(service: InProcess) -> Non
         assert service.metric("feedback_total", outcome=outcome) == 0
     for log in ("predictions", "labels"):
         assert service.metric("log_records_dropped_total", log=log) == 0
+        assert service.metric("log_sync_failures_total", log=log) == 0
     assert service.metric("predictions_total", prediction="no") == 0
     assert service.metric("shed_total", reason="full") == 0
     assert service.metric("model_reloads_total", outcome="refused") == 0

@@ -30,6 +30,27 @@ def test_a_request_is_shed_only_beyond_the_cap() -> None:
     assert crowded(10).sheds("/predict")
 
 
+def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
+    admission = crowded(1)
+    admission.backlog_seconds = lambda: 0.49
+    assert not admission.sheds("/predict")
+    admission.backlog_seconds = lambda: 0.51
+    assert admission.sheds("/predict")
+    assert not admission.sheds("/readyz")
+
+
+def test_a_body_in_pieces_whose_place_was_taken_meanwhile_is_refused() -> None:
+    metrics = Metrics()
+    admission = Admission(10, 1.0, metrics)
+    admission.tasks = range(11)  # itself, still reading, and ten at work
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(BodyReader(admission).read(Pieces(b"ab", b"cd"), {}, 4))
+    assert refusal.value.kind is OVERLOADED
+    assert metrics.shed.values[("full",)] == 1
+    admission.tasks = range(10)
+    assert asyncio.run(BodyReader(admission).read(Pieces(b"ab", b"cd"), {}, 4)) == b"abcd"
+
+
 @pytest.mark.parametrize("path", sorted(EXEMPT))
 def test_health_and_metrics_are_never_shed(path: str) -> None:
     admission = crowded(1000)

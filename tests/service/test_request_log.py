@@ -91,6 +91,30 @@ def is_record(line: bytes) -> bool:
         return False
 
 
+def test_a_sync_that_the_disk_refuses_is_counted_and_tried_again(tmp_path: Path) -> None:
+    log, metrics = opened(tmp_path)
+    log.append(LINE % 1)
+    (path,) = tmp_path.iterdir()
+    (number,) = [int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink() and one.resolve() == path]
+    # A device that cannot be synchronised, under the same number.
+    device = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(device, number)
+    os.close(device)
+    asyncio.run(log.sync())
+    asyncio.run(log.sync())
+    assert metrics.log_sync_failures.values[("predictions",)] == 2
+    assert counted(metrics) == (1, 0)
+
+
+def test_append_says_how_many_records_reached_the_file(tmp_path: Path) -> None:
+    log, _ = opened(tmp_path)
+    assert log.append((LINE % 1) * 3, 3) == 3
+    with disk_full_after(5 * len(LINE % 1)):
+        assert log.append((LINE % 1) * 3, 3) == 2
+        assert log.append(LINE % 1) == 0
+    log.close()
+
+
 def test_a_folder_that_vanished_drops_records_until_it_is_back(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     log, metrics = opened(folder)

@@ -1,0 +1,54 @@
+"""What a request log holds, read twice: line by line against its contract, and by the drift job's DuckDB reader."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.model_folder import model_digest, read_card
+from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord, PredictionRecord
+from reports.request_log import RequestWindow, read_window
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Ids in whole records; files by how many of their lines are no record."""
+
+    ids: set[str]
+    records: int
+    torn_lines: list[int]
+
+    @property
+    def torn(self) -> int:
+        """Lines that are no record, in all files."""
+        return sum(self.torn_lines)
+
+
+def predictions_in(folder: Path) -> Kept:
+    """Every prediction."""
+    return _kept(folder, PREDICTIONS_GLOB, PredictionRecord)
+
+
+def labels_in(folder: Path) -> Kept:
+    """Every label."""
+    return _kept(folder, LABELS_GLOB, LabelRecord)
+
+
+def window_in(folder: Path, model: Path) -> RequestWindow:
+    """What the drift job reads."""
+    return read_window(folder, read_card(model), model_digest(model), seed=1)
+
+
+def _kept(folder: Path, pattern: str, kind: type[PredictionRecord] | type[LabelRecord]) -> Kept:
+    ids: list[str] = []
+    torn_lines = []
+    for path in sorted(folder.glob(pattern)):
+        torn = 0
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                if line:
+                    ids.append(kind.model_validate_json(line).id)
+            except ValidationError:
+                torn += 1
+        torn_lines.append(torn)
+    return Kept(set(ids), len(ids), torn_lines)

@@ -1,0 +1,64 @@
+"""How long the event loop works before it looks at its connections again.
+
+asyncio runs everything that is ready before it looks for more. Where one answer takes milliseconds, as a large batch
+does, and many wait, that is seconds in which no connection is accepted, no refusal is sent and no health route answers.
+So a turn of the loop ends after `TURN_SECONDS`: what has not begun by then waits for a later one, in its order.
+"""
+
+import asyncio
+from collections import deque
+from time import perf_counter
+
+# Longer than 64 single rows take, so that ordinary traffic never waits here.
+TURN_SECONDS = 0.005
+# Weight of the last turn in what one piece of work is expected to cost.
+_LAST = 0.2
+
+
+class Turns:
+    """Only the event loop's thread may call it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_open = False
+        self._began = 0.0
+        self._pieces = 0
+        self._seconds_each = 0.0
+
+    def have_room(self) -> bool:
+        """Whether a piece of work may begin now; if not, `wait` for it."""
+        if not self._is_open:
+            self._open(1)
+            return True
+        if self._waiting or perf_counter() - self._began > TURN_SECONDS:
+            return False
+        self._pieces += 1
+        return True
+
+    async def wait(self) -> None:
+        """Return in a later turn, after everybody who waits already."""
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        await place
+
+    def backlog_seconds(self) -> float:
+        """How long whoever comes now would wait, as far as the last turns tell."""
+        return len(self._waiting) * self._seconds_each
+
+    def _open(self, pieces: int) -> None:
+        self._is_open, self._began, self._pieces = True, perf_counter(), pieces
+        asyncio.get_running_loop().call_soon(self._close)
+
+    def _close(self) -> None:
+        """The loop has looked at its connections: those who wait the longest work in the turn that begins."""
+        each = (perf_counter() - self._began) / self._pieces
+        self._seconds_each += (_LAST if self._seconds_each else 1.0) * (each - self._seconds_each)
+        self._is_open = False
+        if self._waiting:
+            # At least one, so that all come to their turn.
+            pieces = min(len(self._waiting), max(1, int(TURN_SECONDS / self._seconds_each)))
+            for _ in range(pieces):
+                place = self._waiting.popleft()
+                if not place.done():  # cancelled
+                    place.set_result(None)
+            self._open(pieces)
