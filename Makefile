@@ -112,6 +112,10 @@ check: setup ## Formatting, lint, strict types, and the repository's own promise
 bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md
 	@$(RUN) -m benchmarks.chain
 
+.PHONY: torture
+torture: setup ## Try to break the service: kills, full disks, overload …; writes docs/faults.md. One family: ONLY=kills
+	@$(RUN) -m benchmarks.faults --only "$(ONLY)"
+
 .PHONY: endpoints
 endpoints: setup ## Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page

@@ -24,7 +24,7 @@ from benchmarks.faults import (
     overload,
     slow_sockets,
 )
-from benchmarks.faults.document import write_table
+from benchmarks.faults.document import DOCUMENT, write_table
 from benchmarks.faults.figures import Figure
 from benchmarks.faults.service_under_test import pin_the_client
 from contracts.exits import Exit, UsageError
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     except UsageError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
-    document = write_table(figures, tuple(FAMILIES))
+    document = write_table(figures, tuple(FAMILIES), DOCUMENT)
     missed = [one for lines in figures.values() for one in lines if not one.holds]
     held = sum(1 for lines in figures.values() for one in lines if one.required) - len(missed)
     print(f"\n{held} figures hold, {len(missed)} missed; {document} written")

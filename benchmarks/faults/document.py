@@ -13,7 +13,7 @@ BEGIN, END = "<!-- table: written by `make torture` -->", "<!-- end of table -->
 HEADER = ["| family | figure | seen | required | |", "| --- | --- | --- | --- | --- |"]
 
 
-def write_table(figures: Mapping[str, Sequence[Figure]], order: Sequence[str], document: Path = DOCUMENT) -> Path:
+def write_table(figures: Mapping[str, Sequence[Figure]], order: Sequence[str], document: Path) -> Path:
     """Put these families' figures between the marks. Returns the document's path in the repository."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     table, _, after = rest.partition(END)
