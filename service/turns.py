@@ -11,8 +11,9 @@ from time import perf_counter
 
 # Longer than 64 single rows take, so that ordinary traffic never waits here.
 TURN_SECONDS = 0.005
-# Weight of the last turn in what one piece of work is expected to cost.
-_LAST = 0.2
+# Weight of the last turn in what one piece of work is expected to cost, and how much more than expected it may count:
+# a process that had to wait for its core once does not become slow by it.
+_LAST, _AT_MOST_TIMES = 0.2, 4
 
 
 class Turns:
@@ -52,7 +53,8 @@ class Turns:
     def _close(self) -> None:
         """The loop has looked at its connections: those who wait the longest work in the turn that begins."""
         each = (perf_counter() - self._began) / self._pieces
-        self._seconds_each += (_LAST if self._seconds_each else 1.0) * (each - self._seconds_each)
+        known = self._seconds_each or min(each, TURN_SECONDS)
+        self._seconds_each = known + _LAST * (min(each, _AT_MOST_TIMES * known) - known)
         self._is_open = False
         if self._waiting:
             # At least one, so that all come to their turn.

@@ -73,6 +73,21 @@ def test_what_waits_is_known_beforehand() -> None:
     assert asyncio.run(crowd()) > TURN_SECONDS
 
 
+def test_one_long_stop_does_not_make_all_the_rest_look_slow() -> None:
+    async def crowd() -> float:
+        turns = Turns()
+        for _ in range(20):
+            await work(turns, 0.0)
+            await asyncio.sleep(0)
+        tasks = [asyncio.ensure_future(work(turns, seconds)) for seconds in (0.5, *[0.0] * 12)]
+        await tasks[1]
+        waiting = turns.backlog_seconds()
+        await asyncio.gather(*tasks)
+        return waiting
+
+    assert asyncio.run(crowd()) < 0.25
+
+
 def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     async def crowd() -> None:
         turns = Turns()
