@@ -92,9 +92,13 @@ def failing_writes(model: Path, log: Path, error: str) -> Iterator[Damage]:
 
 def failing_openings(model: Path, log: Path, error: str) -> Damage:
     """A service that has no log file yet cannot open one, nor read one for feedback, several times."""
-    with subject(model, log) as service, Wire(service.address, 1) as wire, Measured(service, wire) as measured:
-        with injecting(service, "openat", f"error={error}:when=1..{FAILED_OPENINGS}") as trace:
-            measured.load(REQUESTS)
+    with (
+        subject(model, log) as service,
+        Wire(service.address, 1) as wire,
+        Measured(service, wire) as measured,
+        injecting(service, "openat", f"error={error}:when=1..{FAILED_OPENINGS}") as trace,
+    ):
+        measured.load(REQUESTS)
     return measured.damage(injections_in(trace))
 
 
