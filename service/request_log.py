@@ -49,6 +49,7 @@ class RecordLog:
         self._size = 0
         self._opened = 0.0
         self._is_dirty = False
+        self._is_new = False
         self._is_torn = False
         metrics.log_written.make([(name,)])
         metrics.log_dropped.make([(name,)])
@@ -89,7 +90,7 @@ class RecordLog:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(start)) + f".{int(start % 1 * 1e6):06d}Z"
         path = self._folder / f"{self._name}-{stamp}-{os.getpid()}.jsonl"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self._size, self._opened, self._is_torn = 0, time.monotonic(), False
+        self._size, self._opened, self._is_torn, self._is_new = 0, time.monotonic(), False, True
         with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self._file
@@ -107,7 +108,7 @@ class RecordLog:
             self._file = None
         if self._is_dirty:
             self._is_dirty = False
-            reason = await asyncio.to_thread(_fsync, file)
+            reason = await asyncio.to_thread(_fsync, file, self._new_folder())
             if reason:
                 self._count_failed_sync(reason)
         if is_over:
@@ -119,28 +120,44 @@ class RecordLog:
         is_due = self._size >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
         return is_due or os.fstat(file).st_nlink == 0
 
+    def _new_folder(self) -> Path | None:
+        """The folder, where it got a new file since it was asked for last."""
+        is_new, self._is_new = self._is_new, False
+        return self._folder if is_new else None
+
     def _count_failed_sync(self, reason: str) -> None:
         self._complain(reason)
         self._sync_failures.add(self._name)
         # The next tick tries again, though what this one lost the kernel may not have any more.
-        self._is_dirty = True
+        self._is_dirty = self._is_new = True
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
         if self._file is not None:
-            if reason := _fsync(self._file):
+            if reason := _fsync(self._file, self._new_folder()):
                 self._complain(reason)
             os.close(self._file)
             self._file = None
 
 
-def _fsync(file: int) -> str:
+def _fsync(file: int, folder: Path | None) -> str:
     """Why the disk did not take it; nothing where it did."""
     try:
         os.fsync(file)
+        if folder is not None:
+            _fsync_folder(folder)
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def _fsync_folder(folder: Path) -> None:
+    """A file is found again after a loss of power when its folder is on the disk, too."""
+    entry = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)
 
 
 class LogKeeper:

@@ -23,6 +23,7 @@ from benchmarks.faults import (
     kills,
     overload,
     slow_sockets,
+    syncs,
 )
 from benchmarks.faults.document import DOCUMENT, write_table
 from benchmarks.faults.figures import Figure
@@ -35,6 +36,7 @@ FAMILIES: dict[str, Callable[[Path], list[Figure]]] = {
     "slow": slow_sockets.run,
     "kills": kills.run,
     "disks": disks.run,
+    "syncs": syncs.run,
     "endings": endings.run,
     "overload": overload.run,
 }

@@ -5,11 +5,8 @@ opening of its file, and at each fsync. Then a disk that is really full, where a
 line: a small tmpfs, which only root may mount.
 """
 
-import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -18,8 +15,8 @@ from benchmarks.faults.figures import Figure, all_of, none_of, note
 from benchmarks.faults.kept import labels_in, predictions_in
 from benchmarks.faults.load import Load
 from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.strace import injecting, injections_in, require_strace
 from benchmarks.faults.wire import Wire
-from contracts.exits import UsageError
 from tests.service.served_folders import write_folder
 
 ERRORS = ("ENOSPC", "EIO")
@@ -45,10 +42,7 @@ class Damage(NamedTuple):
 
 def run(folder: Path) -> list[Figure]:
     """Break writes, openings and syncs, then fill a disk. Raises UsageError where there is no strace."""
-    if shutil.which("strace") is None:
-        raise UsageError(
-            "The family `disks` needs strace, which is not installed. On Debian and Ubuntu: apt install strace"
-        )
+    require_strace()
     model = write_folder(folder / "model")
     figures = []
     for error in ERRORS:
@@ -196,26 +190,3 @@ def load(wire: Wire, requests: int, into: Load | None = None) -> Load:
         made.send(perf_counter())
         made.drain(10)
     return made
-
-
-@contextmanager
-def injecting(service: Subject, call: str, fault: str, file: Path | None = None) -> Iterator[Path]:
-    """This system call fails in the service, on this file if one is named. Yields strace's list of calls."""
-    trace = service.log.parent / f"{service.log.name}-{call}-{fault.replace(':', '-')}.strace"
-    path = [] if file is None else ["-P", str(file)]
-    command = ["strace", "-f", "-o", str(trace), *path, "-e", f"trace={call}", "-e", f"inject={call}:{fault}"]
-    child = subprocess.Popen([*command, "-p", str(service.pid)], stderr=subprocess.PIPE, text=True)
-    assert child.stderr is not None
-    try:
-        said = child.stderr.readline()
-        if "attached" not in said:
-            raise UsageError(f"strace cannot attach to the service ({said.strip()}): run as root, or allow ptrace.")
-        yield trace
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.communicate(timeout=20)
-
-
-def injections_in(trace: Path) -> int:
-    """System calls that failed because strace made them."""
-    return sum("(INJECTED)" in line for line in trace.read_text().splitlines())
