@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.faults.figures import Figure
@@ -13,16 +13,15 @@ BEGIN, END = "<!-- table: written by `make torture` -->", "<!-- end of table -->
 HEADER = ["| family | figure | seen | required | |", "| --- | --- | --- | --- | --- |"]
 
 
-def write_table(figures: Mapping[str, Sequence[Figure]], order: Sequence[str], document: Path) -> Path:
-    """Put these families' figures between the marks. Returns the document's path in the repository."""
+def write_table(family: str, figures: Sequence[Figure], order: Sequence[str], document: Path) -> None:
+    """Put this family's figures between the marks, in their place."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     table, _, after = rest.partition(END)
-    lines = {family: [line for line in table.splitlines() if line.startswith(f"| {family} |")] for family in order}
-    lines |= {family: [_line(family, one) for one in several] for family, several in figures.items()}
-    rows = [line for family in order for line in lines[family]]
+    lines = {name: [line for line in table.splitlines() if line.startswith(f"| {name} |")] for name in order}
+    lines[family] = [_line(family, one) for one in figures]
+    rows = [line for name in order for line in lines[name]]
     text = "\n".join([BEGIN, f"`make torture`, {machine()}", "", *HEADER, *rows, END])
     document.write_text(before + text + after, encoding="utf-8")
-    return document.relative_to(ROOT) if document.is_relative_to(ROOT) else document
 
 
 def machine() -> str:
