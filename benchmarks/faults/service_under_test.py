@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -14,6 +14,8 @@ import httpx
 from tests.service.clients import Process, metric_in, running
 
 EVENT_SECONDS = 20.0
+# Empty where there is but one core, or nobody asked for one of its own.
+_SERVICE_CORES: set[int] = set()
 
 
 def pin_the_client() -> str:
@@ -22,11 +24,8 @@ def pin_the_client() -> str:
     if len(cores) < 2:
         return "client and service share one core"
     os.sched_setaffinity(0, {cores[1]})
-    _CORE.append(cores[0])
+    _SERVICE_CORES.add(cores[0])
     return "service on one core, client on another"
-
-
-_CORE: list[int] = []
 
 
 class Subject:
@@ -43,8 +42,9 @@ class Subject:
     def _listen(self) -> None:
         # Read on, for ever: a service whose lines nobody takes leaves lines out.
         assert self.process.child.stdout is not None
-        for line in self.process.child.stdout:
-            self._events.put(json.loads(line))
+        with suppress(ValueError):  # killed within a line, or closed under this reader
+            for line in self.process.child.stdout:
+                self._events.put(json.loads(line))
 
     def event(self, *wanted: str) -> dict[str, Any]:
         """The next line of one of these kinds. Raises TimeoutError."""
@@ -69,17 +69,17 @@ class Subject:
 @contextmanager
 def subject(model: Path, log: Path, **settings: str) -> Iterator[Subject]:
     """A service on a free port, killed at the end if it is still there."""
-    own = os.sched_getaffinity(0)
-    with pinned(), running(model, log, **settings) as process:
-        os.sched_setaffinity(0, own)
+    with ExitStack() as stack:
+        with _on_the_services_core():
+            process = stack.enter_context(running(model, log, **settings))
         yield Subject(process)
 
 
 @contextmanager
-def pinned() -> Iterator[None]:
-    """What is started inside runs on the service's core."""
+def _on_the_services_core() -> Iterator[None]:
+    """What is started inside runs there."""
     own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(_CORE) or own)
+    os.sched_setaffinity(0, _SERVICE_CORES or own)
     try:
         yield
     finally:
