@@ -1,17 +1,19 @@
 """SIGTERM under load, as an edge meets it: it looks at /readyz and sends elsewhere once that says no.
 
 Until then it sends at a steady rate, on open connections and on new ones. Whatever it sent must be answered, whatever
-was answered must be in the log, whatever is in the log must have been answered, and the process must end in time.
+was answered must be in the log, whatever is in the log must have been answered, and the process must end in time, even
+where clients never finish what they began.
 """
 
 import signal
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from benchmarks.faults.figures import Figure, all_of, at_most, none_of, note
 from benchmarks.faults.kept import predictions_in
-from benchmarks.faults.load import Load
+from benchmarks.faults.load import ONE, Load
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.wire import Wire, request_bytes
 from contracts.exits import Exit
@@ -23,6 +25,9 @@ LOAD_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 0.1
 DRAIN_SECONDS = 1.0
 GRACE_SECONDS = 10.0
+UNFINISHED, SHORT_GRACE_SECONDS = 50, 2
+# uvicorn looks for signals and for the end of requests every 0.1 s; then it closes what is left.
+TO_STOP_SECONDS = 1
 READY = request_bytes("/readyz")
 
 
@@ -50,7 +55,23 @@ def run(folder: Path) -> list[Figure]:
         missing += len(ending.load.predictions - kept)
         unanswered += len(kept - ending.load.predictions)
         endings.append(ending)
-    return figures(endings, missing, unanswered)
+    return [*figures(endings, missing, unanswered), held_up(model, folder / "held up")]
+
+
+def held_up(model: Path, log: Path) -> Figure:
+    """The end of a service whose clients do not finish their requests."""
+    settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": str(SHORT_GRACE_SECONDS), "BODY_SECONDS": "600"}
+    with ExitStack() as open_ones, subject(model, log, **settings) as service:
+        for _ in range(UNFINISHED):
+            open_ones.enter_context(service.process.connect()).sendall(ONE[:-1])
+        # Accepted after them, so they have arrived when it is answered.
+        service.metric("in_flight")
+        service.process.child.send_signal(signal.SIGTERM)
+        signalled = perf_counter()
+        service.process.child.wait(timeout=60)
+        seconds = perf_counter() - signalled
+    what = f"until the end with {UNFINISHED} unfinished requests, of {SHORT_GRACE_SECONDS} s grace"
+    return at_most(what, seconds, SHORT_GRACE_SECONDS + TO_STOP_SECONDS, " s")
 
 
 def end(service: Subject) -> Ending:
