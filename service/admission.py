@@ -7,11 +7,12 @@ arriving is not at work, so slow clients take nobody's place.
 """
 
 import random
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from time import perf_counter
 
 from service.metrics import Metrics
 from service.problems import OVERLOADED, Problem
+from service.turns import Turns
 
 EXEMPT = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 RETRY_AFTER_SECONDS = (1, 2, 3)
@@ -25,7 +26,7 @@ class Admission:
         self._max_wait_seconds = max_wait_seconds
         self.tasks: Sized = ()
         self.reading = 0
-        self.backlog_seconds: Callable[[], float] = float
+        self.turns = Turns()
         self._shed = metrics.shed
         metrics.shed.make([("full",), ("waited",)])
         metrics.in_flight.set_function(self.in_flight)
@@ -49,7 +50,7 @@ class Admission:
 
     def _is_full(self) -> bool:
         # Half of the wait: what is expected is a guess, and who has waited to be refused has waited for nothing.
-        is_slow = self.backlog_seconds() > 0.5 * self._max_wait_seconds
+        is_slow = self.turns.backlog_seconds() > 0.5 * self._max_wait_seconds
         return is_slow or len(self.tasks) - self.reading >= self._max_in_flight
 
     def refuse_late(self, path: str, arrived: float) -> None:
@@ -57,6 +58,12 @@ class Admission:
         if perf_counter() - arrived > self._max_wait_seconds and path not in EXEMPT:
             self._shed.add("waited")
             raise refused_for_now()
+
+    async def wait_for_a_turn(self) -> None:
+        """Return when a request with a body may be worked on. Raises Problem where that took too long."""
+        whole = perf_counter()
+        await self.turns.wait()
+        self.refuse_late("", whole)
 
 
 def refused_for_now(seconds: int | None = None) -> Problem:

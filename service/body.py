@@ -22,10 +22,11 @@ class BodyReader:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._turns = admission.turns
         self._pending_bytes = 0
 
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
-        """The whole body of a request. Raises Problem for too many bytes, and Disconnected."""
+        """The body of a request, when it is whole and its turn. Raises Problem for too many bytes, and Disconnected."""
         declared = headers.get(b"content-length")
         if declared is not None and int(declared) > max_bytes:
             raise Problem(TOO_LARGE, headers=CLOSE)
@@ -34,10 +35,13 @@ class BodyReader:
             message = await receive()
             if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= max_bytes:
                 body: bytes = message["body"]
-                return body
-            return await self._read_in_pieces(message, receive, max_bytes)
+            else:
+                body = await self._read_in_pieces(message, receive, max_bytes)
         finally:
             self._admission.reading -= 1
+        if not self._turns.have_room():
+            await self._admission.wait_for_a_turn()
+        return body
 
     async def _read_in_pieces(self, message: Message, receive: Receive, max_bytes: int) -> bytes:
         pieces = bytearray()

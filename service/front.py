@@ -20,7 +20,6 @@ from service.metrics import Metrics
 from service.problems import CRASHED, Problem
 from service.protocol import ARRIVED, MALFORMED, UNMATCHED
 from service.trace import names_of
-from service.turns import Turns
 
 CLIENT = "gatehouse.client"
 STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
@@ -53,10 +52,8 @@ class Front:
         reader: BodyReader,
         keys: Keys | None,
         metrics: Metrics,
-        turns: Turns,
     ) -> None:
         self.app = app
-        self._turns = turns
         self.keys = keys
         self.direct = direct
         self._refuse_late = admission.refuse_late
@@ -90,10 +87,6 @@ class Front:
                 if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
                     refuse_another_type(headers)
                 body = await self._read(receive, headers, direct.max_bytes)
-                if not self._turns.have_room():
-                    whole = perf_counter()
-                    await self._turns.wait()
-                    self._refuse_late(route, whole)
                 content = direct.handle(headers, body, time_ns() // 1000, client)
                 status = 200
                 length = (b"content-length", b"%d" % len(content))

@@ -34,7 +34,6 @@ from service.request_log import Limits, LogKeeper, RecordLog, prepare_folder
 from service.served_model import ServedModel, load_served_model
 from service.settings import Settings
 from service.shadow import Shadow, refuse_other_features
-from service.turns import Turns
 
 MEBIBYTE = 1024 * 1024
 
@@ -69,15 +68,13 @@ class Service:
         self.shadow = self._shadow(model)
         self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
         folder = settings.request_log_dir
-        turns = Turns()
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
-        admission.backlog_seconds = turns.backlog_seconds
         reader = BodyReader(admission)
         feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
         self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
         app = build_app(self.parts, model)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
-        self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics, turns)
+        self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
         self.reloader = Reloader(
             settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys, self.metrics
         )

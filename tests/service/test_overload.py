@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +14,7 @@ from service.admission import EXEMPT, Admission, refused_for_now
 from service.body import MAX_PENDING_BYTES, BodyReader, Disconnected
 from service.metrics import Metrics
 from service.problems import OVERLOADED, TOO_LARGE, Problem
+from service.turns import Turns
 from tests.service.clients import JSON, Process, everything, metric_in, running
 from tests.service.hostile import GOOD
 
@@ -30,13 +32,38 @@ def test_a_request_is_shed_only_beyond_the_cap() -> None:
     assert crowded(10).sheds("/predict")
 
 
+class Backlog(Turns):
+    """So many seconds of work wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.backlog_seconds = lambda: seconds  # type: ignore[method-assign]
+
+
 def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
     admission = crowded(1)
-    admission.backlog_seconds = lambda: 0.49
+    admission.turns = Backlog(0.49)
     assert not admission.sheds("/predict")
-    admission.backlog_seconds = lambda: 0.51
+    admission.turns = Backlog(0.51)
     assert admission.sheds("/predict")
     assert not admission.sheds("/readyz")
+
+
+def test_a_request_that_waited_too_long_for_its_turn_is_refused() -> None:
+    metrics = Metrics()
+    admission = Admission(10, 0.01, metrics)
+
+    async def works() -> None:
+        admission.turns.have_room()
+        time.sleep(0.05)
+
+    async def comes_between_two_others() -> None:
+        await asyncio.gather(works(), BodyReader(admission).read(Pieces(b"ab"), {}, 4), works())
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(comes_between_two_others())
+    assert refusal.value.kind is OVERLOADED
+    assert metrics.shed.values[("waited",)] == 1
 
 
 def test_a_body_in_pieces_whose_place_was_taken_meanwhile_is_refused() -> None:
