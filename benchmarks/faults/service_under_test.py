@@ -61,6 +61,11 @@ class Subject:
         while not self._events.empty():
             self._events.get_nowait()
 
+    def process_seconds(self) -> float:
+        """CPU seconds that it used until now."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def metric(self, name: str, /, **labels: str) -> float:
         """One series of /metrics, now."""
         return metric_in(httpx.get(f"{self.process.url}/metrics", timeout=20).text, name, **labels)
