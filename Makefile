@@ -14,9 +14,12 @@ RUN         := $(VENV)/bin/python
 STAGE       := --config $(CONFIG) --build $(BUILD)
 # The one place with uv's version; requirements/uv.txt has its hashes.
 UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-CHAIN       := data train evaluate load-test drift
+CHAIN       := data train evaluate build load-test drift
+# What the load test loads: image, process, or auto: the image where a container engine answers, else a process.
+TARGET      ?= auto
 
 export PYTHONPATH := $(CURDIR)
+export TARGET
 # Neither Evidently nor ONNX Runtime shall call home.
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
@@ -27,9 +30,9 @@ export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: pipeline
 pipeline: setup ## The whole chain, from data to report
-	@for stage in $(CHAIN) report; do rm -rf "$(BUILD)/$$stage"; done
+	@for stage in $(CHAIN) image report; do rm -rf "$(BUILD)/$$stage"; done
 	@code=0; for stage in $(CHAIN); do \
-	    printf '\n== %s\n' "$$stage"; $(MAKE) "$$stage" || { code=$$?; break; }; \
+	    printf '\n== %s\n' "$$stage"; $(MAKE) "$$stage" TARGET="$(TARGET)" || { code=$$?; break; }; \
 	done; \
 	printf '\n== report\n'; $(MAKE) report; exit "$$code"
 
@@ -46,11 +49,13 @@ evaluate: setup ## The gate: challenger against champion on the holdout
 	@$(RUN) -m training.evaluate $(STAGE)
 
 .PHONY: build
+# By itself it is asked for, so that no engine is an error; the chain passes its own TARGET.
+build: TARGET = image
 build: setup ## Build the image that serves the challenger, measure it and prove it (needs a container engine)
 	@$(RUN) -m deploy.image $(STAGE)
 
 .PHONY: load-test
-load-test: setup ## Serve the challenger and replay the next window with Locust
+load-test: setup ## Serve challenger and champion, replay the next window with Locust, compare
 	@$(RUN) load-tests/run.py $(STAGE)
 
 .PHONY: drift

@@ -47,6 +47,15 @@ class Image(Schema):
     layers: tuple[Layer, ...]
 
 
+class ChampionImage(Schema):
+    """build/champion-image.json: the image that the champion's model folder was taken out of. `model` is its digest."""
+
+    format_version: Literal[1] = 1
+    model: str
+    reference: str
+    image_id: str
+
+
 class PushedImage(Schema):
     """pushed.json. `reference` is `repository@sha256:…`, the one name that a deploy takes; `packed_bytes` as stored."""
 

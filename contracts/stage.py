@@ -18,7 +18,7 @@ from contracts.exits import Exit, FindingError, UsageError
 from contracts.schema import Schema, write_json
 
 StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy"]
-CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "load-test", "drift")
+CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "build", "load-test", "drift")
 MEBIBYTE = 1024 * 1024
 
 
@@ -55,6 +55,11 @@ class Build:
     @property
     def champion(self) -> Path:
         return self.root / "champion"
+
+    @property
+    def champion_image(self) -> Path:
+        """Which image the champion came out of, where it came out of one."""
+        return self.root / "champion-image.json"
 
     @property
     def challenger(self) -> Path:

@@ -6,16 +6,53 @@ from contracts.decision import Check
 from contracts.schema import Schema
 
 DriftState = Literal["stable", "drift", "insufficient"]
+LoadReason = Literal[
+    "p50_limit", "p95_limit", "p99_limit", "stall", "errors", "wrong_answers", "rate", "memory_growth", "killed",
+    "no_comparison", "slower_p50", "slower_p95", "slower_cpu",
+]  # fmt: skip
+
+
+class LoadRatio(Schema):
+    """One figure of challenger and champion, each the median over its blocks; `ratio` with its one-sided bounds."""
+
+    figure: Literal["p50", "p95", "cpu"]
+    unit: Literal["ms", "us"]
+    challenger: float
+    champion: float
+    ratio: float
+    low: float
+    high: float
+    passed: bool
+
+
+class PairedRun(Schema):
+    """Challenger and champion in interleaved blocks. `served`: how the champion was; `confidence` is each bound's."""
+
+    champion: str
+    served: str
+    blocks: int
+    block_seconds: float
+    confidence: float
+    max_ratio: float
+    failures: int
+    ratios: tuple[LoadRatio, ...]
 
 
 class LoadVerdict(Schema):
-    """How the service that holds one model behaved under load. Latencies count from when a request was due."""
+    """How the service that holds one model behaved under load. Latencies count from when a request was due.
+
+    `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded; `served`
+    says why it was the one or the other. `paired` is None where there is no champion.
+    """
 
     format_version: Literal[1] = 1
     verdict: Literal["pass", "fail"]
     reasons: tuple[str, ...]
+    reason_codes: tuple[LoadReason, ...] = ()
     model: str
     target: Literal["process", "image"]
+    image: str = ""
+    served: str = ""
     requests: int
     failures: int
     seconds: float
@@ -26,7 +63,9 @@ class LoadVerdict(Schema):
     largest_ms: float
     cpu_us_per_request: float
     peak_mb: float
+    growth_mb: float = 0.0
     checks: tuple[Check, ...]
+    paired: PairedRun | None = None
 
 
 class ColumnComparison(Schema):

@@ -3,7 +3,7 @@
 Nothing here decides. Each stage wrote what it saw of which model digest; one that is missing, failed, or spoke of
 another model or other data ends the deploy, and the champion stays.
 
-Reads   build/data, build/train/model, build/evaluate, build/load-test, build/drift
+Reads   build/data, build/train/model, build/evaluate, build/image, build/load-test, build/drift
 Writes  build/champion, the model folder that the next run compares with; build/deploy/deployed.json
 Exits   0 deployed · 3 a stage did not pass for this model · 2 a stage has not run
 """
@@ -16,6 +16,7 @@ from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.deployment import Deployment
 from contracts.exits import FindingError, UsageError
+from contracts.image import Image
 from contracts.model_folder import CARD_FILE, model_digest
 from contracts.schema import read_json, write_json
 from contracts.scoring import load_scorer
@@ -65,6 +66,23 @@ def objections(build: Build, digest: str, data_digest: str, decision: Decision) 
         yield f"The gate decided: {decision.decision}."
     if load.verdict != "pass":
         yield f"The load test's verdict is {load.verdict}."
+    yield from _objections_of_the_image(build, digest, load)
+
+
+def _objections_of_the_image(build: Build, digest: str, load: LoadVerdict) -> Iterator[str]:
+    """An image that was built is what was loaded, and holds this model; where none was, a process was loaded."""
+    described = build.stage("build") / "image.json"
+    if not described.exists():
+        if load.target != "process":
+            yield "load-test loaded an image, and build has none."
+        return
+    image = read_json(described, Image, "make build")
+    if image.model != digest:
+        yield f"build's image holds model {_short(image.model)}, this one is {_short(digest)}."
+    if load.target != "image":
+        yield f"load-test loaded a process, not the image {image.reference}."
+    elif load.image != image.image_id and not (build.stage("build") / "pushed.json").exists():
+        yield f"load-test loaded image {_short(load.image)}, build's is {_short(image.image_id)}."
 
 
 def _previous_digest(champion: Path) -> str:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from contracts.exits import UsageError
 
 # How every container of ours runs: no root, no capability, nothing to write on but the folder of the request log.
-HARDENED = (
-    "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/requests",
-)  # fmt: skip
+NO_RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+HARDENED = (*NO_RIGHTS, "--tmpfs=/requests")
 NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
 
 
@@ -19,6 +18,10 @@ class EngineError(Exception):
 
 class NoEngineError(UsageError):
     """No container engine answers here."""
+
+
+class NoBuilderError(UsageError):
+    """An engine answers, and cannot build."""
 
 
 def docker(*arguments: str) -> str:
@@ -32,12 +35,12 @@ def docker_shown(*arguments: str) -> None:
 
 
 def check_engine() -> None:
-    """Raises NoEngineError where none answers, or where it cannot build."""
+    """Raises NoEngineError where none answers, NoBuilderError where it cannot build."""
     docker("version", "--format", "{{.Server.Version}}")
     try:
         docker("buildx", "version")
     except EngineError:
-        raise NoEngineError("docker has no buildx. Install the docker-buildx plugin.") from None
+        raise NoBuilderError("docker has no buildx. Install the docker-buildx plugin.") from None
 
 
 @contextmanager

@@ -7,7 +7,8 @@
 A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted.
 
 Reads   the image's /model, or the folder
-Writes  build/champion, replaced whole; on any refusal it stays as it was
+Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion-image.json, which image it
+        came out of, so that the load test can serve the champion by its own image
 Exits   0 there (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
         1 the registry or the engine does not answer
 """
@@ -22,8 +23,9 @@ import tempfile
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
-from contracts.image import MODEL_LABEL, MODEL_PLACE
+from contracts.image import MODEL_LABEL, MODEL_PLACE, ChampionImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
+from contracts.schema import write_json
 from contracts.scoring import load_scorer
 from contracts.stage import Build
 from deploy.champion import replace_folder
@@ -52,16 +54,22 @@ def fetch(champion: str, build: Build) -> str:
         raise UsageError("CHAMPION is not set; required: docker://user/name:champion, a folder, or none.")
     if champion == NONE:
         shutil.rmtree(build.champion, ignore_errors=True)
+        build.champion_image.unlink(missing_ok=True)
         return "none, as asked: the floors alone decide."
     with tempfile.TemporaryDirectory() as scratch:
         fetched = Path(scratch) / "model"
+        image_id = ""
         if champion.startswith(SCHEME):
-            _from_image(champion.removeprefix(SCHEME), fetched)
+            image_id = _from_image(champion.removeprefix(SCHEME), fetched)
         else:
             _from_folder(Path(champion), fetched)
         scorer = load_scorer(fetched)
         build.root.mkdir(parents=True, exist_ok=True)
+        build.champion_image.unlink(missing_ok=True)
         replace_folder(fetched, build.champion)
+        if image_id:
+            reference = champion.removeprefix(SCHEME)
+            write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, image_id=image_id))
     return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
 
 
@@ -75,8 +83,8 @@ def _from_folder(source: Path, target: Path) -> None:
         shutil.copyfile(source / name, target / name)
 
 
-def _from_image(reference: str, target: Path) -> None:
-    """Nothing of the image is run: a container is made, its files are read, and it is removed."""
+def _from_image(reference: str, target: Path) -> str:
+    """The image's id. Nothing of the image is run: a container is made, its files are read, and it is removed."""
     image_id = pull(reference)
     container = docker("create", "--network=none", image_id, "--self-test")
     try:
@@ -88,6 +96,7 @@ def _from_image(reference: str, target: Path) -> None:
     digest = load_scorer(target).digest
     if labelled != digest:
         raise ModelFolderError(f"{reference} holds model {digest}, but its label {MODEL_LABEL} says {labelled!r}.")
+    return image_id
 
 
 def _read_archive(container: str, reference: str) -> bytes:

@@ -3,12 +3,18 @@
 Decides nothing about the model; refuses an image whose own self-test fails. SOURCE_DATE_EPOCH is the commit's time and
 every file's time is fixed, so the same commit and model give the same image id, with or without a cache.
 
+In the chain, where no container engine answers, it says so and is skipped: the load test then takes the same service as
+a process. `make build` alone asks for the image, and is refused there.
+
 Reads   build/train/model; the Dockerfile, service/, contracts/, requirements/service.txt; from the environment
-        PYTHON_IMAGE (another base than the Dockerfile's) and BUILD_OPTIONS (more options for `docker buildx build`)
+        PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS (more options for `docker buildx build`) and
+        TARGET (image; auto: skip without an engine; process: skip)
 Writes  the image, tagged <project>:sha-<commit>; build/image/image.json, sbom.json (CycloneDX), provenance.json (SLSA)
-Exits   0 built · 3 the model folder or the image's self-test is refused · 2 no container engine · 1 the build failed
+Exits   0 built or skipped · 3 the model folder or the image's self-test is refused · 2 no container engine, or the base
+        image cannot be had · 1 the build failed
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,23 +24,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contracts.exits import FindingError
+from contracts.exits import FindingError, UsageError
 from contracts.image import Image, Layer
 from contracts.model_folder import sha256_of
 from contracts.schema import write_json
 from contracts.scoring import Scorer, load_scorer
 from contracts.stage import Context, Outcome, run_stage
-from deploy.engine import HARDENED, EngineError, check_engine, docker, docker_shown
+from deploy.engine import HARDENED, EngineError, NoEngineError, check_engine, docker, docker_shown
 from deploy.layers import LayerContent, packed_sizes, read_layers
 from deploy.measure import Figures, measure
 from deploy.provenance import Builder, provenance
 from deploy.revision import Revision, revision_of
 from deploy.sbom import bill_of_materials
+from deploy.target import wanted_target
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INPUTS = ("Dockerfile", ".dockerignore", "requirements/service.txt")
 ROOMS = ("service", "contracts")
 MEGABYTE = 1_000_000
+INSTEAD = "The load test takes the same service as a process."
+
+
+class BaseImageError(UsageError):
+    """The image to build on is not to be had."""
 
 
 class SelfTestError(FindingError):
@@ -42,15 +54,28 @@ class SelfTestError(FindingError):
 
 
 def work(context: Context) -> Outcome:
-    """Build, prove, measure, list."""
-    check_engine()
+    """Build, prove, measure, list; or skip, and say why."""
+    wanted = wanted_target(os.environ, "image")
+    if wanted == "process":
+        return Outcome("skipped", f"as asked (TARGET=process). {INSTEAD}")
+    try:
+        check_engine()
+    except NoEngineError as error:
+        if wanted == "image":
+            raise
+        return Outcome("skipped", f"no container engine: {error} {INSTEAD}")
+    return build(context)
+
+
+def build(context: Context) -> Outcome:
+    """The image of the challenger, on an engine that answers. Raises as the manual says."""
     challenger = load_scorer(context.build.challenger)
     revision = revision_of(CHECKOUT)
     base = os.environ.get("PYTHON_IMAGE") or default_base((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
     reference = f"{context.config.project.name}:{revision.tag}"
     labels = build_arguments(challenger, revision, base, context.config.gate.metric)
     options = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
-    docker_shown(*build_command(reference, context.build.challenger, labels, options))
+    run_build(build_command(reference, context.build.challenger, labels, options), base)
     image_id = docker("image", "inspect", "--format", "{{.Id}}", reference)
     self_test(image_id, challenger.digest)
     figures = measure(image_id)
@@ -100,6 +125,33 @@ def build_command(
         "buildx", "build", "--load", "--provenance=false", "--sbom=false", f"--tag={reference}",
         f"--build-context=model={model.resolve()}", *told, *options, str(checkout),
     )  # fmt: skip
+
+
+def run_build(command: Sequence[str], base: str) -> None:
+    """Build. Raises BaseImageError where the base cannot be had, EngineError for every other failure."""
+    try:
+        docker_shown(*command)
+    except NoEngineError:
+        raise
+    except EngineError as error:
+        if not _can_be_had(base):
+            raise BaseImageError(
+                f"The base image {base} is neither on this engine nor to be had from its registry. Name one that is: "
+                "PYTHON_IMAGE=… (a mirror's, or one that is there: `docker images`). Without an image: TARGET=process."
+            ) from None
+        raise EngineError(
+            f"The image was not built: {error}. If a package could not be fetched, pass what your network needs in "
+            "BUILD_OPTIONS (--network=host, say). Without an image: TARGET=process."
+        ) from None
+
+
+def _can_be_had(base: str) -> bool:
+    """Whether the engine has the image, or its registry says that it does."""
+    for question in (("image", "inspect"), ("buildx", "imagetools", "inspect")):
+        with contextlib.suppress(EngineError):
+            docker(*question, base)
+            return True
+    return False
 
 
 def self_test(image_id: str, digest: str) -> None:

@@ -7,6 +7,10 @@ from plan import Request
 
 # The service answers one row at a time, the stage scored all rows at once: float32 sums may differ in the last bits.
 TOLERANCE = 1e-5
+NOT_JSON, NO_PREDICTION, OTHER_MODEL = "answer is not JSON", "answer has no prediction", "answer of another model"
+PREDICTION, PROBABILITY, PROBABILITIES = "wrong prediction", "wrong probability", "wrong probabilities"
+# What comes with status 200, whole, and is wrong: worse than a failure, because no client can see it.
+WRONG = frozenset({NOT_JSON, NO_PREDICTION, OTHER_MODEL, PREDICTION, PROBABILITY, PROBABILITIES})
 
 
 def fault(status: int, content: bytes, request: Request, model: str) -> str:
@@ -16,23 +20,23 @@ def fault(status: int, content: bytes, request: Request, model: str) -> str:
     try:
         answer = json.loads(content)
     except ValueError:
-        return "answer is not JSON"
+        return NOT_JSON
     if not isinstance(answer, dict) or "prediction" not in answer:
-        return "answer has no prediction"
+        return NO_PREDICTION
     if answer.get("model") != model:
-        return "answer of another model"
+        return OTHER_MODEL
     return _wrong_prediction(answer, request)
 
 
 def _wrong_prediction(answer: Mapping[str, object], request: Request) -> str:
     if request.value is not None:
-        return "" if _close(answer["prediction"], request.value) else "wrong prediction"
+        return "" if _close(answer["prediction"], request.value) else PREDICTION
     if answer["prediction"] not in request.labels:
-        return "wrong prediction"
+        return PREDICTION
     if request.probability is not None and not _close(answer.get("probability"), request.probability):
-        return "wrong probability"
+        return PROBABILITY
     if request.probabilities is not None and not _all_close(answer.get("probabilities"), request.probabilities):
-        return "wrong probabilities"
+        return PROBABILITIES
     return ""
 
 

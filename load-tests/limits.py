@@ -1,23 +1,28 @@
-"""From what was measured to a verdict: a check for each limit of [load], a sentence for each that is broken."""
+"""From what was measured to a verdict: for each broken limit of [load] a sentence and a code."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from answers import WRONG
 from child_process import STOP_SECONDS
 from latency import from_due_ms, from_sent_ms, percentile
-from plan import Measured
+from paired import CONFIDENCE
+from plan import Measured, Plan
+from targets import Target
 
 from contracts.config import Load
 from contracts.decision import Check
-from contracts.verdict import LoadVerdict
+from contracts.verdict import LoadRatio, LoadReason, LoadVerdict, PairedRun
 
 MOST_FAULTS = 3
+TITLES = {"p50": "p50 latency", "p95": "p95 latency", "cpu": "CPU time of a request"}
+CODES: dict[str, LoadReason] = {"p50": "slower_p50", "p95": "slower_p95", "cpu": "slower_cpu"}
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a client and the machine saw. Latencies in ms from the due time, those from the sending beside them."""
+    """What a client and the machine saw of one service. Latencies in ms from due; one from the sending beside them."""
 
     requests: int
     faults: tuple[tuple[str, int], ...]
@@ -29,6 +34,7 @@ class Figures:
     p99_from_sent_ms: float
     cpu_us_per_request: float
     peak_mb: float
+    growth_mb: float
     was_killed: bool
 
     @property
@@ -36,42 +42,54 @@ class Figures:
         return sum(count for _, count in self.faults)
 
     @property
+    def wrong(self) -> int:
+        return sum(count for fault, count in self.faults if fault in WRONG)
+
+    @property
     def requests_per_second(self) -> float:
         return self.requests / self.seconds
 
 
-def figures(measured: Measured, seconds: float, peak_mb: float, was_killed: bool) -> Figures:
-    """Figures of at least one counted request.
+def figures(plan: Plan, measured: Measured, arm: int, peak_mb: float, was_killed: bool) -> Figures:
+    """Figures of one arm. `was_killed`: SIGTERM did not end the service.
 
-    `seconds`: how long requests were due; with a backlog it took longer. `was_killed`: SIGTERM did not end the service.
+    `seconds`: how long its requests were due; in a block with a backlog it took longer.
     """
-    samples = measured.samples
+    blocks = {number: block for number, block in enumerate(plan.blocks) if block.arm == arm}
+    samples = [sample for sample in measured.samples if sample.block in blocks]
+    ends = {number: plan.seconds(block) for number, block in blocks.items()}
+    for sample in samples:
+        ends[sample.block] = max(ends[sample.block], sample.done_s - blocks[sample.block].begin_s)
     latencies = from_due_ms(samples)
+    before, after = measured.resident_mb[arm]
     return Figures(
         requests=len(samples),
         faults=tuple(Counter(sample.fault for sample in samples if sample.fault).most_common()),
-        seconds=max(seconds, *(sample.done_s for sample in samples)),
+        seconds=sum(ends.values()),
         p50_ms=percentile(latencies, 0.50),
         p95_ms=percentile(latencies, 0.95),
         p99_ms=percentile(latencies, 0.99),
         largest_ms=latencies[-1],
         p99_from_sent_ms=percentile(from_sent_ms(samples), 0.99),
-        cpu_us_per_request=1e6 * measured.cpu_seconds / len(samples),
+        cpu_us_per_request=1e6 * sum(measured.cpu_seconds[number] for number in blocks) / len(samples),
         peak_mb=peak_mb,
+        growth_mb=after - before,
         was_killed=was_killed,
     )
 
 
-def judge(seen: Figures, load: Load, model: str) -> LoadVerdict:
-    """The verdict on a service that ran as a process: pass if every check did."""
-    checks = tuple(_checks(seen, load))
-    broken = [one for one in checks if not one.passed]
-    reasons = tuple(f"The {one.name} was {one.seen}, required {one.required}. {one.remedy}" for one in broken)
+def judge(seen: Figures, load: Load, model: str, target: Target, paired: PairedRun | None = None) -> LoadVerdict:
+    """The verdict on the service that holds `model`: pass if every check did."""
+    checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()))
+    broken = [(code, one) for code, one in checks if not one.passed]
     return LoadVerdict(
-        verdict="fail" if reasons else "pass",
-        reasons=reasons,
+        verdict="fail" if broken else "pass",
+        reasons=tuple(f"The {one.name} was {one.seen}, required {one.required}. {one.remedy}" for _, one in broken),
+        reason_codes=tuple(code for code, _ in broken),
         model=model,
-        target="process",
+        target=target.kind,
+        image=target.image,
+        served=target.served,
         requests=seen.requests,
         failures=seen.failures,
         seconds=round(seen.seconds, 3),
@@ -82,28 +100,38 @@ def judge(seen: Figures, load: Load, model: str) -> LoadVerdict:
         largest_ms=seen.largest_ms,
         cpu_us_per_request=round(seen.cpu_us_per_request, 1),
         peak_mb=round(seen.peak_mb, 1),
-        checks=checks,
+        growth_mb=round(seen.growth_mb, 1),
+        checks=tuple(one for _, one in checks),
+        paired=paired,
     )
 
 
 def headline(verdict: LoadVerdict) -> str:
-    return (
+    """The figures to remember, in a line."""
+    absolute = (
         f"{verdict.requests:,} requests at {verdict.requests_per_second:.0f}/s, {verdict.failures:,} failed; "
         f"p50 {verdict.p50_ms:.2f} ms, p95 {verdict.p95_ms:.2f} ms, p99 {verdict.p99_ms:.2f} ms; "
-        f"{verdict.cpu_us_per_request:.0f} µs CPU a request."
+        f"{verdict.cpu_us_per_request:.0f} µs CPU a request; loaded {verdict.served}."
     )
+    if verdict.paired is None:
+        return f"{absolute} There is no champion: the absolute limits alone decide."
+    compared = ", ".join(f"{one.figure} × {_interval(one)}" for one in verdict.paired.ratios)
+    return f"{absolute} Against the champion: {compared}."
 
 
-def _checks(seen: Figures, load: Load) -> Iterator[Check]:
-    yield _latency("p50", seen.p50_ms, load.max_p50_ms, "load.max_p50_ms")
-    yield _latency("p95", seen.p95_ms, load.max_p95_ms, "load.max_p95_ms")
+def _checks(seen: Figures, load: Load) -> Iterator[tuple[LoadReason, Check]]:
+    yield "p50_limit", _latency("p50", seen.p50_ms, load.max_p50_ms, "load.max_p50_ms")
+    yield "p95_limit", _latency("p95", seen.p95_ms, load.max_p95_ms, "load.max_p95_ms")
     waited = ""
     if seen.p99_from_sent_ms <= load.max_p99_ms < seen.p99_ms:
         waited = f"From its sending it was {seen.p99_from_sent_ms:.2f} ms: requests waited for a free connection. "
-    yield _latency("p99", seen.p99_ms, load.max_p99_ms, "load.max_p99_ms", waited)
-    yield _errors(seen, load)
-    yield _rate(seen, load)
-    yield _end(seen)
+    yield "p99_limit", _latency("p99", seen.p99_ms, load.max_p99_ms, "load.max_p99_ms", waited)
+    yield "stall", _stall(seen, load)
+    yield "errors", _errors(seen, load)
+    yield "wrong_answers", _wrong_answers(seen)
+    yield "rate", _rate(seen, load)
+    yield "memory_growth", _growth(seen, load)
+    yield "killed", _end(seen)
 
 
 def _latency(name: str, milliseconds: float, limit: float, key: str, waited: str = "") -> Check:
@@ -117,14 +145,38 @@ def _latency(name: str, milliseconds: float, limit: float, key: str, waited: str
     )
 
 
+def _stall(seen: Figures, load: Load) -> Check:
+    return Check(
+        name="longest wait for an answer",
+        passed=seen.largest_ms <= load.max_stall_ms,
+        seen=f"{seen.largest_ms:.0f} ms",
+        required=f"at most {load.max_stall_ms:g} ms",
+        remedy="The service, or the whole machine, stood still: look into measured.json for when, or raise "
+        "load.max_stall_ms in pipeline.toml.",
+    )
+
+
 def _errors(seen: Figures, load: Load) -> Check:
-    share = seen.failures / seen.requests
+    faults = [(fault, count) for fault, count in seen.faults if fault not in WRONG]
+    failed = sum(count for _, count in faults)
+    share = failed / seen.requests
     return Check(
         name="share of failed requests",
         passed=share <= load.max_error_share,
-        seen=f"{share:.2%} ({seen.failures:,} of {seen.requests:,}{_most_frequent(seen.faults)})",
+        seen=f"{share:.2%} ({failed:,} of {seen.requests:,}{_most_frequent(faults)})",
         required=f"at most {load.max_error_share:.2%}",
         remedy="Look into service.log and locust_failures.csv, or raise load.max_error_share in pipeline.toml.",
+    )
+
+
+def _wrong_answers(seen: Figures) -> Check:
+    faults = [(fault, count) for fault, count in seen.faults if fault in WRONG]
+    return Check(
+        name="number of wrong answers with status 200",
+        passed=not seen.wrong,
+        seen=f"{seen.wrong:,} of {seen.requests:,}{_most_frequent(faults)}",
+        required="0, whatever load.max_error_share in pipeline.toml allows",
+        remedy="The service does not answer what its model says of the same row: look into locust_failures.csv.",
     )
 
 
@@ -144,6 +196,17 @@ def _rate(seen: Figures, load: Load) -> Check:
     )
 
 
+def _growth(seen: Figures, load: Load) -> Check:
+    return Check(
+        name="growth of its memory under load",
+        passed=seen.growth_mb <= load.max_growth_mb,
+        seen=f"{seen.growth_mb:.1f} MB over {seen.requests:,} requests",
+        required=f"at most {load.max_growth_mb:g} MB",
+        remedy="The service keeps something of each request: look for the leak, or raise load.max_growth_mb in "
+        "pipeline.toml.",
+    )
+
+
 def _end(seen: Figures) -> Check:
     return Check(
         name="end of the service",
@@ -152,3 +215,33 @@ def _end(seen: Figures) -> Check:
         required=f"within {STOP_SECONDS:.0f} s of SIGTERM",
         remedy="Requests were still at work, or its shutdown hangs: look into service.log.",
     )
+
+
+def _comparison(paired: PairedRun, load: Load) -> Iterator[tuple[LoadReason, Check]]:
+    yield (
+        "no_comparison",
+        Check(
+            name="number of the champion's requests that failed",
+            passed=paired.failures == 0,
+            seen=f"{paired.failures:,}",
+            required="0, or there is nothing to compare with",
+            remedy="Look into champion/service.log and locust_failures.csv; `make champion` fetches the champion anew.",
+        ),
+    )
+    for one in paired.ratios:
+        yield CODES[one.figure], _slower(one, paired, load)
+
+
+def _slower(one: LoadRatio, paired: PairedRun, load: Load) -> Check:
+    unit = "µs" if one.unit == "us" else "ms"
+    return Check(
+        name=f"{TITLES[one.figure]}, challenger over champion,",
+        passed=one.passed,
+        seen=f"{_interval(one)} ({one.challenger:.2f} against {one.champion:.2f} {unit}, {paired.blocks} blocks each)",
+        required=f"a lower bound of at most {load.max_ratio:g}, one-sided at {CONFIDENCE:g}",
+        remedy="Make it faster, or raise load.max_ratio in pipeline.toml.",
+    )
+
+
+def _interval(one: LoadRatio) -> str:
+    return f"{one.ratio:.2f} [{one.low:.2f}, {one.high:.2f}]"

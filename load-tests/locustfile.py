@@ -17,6 +17,7 @@ import itertools
 import math
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from answers import fault
 from latency import bucket
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
-from plan import Plan, Request
+from plan import CHALLENGER, WARM_UP, Due, Plan, Request, Sample
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import read_json
@@ -46,50 +47,62 @@ class Client(FastHttpUser):
     network_timeout = ANSWER_SECONDS
 
     plan: ClassVar[Plan]
+    arm: ClassVar[int] = CHALLENGER
+    label: ClassVar[str] = "/predict"
     # Both on the clock of time.perf_counter(). None: counting begins when the client starts.
     begins_at: ClassVar[float | None] = None
     gives_up_at: ClassVar[float] = math.inf
-    positions: ClassVar[range]
     numbers: ClassVar["itertools.count[int]"] = itertools.count()
 
     def on_start(self) -> None:
         number = next(self.numbers) % self.plan.connections
         self.begin = time.perf_counter() if self.begins_at is None else self.begins_at
-        self.mine = iter(self.positions[number :: self.plan.connections])
-        self.position = next(self.mine, None)
+        self.mine = itertools.islice(self.timetable(), number, None, self.plan.connections)
+        self.next = next(self.mine, None)
+        self.requests = self.plan.arms[self.arm].requests
         gevent.sleep(self.wait_time())
+
+    def timetable(self) -> Iterator[Due]:
+        """What all clients of this arm together send; by hand, requests without an end."""
+        return (Due(number, number / self.plan.requests_per_second, 0) for number in itertools.count())
 
     def wait_time(self) -> float:
         """Seconds until shortly before the next request is due."""
-        if self.position is None:
+        if self.next is None:
             raise StopUser
-        return max(0.0, self.begin + self.plan.due_s(self.position) - time.perf_counter() - EARLY_SECONDS)
+        return max(0.0, self.begin + self.next.due_s - time.perf_counter() - EARLY_SECONDS)
 
     @task
     def predict(self) -> None:
-        position, self.position = self.position, next(self.mine, None)
-        if position is None:
+        now, self.next = self.next, next(self.mine, None)
+        if now is None:
             raise StopUser
-        due = self.begin + self.plan.due_s(position)
+        due = self.begin + now.due_s
         while (sent := time.perf_counter()) < due:
             gevent.sleep(0)
-        request = self.plan.requests[position % len(self.plan.requests)]
+        request = self.requests[now.number % len(self.requests)]
         answer = None
         if sent <= self.gives_up_at:
             answer = self.client.post("/predict", data=request.body, headers=JSON, catch_response=True)
         done = time.perf_counter()
-        if position >= self.plan.warmup_requests:
-            self._report(due, sent, done, answer, request)
+        if now.block != WARM_UP:
+            since = self.begin
+            self._report(
+                Sample(now.block, due - since, sent - since, done - since, self._fault(answer, request)), answer
+            )
 
-    def _report(self, due: float, sent: float, done: float, answer: Any, request: Request) -> None:
+    def _fault(self, answer: Any, request: Request) -> str:
+        return wrong_with(answer, request, self.plan.arms[self.arm].model)
+
+    def _report(self, sample: Sample, answer: Any) -> None:
         """Tell Locust, and whoever listens to its requests: the times count from the beginning, in `context`."""
         self.environment.events.request.fire(
             request_type="POST",
-            name="/predict",
-            response_time=(done - due) * 1000,
+            name=self.label,
+            response_time=(sample.done_s - sample.due_s) * 1000,
             response_length=0 if answer is None else answer.request_meta["response_length"],
-            exception=wrong_with(answer, request, self.plan.model) or None,
-            context={"due_s": due - self.begin, "sent_s": sent - self.begin, "done_s": done - self.begin},
+            exception=sample.fault or None,
+            context={"sample": sample},
         )
 
 
@@ -114,7 +127,6 @@ def _read_plan(environment: Any, **_: Any) -> None:
     except UsageError as error:
         print(error, file=sys.stderr)
         sys.exit(Exit.USAGE)
-    Client.positions = range(Client.plan.warmup_requests, sys.maxsize)
 
 
 locusts_own: Any = events  # fired by the `locust` command only

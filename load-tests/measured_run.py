@@ -10,19 +10,21 @@ Writes  measured.json, and Locust's own locust.html, locust_stats.csv, locust_fa
 import argparse
 import csv
 import gc
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 import locust.stats
+from locust import User
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsEntry, stats_history
 from locustfile import ANSWER_SECONDS, Client
-from plan import Measured, Plan, Sample
-from process_figures import cpu_seconds
+from plan import GAP_SECONDS, Due, Measured, Plan, Sample
+from process_figures import Watched
 
 from contracts.schema import read_json, write_json
 
@@ -30,6 +32,8 @@ from contracts.schema import read_json, write_json
 SPAWN_SECONDS = 0.5
 # Locust's clock starts a little early, lest its reset come after the first counted answer.
 RESET_SECONDS = 0.1
+# How Locust's own pages name the arms.
+LABELS = ("/predict", "/predict (champion)", "/predict (third)")
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 
 
@@ -45,41 +49,76 @@ class FineStatsCSV(StatsCSV):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=Path, required=True)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--pid", type=int, required=True, help="the service's process, whose CPU seconds are read")
+    parser.add_argument("--host", action="append", required=True, help="of each arm, in the plan's order")
+    parser.add_argument("--watch", action="append", required=True, type=Watched.parse, help="each arm's process")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    environment = Environment(user_classes=[Client], host=asked.host, catch_exceptions=False)
-    measured = run(environment, read_json(asked.plan, Plan, "make load-test"), asked.pid)
+    plan = read_json(asked.plan, Plan, "make load-test")
+    clients: list[type[User]] = [clients_of(arm, host, plan) for arm, host in enumerate(asked.host)]
+    environment = Environment(user_classes=clients, catch_exceptions=False)
+    measured = run(environment, plan, asked.watch)
     write_json(asked.out / "measured.json", measured)
     write_locusts_own(environment, asked.out)
 
 
-def run(environment: Environment, plan: Plan, pid: int) -> Measured:
+def clients_of(arm: int, host: str, plan: Plan) -> type[Client]:
+    """The clients of one arm, with connections of their own: one that waits for an arm is not late for the other."""
+
+    class ArmClient(Client):
+        fixed_count = plan.connections
+        numbers = itertools.count()
+
+        def timetable(self) -> Iterator[Due]:
+            return plan.timetable(arm)
+
+    ArmClient.host, ArmClient.plan, ArmClient.arm, ArmClient.label = host, plan, arm, LABELS[arm]
+    ArmClient.__name__ = ArmClient.__qualname__ = f"Arm{arm}"  # Locust tells its users apart by their names
+    return ArmClient
+
+
+def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Measured:
     """Send every request of the plan. Raises what a client raised, which is a fault in locustfile.py."""
     samples: list[Sample] = []
     request: Any = environment.events.request  # Locust has no types for it
-    request.add_listener(_collector(samples))
+    request.add_listener(lambda context, **_: samples.append(context["sample"]))
     gc.collect()
     gc.freeze()  # the plan's objects stay: no pause for looking through them again
-    Client.plan = plan
-    Client.positions = range(plan.planned_requests)
-    Client.begins_at = time.perf_counter() + SPAWN_SECONDS + plan.warmup_seconds
-    Client.gives_up_at = Client.begins_at + plan.seconds + ANSWER_SECONDS
+    begins_at = time.perf_counter() + SPAWN_SECONDS + plan.warmup_seconds
+    Client.begins_at, Client.gives_up_at = begins_at, begins_at + plan.ends_s + ANSWER_SECONDS
     runner: Any = environment.create_local_runner()
-    runner.start(plan.connections, spawn_rate=plan.connections)
+    runner.start(plan.connections * len(plan.arms), spawn_rate=plan.connections * len(plan.arms))
     gevent.spawn(stats_history, runner)
     runner.spawning_greenlet.join()
-    gevent.sleep(Client.begins_at - RESET_SECONDS - time.perf_counter())
+    _sleep_until(begins_at - RESET_SECONDS)
     environment.stats.reset_all()
-    gevent.sleep(Client.begins_at - time.perf_counter())
-    before = cpu_seconds(pid)
-    runner.user_greenlets.join(raise_error=True)
-    spent = cpu_seconds(pid) - before
+    before = [one.resident_mb() for one in watched]
+    spent = _cpu_seconds_of_blocks(plan, watched, begins_at, runner.user_greenlets)
+    after = [one.resident_mb() for one in watched]
     runner.quit()
-    if len(samples) != plan.counted_requests:
-        raise RuntimeError(f"{len(samples)} requests were counted, {plan.counted_requests} were due.")
-    return Measured(samples=tuple(samples), cpu_seconds=spent)
+    due = sum(block.requests for block in plan.blocks)
+    if len(samples) != due:
+        raise RuntimeError(f"{len(samples)} requests were counted, {due} were due.")
+    memory = tuple(zip(before, after, strict=True))
+    return Measured(samples=tuple(samples), cpu_seconds=tuple(spent), resident_mb=memory)
+
+
+def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: float, clients: Any) -> list[float]:
+    """Read a block's service at its begin and in the middle of the gap after it; the last one's when all is done."""
+    spent = []
+    for block in plan.blocks:
+        service = watched[block.arm]
+        _sleep_until(begins_at + block.begin_s)
+        before = service.cpu_seconds()
+        if block is plan.blocks[-1]:
+            clients.join(raise_error=True)
+        else:
+            _sleep_until(begins_at + block.begin_s + plan.seconds(block) + GAP_SECONDS / 2)
+        spent.append(service.cpu_seconds() - before)
+    return spent
+
+
+def _sleep_until(moment: float) -> None:
+    gevent.sleep(max(0.0, moment - time.perf_counter()))
 
 
 def write_locusts_own(environment: Environment, folder: Path) -> None:
@@ -93,13 +132,6 @@ def write_locusts_own(environment: Environment, folder: Path) -> None:
     ):
         with (folder / f"locust_{name}.csv").open("w", newline="", encoding="utf-8") as file:
             write(csv.writer(file))
-
-
-def _collector(samples: list[Sample]) -> Callable[..., None]:
-    def collect(context: dict[str, float], exception: str | None, **_: Any) -> None:
-        samples.append(Sample(**context, fault=exception or ""))
-
-    return collect
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
 """What passes between the stage and the process that runs Locust: the plan to carry out, and what was measured.
 
-A request's *position* is its place in the plan. Its due time counts from the moment when counting begins, so that
-warm-up is due before zero: `due_s(position) = (position - warmup_requests) / requests_per_second`.
+A plan has one *arm*, the challenger, or two: challenger and champion. Each arm's requests are due in its *blocks*, one
+block after the other, at the asked rate. Due times count from the moment when counting begins; the warm-up, of all arms
+at once, is due before zero.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts.schema import Schema
+
+CHALLENGER, CHAMPION = 0, 1
+WARM_UP = -1
+# Nothing is due between two blocks for so long, and each of them takes its own late answers and CPU seconds with it.
+GAP_SECONDS = 0.1
 
 
 class Request(Schema):
@@ -24,36 +31,80 @@ class Request(Schema):
     value: float | None = None
 
 
-class Plan(Schema):
-    """plan.json: which requests are due when. `model` is the digest that every answer must name."""
+class Arm(Schema):
+    """One of the services under load. `model` is the digest that every answer must name."""
 
     model: str
+    requests: tuple[Request, ...]
+
+
+class Block(Schema):
+    """So many requests to one arm, the first due `begin_s` after counting began."""
+
+    arm: int
+    begin_s: float
+    requests: int
+
+
+class Due(NamedTuple):
+    """One request of an arm: its number, from the warm-up on, when it is due, and in which block of the plan."""
+
+    number: int
+    due_s: float
+    block: int
+
+
+class Plan(Schema):
+    """plan.json: which requests are due when, and to whom."""
+
     requests_per_second: float
     connections: int
     warmup_seconds: float
-    seconds: float
-    requests: tuple[Request, ...]
+    arms: tuple[Arm, ...]
+    blocks: tuple[Block, ...]
 
     @property
     def warmup_requests(self) -> int:
         return round(self.requests_per_second * self.warmup_seconds)
 
     @property
-    def counted_requests(self) -> int:
-        return max(1, round(self.requests_per_second * self.seconds))
+    def ends_s(self) -> float:
+        """When the last block ends, if nothing is late."""
+        return self.blocks[-1].begin_s + self.seconds(self.blocks[-1])
 
-    @property
-    def planned_requests(self) -> int:
-        return self.warmup_requests + self.counted_requests
+    def seconds(self, block: Block) -> float:
+        return block.requests / self.requests_per_second
 
-    def due_s(self, position: int) -> float:
-        """Seconds after counting began; negative in the warm-up."""
-        return (position - self.warmup_requests) / self.requests_per_second
+    def timetable(self, arm: int) -> Iterator[Due]:
+        """Every request of one arm, in the order of time."""
+        number = 0
+        for _ in range(self.warmup_requests):
+            yield Due(number, (number - self.warmup_requests) / self.requests_per_second, WARM_UP)
+            number += 1
+        for position, block in enumerate(self.blocks):
+            if block.arm != arm:
+                continue
+            for place in range(block.requests):
+                yield Due(number, block.begin_s + place / self.requests_per_second, position)
+                number += 1
+
+
+def one_block(requests: int) -> tuple[Block, ...]:
+    """The schedule where there is nothing to compare with."""
+    return (Block(arm=CHALLENGER, begin_s=0.0, requests=requests),)
+
+
+def interleaved(blocks: int, requests: int, block_seconds: float, gap_seconds: float) -> tuple[Block, ...]:
+    """A B B A A B B A …, `blocks` of each arm: whatever changes slowly on the machine meets both arms alike."""
+    order = [CHALLENGER if number % 4 in (0, 3) else CHAMPION for number in range(2 * blocks)]
+    apart = block_seconds + gap_seconds
+    return tuple(Block(arm=arm, begin_s=number * apart, requests=requests) for number, arm in enumerate(order))
 
 
 class Sample(NamedTuple):
     """One counted request, in seconds after counting began. `fault` is empty where the answer was right."""
 
+    block: int
     due_s: float
     sent_s: float
     done_s: float
@@ -61,7 +112,11 @@ class Sample(NamedTuple):
 
 
 class Measured(Schema):
-    """measured.json: every counted request, and the CPU seconds that the service's process spent on all of them."""
+    """measured.json: every counted request; what each block cost its arm's service; each arm's memory before and after.
+
+    `cpu_seconds`: one for each block of the plan. `resident_mb`: for each arm, when counting began and when it ended.
+    """
 
     samples: tuple[Sample, ...]
-    cpu_seconds: float
+    cpu_seconds: tuple[float, ...]
+    resident_mb: tuple[tuple[float, float], ...]

@@ -1,20 +1,29 @@
 """load-test: is the service fast enough and always right, under the traffic to expect?
 
-Starts the service with the challenger, replays rows of the next window with Locust, and compares what a client saw with
-the limits of [load] in pipeline.toml. Requests are due at fixed times, whether or not earlier ones were answered, and
-latencies count from then. Every answer is compared with the model's own output. The warm-up is not counted.
+Starts the challenger, as the image that was built or, where none was, as a process, and replays rows of the next window
+with Locust. Requests are due at fixed times, whether or not earlier ones were answered, and latencies count from then.
+Every answer is compared with the model's own output. The warm-up is not counted.
 
-Reads   build/data/replay.parquet, build/train/model
+With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
+the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion
+they stand alone.
+
+Reads   build/data/replay.parquet, build/train/model, build/image, build/champion; from the environment TARGET: auto
+        (the image where one was built, else a process; the default), image or process
 Writes  build/load-test: verdict.json; locust.html and locust_*.csv, Locust's own; requests/, the request log that drift
-        reads; service.log; plan.json and measured.json, what was sent and every request's times
-Exits   0 within all limits · 3 a limit broken, or the service did not start or ended by itself · 2 an earlier stage has
+        reads; service.log; champion/, the same of the champion; plan.json and measured.json, what was sent and every
+        request's times
+Exits   0 within all limits · 3 a limit broken, or a service did not start or ended by itself · 2 an earlier stage has
         not run, or wrong configuration
 """
 
+import contextlib
+import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 try:
@@ -23,18 +32,21 @@ except ModuleNotFoundError:
     print("Run `make load-test`, or set PYTHONPATH to the checkout's root.", file=sys.stderr)
     sys.exit(2)
 
+import paired
 from child_process import last_lines, running
-from limits import figures, headline, judge
-from plan import Measured, Plan
-from process_figures import peak_mb
+from limits import Figures, figures, headline, judge
+from plan import CHALLENGER, CHAMPION, GAP_SECONDS, Arm, Measured, Plan, interleaved, one_block
+from service_container import Container, served_image
 from service_process import SERVICE, Service, served
+from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
-from contracts.config import Config
+from contracts.config import Load
 from contracts.exits import Exit, UsageError
 from contracts.schema import read_json, write_json
 from contracts.scoring import Scorer, load_scorer
 from contracts.stage import Context, Outcome, run_stage
+from contracts.verdict import PairedRun
 
 MEASURED_RUN = Path(__file__).resolve().parent / "measured_run.py"
 WATCH_SECONDS = 0.1
@@ -42,69 +54,145 @@ WATCH_SECONDS = 0.1
 MOST_ROWS = 50_000
 # Beyond warm-up and load: Locust's start, the wait for the last answers, its pages.
 SPARE_SECONDS = 60.0
+# Reading a container's CPU seconds takes long where its process is not on this machine.
+REMOTE_GAP_SECONDS = 0.6
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model folder, what it says to each row, and how it is served."""
+
+    folder: Path
+    scorer: Scorer
+    target: Target
+    output: Path
 
 
 def work(context: Context) -> Outcome:
-    """Serve the challenger as production would, load it, judge it."""
+    """Serve the challenger as production would, load it beside the champion, judge it."""
     return load_test(context, SERVICE)
 
 
-def load_test(context: Context, service_command: Sequence[str]) -> Outcome:
-    """The stage, with whatever command serves the model."""
-    build, folder = context.build, context.folder
-    if not build.challenger.is_dir():
-        raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
-    scorer = load_scorer(build.challenger)
-    plan, left_out = make_plan(context.config, build.stage("data") / "replay.parquet", scorer)
-    write_json(folder / "plan.json", plan)
-    with served(build.challenger, folder / "requests", folder / "service.log", service_command) as service:
-        measured = run_locust(service, plan, folder)
-        peak = peak_mb(service.pid)
-    seen = figures(measured, plan.seconds, peak, service.was_killed)
-    verdict = judge(seen, context.config.load, scorer.digest)
+def load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str] = SERVICE) -> Outcome:
+    """The stage, with whatever commands serve the models where they run as processes."""
+    folder, load = context.folder, context.config.load
+    contestants = list(_contestants(context))
+    commands = (service_command, champion_command)
+    with contextlib.ExitStack() as running_services:
+        services = [
+            running_services.enter_context(serve(one, command))
+            for one, command in zip(contestants, commands, strict=False)
+        ]
+        plan, left_out = make_plan(context, contestants, _gap_seconds(services))
+        write_json(folder / "plan.json", plan)
+        measured = run_locust(services, plan, folder)
+        peaks = [service.watched.peak_mb() for service in services]
+    seen = [
+        figures(plan, measured, arm, peak, service.was_killed)
+        for arm, (peak, service) in enumerate(zip(peaks, services, strict=True))
+    ]
+    challenger = contestants[CHALLENGER]
+    compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
+    verdict = judge(seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared)
     write_json(folder / "verdict.json", verdict)
     if verdict.reasons:
         return Outcome("fail", " ".join(verdict.reasons), Exit.FINDING)
     return Outcome("pass", headline(verdict) + _about(left_out))
 
 
-def make_plan(config: Config, table: Path, scorer: Scorer) -> tuple[Plan, int]:
-    """What to send when, and how many rows of the replay table cannot be sent. Raises UsageError."""
-    load = config.load
+def _contestants(context: Context) -> Iterator[Contestant]:
+    """The challenger, and the champion where there is one."""
+    build, folder = context.build, context.folder
+    if not build.challenger.is_dir():
+        raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
+    scorer = load_scorer(build.challenger)
+    target = challenger_target(build, scorer.digest, os.environ)
+    yield Contestant(build.challenger, scorer, target, folder)
+    if os.path.lexists(build.champion):  # one that cannot be read is refused, never taken for none
+        champion = load_scorer(build.champion)
+        in_its_way = champion_target(build, champion.digest, target)
+        yield Contestant(build.champion, champion, in_its_way, folder / "champion")
+
+
+def serve(one: Contestant, command: Sequence[str]) -> "contextlib.AbstractContextManager[Service | Container]":
+    """The contestant, ready to be loaded; `command` serves it where it is a process."""
+    one.output.mkdir(parents=True, exist_ok=True)
+    requests, log = one.output / "requests", one.output / "service.log"
+    if one.target.image:
+        return served_image(one.target.image, requests, log, one.target.model)
+    return served(one.folder, requests, log, command)
+
+
+def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: float) -> tuple[Plan, int]:
+    """What to send when to whom, and how many rows of the replay table cannot be sent. Raises UsageError."""
+    load = context.config.load
+    counted = max(1, round(load.requests_per_second * load.seconds))
+    blocks = one_block(counted)
+    if len(contestants) > 1:
+        in_block = max(1, round(counted / load.blocks))
+        blocks = interleaved(load.blocks, in_block, in_block / load.requests_per_second, gap_seconds)
+    table = context.build.stage("data") / "replay.parquet"
+    wanted = min(round(load.requests_per_second * load.warmup_seconds) + counted, MOST_ROWS)
+    traffic = [replayed(table, one.scorer, wanted, context.config.data.seed) for one in contestants]
+    arms = tuple(
+        Arm(model=one.scorer.digest, requests=sent.requests) for one, sent in zip(contestants, traffic, strict=True)
+    )
     plan = Plan(
-        model=scorer.digest,
         requests_per_second=load.requests_per_second,
         connections=load.connections,
         warmup_seconds=load.warmup_seconds,
-        seconds=load.seconds,
-        requests=(),
+        arms=arms,
+        blocks=blocks,
     )
-    traffic = replayed(table, scorer, min(plan.planned_requests, MOST_ROWS), config.data.seed)
-    return plan.model_copy(update={"requests": traffic.requests}), traffic.left_out
+    return plan, traffic[CHALLENGER].left_out
+
+
+def run_locust(services: Sequence[Service | Container], plan: Plan, folder: Path) -> Measured:
+    """Run Locust beside the services. Raises ServiceError when one of them ends, RuntimeError when Locust does."""
+    log = folder / "locust.log"
+    command = [sys.executable, str(MEASURED_RUN), "--plan", str(folder / "plan.json"), "--out", str(folder)]
+    for service in services:
+        command += ["--host", service.url, "--watch", str(service.watched)]
+    deadline = time.monotonic() + plan.warmup_seconds + plan.ends_s + SPARE_SECONDS
+    with running(command, log, {"GEVENT_BACKEND": "select"}) as client:  # epoll's timers have whole milliseconds
+        while client.poll() is None:
+            _check_alive(services)
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Locust did not end within {SPARE_SECONDS:.0f} s of the load's end. See {log}.")
+            time.sleep(WATCH_SECONDS)
+    _check_alive(services)
+    if client.returncode:
+        raise RuntimeError(f"Locust ended with exit code {client.returncode}. {last_lines(log)}")
+    return read_json(folder / "measured.json", Measured, "make load-test")
+
+
+def _check_alive(services: Sequence[Service | Container]) -> None:
+    for service in services:
+        service.check_alive("under load")
+
+
+def _gap_seconds(services: Sequence[Service | Container]) -> float:
+    return REMOTE_GAP_SECONDS if any(service.watched.container for service in services) else GAP_SECONDS
+
+
+def _paired(plan: Plan, measured: Measured, load: Load, champion: Contestant, seen: Figures) -> PairedRun:
+    blocks = [block for block in plan.blocks if block.arm == CHAMPION]
+    return PairedRun(
+        champion=champion.scorer.digest,
+        served=champion.target.served,
+        blocks=len(blocks),
+        block_seconds=plan.seconds(blocks[0]),
+        confidence=paired.CONFIDENCE,
+        max_ratio=load.max_ratio,
+        failures=seen.failures,
+        ratios=paired.of_plan(plan, measured, load.max_ratio),
+    )
 
 
 def _about(left_out: int) -> str:
     if not left_out:
         return ""
     return f" {left_out:,} rows of the replay table were not sent: they lack a value that training never saw missing."
-
-
-def run_locust(service: Service, plan: Plan, folder: Path) -> Measured:
-    """Run Locust beside the service. Raises ServiceError when the service ends, RuntimeError when Locust does."""
-    log = folder / "locust.log"
-    arguments = ["--plan", str(folder / "plan.json"), "--out", str(folder), "--host", service.url]
-    command = [sys.executable, str(MEASURED_RUN), *arguments, "--pid", str(service.pid)]
-    deadline = time.monotonic() + plan.warmup_seconds + plan.seconds + SPARE_SECONDS
-    with running(command, log, {"GEVENT_BACKEND": "select"}) as client:  # epoll's timers have whole milliseconds
-        while client.poll() is None:
-            service.check_alive("under load")
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Locust did not end within {SPARE_SECONDS:.0f} s of the load's end. See {log}.")
-            time.sleep(WATCH_SECONDS)
-    service.check_alive("under load")
-    if client.returncode:
-        raise RuntimeError(f"Locust ended with exit code {client.returncode}. {last_lines(log)}")
-    return read_json(folder / "measured.json", Measured, "make load-test")
 
 
 if __name__ == "__main__":

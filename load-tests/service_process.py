@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from child_process import last_lines, running
+from process_figures import Watched
 
 from contracts.exits import FindingError
 
@@ -36,6 +37,10 @@ class Service:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def watched(self) -> Watched:
+        return Watched(self.pid)
 
     @property
     def was_killed(self) -> bool:
@@ -78,7 +83,7 @@ def _wait_until_ready(service: Service, seconds: float) -> Service:
         service.check_alive("before it was ready")
         service = replace(service, url=_address(service.log))
         if service.url:
-            seen = _readiness(service.url)
+            seen = readiness(service.url)
         if seen == "200":
             return service
         time.sleep(POLL_SECONDS)
@@ -98,7 +103,7 @@ def _address(log: Path) -> str:
     return ""
 
 
-def _readiness(url: str) -> str:
+def readiness(url: str) -> str:
     """The status of /readyz, or why there is none."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
     try:

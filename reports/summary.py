@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from contracts.decision import Comparison, Decision
 from contracts.stage import CHAIN
-from contracts.verdict import DriftVerdict, LoadVerdict
+from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
 from reports.results import Results
 
 LIMIT_BYTES = 20_000
 MOST_SLICES = 12
 ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
+SKIPPED = "➖"
 
 
 def cell(text: object) -> str:
@@ -61,7 +62,8 @@ def _stages(results: Results) -> str:
         if record is None:
             rows.append([stage, "not run", "", ""])
         else:
-            mark = f"{ICONS[record.exit_code]} {cell(record.verdict)}"
+            icon = SKIPPED if record.verdict == "skipped" else ICONS[record.exit_code]
+            mark = f"{icon} {cell(record.verdict)}"
             rows.append([stage, mark, cell(record.headline), f"{record.seconds:.1f}"])
     return table(["stage", "verdict", "figure", "seconds"], rows)
 
@@ -107,11 +109,26 @@ def _figure(value: float | None) -> str:
 
 
 def _load(load: LoadVerdict) -> str:
-    return (
-        f"### Load\n\n{load.requests:,} requests at {load.requests_per_second:.0f} a second against the {load.target}, "
+    loaded = cell(load.served) or f"a {load.target}"
+    figures = (
+        f"### Load\n\n{load.requests:,} requests at {load.requests_per_second:.0f} a second against {loaded}, "
         f"{load.failures} failed. p50 {load.p50_ms:.2f} ms, p95 {load.p95_ms:.2f} ms, p99 {load.p99_ms:.2f} ms; "
         f"{load.cpu_us_per_request:.0f} µs of CPU a request, {load.peak_mb:.0f} MB."
     )
+    if load.paired is None:
+        return f"{figures} There is no champion to compare with: the absolute limits alone decide."
+    return "\n\n".join([figures, _ratios(load.paired), f"Champion: {cell(load.paired.served)}."])
+
+
+def _ratios(paired: PairedRun) -> str:
+    header = ["figure", "champion", "challenger", "ratio", "interval", f"lower bound at most {paired.max_ratio:g}"]
+    return table(header, [_ratio(one) for one in paired.ratios])
+
+
+def _ratio(one: LoadRatio) -> list[str]:
+    interval = f"{one.low:.3f} … {one.high:.3f}"
+    mark = "✅" if one.passed else "❌"
+    return [one.figure, f"{one.champion:.2f}", f"{one.challenger:.2f}", f"{one.ratio:.3f}", interval, mark]
 
 
 def _drift(drift: DriftVerdict) -> str:

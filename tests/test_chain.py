@@ -18,6 +18,7 @@ COMMANDS = {
     "data": ["-m", "training.data"],
     "train": ["-m", "training.train"],
     "evaluate": ["-m", "training.evaluate"],
+    "build": ["-m", "deploy.image"],
     "load-test": ["load-tests/run.py"],
     "drift": ["-m", "reports.drift"],
     "report": ["-m", "reports.report"],
@@ -67,7 +68,8 @@ min_rows = 60
 def run(stage: str, config: Path, build: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *COMMANDS[stage], "--config", str(config), "--build", str(build)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "TARGET": "process"},
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from deploy.engine import check_engine, docker
 from tests.load_tests.tiny_build import write_model
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "load-tests"))  # scripts that import each other as siblings
 REGISTRY_SECONDS = 10.0
 
 

@@ -21,7 +21,9 @@ import pytest
 from contracts.exits import Exit
 from contracts.image import DATA_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import CARD_FILE, MODEL_FILES, model_digest
+from contracts.schema import read_json
 from contracts.scoring import load_scorer
+from contracts.stage import StageRecord
 from deploy.engine import HARDENED, EngineError, container, docker
 from deploy.image import SelfTestError, build_arguments, build_command, self_test
 from deploy.layers import LayerContent, read_layers
@@ -288,7 +290,8 @@ def test_the_self_test_of_another_model_is_refused(built: Built) -> None:
 
 def make_build(build: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "deploy.image", "--build", str(build)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False)
+    settings = {name: value for name, value in os.environ.items() if name != "TARGET"} | environment
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings, check=False)
 
 
 def test_without_an_engine_the_stage_says_so(tmp_path: Path) -> None:
@@ -305,8 +308,33 @@ def test_a_damaged_challenger_is_refused_before_anything_is_built(tmp_path: Path
     assert "it was changed" in done.stderr
 
 
+def test_without_an_engine_the_chain_skips_the_image_and_says_why(tmp_path: Path) -> None:
+    done = make_build(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/nothing.sock", TARGET="auto")
+    assert done.returncode == Exit.PASS
+    assert "build: skipped. no container engine: No container engine answers" in done.stdout
+    assert read_json(tmp_path / "image" / "stage.json", StageRecord, "make build").verdict == "skipped"
+
+
+def test_a_process_may_be_asked_for_where_an_engine_answers(tmp_path: Path) -> None:
+    done = make_build(tmp_path, TARGET="process")
+    assert done.returncode == Exit.PASS
+    assert "build: skipped. as asked (TARGET=process)" in done.stdout
+
+
+@pytest.mark.parametrize("target", ["image", "auto"])
+def test_a_base_image_that_cannot_be_had_is_named_with_what_to_do(tmp_path: Path, target: str) -> None:
+    write_model(tmp_path / "train" / "model")
+    done = make_build(tmp_path, PYTHON_IMAGE="127.0.0.1:9/no/such:image", TARGET=target)
+    assert done.returncode == Exit.USAGE
+    assert "The base image 127.0.0.1:9/no/such:image is neither on this engine nor to be had" in done.stderr
+    assert "PYTHON_IMAGE=" in done.stderr
+    assert "TARGET=process" in done.stderr
+    assert not list(tmp_path.rglob("image.json"))
+
+
 def test_a_build_that_fails_is_a_crash_and_leaves_no_image_json(tmp_path: Path) -> None:
     write_model(tmp_path / "train" / "model")
-    done = make_build(tmp_path, PYTHON_IMAGE="127.0.0.1:9/no/such:image")
+    done = make_build(tmp_path, BUILD_OPTIONS="--no-such-option")
     assert done.returncode == Exit.CRASH
+    assert "BUILD_OPTIONS" in done.stderr
     assert not list(tmp_path.rglob("image.json"))

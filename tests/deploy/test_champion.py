@@ -7,9 +7,10 @@ import pytest
 from contracts.exits import Exit, UsageError
 from contracts.model_folder import model_digest
 from contracts.schema import write_json
-from contracts.stage import Build
+from contracts.stage import CHAIN, Build, StageName
 from deploy.champion import objections as said_against
 from deploy.champion import replace_folder
+from tests.deploy.image_json import IMAGE_ID, image
 from tests.reports.records import DATA_DIGEST, decision, drift_verdict, load_verdict, whole_run, write_record
 
 OTHER = "sha256:" + "e" * 64
@@ -66,11 +67,41 @@ def test_a_stage_that_ended_with_a_finding_is_refused(build: Build, digest: str)
     assert "drift ended with exit code 3 (inputs moved)" in objections(build, digest)
 
 
-@pytest.mark.parametrize("stage", ["data", "train", "evaluate", "load-test", "drift"])
-def test_a_stage_that_has_not_run_is_refused_with_its_command(build: Build, digest: str, stage: str) -> None:
-    (build.root / stage / "stage.json").unlink()
+@pytest.mark.parametrize("stage", CHAIN)
+def test_a_stage_that_has_not_run_is_refused_with_its_command(build: Build, digest: str, stage: StageName) -> None:
+    (build.stage(stage) / "stage.json").unlink()
     with pytest.raises(UsageError, match=f"Run `make {stage}` first"):
         objections(build, digest)
+
+
+def built(build: Build, digest: str, target: str, **loaded: str) -> str:
+    """What stands against a model whose image was built, and a load test of that target."""
+    write_json(build.stage("build") / "image.json", image(model=digest))
+    verdict = load_verdict(model_digest(build.challenger)).model_copy(update={"target": target} | loaded)
+    write_json(build.stage("load-test") / "verdict.json", verdict)
+    return objections(build, model_digest(build.challenger))
+
+
+def test_nothing_stands_against_a_model_whose_very_image_was_loaded(build: Build, digest: str) -> None:
+    assert built(build, digest, "image", image=IMAGE_ID) == ""
+
+
+def test_an_image_that_holds_another_model_is_refused(build: Build) -> None:
+    assert "build's image holds model sha256:eeeeeeeeeeee" in built(build, OTHER, "image", image=IMAGE_ID)
+
+
+def test_an_image_that_was_built_and_not_loaded_is_refused(build: Build, digest: str) -> None:
+    assert "load-test loaded a process, not the image flights:sha-0." in built(build, digest, "process")
+
+
+def test_another_image_than_the_one_that_was_built_is_refused(build: Build, digest: str) -> None:
+    assert "load-test loaded image sha256:eeeeeeeeeeee, build's is" in built(build, digest, "image", image=OTHER)
+
+
+def test_a_load_test_of_an_image_that_build_does_not_have_is_refused(build: Build, digest: str) -> None:
+    verdict = load_verdict(digest).model_copy(update={"target": "image", "image": IMAGE_ID})
+    write_json(build.stage("load-test") / "verdict.json", verdict)
+    assert "load-test loaded an image, and build has none." in objections(build, digest)
 
 
 def test_the_folder_in_place_is_replaced_whole(tmp_path: Path) -> None:

@@ -19,8 +19,11 @@ SCORER = load_scorer(Path(os.environ["MODEL_DIR"]))
 EVERY = 100
 STALL_AT, STALL_SECONDS = 60, 0.5
 SLOW_SECONDS = 0.02
+BURNT_SECONDS = 0.002
+LEAKED_BYTES = 200_000
 
 seen = 0
+kept: list[bytearray] = []
 
 
 def answer(body: bytes) -> tuple[int, dict[str, Any]]:
@@ -36,6 +39,12 @@ def answer(body: bytes) -> tuple[int, dict[str, Any]]:
         os._exit(7)
     if FAULT == "slow":
         time.sleep(SLOW_SECONDS)
+    if FAULT == "leaks":
+        kept.append(bytearray(b"x" * LEAKED_BYTES))
+    if FAULT == "burns":
+        until = time.thread_time() + BURNT_SECONDS
+        while time.thread_time() < until:
+            pass
     probability = float(SCORER.predict(SCORER.encoder.rows([json.loads(body)]))[0, 1])
     is_late = probability >= (SCORER.card.threshold or 0.5)
     if FAULT == "wrong prediction":

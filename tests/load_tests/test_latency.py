@@ -16,7 +16,7 @@ def stalled(requests: int) -> list[Sample]:
         due = number * PERIOD
         sent = max(due, free_at)
         free_at = sent + ANSWER if not STALL[0] <= sent < STALL[1] else STALL[1] + ANSWER
-        samples.append(Sample(due, sent, free_at, ""))
+        samples.append(Sample(0, due, sent, free_at, ""))
     return samples
 
 

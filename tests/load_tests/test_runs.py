@@ -13,7 +13,7 @@ from run import load_test
 from service_process import ServiceError, served
 
 from contracts.exits import Exit, UsageError
-from contracts.model_folder import model_digest
+from contracts.model_folder import ModelFolderError, model_digest
 from contracts.request_log import PREDICTIONS_GLOB, PredictionRecord
 from contracts.schema import read_json
 from contracts.stage import Build, Context, Outcome
@@ -21,7 +21,7 @@ from contracts.verdict import LoadVerdict
 from tests.load_tests.tiny_build import LOAD, config, tiny_build
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TARGET": "process"}
 MISBEHAVING = Path(__file__).with_name("misbehaving_service.py")
 CONFIG = """\
 [project]
@@ -132,13 +132,16 @@ def test_locusts_own_command_without_a_plan_says_what_makes_one(tmp_path: Path) 
     assert "Run `make load-test` first" in ended.stderr
 
 
-@pytest.mark.parametrize(("fault", "said"), [("wrong prediction", "wrong prediction"), ("cut off", "no whole answer")])
-def test_a_wrong_answer_with_status_200_fails(fault: str, said: str, build: Build, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "said", "code"),
+    [("wrong prediction", "wrong prediction", "wrong_answers"), ("cut off", "no whole answer", "errors")],
+)
+def test_a_wrong_answer_with_status_200_fails(fault: str, said: str, code: str, build: Build, tmp_path: Path) -> None:
     outcome, verdict = load(build, tmp_path, fault, seconds=0.5)
     assert outcome.exit_code is Exit.FINDING
     assert verdict.failures == verdict.requests == 50
     assert f"50 × {said}" in outcome.headline
-    assert "load.max_error_share" in outcome.headline
+    assert verdict.reason_codes == (code,)
 
 
 def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_path: Path) -> None:
@@ -146,12 +149,14 @@ def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_pa
     assert outcome.exit_code is Exit.FINDING
     assert verdict.failures == 1
     assert "1 × status 500" in outcome.headline
+    assert verdict.reason_codes == ("errors",)
     assert rows_of(tmp_path / "locust_failures.csv")[0]["Error"] == "status 500"
 
 
 def test_a_stall_is_found_by_all_the_requests_that_were_due_in_it(build: Build, tmp_path: Path) -> None:
-    outcome, verdict = load(build, tmp_path, "stalls", max_p95_ms=200.0)
+    outcome, verdict = load(build, tmp_path, "stalls", max_p95_ms=200.0, max_stall_ms=300.0)
     assert outcome.exit_code is Exit.FINDING
+    assert verdict.reason_codes == ("p95_limit", "stall")
     assert "load.max_p95_ms" in outcome.headline
     assert verdict.failures == 0
     assert verdict.p95_ms > 200
@@ -163,6 +168,54 @@ def test_a_service_that_cannot_keep_up_is_found_by_its_rate(build: Build, tmp_pa
     assert outcome.exit_code is Exit.FINDING
     assert "could not keep up" in outcome.headline
     assert verdict.requests_per_second < 60
+
+
+def test_memory_that_grows_with_every_request_is_found(build: Build, tmp_path: Path) -> None:
+    outcome, verdict = load(build, tmp_path, "leaks", max_growth_mb=10.0)
+    assert outcome.exit_code is Exit.FINDING
+    assert verdict.reason_codes == ("memory_growth",)
+    assert 15 < verdict.growth_mb < 40
+
+
+def against_itself(build: Build, folder: Path, fault: str) -> LoadVerdict:
+    """The challenger as it is or with a fault, beside the same model without one."""
+    own = Build(folder / "build")
+    own.root.mkdir()
+    for part in ("train", "data"):
+        (own.root / part).symlink_to(build.root / part)
+    own.champion.symlink_to(build.challenger)
+    own.stage("load-test").mkdir()
+    context = Context(config(seconds=2.0, blocks=10), own, own.stage("load-test"))
+    load_test(context, misbehaving(fault), misbehaving("none"))
+    return read_json(own.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
+
+
+def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(build: Build, tmp_path: Path) -> None:
+    verdict = against_itself(build, tmp_path, "burns")
+    assert set(verdict.reason_codes) == {"slower_p50", "slower_cpu"} | set(verdict.reason_codes) & {"slower_p95"}
+    assert verdict.paired is not None
+    assert (verdict.paired.champion, verdict.paired.blocks) == (verdict.model, 10)
+    assert {one.figure: one.low > 1.1 for one in verdict.paired.ratios}["cpu"]
+    assert verdict.requests == 200
+    log = tmp_path / "build" / "load-test" / "locust_stats.csv"
+    assert [row["Name"] for row in rows_of(log)] == ["/predict", "/predict (champion)", "Aggregated"]
+
+
+def test_an_equal_champion_is_loaded_in_the_same_way_and_nobody_is_refused(build: Build, tmp_path: Path) -> None:
+    verdict = against_itself(build, tmp_path, "none")
+    assert (verdict.verdict, verdict.reasons) == ("pass", ())
+    assert verdict.paired is not None
+    assert verdict.paired.failures == 0
+    assert "with the champion's model folder, as a process" in verdict.paired.served
+    assert all(one.low <= one.ratio <= one.high for one in verdict.paired.ratios)
+
+
+def test_a_champion_that_cannot_be_trusted_is_never_taken_for_none(build: Build, tmp_path: Path) -> None:
+    for part in ("train", "data"):
+        (tmp_path / part).symlink_to(build.root / part)
+    (tmp_path / "champion").mkdir()
+    with pytest.raises(ModelFolderError):
+        load_test(Context(config(), Build(tmp_path), tmp_path), misbehaving("none"))
 
 
 def test_a_service_that_dies_under_load_ends_the_stage_with_its_last_words(build: Build, tmp_path: Path) -> None:

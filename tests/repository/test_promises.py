@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "contracts": {"contracts"},
     "training": {"contracts", "training"},
     "service": {"contracts", "service"},
-    "load-tests": {"contracts"},
+    "load-tests": {"contracts", "deploy"},  # the engine's command line, and with what rights the image runs
     "reports": {"contracts", "reports"},
     "deploy": {"contracts", "deploy"},
     "monitoring": {"contracts", "monitoring"},

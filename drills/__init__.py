@@ -1,0 +1,1 @@
+"""Planted faults: each is put into a copy, and the stage that should refuse it must, by the reason that is its own."""

@@ -1,0 +1,1 @@
+"""How often each gate errs, measured: false alarms where nothing is wrong, and faults that are found."""

@@ -1,0 +1,315 @@
+"""How often the paired load test errs: false alarms between equal services, and a service that is 20 % slower found.
+
+    python -m drills.rates.load record --minutes 4.5   two equal services and a slower one, in interleaved blocks
+    python -m drills.rates.load run --times 5          whole load tests by the stage's own code: equal, and slower
+    python -m drills.rates.load write                  the table in docs/load.md, from all that was recorded
+
+All run on this machine, for real, on the challenger under build/. The slower service is the same service with a planted
+fault: ahead of each request it burns as much CPU time as 20 % of what a request cost when the recording began.
+
+A recorded session is one Locust run with three services, blocks of the length and rate of pipeline.toml in the order
+A A' B B A' A: each block stands beside one of each other kind. Runs are then resampled from the sessions: `load.blocks`
+pairs of neighbouring blocks, judged by the very code of the stage. Twice: drawn at random with replacement (pairs taken
+as independent), and as they stood, from each possible first pair on (what is slow on the machine stays in; such runs
+overlap). The whole runs need no resampling: they are the stage.
+
+Reads   build/data, build/train/model, pipeline.toml
+Writes  build/rates/load/*.json: session-*.json and run-*.json; docs/load.md between its marks
+"""
+
+import argparse
+import contextlib
+import datetime as dt
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "load-tests"))
+
+from paired import FIGURES, BlockFigures, block_figures, ratios  # noqa: E402 — scripts, not a package: found by path
+from plan import GAP_SECONDS, Arm, Block, Plan, one_block  # noqa: E402
+from run import load_test, run_locust  # noqa: E402
+from service_process import SERVICE, served  # noqa: E402
+from starlette.types import Receive, Scope, Send  # noqa: E402
+from traffic import replayed  # noqa: E402
+
+from contracts.config import Config, Load  # noqa: E402
+from contracts.config_file import load_config  # noqa: E402
+from contracts.exits import Exit, UsageError  # noqa: E402
+from contracts.schema import read_json, write_json  # noqa: E402
+from contracts.scoring import load_scorer  # noqa: E402
+from contracts.stage import Build, Context  # noqa: E402
+from contracts.verdict import LoadVerdict  # noqa: E402
+from service import serve  # noqa: E402
+from service.__main__ import main as serve_one_model  # noqa: E402
+from service.front import Front  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "load.md"
+BEGIN, END = "<!-- rates: written by `python -m drills.rates.load write` -->", "<!-- end of rates -->"
+SLOWER_BY = 0.20
+EQUAL, ALSO_EQUAL, SLOWER = 0, 1, 2
+ORDER = (EQUAL, ALSO_EQUAL, SLOWER, SLOWER, ALSO_EQUAL, EQUAL)
+CALIBRATION_SECONDS = 8.0
+DRAWN_RUNS = 1000
+SEED = 7
+Z_95 = 1.959964
+
+Draw = Callable[[int, int], Iterator[Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One recording: the blocks of each of the three services, in the order of time."""
+
+    burn_us: float
+    equal: tuple[BlockFigures, ...]
+    also_equal: tuple[BlockFigures, ...]
+    slower: tuple[BlockFigures, ...]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many runs there were, and how many of them were called slower: by any figure, and by each."""
+
+    runs: int
+    called: int
+    by: Mapping[str, int]
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m drills.rates.load", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", type=Path, default=ROOT / "pipeline.toml")
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("record").add_argument("--minutes", type=float, default=4.5)
+    commands.add_parser("run").add_argument("--times", type=int, default=1)
+    commands.add_parser("write")
+    commands.add_parser("serve").add_argument("--burn-us", type=float, required=True)
+    asked = parser.parse_args()
+    if asked.command == "serve":
+        return serve_slowed(asked.burn_us)
+    build, config = Build(asked.build), load_config(asked.config)
+    folder = build.root / "rates" / "load"
+    folder.mkdir(parents=True, exist_ok=True)
+    now = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}"
+    if asked.command == "record":
+        session = record(build, config, asked.minutes * 60)
+        (folder / f"session-{now}.json").write_text(json.dumps(asdict(session)), encoding="utf-8")
+    elif asked.command == "run":
+        whole_runs(build, config, asked.times, folder, now)
+    else:
+        write_section(section(folder, config))
+        print(f"{DOCUMENT.relative_to(ROOT)} written")
+    return Exit.PASS
+
+
+def serve_slowed(burn_us: float) -> Exit:
+    """Our service, with so much CPU time burnt ahead of each request."""
+
+    class SlowedFront(Front):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            until = time.thread_time_ns() + burn_us * 1000
+            while time.thread_time_ns() < until:
+                pass
+            await super().__call__(scope, receive, send)
+
+    vars(serve)["Front"] = SlowedFront  # the planted fault
+    sys.argv = sys.argv[:1]
+    return serve_one_model()
+
+
+def slowed(burn_us: float) -> tuple[str, ...]:
+    """The command of a service that is slower by so much."""
+    return (sys.executable, "-m", "drills.rates.load", "serve", "--burn-us", f"{burn_us:.1f}")
+
+
+def record(build: Build, config: Config, seconds: float) -> Session:
+    """One session, and what it saw of each block."""
+    in_block = round(config.load.requests_per_second * config.load.seconds / config.load.blocks)
+    block_seconds = in_block / config.load.requests_per_second
+    burn_us = calibrated(build, config)
+    rounds = math.floor(seconds / (len(ORDER) * (block_seconds + GAP_SECONDS)))
+    blocks = tuple(
+        Block(arm=arm, begin_s=number * (block_seconds + GAP_SECONDS), requests=in_block)
+        for number, arm in enumerate(ORDER * rounds)
+    )
+    plan = _plan(build, config, 3, blocks)
+    seen = _loaded(build, plan, [slowed(0.0), slowed(0.0), slowed(burn_us)])
+    return Session(burn_us, *(tuple(one) for one in seen))
+
+
+def calibrated(build: Build, config: Config) -> float:
+    """µs of CPU time that make a request of this service cost `SLOWER_BY` more."""
+    requests = round(config.load.requests_per_second * CALIBRATION_SECONDS)
+    plan = _plan(build, config, 1, one_block(requests))
+    return SLOWER_BY * _loaded(build, plan, [slowed(0.0)])[0][0].cpu
+
+
+def whole_runs(build: Build, config: Config, times: int, folder: Path, now: str) -> None:
+    """The stage itself, challenger and champion being one model: as it is, and with a slower challenger."""
+    burn_us = calibrated(build, config)
+    for number in range(times):
+        for kind, command in (("equal", SERVICE), ("slower", slowed(burn_us))):
+            with _same_champion(build) as own:
+                own.stage("load-test").mkdir()
+                outcome = load_test(Context(config, own, own.stage("load-test")), command)
+                verdict = read_json(own.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
+            write_json(folder / f"run-{kind}-{now}-{number}.json", verdict)
+            print(f"{kind}: {outcome.verdict}. {outcome.headline}", flush=True)
+
+
+def section(folder: Path, config: Config) -> str:
+    """The table. Raises UsageError where nothing was recorded."""
+    sessions = [_read_session(path) for path in sorted(folder.glob("session-*.json"))]
+    if not sessions:
+        raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.")
+    load, blocks = config.load, sum(len(one.equal) for one in sessions)
+    run_seconds = 2 * load.seconds + load.warmup_seconds
+    about = (
+        f"{len(sessions)} recorded sessions, {blocks} blocks of {load.seconds / load.blocks:g} s of each service at "
+        f"{load.requests_per_second:g} requests/s; the slower one burns {sessions[0].burn_us:.0f} µs of CPU time more "
+        f"a request. A run is {load.blocks} pairs of blocks, {run_seconds:g} s of load; it is called when a lower "
+        f"bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: Wilson's 95 % interval."
+    )
+    rows = [
+        "| runs | challenger | number | called | by p50 | by p95 | by CPU |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for how, draw in (("drawn at random", drawn), ("as they stood", standing)):
+        for kind in ("equal", "20 % slower"):
+            rows.append(_row(how, kind, _tally(_resampled(sessions, kind, draw, load))))
+    for kind, name in (("equal", "equal"), ("20 % slower", "slower")):
+        verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{name}-*.json"))]
+        rows.append(_row("whole, by the stage", kind, _tally([_figures_called(one) for one in verdicts])))
+    return "\n".join([about, "", *rows])
+
+
+def drawn(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
+    """Runs of `blocks` pairs, each drawn at random from all."""
+    generator = np.random.default_rng(SEED)
+    for _ in range(DRAWN_RUNS):
+        yield generator.integers(pairs, size=blocks).tolist()
+
+
+def standing(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
+    """Runs of `blocks` pairs that stood one after the other, from each possible first one on."""
+    for first in range(pairs - blocks + 1):
+        yield range(first, first + blocks)
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson, JASA 22, 1927, 209-212)."""
+    share, z2 = successes / trials, Z_95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z_95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def write_section(text: str) -> None:
+    """Put it between the marks of docs/load.md."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"{DOCUMENT} has no place between {BEGIN!r} and {END!r}.")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+def _plan(build: Build, config: Config, arms: int, blocks: tuple[Block, ...]) -> Plan:
+    scorer, load = load_scorer(build.challenger), config.load
+    wanted = round(load.requests_per_second * (load.warmup_seconds + load.seconds))
+    sent = replayed(build.stage("data") / "replay.parquet", scorer, wanted, config.data.seed)
+    return Plan(
+        requests_per_second=load.requests_per_second,
+        connections=load.connections,
+        warmup_seconds=load.warmup_seconds,
+        arms=(Arm(model=scorer.digest, requests=sent.requests),) * arms,
+        blocks=blocks,
+    )
+
+
+def _loaded(build: Build, plan: Plan, commands: Sequence[Sequence[str]]) -> list[list[BlockFigures]]:
+    """The blocks of each service. Raises RuntimeError where one answered wrongly: its figures would mean nothing."""
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as running_services:
+        folder = Path(scratch)
+        write_json(folder / "plan.json", plan)
+        services = [
+            running_services.enter_context(
+                served(build.challenger, folder / f"requests-{arm}", folder / f"service-{arm}.log", command)
+            )
+            for arm, command in enumerate(commands)
+        ]
+        measured = run_locust(services, plan, folder)
+    faults = {sample.fault for sample in measured.samples if sample.fault}
+    if faults:
+        raise RuntimeError(f"Requests failed: {', '.join(sorted(faults))}.")
+    return [block_figures(plan, measured, arm) for arm in range(len(commands))]
+
+
+@contextlib.contextmanager
+def _same_champion(build: Build) -> Iterator[Build]:
+    """A build folder in which the challenger is the champion, too. It is served as a process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        own = Build(Path(scratch))
+        for name in ("data", "train"):
+            (own.root / name).symlink_to((build.root / name).resolve())
+        own.champion.symlink_to(build.challenger.resolve())
+        yield own
+
+
+def _read_session(path: Path) -> Session:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    arms = (tuple(BlockFigures(**one) for one in content[name]) for name in ("equal", "also_equal", "slower"))
+    return Session(content["burn_us"], *arms)
+
+
+def _resampled(sessions: Sequence[Session], kind: str, draw: Draw, load: Load) -> Iterator[set[str]]:
+    """The figures that called each run."""
+    for one in sessions:
+        challenger = one.also_equal if kind == "equal" else one.slower
+        champion = one.equal if kind == "equal" else one.also_equal
+        for places in draw(len(challenger), load.blocks):
+            judged = ratios(
+                [challenger[place] for place in places], [champion[place] for place in places], load.max_ratio
+            )
+            yield {ratio.figure for ratio in judged if not ratio.passed}
+
+
+def _figures_called(verdict: LoadVerdict) -> set[str]:
+    return {code.removeprefix("slower_") for code in verdict.reason_codes if code.startswith("slower_")}
+
+
+def _tally(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Tally:
+    seen = list(runs)
+    return Tally(
+        len(seen), sum(bool(one) for one in seen), {name: sum(name in one for one in seen) for name in FIGURES}
+    )
+
+
+def _row(how: str, kind: str, tally: Tally) -> str:
+    if not tally.runs:
+        return f"| {how} | {kind} | 0 | | | | |"
+    low, high = wilson(tally.called, tally.runs)
+    called = f"{tally.called / tally.runs:.1%} [{low:.1%}, {high:.1%}]"
+    shares = " | ".join(f"{tally.by[name] / tally.runs:.1%}" for name in FIGURES)
+    return f"| {how} | {kind} | {tally.runs:,} | {called} | {shares} |"
+
+
+if __name__ == "__main__":
+    os.environ["TARGET"] = "process"
+    try:
+        sys.exit(main())
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        sys.exit(Exit.USAGE)

@@ -1,0 +1,103 @@
+"""Challenger and champion in interleaved blocks: the ratio of what they cost, and how sure it is.
+
+Each block has three figures: p50 and p95 of the latency from due, and the service's CPU seconds per request. Blocks
+that stand beside each other in the plan make a pair, one of each arm, so what changes slowly on the machine is in both.
+The ratio is the median over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron and
+Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
+
+A block that something else on the machine disturbed is one pair of many: it widens the interval and hardly moves the
+median.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from latency import from_due_ms, percentile
+from plan import CHALLENGER, CHAMPION, Measured, Plan, Sample
+
+from contracts.verdict import LoadRatio
+
+Figure = Literal["p50", "p95", "cpu"]
+FIGURES: tuple[Figure, ...] = ("p50", "p95", "cpu")
+# One-sided, for each bound. The limit stands well above 1, so an equal pair is called far less often than this.
+CONFIDENCE = 0.95
+DRAWS = 4000
+SEED = 7
+# Finer than this no clock of ours counts; it keeps a ratio finite.
+LEAST = 0.01
+
+
+@dataclass(frozen=True)
+class BlockFigures:
+    """One block of one arm: latencies in ms from due, CPU in µs per request."""
+
+    p50: float
+    p95: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Challenger over champion, with one-sided bounds."""
+
+    value: float
+    low: float
+    high: float
+
+
+def block_figures(plan: Plan, measured: Measured, arm: int) -> list[BlockFigures]:
+    """The arm's blocks, in the order of time."""
+    of_block: list[list[Sample]] = [[] for _ in plan.blocks]
+    for sample in measured.samples:
+        of_block[sample.block].append(sample)
+    return [
+        _figures(of_block[number], measured.cpu_seconds[number])
+        for number, block in enumerate(plan.blocks)
+        if block.arm == arm
+    ]
+
+
+def ratios(challenger: Sequence[BlockFigures], champion: Sequence[BlockFigures], limit: float) -> tuple[LoadRatio, ...]:
+    """Each figure's ratio; it passes while its lower bound is not beyond `limit`."""
+    return tuple(_ratio(name, challenger, champion, limit) for name in FIGURES)
+
+
+def of_plan(plan: Plan, measured: Measured, limit: float) -> tuple[LoadRatio, ...]:
+    """The ratios of a paired run."""
+    return ratios(block_figures(plan, measured, CHALLENGER), block_figures(plan, measured, CHAMPION), limit)
+
+
+def ratio_of(challenger: Sequence[float], champion: Sequence[float]) -> Ratio:
+    """The median ratio of pairs, and its bootstrap interval. Both sequences [pairs], positive."""
+    logs = np.log(np.maximum(challenger, LEAST)) - np.log(np.maximum(champion, LEAST))
+    drawn = np.random.default_rng(SEED).integers(len(logs), size=(DRAWS, len(logs)))
+    medians: npt.NDArray[np.float64] = np.median(logs[drawn], axis=1)
+    low, high = np.quantile(medians, [1 - CONFIDENCE, CONFIDENCE])
+    return Ratio(float(np.exp(np.median(logs))), float(np.exp(low)), float(np.exp(high)))
+
+
+def _ratio(
+    name: Figure, challenger: Sequence[BlockFigures], champion: Sequence[BlockFigures], limit: float
+) -> LoadRatio:
+    ours = [float(getattr(one, name)) for one in challenger]
+    theirs = [float(getattr(one, name)) for one in champion]
+    seen = ratio_of(ours, theirs)
+    return LoadRatio(
+        figure=name,
+        unit="us" if name == "cpu" else "ms",
+        challenger=round(float(np.median(ours)), 3),
+        champion=round(float(np.median(theirs)), 3),
+        ratio=round(seen.value, 4),
+        low=round(seen.low, 4),
+        high=round(seen.high, 4),
+        passed=seen.low <= limit,
+    )
+
+
+def _figures(samples: Sequence[Sample], cpu_seconds: float) -> BlockFigures:
+    latencies = from_due_ms(samples)
+    cpu = 1e6 * cpu_seconds / len(samples)
+    return BlockFigures(percentile(latencies, 0.50), percentile(latencies, 0.95), cpu)

@@ -1,0 +1,93 @@
+"""What is loaded: the image that was built, or the same service as a process; and the champion in the same way.
+
+TARGET in the environment chooses: `auto` takes the image that `make build` made of this very challenger and, where that
+stage was skipped or never ran, a process. `image` and `process` take no other. An image of another model, a build that
+failed, and an image that this engine does not have are never taken for "no image".
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from contracts.exits import UsageError
+from contracts.image import ChampionImage, Image, PushedImage
+from contracts.schema import read_json
+from contracts.stage import Build, StageRecord
+from deploy.engine import EngineError, docker
+from deploy.registry import pull
+from deploy.target import wanted_target
+
+MEND = "Run `make build`, or load a process: TARGET=process."
+
+
+@dataclass(frozen=True)
+class Target:
+    """`image` is the id of the image to run, empty for a process; `model` a folder to mount over the image's own."""
+
+    served: str
+    image: str = ""
+    model: Path | None = None
+
+    @property
+    def kind(self) -> Literal["process", "image"]:
+        return "image" if self.image else "process"
+
+
+def challenger_target(build: Build, digest: str, environment: Mapping[str, str]) -> Target:
+    """What to load, and why. Raises UsageError."""
+    wanted = wanted_target(environment, "auto")
+    if wanted == "process":
+        return Target("a process, as asked (TARGET=process)")
+    folder = build.stage("build")
+    if (folder / "image.json").exists():
+        image = read_json(folder / "image.json", Image, "make build")
+        if image.model != digest:
+            raise UsageError(f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {MEND}")
+        return Target(f"the image {image.reference}", present(image, folder))
+    if wanted == "image":
+        raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {MEND}")
+    if not (folder / "stage.json").exists():
+        return Target("a process: `make build` has not run")
+    record = read_json(folder / "stage.json", StageRecord, "make build")
+    if record.exit_code != 0:
+        raise UsageError(f"build ended with exit code {record.exit_code} ({record.headline}). {MEND}")
+    return Target(f"a process: no image was built ({record.headline.rstrip('.')})")
+
+
+def present(image: Image, folder: Path) -> str:
+    """The id of the image on this engine, pulled by the digest of `make push` where it is not. Raises UsageError."""
+    if is_here(image.image_id):
+        return image.image_id
+    if not (folder / "pushed.json").exists():
+        raise UsageError(f"This engine has no image {image.image_id[:19]} ({image.reference}) any more. {MEND}")
+    return pull(read_json(folder / "pushed.json", PushedImage, "make push").reference)
+
+
+def champion_target(build: Build, digest: str, challenger: Target) -> Target:
+    """The champion as the challenger is: its own image where that is known by its id, else its model folder in ours."""
+    if not challenger.image:
+        return Target("this checkout's service with the champion's model folder, as a process")
+    own = _own_image(build, digest)
+    if own is not None:
+        return Target(f"the champion's own image {own.reference}", own.image_id)
+    return Target("the challenger's image with the champion's model folder in it", challenger.image, build.champion)
+
+
+def is_here(image_id: str) -> bool:
+    """Whether this engine has it."""
+    try:
+        docker("image", "inspect", "--format", "{{.Id}}", image_id)
+    except EngineError:
+        return False
+    return True
+
+
+def _own_image(build: Build, digest: str) -> ChampionImage | None:
+    """What `make champion` noted, if it speaks of this champion and the engine still has it."""
+    with contextlib.suppress(UsageError):
+        noted = read_json(build.champion_image, ChampionImage, "make champion")
+        if noted.model == digest and is_here(noted.image_id):
+            return noted
+    return None

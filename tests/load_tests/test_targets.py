@@ -1,0 +1,72 @@
+"""What is loaded, and that an image which should be there is never quietly replaced by a process."""
+
+from pathlib import Path
+
+import pytest
+from targets import Target, challenger_target, champion_target
+
+from contracts.exits import Exit, UsageError
+from contracts.schema import write_json
+from contracts.stage import Build, StageRecord
+from tests.deploy.image_json import image
+
+DIGEST = "sha256:" + "a" * 64
+OTHER = "sha256:" + "b" * 64
+
+
+def record(build: Build, verdict: str, headline: str, exit_code: Exit = Exit.PASS) -> None:
+    write_json(
+        build.stage("build") / "stage.json",
+        StageRecord(stage="build", exit_code=exit_code, verdict=verdict, headline=headline, seconds=1, peak_mb=1),
+    )
+
+
+def test_a_process_is_loaded_where_that_is_asked_for(tmp_path: Path) -> None:
+    target = challenger_target(Build(tmp_path), DIGEST, {"TARGET": "process"})
+    assert (target.kind, target.served) == ("process", "a process, as asked (TARGET=process)")
+
+
+def test_where_the_build_was_skipped_its_reason_is_said(tmp_path: Path) -> None:
+    record(Build(tmp_path), "skipped", "no container engine: There is no docker.")
+    target = challenger_target(Build(tmp_path), DIGEST, {"TARGET": "auto"})
+    assert (target.kind, target.served) == (
+        "process",
+        "a process: no image was built (no container engine: There is no docker)",
+    )
+
+
+def test_without_a_build_stage_a_process_is_loaded_and_that_is_said(tmp_path: Path) -> None:
+    assert challenger_target(Build(tmp_path), DIGEST, {}).served == "a process: `make build` has not run"
+
+
+def test_a_target_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="TARGET is 'docker'; required: auto, image, process"):
+        challenger_target(Build(tmp_path), DIGEST, {"TARGET": "docker"})
+
+
+def test_an_image_that_was_asked_for_and_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"TARGET is image, and .* is not there. Run `make build`"):
+        challenger_target(Build(tmp_path), DIGEST, {"TARGET": "image"})
+
+
+def test_a_build_that_failed_is_not_taken_for_one_that_was_skipped(tmp_path: Path) -> None:
+    record(Build(tmp_path), "crashed", "no space left", Exit.CRASH)
+    with pytest.raises(UsageError, match=r"exit code 1 \(no space left\). Run `make build`, or .* TARGET=process"):
+        challenger_target(Build(tmp_path), DIGEST, {})
+
+
+def test_an_image_of_another_model_is_refused(tmp_path: Path) -> None:
+    write_json(Build(tmp_path).stage("build") / "image.json", image(model=OTHER))
+    with pytest.raises(UsageError, match=r"build/image holds model sha256:bbbb.*the challenger is sha256:aaaa"):
+        challenger_target(Build(tmp_path), DIGEST, {})
+
+
+def test_the_champion_is_a_process_where_the_challenger_is(tmp_path: Path) -> None:
+    target = champion_target(Build(tmp_path), DIGEST, Target("a process"))
+    assert (target.kind, target.model) == ("process", None)
+
+
+def test_a_champion_that_came_out_of_no_image_runs_in_the_challengers(tmp_path: Path) -> None:
+    target = champion_target(Build(tmp_path), DIGEST, Target("the image", "sha256:1"))
+    assert (target.image, target.model) == ("sha256:1", tmp_path / "champion")
+    assert target.served == "the challenger's image with the champion's model folder in it"
