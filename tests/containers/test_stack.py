@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from contracts.schema import write_json
-from tests.containers.conftest import ROOT
+from tests.containers.conftest import ROOT, Built, variant
 from tests.monitoring.programs import ask, eventually, fetch, run, status_of
 from tests.monitoring.serving import ROW, load
 from tests.monitoring.test_verdict_metrics import verdict
@@ -98,7 +98,7 @@ def test_every_image_is_pinned_and_every_service_bounded_and_without_rights() ->
     services = json.loads(configured(**REQUIRED).stdout)["services"]
     assert len(services) == 7
     for name, service in services.items():
-        assert re.search(r"@sha256:[0-9a-f]+$|:\d+\.\d+\.\d+$", service["image"]), name
+        assert re.search(r"@sha256:[0-9a-f]+$", service["image"]), name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -150,6 +150,23 @@ def test_the_edge_starts_when_the_replicas_are_healthy(stack: Stack) -> None:
     # The other one may have been killed and started anew since.
     assert stack.inspect("replica-2")["State"]["StartedAt"] < stack.inspect("edge")["State"]["StartedAt"]
     assert all(stack.inspect(name)["State"]["Health"]["Status"] == "healthy" for name in ("edge", *gates))
+
+
+def test_a_bad_model_folder_keeps_the_edge_from_starting(built: Built) -> None:
+    damaged = variant(built.image.reference, "USER 0", "RUN printf x >> /model/model.onnx", "USER 10001")
+    with damaged as image:
+        environment = {"IMAGE": image, "GRAFANA_PASSWORD": "for-a-test", "EDGE_PORT": "0", "EDGE_TLS_PORT": "0"}
+        bad = Stack(
+            f"gatehouse-test-{secrets.token_hex(4)}", environment | {"PATH": os.environ["PATH"]} | named_images()
+        )
+        command = ("docker", "compose", "-f", COMPOSE, "-p", bad.project)
+        try:
+            up = run(*command, "up", "--detach", "--wait", "--wait-timeout", "30", "edge", env=bad.environment)
+            assert up.returncode != 0
+            assert not bad.inspect("edge")["State"]["Running"]
+            assert "it was changed" in bad.compose("logs", "replica-1").stdout
+        finally:
+            bad.compose("down", "--volumes", "--timeout", "5")
 
 
 def test_prometheus_reaches_every_target(stack: Stack) -> None:

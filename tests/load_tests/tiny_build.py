@@ -67,7 +67,8 @@ def tiny_build(root: Path) -> Build:
     return build
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, **changes: Any) -> None:
+    """The model folder; `changes` are of its card."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(_logistic_graph().SerializeToString())
     pa.parquet.write_table(pa.table({"prediction": [0.5]}), folder / "reference.parquet")
@@ -76,7 +77,7 @@ def write_model(folder: Path) -> None:
     write_json(
         folder / "golden.json", Golden(tolerance=1e-5, rows=(GoldenRow(inputs=inputs, output=(1 - late, late)),))
     )
-    write_json(folder / "model.json", card(files={name: sha256_of(folder / name) for name in MODEL_FILES}))
+    write_json(folder / "model.json", card(files={name: sha256_of(folder / name) for name in MODEL_FILES}, **changes))
 
 
 def write_replay(path: Path, **columns: list[Any]) -> None:
