@@ -20,6 +20,7 @@ Writes  build/rates/load/*.json: session-*.json and run-*.json; docs/load.md bet
 import argparse
 import contextlib
 import datetime as dt
+import functools
 import json
 import math
 import os
@@ -58,7 +59,6 @@ BEGIN, END = "<!-- rates: written by `python -m drills.rates.load write` -->", "
 SLOWER_BY = 0.20
 EQUAL, ALSO_EQUAL, SLOWER = 0, 1, 2
 ORDER = (EQUAL, ALSO_EQUAL, SLOWER, SLOWER, ALSO_EQUAL, EQUAL)
-CALIBRATION_SECONDS = 8.0
 DRAWN_RUNS = 1000
 SEED = 7
 Z_95 = 1.959964
@@ -151,7 +151,7 @@ def record(build: Build, config: Config, seconds: float) -> Session:
 
 def calibrated(build: Build, config: Config) -> float:
     """µs of CPU time that make a request of this service cost `SLOWER_BY` more."""
-    requests = round(config.load.requests_per_second * CALIBRATION_SECONDS)
+    requests = round(config.load.requests_per_second * config.load.seconds / 2)
     plan = _plan(build, config, 1, one_block(requests))
     return SLOWER_BY * _loaded(build, plan, [slowed(0.0)])[0][0].cpu
 
@@ -169,8 +169,8 @@ def whole_runs(build: Build, config: Config, times: int, folder: Path, now: str)
             print(f"{kind}: {outcome.verdict}. {outcome.headline}", flush=True)
 
 
-def section(folder: Path, config: Config) -> str:
-    """The table. Raises UsageError where nothing was recorded."""
+def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
+    """The table, with so many runs drawn at random from each session. Raises UsageError where nothing was recorded."""
     sessions = [_read_session(path) for path in sorted(folder.glob("session-*.json"))]
     if not sessions:
         raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.")
@@ -186,7 +186,7 @@ def section(folder: Path, config: Config) -> str:
         "| runs | challenger | number | called | by p50 | by p95 | by CPU |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for how, draw in (("drawn at random", drawn), ("as they stood", standing)):
+    for how, draw in (("drawn at random", functools.partial(drawn, drawn_runs)), ("as they stood", standing)):
         for kind in ("equal", "20 % slower"):
             rows.append(_row(how, kind, _tally(_resampled(sessions, kind, draw, load))))
     for kind, name in (("equal", "equal"), ("20 % slower", "slower")):
@@ -195,10 +195,10 @@ def section(folder: Path, config: Config) -> str:
     return "\n".join([about, "", *rows])
 
 
-def drawn(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
+def drawn(runs: int, pairs: int, blocks: int) -> Iterator[Sequence[int]]:
     """Runs of `blocks` pairs, each drawn at random from all."""
     generator = np.random.default_rng(SEED)
-    for _ in range(DRAWN_RUNS):
+    for _ in range(runs):
         yield generator.integers(pairs, size=blocks).tolist()
 
 

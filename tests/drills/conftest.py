@@ -1,0 +1,6 @@
+"""The files of load-tests/ are scripts that import each other as siblings: its name is no package's."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "load-tests"))
