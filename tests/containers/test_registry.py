@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
-from contracts.image import MODEL_LABEL, PushedImage
+from contracts.image import MODEL_LABEL, ChampionImage, PushedImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES
 from contracts.schema import read_json
 from contracts.scoring import load_scorer
@@ -101,6 +101,15 @@ def test_the_champion_comes_out_of_the_image_byte_for_byte(built: Built, pushed:
     assert done.returncode == Exit.PASS, done.stderr
     assert contents(build.champion) == contents(built.build.challenger)
     assert load_scorer(build.champion).digest == built.image.model
+    noted = read_json(build.champion_image, ChampionImage, "make champion")
+    assert (noted.model, noted.image_id) == (built.image.model, built.image.image_id)
+
+
+def test_of_a_champion_out_of_a_folder_no_image_is_noted(built: Built, pushed: PushedImage, build: Build) -> None:
+    assert fetch(build, f"docker://{pushed.reference}").returncode == Exit.PASS
+    assert build.champion_image.exists()
+    assert fetch(build, str(built.build.challenger)).returncode == Exit.PASS
+    assert not build.champion_image.exists()
 
 
 def test_the_champion_can_be_named_by_digest(built: Built, pushed: PushedImage, build: Build) -> None:

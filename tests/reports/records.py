@@ -8,15 +8,17 @@ from contracts.features import Feature
 from contracts.model_folder import ExportProof, Metric, ModelCard, model_digest
 from contracts.schema import write_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
-from contracts.verdict import ColumnComparison, DriftVerdict, LoadVerdict
+from contracts.verdict import ColumnComparison, DriftVerdict, LoadVerdict, PairedRun
 
 DATA_DIGEST = "sha256:" + "d" * 64
 CHAMPION = "sha256:" + "c" * 64
 
 
-def write_record(build: Build, stage: StageName, exit_code: int = 0, headline: str = "as planned") -> None:
+def write_record(
+    build: Build, stage: StageName, exit_code: int = 0, headline: str = "as planned", verdict: str = "ready"
+) -> None:
     record = StageRecord(
-        stage=stage, exit_code=exit_code, verdict="ready", headline=headline, seconds=1.5, peak_mb=100.0
+        stage=stage, exit_code=exit_code, verdict=verdict, headline=headline, seconds=1.5, peak_mb=100.0
     )
     write_json(build.stage(stage) / "stage.json", record)
 
@@ -99,6 +101,16 @@ def load_verdict(model: str, verdict: str = "pass") -> LoadVerdict:
         {"verdict": verdict, "reasons": (), "model": model, "target": "process", "requests": 4000, "failures": 0}
         | {"seconds": 20, "requests_per_second": 200, "p50_ms": 1.5, "p95_ms": 2.5, "p99_ms": 4, "largest_ms": 9}
         | {"cpu_us_per_request": 300, "peak_mb": 95, "checks": ()}
+    )
+
+
+def paired_run() -> PairedRun:
+    """A challenger that costs a fifth more than its champion."""
+    ratio = {"figure": "cpu", "unit": "us", "challenger": 488, "champion": 400, "ratio": 1.22}
+    return PairedRun.model_validate(
+        {"champion": CHAMPION, "served": "the champion's own image", "blocks": 20, "block_seconds": 1}
+        | {"confidence": 0.95, "max_ratio": 1.1, "failures": 0}
+        | {"ratios": ({**ratio, "low": 1.18, "high": 1.26, "passed": False},)}
     )
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from contracts.decision import Comparison, Interval
 from contracts.exits import Exit
-from contracts.schema import write_json
+from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
+from contracts.verdict import LoadVerdict
 from reports.pictures import difference_picture
 from reports.report import stage_table, work
 from reports.results import read_results
 from reports.summary import LIMIT_BYTES, cell
-from tests.reports.records import load_verdict, whole_run, write_record
+from tests.reports.records import load_verdict, paired_run, whole_run, write_record
 
 CONFIG = Path("pipeline.toml")
 PAYLOADS = [
@@ -50,6 +51,29 @@ def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
         assert text in page
     assert "## ✅ Every stage passed" in summary
     assert "| **roc\\_auc** | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
+
+
+def test_challenger_and_champion_under_load_stand_side_by_side(tmp_path: Path) -> None:
+    build = whole_run(tmp_path)
+    alone = read_json(build.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
+    page, summary = render(build)
+    assert "There is no champion to compare with" in page
+    assert "There is no champion to compare with" in summary
+    write_json(build.stage("load-test") / "verdict.json", alone.model_copy(update={"paired": paired_run()}))
+    page, summary = render(build)
+    assert "served as the champion&#39;s own image" in page
+    assert "1.180 … 1.260" in page
+    assert "| cpu | 400.00 | 488.00 | 1.220 | 1.180 … 1.260 | ❌ |" in summary
+    assert "lower bound at most 1.1 " in summary
+
+
+def test_a_stage_that_was_skipped_is_not_shown_as_passed(tmp_path: Path) -> None:
+    build = whole_run(tmp_path)
+    write_record(build, "build", verdict="skipped", headline="no container engine: There is none.")
+    page, summary = render(build)
+    assert "| build | ➖ skipped | no container engine: There is none. |" in summary
+    assert '<li class="open"><b>build</b>skipped' in page
+    assert "Every stage passed" in page
 
 
 def test_a_chain_that_stopped_says_where_and_why(tmp_path: Path) -> None:
