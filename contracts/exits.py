@@ -18,3 +18,7 @@ class UsageError(Exception):
 
 class FindingError(Exception):
     """The stage did its work and refuses what it was given: a table, an export, a model. Ends in exit 3."""
+
+
+class OutsideError(Exception):
+    """What the work needs from outside did not do it: an engine, a registry. Ends in exit 1, without a traceback."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from contracts.config import Config
 from contracts.config_file import load_config
-from contracts.exits import Exit, FindingError, UsageError
+from contracts.exits import Exit, FindingError, OutsideError, UsageError
 from contracts.schema import Schema, write_json
 
 StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy"]
@@ -108,6 +108,8 @@ def execute(
         outcome = Outcome("unusable", str(error), Exit.USAGE)
     except FindingError as error:
         outcome = Outcome("refused", str(error), Exit.FINDING)
+    except OutsideError as error:
+        outcome = Outcome("failed", str(error), Exit.CRASH)
     except KeyboardInterrupt:
         outcome = Outcome("interrupted", "Stopped from the keyboard.", Exit.CRASH)
     except Exception as error:

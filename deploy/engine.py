@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from contracts.exits import UsageError
+from contracts.exits import OutsideError, UsageError
 
 # How every container of ours runs: no root, no capability, nothing to write on but the folder of the request log.
 NO_RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -12,7 +12,7 @@ HARDENED = (*NO_RIGHTS, "--tmpfs=/requests")
 NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
 
 
-class EngineError(Exception):
+class EngineError(OutsideError):
     """The engine, or a registry behind it, could not do what was asked: the text has its last words. Ends in exit 1."""
 
 

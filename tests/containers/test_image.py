@@ -337,4 +337,5 @@ def test_a_build_that_fails_is_a_crash_and_leaves_no_image_json(tmp_path: Path) 
     done = make_build(tmp_path, BUILD_OPTIONS="--no-such-option")
     assert done.returncode == Exit.CRASH
     assert "BUILD_OPTIONS" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("image.json"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.exits import Exit, FindingError, UsageError
+from contracts.exits import Exit, FindingError, OutsideError, UsageError
 from contracts.schema import Schema, read_json, write_json
 from contracts.stage import Build, Context, Outcome, execute
 
@@ -50,6 +50,13 @@ def test_a_users_mistake_shows_no_traceback(tmp_path: Path, capsys: pytest.Captu
     execute("data", CONFIG, Build(tmp_path), raises(UsageError("no such column")))
     said = capsys.readouterr().err
     assert said == "data: unusable. no such column\n"
+
+
+def test_an_engine_that_fails_is_a_crash_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute("data", CONFIG, Build(tmp_path), raises(OutsideError("no space left"))) == Exit.CRASH
+    assert capsys.readouterr().err == "data: failed. no space left\n"
 
 
 def test_a_stage_that_is_interrupted_did_not_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
