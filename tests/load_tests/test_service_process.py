@@ -63,7 +63,8 @@ def test_a_service_that_does_not_start_is_refused_with_its_last_lines(model: Pat
 def test_a_service_that_is_never_ready_is_refused_and_stopped(model: Path, tmp_path: Path) -> None:
     command = (sys.executable, str(MISBEHAVING), "never ready")
     with (
-        pytest.raises(ServiceError, match="not ready within 2 s: GET /readyz gave 503"),
+        # On a busy machine two seconds may not be enough to listen, either.
+        pytest.raises(ServiceError, match="not ready within 2 s: GET /readyz gave (503|nothing)"),
         served(model, tmp_path / "requests", tmp_path / "service.log", command, ready_seconds=2),
     ):
         pass
