@@ -70,6 +70,14 @@ deploy: setup ## Make the challenger the champion, if every stage passed for it
 report: setup ## One page and one summary of all stages
 	@$(RUN) -m reports.report $(STAGE)
 
+.PHONY: history
+history: setup ## Append this run to the folder HISTORY=history (EVENT=run, drift or rollback), and prune it
+	@$(RUN) -m reports.history --build $(BUILD) --history "$(HISTORY)" --event "$(or $(EVENT),run)"
+
+.PHONY: site
+site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history
+	@$(RUN) -m reports.site $(STAGE) --history "$(HISTORY)"
+
 ##@ Around it
 
 .PHONY: champion
@@ -153,7 +161,7 @@ lock: | $(UV) ## Pin all dependencies anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove what the chain wrote, but not the champion and the count of tries
-	@for stage in $(CHAIN) image report deploy; do rm -rf "$(BUILD)/$$stage"; done
+	@for stage in $(CHAIN) image report deploy site; do rm -rf "$(BUILD)/$$stage"; done
 
 .PHONY: help
 help: ## This list

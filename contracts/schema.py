@@ -1,5 +1,6 @@
 """How a file that crosses a boundary is written (atomically) and read (refused when it does not fit its schema)."""
 
+import stat
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,3 +36,26 @@ def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path} is not what `{made_by}` writes: {where}: {first['msg']}. Run it again.") from None
+
+
+def read_outside_json(path: Path, schema: type[AnySchema], made_by: str, most_bytes: int) -> AnySchema:
+    """Read a file that another job or machine made: nothing of it is read before its kind and size are found right.
+
+    Raises UsageError where it is absent, a link, larger than `most_bytes`, or not what `schema` says.
+    """
+    require_file(path, made_by, most_bytes)
+    return read_json(path, schema, made_by)
+
+
+def require_file(path: Path, made_by: str, most_bytes: int) -> None:
+    """Raises UsageError where `path` is no plain file (a link could lead anywhere) or has more than `most_bytes`."""
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        raise UsageError(f"{path} is not there. Run `{made_by}` first.") from None
+    if not stat.S_ISREG(seen.st_mode):
+        raise UsageError(f"{path} is a link, a folder or a device; `{made_by}` writes a plain file. Run it again.")
+    if seen.st_size > most_bytes:
+        raise UsageError(
+            f"{path} has {seen.st_size:,} bytes; `{made_by}` writes at most {most_bytes:,}. It was not read."
+        )

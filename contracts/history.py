@@ -1,0 +1,188 @@
+"""The history: small JSON, one file for each run, in a folder that workflows keep on a branch of its own.
+
+    runs/2026/20261123T111300Z-4711-1.json     one HistoryEntry: a run of the chain, a scheduled drift verdict, a rollback
+    kept/20261123T111300Z-4711-1/              the latest few runs in full, laid out like build/, with Evidently's report
+    drills/drills.json                         the latest table of drills
+
+An entry repeats figures of the stages' own files instead of holding those files: they may change their format, and a
+year-old entry must still be readable. So fields are only ever added here, with a default.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.decision import Outcome
+from contracts.schema import Schema
+from contracts.stage import StageName
+from contracts.verdict import DriftState
+
+EventName = Literal["run", "drift", "rollback"]
+# What may come from outside is bounded; what becomes part of a path or of a link has a pattern.
+Text = Annotated[str, Field(max_length=600)]
+EntryId = Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-[a-z0-9-]{1,40}$")]
+Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Server = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9][A-Za-z0-9.-]{0,250}(:\d{1,5})?$")]
+Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}$")]
+Number = Annotated[str, Field(pattern=r"^[1-9]\d{0,18}$")]
+
+
+class WorkflowRun(Schema):
+    """Where a run took place. `branch` and `title` are texts from outside: anybody can name a branch."""
+
+    server: Server
+    repository: Repository
+    run_id: Number
+    attempt: Number = "1"
+    trigger: Text = ""
+    branch: Text = ""
+    title: Text = ""
+
+    @property
+    def repository_url(self) -> str:
+        return f"{self.server}/{self.repository}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.repository_url}/actions/runs/{self.run_id}/attempts/{self.attempt}"
+
+
+class StageFigures(Schema):
+    """How one stage ended."""
+
+    stage: StageName
+    exit_code: int
+    verdict: Text
+    headline: Text
+    seconds: float
+    peak_mb: float
+
+
+class DataFigures(Schema):
+    """Which data. `source` is what pipeline.toml names."""
+
+    source: Text
+    digest: Digest
+    as_of: Text
+    train_rows: int
+
+
+class ModelFigures(Schema):
+    """The challenger: `digest` is that of its folder."""
+
+    name: Text
+    digest: Digest
+    estimator: Text
+    commit: Text
+    data_digest: Digest
+
+
+class MetricFigures(Schema):
+    """One metric of the challenger on the holdout, with its interval, and the champion's where there is one."""
+
+    metric: Text
+    title: Text
+    higher_is_better: bool
+    decides: bool
+    value: float
+    low: float
+    high: float
+    champion: float | None = None
+    outcome: Outcome
+
+
+class DecisionFigures(Schema):
+    """What the gate said of which model, and why."""
+
+    decision: Literal["promote", "reject"]
+    reason: Text
+    challenger: Digest
+    champion: Digest
+    holdout_rows: int
+    holdout_first: Text
+    holdout_last: Text
+    tries: int
+    metrics: tuple[MetricFigures, ...]
+    broken: tuple[Text, ...] = ()
+
+
+class LoadFigures(Schema):
+    """The service under load; milliseconds count from when a request was due."""
+
+    verdict: Literal["pass", "fail"]
+    target: Text
+    requests: int
+    failures: int
+    requests_per_second: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_us_per_request: float
+    peak_mb: float
+
+
+class ImageFigures(Schema):
+    """The image. `reference` is `name@sha256:…` once it was pushed, and a local name before."""
+
+    reference: Text
+    image_id: Text
+    is_pushed: bool
+    packed_bytes: int
+    unpacked_bytes: int
+    cold_start_seconds: float
+    idle_mb: float
+
+
+class ColumnFigures(Schema):
+    """One column's distance and from where on it counts as drifted."""
+
+    column: Text
+    kind: Literal["feature", "prediction"]
+    distance: float
+    threshold: float
+
+
+class DriftFigures(Schema):
+    """A drift verdict. `columns`: those that moved most, against their thresholds; `columns_compared`: how many in all."""
+
+    state: DriftState
+    inputs: DriftState
+    predictions: DriftState
+    model: Digest
+    traffic: Text
+    current_rows: int
+    columns_compared: int
+    columns: tuple[ColumnFigures, ...]
+    metric: Text = ""
+    labels: int = 0
+    metric_reference: float | None = None
+    metric_current: float | None = None
+    reasons: tuple[Text, ...] = ()
+
+
+class DeployedFigures(Schema):
+    """What went into production, in place of what; `image` is empty where a folder was deployed."""
+
+    model: Digest
+    previous: Digest
+    reason: Text
+    image: Text = ""
+
+
+class HistoryEntry(Schema):
+    """One run. What a run did not get to, or does not do, is None."""
+
+    format_version: Literal[1] = 1
+    id: EntryId
+    at: Moment
+    event: EventName
+    workflow: WorkflowRun | None = None
+    stages: tuple[StageFigures, ...]
+    data: DataFigures | None = None
+    model: ModelFigures | None = None
+    decision: DecisionFigures | None = None
+    load: LoadFigures | None = None
+    image: ImageFigures | None = None
+    drift: DriftFigures | None = None
+    deployed: DeployedFigures | None = None

@@ -1,0 +1,125 @@
+"""The folder of the history: entries are appended, the last few runs are kept in full, older ones are pruned.
+
+What is kept in full is laid out like build/, so that the report page of a past run is made by the same code as today's.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.exits import UsageError
+from contracts.history import EventName, HistoryEntry
+from contracts.model_folder import CARD_FILE
+from contracts.schema import read_outside_json, require_file, write_json
+from contracts.stage import Build
+
+ENTRY_BYTES = 64 * 1024
+# Of each kind of event: what the site shows in full. Evidently's page has 4 to 6 MB, whatever the rows.
+KEPT_RUNS = 7
+KEPT_BYTES = 120 * 1024 * 1024
+JSON_BYTES = 1024 * 1024
+PLOT_BYTES = 1024 * 1024
+REPORT_BYTES = 20 * 1024 * 1024
+DRIFT_FILES = {"drift/stage.json": JSON_BYTES, "drift/verdict.json": JSON_BYTES, "drift/evidently.html": REPORT_BYTES}
+RUN_FILES = DRIFT_FILES | {
+    "data/stage.json": JSON_BYTES,
+    "data/data.json": JSON_BYTES,
+    "train/stage.json": JSON_BYTES,
+    f"train/model/{CARD_FILE}": JSON_BYTES,
+    "evaluate/stage.json": JSON_BYTES,
+    "evaluate/decision.json": JSON_BYTES,
+    "evaluate/diff.md": JSON_BYTES,
+    "image/stage.json": JSON_BYTES,
+    "image/image.json": JSON_BYTES,
+    "load-test/stage.json": JSON_BYTES,
+    "load-test/verdict.json": JSON_BYTES,
+    "load-test/locust.html": REPORT_BYTES,
+}
+FILES_OF: dict[EventName, dict[str, int]] = {"run": RUN_FILES, "drift": DRIFT_FILES, "rollback": {}}
+
+
+@dataclass(frozen=True)
+class Past:
+    """The entries in order of time, and the files that are none: named, because a gap must not pass for calm."""
+
+    entries: tuple[HistoryEntry, ...]
+    unreadable: tuple[str, ...]
+
+
+def entry_path(history: Path, entry: HistoryEntry) -> Path:
+    """runs/<year>/<id>.json."""
+    return history / "runs" / entry.at[:4] / f"{entry.id}.json"
+
+
+def append(history: Path, entry: HistoryEntry) -> Path:
+    """Write the entry. The same workflow run again takes its earlier entry's place. Raises UsageError when too large."""
+    size = len(entry.model_dump_json(indent=2).encode())
+    if size > ENTRY_BYTES:
+        raise UsageError(f"This run's entry has {size:,} bytes; the history takes at most {ENTRY_BYTES:,} of one run.")
+    if entry.workflow:
+        again = f"*Z-{entry.workflow.run_id}-{entry.workflow.attempt}.json"
+        for earlier in (history / "runs").glob(f"*/{again}"):
+            earlier.unlink()
+            shutil.rmtree(history / "kept" / earlier.stem, ignore_errors=True)
+    path = entry_path(history, entry)
+    write_json(path, entry)
+    return path
+
+
+def check_kept(build: Build, event: EventName) -> None:
+    """Raises UsageError on a file that is too large to be kept, or no plain file."""
+    for source, _, most_bytes in _to_keep(build, event):
+        require_file(source, "make pipeline", most_bytes)
+
+
+def keep(history: Path, entry: HistoryEntry, build: Build) -> int:
+    """Copy what the site shows of this run in full, checked before; returns the bytes."""
+    target = history / "kept" / entry.id
+    copied = 0
+    for source, place, _ in _to_keep(build, entry.event):
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target / place)
+        copied += source.stat().st_size
+    return copied
+
+
+def _to_keep(build: Build, event: EventName) -> Iterator[tuple[Path, str, int]]:
+    wanted = dict(FILES_OF[event])
+    if event == "run":
+        wanted |= {f"evaluate/{plot.name}": PLOT_BYTES for plot in build.stage("evaluate").glob("*.svg")}
+    for place, most_bytes in wanted.items():
+        source = build.root / place
+        if source.exists() or source.is_symlink():
+            yield source, place, most_bytes
+
+
+def prune(history: Path) -> tuple[str, ...]:
+    """Delete what is kept in full beyond KEPT_RUNS of each event and KEPT_BYTES in all; returns the ids. Entries stay."""
+    events = {entry.id: entry.event for entry in read_past(history).entries}
+    seen: dict[str, int] = {}
+    total, gone = 0, []
+    for folder in sorted((history / "kept").glob("*"), reverse=True):
+        event = events.get(folder.name, "")
+        seen[event] = seen.get(event, 0) + 1
+        total += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if not event or seen[event] > KEPT_RUNS or total > KEPT_BYTES:
+            shutil.rmtree(folder)
+            gone.append(folder.name)
+    return tuple(gone)
+
+
+def read_past(history: Path) -> Past:
+    """Every entry that can be read, oldest first."""
+    entries, unreadable = [], []
+    for path in sorted((history / "runs").glob("*/*.json")):
+        try:
+            entry = read_outside_json(path, HistoryEntry, "make history", ENTRY_BYTES)
+        except UsageError:
+            unreadable.append(path.name)
+            continue
+        if path == entry_path(history, entry):
+            entries.append(entry)
+        else:
+            unreadable.append(path.name)
+    return Past(tuple(sorted(entries, key=lambda entry: entry.id)), tuple(unreadable))
