@@ -1,8 +1,8 @@
 """The history: small JSON, one file for each run, in a folder that workflows keep on a branch of its own.
 
-    runs/2026/20261123T111300Z-4711-1.json     one HistoryEntry: a run of the chain, a scheduled drift verdict, a rollback
-    kept/20261123T111300Z-4711-1/              the latest few runs in full, laid out like build/, with Evidently's report
-    drills/drills.json                         the latest table of drills
+    runs/2026/20261123T111300Z-run-4711-1.json   one HistoryEntry: a run of the chain, a drift verdict, a rollback
+    kept/20261123T111300Z-run-4711-1/            the last few in full, laid out like build/, with Evidently's report
+    drills/drills.json                           the latest table of drills
 
 An entry repeats figures of the stages' own files instead of holding those files: they may change their format, and a
 year-old entry must still be readable. So fields are only ever added here, with a default.
@@ -20,7 +20,7 @@ from contracts.verdict import DriftState
 EventName = Literal["run", "drift", "rollback"]
 # What may come from outside is bounded; what becomes part of a path or of a link has a pattern.
 Text = Annotated[str, Field(max_length=600)]
-EntryId = Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-[a-z0-9-]{1,40}$")]
+EntryId = Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-(run|drift|rollback)-[a-z0-9-]{1,40}$")]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 Server = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9][A-Za-z0-9.-]{0,250}(:\d{1,5})?$")]
@@ -144,7 +144,7 @@ class ColumnFigures(Schema):
 
 
 class DriftFigures(Schema):
-    """A drift verdict. `columns`: those that moved most, against their thresholds; `columns_compared`: how many in all."""
+    """A drift verdict. `columns`: those that moved most against their thresholds, out of `columns_compared`."""
 
     state: DriftState
     inputs: DriftState

@@ -36,7 +36,7 @@ def remember(history: Path, build: Build, event: EventName, at: dt.datetime, env
     check_kept(build, event)
     copy_drill_tables(build.root / "drills", history / "drills")
     path = append(history, entry)
-    kept = keep(history, entry, build)
+    kept = keep(entry, build, history / "kept" / entry.id)
     gone = prune(history)
     pruned = f", {len(gone)} older pruned" if gone else ""
     return f"{path} written ({path.stat().st_size:,} bytes); {kept / 1e6:.1f} MB kept in full{pruned}."
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     try:
         if not asked.history:
             raise UsageError("HISTORY is empty. Name the folder: make history HISTORY=history")
-        print(f"history: {remember(Path(asked.history), Build(asked.build), asked.event, _moment(asked.at), os.environ)}")
+        said = remember(Path(asked.history), Build(asked.build), asked.event, _moment(asked.at), os.environ)
+        print(f"history: {said}")
     except UsageError as error:
         print(f"history: {error}", file=sys.stderr)
         return Exit.USAGE

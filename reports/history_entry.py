@@ -49,7 +49,7 @@ MAKER_OF: dict[EventName, str] = {"run": "pipeline", "drift": "watch", "rollback
 
 
 def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -> HistoryEntry:
-    """Read build/ for one event. `at`: UTC as 2026-11-23T11:13:00Z. Raises UsageError, naming the file and the command."""
+    """Read build/ for one event. `at`: UTC as 2026-11-23T11:13:00Z. Raises UsageError with the file and the command."""
     found = tuple(_records(build, STAGES_OF[event]))
     if not found:
         raise UsageError(f"{build.root} has no stage.json to remember. Run `make {MAKER_OF[event]}` first.")
@@ -68,7 +68,7 @@ def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -
     pushed = read("build", pushed_path.name, PushedImage) if pushed_path.exists() else None
     try:
         entry = HistoryEntry(
-            id=entry_id(at, run),
+            id=entry_id(at, event, run),
             at=at,
             event=event,
             workflow=run,
@@ -85,14 +85,13 @@ def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{build.root} holds a value that no history keeps: {where}: {first['msg']}.") from None
-    _require_one_model(entry)
-    return entry
+    return _of_one_model(entry)
 
 
-def entry_id(at: str, run: WorkflowRun | None) -> str:
-    """The file's name: the moment, and the workflow run or "local"."""
+def entry_id(at: str, event: EventName, run: WorkflowRun | None) -> str:
+    """The file's name: the moment, the event, and the workflow run or "local"."""
     moment = at.replace("-", "").replace(":", "")
-    return f"{moment}-{run.run_id}-{run.attempt}" if run else f"{moment}-local"
+    return f"{moment}-{event}-{run.run_id}-{run.attempt}" if run else f"{moment}-{event}-local"
 
 
 def _records(build: Build, stages: Iterable[StageName]) -> Iterator[StageRecord]:
@@ -102,21 +101,25 @@ def _records(build: Build, stages: Iterable[StageName]) -> Iterator[StageRecord]
             yield read_outside_json(path, StageRecord, f"make {stage}", MOST_BYTES)
 
 
-def _require_one_model(entry: HistoryEntry) -> None:
-    """A verdict left over from an earlier run would be remembered as this one's."""
-    if entry.model is None or entry.event != "run":
-        return
+def _of_one_model(entry: HistoryEntry) -> HistoryEntry:
+    """A verdict left over from an earlier run would be remembered as this one's: refused. An earlier run's deploy is
+    only left out, because on a laptop production stays while the next challenger is made."""
+    if entry.model is None:
+        return entry
     seen = {
         "evaluate": entry.decision.challenger if entry.decision else "",
         "drift": entry.drift.model if entry.drift else "",
-        "deploy": entry.deployed.model if entry.deployed else "",
     }
     for stage, digest in seen.items():
         if digest and digest != entry.model.digest:
             raise UsageError(
-                f"{stage} speaks of model {digest[:19]}, build/train holds {entry.model.digest[:19]}: "
-                "files of two runs. Run `make pipeline`."
+                f"{stage} speaks of model {digest[:19]}, the model folder is {entry.model.digest[:19]}: files of two "
+                "runs. Run `make pipeline`."
             )
+    if entry.deployed is None or entry.deployed.model == entry.model.digest:
+        return entry
+    stages = tuple(one for one in entry.stages if one.stage != "deploy")
+    return entry.model_copy(update={"deployed": None, "stages": stages})
 
 
 def _stage(record: StageRecord) -> StageFigures:

@@ -53,12 +53,12 @@ def entry_path(history: Path, entry: HistoryEntry) -> Path:
 
 
 def append(history: Path, entry: HistoryEntry) -> Path:
-    """Write the entry. The same workflow run again takes its earlier entry's place. Raises UsageError when too large."""
+    """Write the entry, in place of an earlier one of the same workflow run. Raises UsageError when it is too large."""
     size = len(entry.model_dump_json(indent=2).encode())
     if size > ENTRY_BYTES:
         raise UsageError(f"This run's entry has {size:,} bytes; the history takes at most {ENTRY_BYTES:,} of one run.")
     if entry.workflow:
-        again = f"*Z-{entry.workflow.run_id}-{entry.workflow.attempt}.json"
+        again = f"*Z-{entry.event}-{entry.workflow.run_id}-{entry.workflow.attempt}.json"
         for earlier in (history / "runs").glob(f"*/{again}"):
             earlier.unlink()
             shutil.rmtree(history / "kept" / earlier.stem, ignore_errors=True)
@@ -73,9 +73,8 @@ def check_kept(build: Build, event: EventName) -> None:
         require_file(source, "make pipeline", most_bytes)
 
 
-def keep(history: Path, entry: HistoryEntry, build: Build) -> int:
-    """Copy what the site shows of this run in full, checked before; returns the bytes."""
-    target = history / "kept" / entry.id
+def keep(entry: HistoryEntry, build: Build, target: Path) -> int:
+    """Copy what the site shows of this run in full, checked before, and nothing else; returns the bytes."""
     copied = 0
     for source, place, _ in _to_keep(build, entry.event):
         (target / place).parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +94,7 @@ def _to_keep(build: Build, event: EventName) -> Iterator[tuple[Path, str, int]]:
 
 
 def prune(history: Path) -> tuple[str, ...]:
-    """Delete what is kept in full beyond KEPT_RUNS of each event and KEPT_BYTES in all; returns the ids. Entries stay."""
+    """Delete what is kept beyond KEPT_RUNS of each event and KEPT_BYTES in all; returns the ids. Entries stay."""
     events = {entry.id: entry.event for entry in read_past(history).entries}
     seen: dict[str, int] = {}
     total, gone = 0, []

@@ -13,20 +13,31 @@ TEMPLATES = Path(__file__).with_name("templates")
 MARKS = {0: "pass", 3: "finding", 2: "usage", 1: "crash"}
 
 
-def render_page(results: Results, plots: list[Path], folder: Path) -> str:
-    """The page as HTML. `plots`: SVG files of the gate; `folder`: where the page will stand, for its links."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    environment.filters["short"] = _short
+def render_page(results: Results, plots: list[Path], folder: Path, home: str = "") -> str:
+    """The page as HTML. `plots`: SVG files of the gate; `folder`: where the page will stand, for its links; `home`: the
+    link to the site that it is a part of."""
     picture = difference_picture(results.decision.comparisons) if results.decision else ""
-    return environment.get_template("index.html").render(
-        results=results,
-        chain=CHAIN,
-        marks=MARKS,
-        picture=Markup(picture),  # built in pictures.py from escaped values
-        bar=lambda value, limit: Markup(share_bar(value, limit)),
-        plots=[(plot.stem.replace("_", " "), _relative(plot, folder)) for plot in plots],
-        links=[(label, _relative(path, folder)) for label, path in _links(folder) if path.exists()],
+    return (
+        environment()
+        .get_template("index.html")
+        .render(
+            home=home,
+            results=results,
+            chain=CHAIN,
+            marks=MARKS,
+            picture=Markup(picture),  # built in pictures.py from escaped values
+            bar=lambda value, limit: Markup(share_bar(value, limit)),
+            plots=[(plot.stem.replace("_", " "), _relative(plot, folder)) for plot in plots],
+            links=[(label, _relative(path, folder)) for label, path in _links(folder) if path.exists()],
+        )
     )
+
+
+def environment() -> Environment:
+    """The templates of every page: one layout, one style; an unknown name is an error, not an empty place."""
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    made.filters["short"] = _short
+    return made
 
 
 def _links(folder: Path) -> list[tuple[str, Path]]:

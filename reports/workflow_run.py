@@ -37,7 +37,7 @@ def workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:
         field = str(error.errors()[0]["loc"][0])
         value = one_line(seen.get(field, ""), LONGEST)
         raise UsageError(
-            f"{VARIABLES[field]} is {value!r}, which is not what GitHub Actions sets. Unset GITHUB_RUN_ID outside of it."
+            f"{VARIABLES[field]} is {value!r}, which is not what GitHub Actions sets. Elsewhere, unset GITHUB_RUN_ID."
         ) from None
 
 

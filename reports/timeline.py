@@ -1,0 +1,237 @@
+"""Plots over time as inline SVG: they follow the page's colours in light and dark, need no script, carry their text.
+
+All are 340 units wide, about the width of a phone, so that their text stays readable; a page puts them side by side.
+"""
+
+import datetime as dt
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 340, 178
+LEFT, RIGHT, TOP, BOTTOM = 46, 334, 8, 156
+# Above so many points only those that say something get a mark of their own.
+MOST_MARKS = 60
+TIME_STEPS_HOURS = (1, 3, 6, 12, 24, 48, 96, 168, 336)
+MONTH_STEPS = (1, 2, 3, 6, 12, 24)
+MOST_TIME_TICKS = 5
+LABEL_SIGNS = 14
+MOST_WINDOWS = 45
+
+Format = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: `mark` is good, bad, open or empty; `told` is what a pointer over it reads."""
+
+    at: dt.datetime
+    value: float
+    told: str = ""
+    mark: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series. `tint`: 1 to 7, one of the page's colours."""
+
+    name: str
+    tint: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The scales: time to x, value to y."""
+
+    first: dt.datetime
+    last: dt.datetime
+    low: float
+    high: float
+
+    def x(self, at: dt.datetime) -> float:
+        span = (self.last - self.first).total_seconds() or 1.0
+        return round(LEFT + (RIGHT - LEFT - 6) * (at - self.first).total_seconds() / span, 1)
+
+    def y(self, value: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * (value - self.low) / (self.high - self.low), 1)
+
+
+def line_chart(
+    title: str, lines: Sequence[Line], form: Format, limit: float | None = None, least: float | None = None
+) -> str:
+    """Lines over time, each point's interval as a band, `limit` as a dashed line; the scale holds `least` as well.
+    Empty below two points of time."""
+    points = [point for line in lines for point in line.points]
+    if len({point.at for point in points}) < 2:
+        return ""
+    values = [value for one in points for value in (one.value, one.low, one.high) if value is not None]
+    values += [one for one in (limit, least) if one is not None]
+    ticks = value_ticks(min(values), max(values))
+    axes = Axes(min(one.at for one in points), max(one.at for one in points), ticks[0], ticks[-1])
+    drawn = [_frame(axes, ticks, form)]
+    drawn += [_band(axes, line) for line in lines]
+    if limit is not None:
+        drawn.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{axes.y(limit)}" y2="{axes.y(limit)}" class="limit"/>')
+    drawn += [_line(axes, line, form) for line in lines]
+    return _svg(title, ". ".join(told(line, form) for line in lines), HEIGHT, "".join(drawn))
+
+
+def stack_chart(title: str, lines: Sequence[Line], form: Format) -> str:
+    """Areas on top of each other; every line has a point at the same moments. Empty below two of them."""
+    moments = [point.at for point in lines[0].points] if lines else []
+    if len(set(moments)) < 2:
+        return ""
+    totals = [sum(line.points[number].value for line in lines) for number in range(len(moments))]
+    ticks = value_ticks(0.0, max(totals))
+    axes = Axes(moments[0], moments[-1], ticks[0], ticks[-1])
+    base = [0.0] * len(moments)
+    drawn = [_frame(axes, ticks, form)]
+    for line in lines:
+        top = [low + point.value for low, point in zip(base, line.points, strict=True)]
+        edge = [*zip(moments, top, strict=True), *reversed([*zip(moments, base, strict=True)])]
+        shape = " ".join(f"{axes.x(at)},{axes.y(value)}" for at, value in edge)
+        name = f"<title>{escape(line.name)}</title>"
+        drawn.append(f'<polygon points="{shape}" class="area c{line.tint}">{name}</polygon>')
+        base = top
+    return _svg(title, ". ".join(told(line, form) for line in lines), HEIGHT, "".join(drawn))
+
+
+def heat_chart(title: str, names: Sequence[str], windows: Sequence[tuple[str, dict[str, float]]]) -> str:
+    """One row a name, one cell a window: from 0 (pale) over 1 (its threshold) to beyond. Empty below two windows."""
+    shown = windows[-MOST_WINDOWS:]
+    if len(shown) < 2 or not names:
+        return ""
+    left, height = 96, 15
+    width = (RIGHT - left) / max(len(shown), 12)
+    rows = []
+    for row, name in enumerate(names):
+        top = row * height
+        rows.append(f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_cut(name))}</text>')
+        for column, (moment, ratios) in enumerate(shown):
+            if name in ratios:
+                rows.append(
+                    f'<rect x="{left + column * width:.1f}" y="{top + 1}" width="{max(width - 1, 1):.1f}" '
+                    f'height="{height - 2}" class="heat h{_heat(ratios[name])}"><title>{escape(name)}, '
+                    f"{escape(moment)}: {ratios[name]:.2f} × threshold</title></rect>"
+                )
+    bottom = len(names) * height
+    first, last = escape(shown[0][0]), escape(shown[-1][0])
+    right = max(left + len(shown) * width, left + 150)
+    ends = (
+        f'<text x="{left}" y="{bottom + 14}">{first}</text>'
+        f'<text x="{right:.0f}" y="{bottom + 14}" text-anchor="end">{last}</text>'
+    )
+    latest = shown[-1][1]
+    over = [name for name in names if latest.get(name, 0.0) > 1.0]
+    beyond = ", ".join(over) or "none"
+    said = f"{len(names)} columns over {len(shown)} windows. Over their threshold in the last: {beyond}."
+    return _svg(title, said, bottom + 20, "".join(rows) + ends)
+
+
+def told(line: Line, form: Format) -> str:
+    """A line in words, for those who do not see it."""
+    if not line.points:
+        return f"{line.name}: no figure"
+    values = [point.value for point in line.points]
+    first, last = line.points[0], line.points[-1]
+    return (
+        f"{line.name}: {len(values)} points from {first.at:%Y-%m-%d} to {last.at:%Y-%m-%d}, least {form(min(values))}, "
+        f"median {form(statistics.median(values))}, most {form(max(values))}, latest {form(last.value)}"
+    )
+
+
+def value_ticks(low: float, high: float) -> list[float]:
+    """Three to six round values that hold both ends between them."""
+    if high <= low:
+        high, low = (high + abs(high) * 0.1 or 1.0), low - abs(low) * 0.1
+    rough = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(one * power for one in (1, 2, 2.5, 5, 10) if one * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def time_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.datetime, str]]:
+    """At most five moments with their labels: hours, days, or months."""
+    hours = (last - first).total_seconds() / 3600
+    step = next((one for one in TIME_STEPS_HOURS if hours / one <= MOST_TIME_TICKS), None)
+    if step is None:
+        yield from _month_ticks(first, last)
+        return
+    at = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    while at <= last:
+        if at >= first:
+            yield at, f"{at:%H:%M}" if step < 24 and at.hour else f"{at.day} {at:%b}"
+        at += dt.timedelta(hours=step)
+
+
+def _month_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.datetime, str]]:
+    months = (last - first).days / 30.4
+    step = next((one for one in MONTH_STEPS if months / one <= MOST_TIME_TICKS), 60)
+    number = first.year * 12 + first.month - 1
+    while (at := dt.datetime(number // 12, number % 12 + 1, 1, tzinfo=dt.UTC)) <= last:
+        if at >= first and number % step == 0:
+            yield at, f"{at:%b %Y}" if at.month == 1 or step >= 12 else f"{at:%b}"
+        number += 1
+
+
+def _frame(axes: Axes, ticks: Sequence[float], form: Format) -> str:
+    drawn = [
+        f'<line x1="{LEFT}" x2="{RIGHT}" y1="{axes.y(tick)}" y2="{axes.y(tick)}" class="grid"/>'
+        f'<text x="{LEFT - 6}" y="{axes.y(tick) + 4}" text-anchor="end">{escape(form(tick))}</text>'
+        for tick in ticks
+    ]
+    for at, label in time_ticks(axes.first, axes.last):
+        x = axes.x(at)
+        anchor = "start" if x < LEFT + 16 else ("end" if x > RIGHT - 20 else "middle")
+        drawn.append(
+            f'<line x1="{x}" x2="{x}" y1="{BOTTOM}" y2="{BOTTOM + 4}" class="tick"/>'
+            f'<text x="{x}" y="{BOTTOM + 17}" text-anchor="{anchor}">{label}</text>'
+        )
+    return "".join(drawn)
+
+
+def _band(axes: Axes, line: Line) -> str:
+    edges = [(point.at, point.low, point.high) for point in line.points if None not in (point.low, point.high)]
+    if len(edges) < 2:
+        return ""
+    upper = [f"{axes.x(at)},{axes.y(high)}" for at, _, high in edges if high is not None]
+    lower = [f"{axes.x(at)},{axes.y(low)}" for at, low, _ in reversed(edges) if low is not None]
+    return f'<polygon points="{" ".join(upper + lower)}" class="band c{line.tint}"/>'
+
+
+def _line(axes: Axes, line: Line, form: Format) -> str:
+    if not line.points:
+        return ""
+    path = " ".join(f"{axes.x(point.at)},{axes.y(point.value)}" for point in line.points)
+    drawn = [f'<polyline points="{path}" class="line c{line.tint}"/>']
+    for number, point in enumerate(line.points):
+        is_last = number == len(line.points) - 1
+        if is_last or point.mark in ("bad", "open") or len(line.points) <= MOST_MARKS:
+            kind = f"mark {point.mark}" if point.mark else f"dot c{line.tint}"
+            said = point.told or f"{point.at:%Y-%m-%d %H:%M}: {form(point.value)}"
+            drawn.append(
+                f'<circle cx="{axes.x(point.at)}" cy="{axes.y(point.value)}" r="{3.4 if is_last else 2.4}" '
+                f'class="{kind}"><title>{escape(f"{line.name}, {said}")}</title></circle>'
+            )
+    return "".join(drawn)
+
+
+def _svg(title: str, said: str, height: float, drawn: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" class="plot"><title>{escape(title)}</title>'
+        f"<desc>{escape(said)}</desc>{drawn}</svg>"
+    )
+
+
+def _heat(ratio: float) -> int:
+    return sum(ratio > edge for edge in (0.25, 0.5, 0.75, 1.0, 1.5))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LABEL_SIGNS else text[: LABEL_SIGNS - 1] + "…"
