@@ -71,8 +71,8 @@ report: setup ## One page and one summary of all stages
 	@$(RUN) -m reports.report $(STAGE)
 
 .PHONY: history
-history: setup ## Append this run to the folder HISTORY=history (EVENT=run, drift or rollback), and prune it
-	@$(RUN) -m reports.history --build $(BUILD) --history "$(HISTORY)" --event "$(or $(EVENT),run)"
+history: setup ## Append this run to the folder HISTORY=history (or EVENT=drift alone), and prune it
+	@$(RUN) -m reports.history --build $(BUILD) --history "$(HISTORY)" --event "$(EVENT)"
 
 .PHONY: site
 site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history

@@ -1,8 +1,7 @@
 """history: appends this run to the folder that a workflow keeps on a branch of its own, and prunes what is old.
 
-    make history HISTORY=history              a run of the chain, deployed or not
-    make history HISTORY=history EVENT=drift  a scheduled drift verdict
-    make history HISTORY=history EVENT=rollback
+    make history HISTORY=history                     by what build/ holds: a run of the chain, a watch, or a rollback
+    make history HISTORY=history EVENT=drift         only the drift verdict, of a build/ that holds more
 
 Every file is checked for its kind, its size and its schema before it is read. The same workflow run again takes the
 place of its earlier entry. docs/site.md says how the branch is kept.
@@ -23,10 +22,10 @@ from typing import get_args
 from contracts.exits import Exit, UsageError
 from contracts.history import EventName
 from contracts.stage import Build
-from reports.drill_tables import copy_drill_tables
-from reports.history_entry import entry_of
-from reports.history_folder import append, check_kept, keep, prune
-from reports.workflow_run import workflow_run
+from reports.past.drill_tables import copy_drill_tables
+from reports.past.entry import entry_of, event_of
+from reports.past.folder import append, check_kept, keep, prune
+from reports.past.workflow_run import workflow_run
 
 
 def remember(history: Path, build: Build, event: EventName, at: dt.datetime, environment: Mapping[str, str]) -> str:
@@ -48,14 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         prog="make history", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--history", required=True, help="the folder")
-    parser.add_argument("--event", default="run", choices=get_args(EventName), help="default: run")
+    parser.add_argument("--event", default="", choices=["", *get_args(EventName)], help="default: what build/ holds")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     parser.add_argument("--at", default="", help="when the run took place, in ISO 8601; default: now")
     asked = parser.parse_args(arguments)
     try:
         if not asked.history:
             raise UsageError("HISTORY is empty. Name the folder: make history HISTORY=history")
-        said = remember(Path(asked.history), Build(asked.build), asked.event, _moment(asked.at), os.environ)
+        build = Build(asked.build)
+        event = asked.event or event_of(build)
+        said = remember(Path(asked.history), build, event, _moment(asked.at), os.environ)
         print(f"history: {said}")
     except UsageError as error:
         print(f"history: {error}", file=sys.stderr)

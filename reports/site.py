@@ -23,13 +23,13 @@ from contracts.history import HistoryEntry
 from contracts.model_folder import CARD_FILE, model_digest, read_card
 from contracts.schema import read_json
 from contracts.stage import Build
-from reports.drill_tables import read_drill_tables
-from reports.history_entry import entry_of
-from reports.history_folder import Past, check_kept, keep, read_past
+from reports.overview.page import Kept, Production, production_of, render_site
 from reports.page import render_page
+from reports.past.drill_tables import read_drill_tables
+from reports.past.entry import entry_of
+from reports.past.folder import Past, check_kept, keep, read_past
+from reports.past.workflow_run import workflow_run
 from reports.results import read_results
-from reports.site_page import Kept, Production, production_of, render_site
-from reports.workflow_run import workflow_run
 
 REPORT_PAGE = "report/index.html"
 EVIDENTLY_PAGE = "drift/evidently.html"

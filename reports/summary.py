@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from contracts.decision import Comparison, Decision
+from contracts.markdown import escape as cell
 from contracts.stage import CHAIN
 from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
 from reports.results import Results
@@ -11,15 +12,6 @@ LIMIT_BYTES = 20_000
 MOST_SLICES = 12
 ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
 SKIPPED = "➖"
-
-
-def cell(text: object) -> str:
-    """Text from outside, made harmless in a Markdown table: no markup, no HTML, no mention, no second line."""
-    harmless = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    harmless = " ".join(harmless.split())
-    for sign in "\\`*_[]|~#!":
-        harmless = harmless.replace(sign, f"\\{sign}")
-    return harmless
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -15,18 +15,11 @@ from contracts.verdict import LoadVerdict
 from reports.pictures import difference_picture
 from reports.report import stage_table, work
 from reports.results import read_results
-from reports.summary import LIMIT_BYTES, cell
+from reports.summary import LIMIT_BYTES
+from tests.payloads import PAYLOADS
 from tests.reports.records import load_verdict, paired_run, whole_run, write_record
 
 CONFIG = Path("pipeline.toml")
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "a|b`c`\n\n# Merged",
-    "@everyone [free](javascript:alert(1))",
-    "{{ 7 * 7 }}",
-    "</title><svg onload=alert(1)>",
-]
 
 
 class Tags(HTMLParser):
@@ -50,7 +43,7 @@ def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
     for text in ("Every stage passed", "ROC AUC", "equivalent", "+0.0020", "1.50 ms", "carrier"):
         assert text in page
     assert "## ✅ Every stage passed" in summary
-    assert "| **roc\\_auc** | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
+    assert "| **roc_auc** | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
 
 
 def test_challenger_and_champion_under_load_stand_side_by_side(tmp_path: Path) -> None:
@@ -197,7 +190,3 @@ def test_a_picture_carries_its_text() -> None:
 
 def test_a_zero_difference_is_drawn_on_the_zero_line() -> None:
     assert "nan" not in difference_picture([comparison(0.0, 0.0, 0.0, higher_is_better=True)])
-
-
-def test_a_table_cell_holds_no_line_break_and_no_bar() -> None:
-    assert cell("a|b\nc") == "a\\|b c"

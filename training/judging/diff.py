@@ -1,34 +1,17 @@
 """`diff.md`: a decision as Markdown, for a job summary, a pull request or a terminal. A pure function of the decision.
 
 Names of classes, columns and categories come from outside, and end up in a comment on GitHub: what could be markup, a
-link, a mention or a reference to an issue is made harmless (`escape`).
+link, a mention or a reference to an issue is made harmless (contracts/markdown.py).
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from contracts.decision import Check, Comparison, Decision, SliceComparison
+from contracts.markdown import escape
 from training.judging.figures import bounds, decimals_of, figure, signed
 
-LONGEST_VALUE = 400
 MOST_SLICES = 40
 NOTHING = "–"
-
-# A word that GitHub would link is broken by a space of no width.
-_LINKS = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|(?<=\b[Ww][Ww][Ww])(?=\.)")
-_NO_WIDTH = "\u200b"
-_ENTITIES = {sign: f"&#{ord(sign)};" for sign in "|`*~\\$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-
-
-def escape(text: str) -> str:
-    """Text as Markdown that shows just this text, on one line, in a table's cell or outside one."""
-    plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
-    if len(plain) > LONGEST_VALUE:
-        plain = plain[: LONGEST_VALUE - 1] + "…"
-    safe = "".join(_ENTITIES.get(sign, sign) for sign in _LINKS.sub(lambda found: found[0] + _NO_WIDTH, plain))
-    safe = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", safe)  # inside a word an underscore is only itself
-    return safe.replace("](", "]&#40;").replace("![", "&#33;[")
 
 
 def render(decision: Decision) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from markupsafe import Markup
 
 from contracts.decision import Interval
-from contracts.history import HistoryEntry, StageFigures, WorkflowRun
-from reports.drill_tables import DrillTables
-from reports.history_folder import Past
+from contracts.history import DeployedFigures, HistoryEntry, StageFigures, WorkflowRun
+from reports.overview.charts import deciding, drift_charts, run_charts
 from reports.page import environment
-from reports.site_charts import deciding, drift_charts, run_charts
+from reports.past.drill_tables import DrillTables
+from reports.past.folder import Past
 
 # A year of daily runs and of daily verdicts; older ones are counted, not drawn.
 MOST_DRAWN = 400
@@ -91,25 +91,30 @@ def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
     last = next((entry for entry in reversed(entries) if entry.deployed), None)
     if last is None or last.deployed is None:
         return None
-    made = next(
-        (one for one in reversed(entries) if one.model and one.decision and one.model.digest == last.deployed.model),
-        None,
-    )
+    deployed = last.deployed
+    made = next((one for one in reversed(entries) if one.model and one.decision and _is_of(one, deployed)), None)
     metric = deciding(made) if made else None
     seen: dict[str, Any] = {"estimator": "", "commit": "", "data_digest": ""}
     if made and made.model:
         seen = {key: getattr(made.model, key) for key in seen}
     return Production(
-        model=last.deployed.model,
-        image=last.deployed.image,
+        model=made.model.digest if made and made.model else deployed.model,
+        image=deployed.image,
         since=last.at,
-        reason=last.deployed.reason,
+        reason=deployed.reason or (made.decision.reason if made and made.decision else ""),
         metric=metric.title if metric else "",
         interval=Interval(value=metric.value, low=metric.low, high=metric.high) if metric else None,
         run=made or last,
         is_rollback=last.event == "rollback",
         **seen,
     )
+
+
+def _is_of(entry: HistoryEntry, deployed: DeployedFigures) -> bool:
+    """Whether this run made what was deployed: the same model, or where only the image is named, the same image."""
+    if deployed.model:
+        return entry.model is not None and entry.model.digest == deployed.model
+    return entry.image is not None and entry.image.reference == deployed.image
 
 
 def stopped_at(entry: HistoryEntry) -> StageFigures | None:

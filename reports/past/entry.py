@@ -6,7 +6,7 @@ Every file is looked at from outside first: a plain file of at most so many byte
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.data_manifest import DataManifest
 from contracts.decision import Comparison, Decision
@@ -30,9 +30,9 @@ from contracts.history import (
 from contracts.image import Image, PushedImage
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest
 from contracts.schema import AnySchema, read_outside_json
-from contracts.stage import Build, StageName, StageRecord
+from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadVerdict
-from reports.workflow_run import one_line
+from reports.past.workflow_run import one_line
 
 # A decision over 200 slices has 80 kB; what is larger than this was not written by a stage.
 MOST_BYTES = 1024 * 1024
@@ -40,12 +40,31 @@ LONGEST = 600
 MOST_COLUMNS = 40
 MOST_REASONS = 8
 # What each event is about; nothing else in build/ is looked at.
+OPTIONAL = {"pushed.json", "rollout.json"}
 STAGES_OF: dict[EventName, tuple[StageName, ...]] = {
     "run": get_args(StageName),
     "drift": ("drift",),
     "rollback": ("deploy",),
 }
 MAKER_OF: dict[EventName, str] = {"run": "pipeline", "drift": "watch", "rollback": "rollback"}
+
+
+class RolloutRecord(BaseModel):
+    """What is needed here of `build/deploy/rollout.json`: which image went where another one was."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    image: str
+    replaced: str = ""
+    exit_code: int
+    reason: str = ""
+
+
+def event_of(build: Build) -> EventName:
+    """What took place, by what build/ holds: a run of the chain trains, a watch only has drift, a rollback a deploy."""
+    if any((build.stage(stage) / "stage.json").exists() for stage in CHAIN[:-1]):
+        return "run"
+    return "drift" if (build.stage("drift") / "stage.json").exists() else "rollback"
 
 
 def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -> HistoryEntry:
@@ -59,13 +78,13 @@ def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -
     def read(stage: StageName, name: str, schema: type[AnySchema]) -> AnySchema | None:
         path = build.stage(stage) / name
         is_there = path.exists() or path.is_symlink()
-        if stage not in ran or not (is_there or stage in passed):
+        if stage not in ran or not (is_there or (stage in passed and name not in OPTIONAL)):
             return None
         return read_outside_json(path, schema, f"make {stage}", MOST_BYTES)
 
     card = read("train", f"{build.challenger.name}/{CARD_FILE}", ModelCard)
-    pushed_path = build.stage("build") / "pushed.json"
-    pushed = read("build", pushed_path.name, PushedImage) if pushed_path.exists() else None
+    pushed = read("build", "pushed.json", PushedImage)
+    rollout = read("deploy", "rollout.json", RolloutRecord)
     try:
         entry = HistoryEntry(
             id=entry_id(at, event, run),
@@ -79,7 +98,9 @@ def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -
             image=_image(read("build", "image.json", Image), pushed),
             load=_load(read("load-test", "verdict.json", LoadVerdict)),
             drift=_drift(read("drift", "verdict.json", DriftVerdict)),
-            deployed=_deployed(read("deploy", "deployed.json", Deployment), pushed),
+            deployed=_rolled_out(rollout)
+            if rollout
+            else _deployed(read("deploy", "deployed.json", Deployment), pushed),
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -116,7 +137,7 @@ def _of_one_model(entry: HistoryEntry) -> HistoryEntry:
                 f"{stage} speaks of model {digest[:19]}, the model folder is {entry.model.digest[:19]}: files of two "
                 "runs. Run `make pipeline`."
             )
-    if entry.deployed is None or entry.deployed.model == entry.model.digest:
+    if entry.deployed is None or entry.deployed.model in ("", entry.model.digest):
         return entry
     stages = tuple(one for one in entry.stages if one.stage != "deploy")
     return entry.model_copy(update={"deployed": None, "stages": stages})
@@ -252,4 +273,13 @@ def _deployed(seen: Deployment | None, pushed: PushedImage | None) -> DeployedFi
         previous=seen.previous,
         reason=one_line(seen.reason, LONGEST),
         image=one_line(pushed.reference, LONGEST) if pushed else "",
+    )
+
+
+def _rolled_out(seen: RolloutRecord) -> DeployedFigures | None:
+    """An image in production is known by its reference; which model is in it, the entry of its build says."""
+    if seen.exit_code != 0:
+        return None
+    return DeployedFigures(
+        model="", previous="", reason=one_line(seen.reason, LONGEST), image=one_line(seen.image, LONGEST)
     )

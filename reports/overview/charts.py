@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from contracts.history import DriftFigures, HistoryEntry, LoadFigures, MetricFigures
-from reports.timeline import Format, Line, Point, heat_chart, line_chart, stack_chart
+from reports.overview.timeline import Format, Line, Point, heat_chart, line_chart, stack_chart
 
 MEGABYTE = 1_000_000
 MOST_COLUMNS = 16

@@ -1,0 +1,1 @@
+"""The site's first page, and its plots over time."""
