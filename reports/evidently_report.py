@@ -32,18 +32,19 @@ def write_report(
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
-    numbers = [rule.column for rule in rules if rule.reading == "number"]
-    others = [rule.column for rule in rules if rule.reading != "number"]
+    columns = {harmless(rule.column): rule.column for rule in rules}
+    numbers = [harmless(rule.column) for rule in rules if rule.reading == "number"]
+    others = [harmless(rule.column) for rule in rules if rule.reading != "number"]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
     tables = [Dataset.from_pandas(_shown(table, rules), data_definition=definition) for table in (current, reference)]
     values = [rule for rule in rules if rule.source != PREDICTION_COLUMN and rule.reading != "missing"]
     alone = sorted((rule for rule in rules if rule not in values), key=lambda rule: rule.reading == "missing")
-    metrics = [ValueDrift(column=rule.column, method=rule.method, threshold=rule.threshold) for rule in alone]
+    metrics = [ValueDrift(column=harmless(rule.column), method=rule.method, threshold=rule.threshold) for rule in alone]
     snapshot = Report([*_overview(values, drifted_share), *metrics]).run(*tables)
     snapshot.save_html(str(folder / HTML_FILE))
     snapshot.save_json(str(folder / JSON_FILE))
     measured = [metric for metric in snapshot.dict()["metrics"] if metric["config"]["type"].endswith(":ValueDrift")]
-    return {metric["config"]["column"]: float(metric["value"]) for metric in measured}
+    return {columns[metric["config"]["column"]]: float(metric["value"]) for metric in measured}
 
 
 def _overview(rules: Sequence[ColumnRule], drifted_share: float) -> list[object]:
@@ -53,16 +54,16 @@ def _overview(rules: Sequence[ColumnRule], drifted_share: float) -> list[object]
     if not rules:
         return []
     preset = DataDriftPreset(
-        columns=[rule.column for rule in rules],
+        columns=[harmless(rule.column) for rule in rules],
         drift_share=round(drifted_share + LEAST_EXCESS, 6),
-        per_column_method={rule.column: rule.method for rule in rules},
-        per_column_threshold={rule.column: rule.threshold for rule in rules},
+        per_column_method={harmless(rule.column): rule.method for rule in rules},
+        per_column_threshold={harmless(rule.column): rule.threshold for rule in rules},
     )
     return [preset]
 
 
 def _shown(table: pd.DataFrame, rules: Sequence[ColumnRule]) -> pd.DataFrame:
-    return pd.DataFrame({rule.column: _values(table[rule.source], rule) for rule in rules})
+    return pd.DataFrame({harmless(rule.column): _values(table[rule.source], rule) for rule in rules})
 
 
 def _values(column: pd.Series, rule: ColumnRule) -> pd.Series:
@@ -72,5 +73,9 @@ def _values(column: pd.Series, rule: ColumnRule) -> pd.Series:
         return column.map({0.0: "false", 1.0: "true"}).fillna(MISSING)
     if rule.reading == "number":
         return column.astype(np.float64)
-    # Evidently puts values into a script of its page unescaped: "</script>" would end it and start another.
-    return column.str.replace("<", "‹", regex=False)
+    return column.map(harmless, na_action="ignore")
+
+
+def harmless(text: str) -> str:
+    """Evidently puts names and values into a script of its page as they are: "</script>" would end it and start one."""
+    return text.replace("<", "‹")

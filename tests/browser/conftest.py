@@ -1,0 +1,55 @@
+"""One browser for all tests here, and the pages as the commands write them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from contracts.exits import Exit
+from contracts.stage import Build, execute
+from reports.report import work as report
+from reports.site import build_site
+from tests.browser.browser import chromium
+from tests.reports.pasts import GITHUB, complete_run, write_past
+from tests.reports.records import write_record
+
+CONFIG = Path("pipeline.toml")
+LONG = "a_column_whose_name_has_no_space_" * 12
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+def written_pages(root: Path, text: str, name: str = "flights", days: int = 3) -> dict[str, Path]:
+    """Every kind of page there is, with `text` wherever a text from outside can stand."""
+    build = complete_run(root / "build", text)
+    assert execute("report", CONFIG, build, report) is Exit.PASS
+    pages = {"report": build.stage("report") / "index.html", "site of one run": build_site(name, build, None, {})}
+    environment = GITHUB | {"GITHUB_REF_NAME": text, "RUN_TITLE": text}
+    write_past(root / "history", root / "past", days, text, environment)
+    pages["site"] = build_site(name, Build(root / "published"), root / "history", environment)
+    pages["report in the site"] = max(pages["site"].parent.glob("runs/*/report/index.html"))
+    return pages
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("pages")
+    pages = written_pages(root, "carrier", days=12)
+    stopped = Build(root / "stopped")
+    write_record(stopped, "data")
+    write_record(stopped, "train", 3, "The export flips 12 labels.")
+    assert execute("report", CONFIG, stopped, report) is Exit.PASS
+    pages["report of a stopped chain"] = stopped.stage("report") / "index.html"
+    (root / "empty").mkdir()
+    pages["site before any run"] = build_site("flights", Build(root / "none"), root / "empty", {})
+    return pages
+
+
+@pytest.fixture(scope="session")
+def wide_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return written_pages(tmp_path_factory.mktemp("wide"), LONG, LONG)

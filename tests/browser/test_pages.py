@@ -1,0 +1,100 @@
+"""Report and site in a real Chromium: desktop and phone, light and dark, long names; no error, no overflow."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.browser import SCHEMES, WIDTHS, Scheme, dead_links, faint_texts, overflowing, silent_plots, watched
+
+NAMES = (
+    "report",
+    "report of a stopped chain",
+    "report in the site",
+    "site",
+    "site of one run",
+    "site before any run",
+)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_from_its_file_without_a_complaint(
+    browser: Browser, pages: dict[str, Path], name: str, width: int, scheme: Scheme
+) -> None:
+    with watched(browser, pages[name], width, scheme) as (page, seen):
+        assert (seen.complaints, seen.dialogs) == ([], [])
+        assert overflowing(page) == []
+        assert dead_links(page, pages[name]) == []
+        assert silent_plots(page) == []
+        assert faint_texts(page) == []
+        assert all(address.startswith(("file:", "data:")) for address in seen.requests)
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("name", ["report", "site", "site of one run", "report in the site"])
+def test_a_name_without_a_space_breaks_no_page(
+    browser: Browser, wide_pages: dict[str, Path], name: str, width: int
+) -> None:
+    with watched(browser, wide_pages[name], width) as (page, _):
+        assert overflowing(page) == []
+
+
+def test_the_site_draws_every_figure_over_time(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, _):
+        cards = page.locator("figure.card")
+        titles = [text.strip() for text in cards.locator(".label").all_inner_texts()]
+        assert titles == [
+            "ROC AUC", "Latency, p95", "CPU a request", "Memory", "Image size", "Stage minutes",
+            "Furthest distance", "Columns beyond",
+        ]  # fmt: skip
+        assert cards.locator("svg.plot").count() == len(titles)
+
+
+def test_light_and_dark_are_two_faces_of_one_page(browser: Browser, pages: dict[str, Path]) -> None:
+    colours = set()
+    for scheme in SCHEMES:
+        with watched(browser, pages["site"], scheme=scheme) as (page, _):
+            colours.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            colours.add(page.evaluate("getComputedStyle(document.querySelector('svg.plot .line')).stroke"))
+    assert len(colours) == 4
+
+
+def test_a_reader_comes_from_the_site_to_a_runs_report_and_back(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, seen):
+        page.get_by_role("link", name="report", exact=True).first.click()
+        page.wait_for_url("**/report/index.html")
+        assert page.get_by_role("heading", name="Champion and challenger").is_visible()
+        page.get_by_role("link", name="All runs").click()
+        page.wait_for_url("**/site/index.html")
+        assert seen.complaints == []
+
+
+def test_evidentlys_own_report_opens_from_the_site(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, _):
+        page.locator("ul.links a").first.click()
+        page.wait_for_url("**/drift/evidently.html")
+
+
+@pytest.mark.parametrize(
+    ("markup", "check"),
+    [
+        ("<p style='width: 200vw'>wide</p>", "overflowing"),
+        ("<a href='gone.html'>gone</a>", "dead_links"),
+        ("<svg role='img'><title>no description</title></svg>", "silent_plots"),
+        ("<img src='data:,' alt=''>", "silent_plots"),
+        ("<p style='color: #ccc; background: #fff'>faint</p>", "faint_texts"),
+    ],
+)
+def test_the_checks_find_what_they_are_for(browser: Browser, tmp_path: Path, markup: str, check: str) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(f"<!doctype html><title>x</title><body>{markup}")
+    with watched(browser, path) as (page, _):
+        found = {
+            "overflowing": overflowing(page),
+            "dead_links": dead_links(page, path),
+            "silent_plots": silent_plots(page),
+            "faint_texts": faint_texts(page),
+        }
+    assert found[check]
