@@ -103,7 +103,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 .PHONY: test
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring --ignore tests/browser
 
 .PHONY: container-test
 container-test: setup ## Tests of the image on a real container engine and registry
@@ -112,6 +112,10 @@ container-test: setup ## Tests of the image on a real container engine and regis
 .PHONY: stack-test
 stack-test: setup ## Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack
 	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/containers/test_stack.py
+
+.PHONY: browser-test
+browser-test: setup ## Tests of the report and the site in a real Chromium
+	@$(VENV)/bin/pytest -n0 -rs tests/browser
 
 .PHONY: check
 check: setup ## Formatting, lint, strict types, and the repository's own promises

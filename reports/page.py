@@ -1,5 +1,6 @@
 """The report page: one HTML file, no script, readable on a phone, in light and dark. Jinja2 escapes every value."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -33,6 +34,7 @@ def render_page(results: Results, plots: list[Path], folder: Path, home: str = "
     )
 
 
+@cache
 def environment() -> Environment:
     """The templates of every page: one layout, one style; an unknown name is an error, not an empty place."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)

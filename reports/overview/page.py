@@ -63,26 +63,31 @@ def render_site(
     runs = [entry for entry in past.entries if entry.event == "run"]
     scheduled = [entry for entry in past.entries if entry.event == "drift"]
     verdicts = (scheduled or runs)[-MOST_DRAWN:]
-    site = environment()
-    site.globals |= {"marked": Markup, "link_of_commit": link_of_commit, "link_of_image": link_of_image}
-    return site.get_template("site.html").render(
-        name=name,
-        production=production,
-        latest=runs[-1] if runs else None,
-        verdict=next((entry for entry in reversed(verdicts) if entry.drift), None),
-        is_scheduled=bool(scheduled),
-        run_charts=run_charts(runs[-MOST_DRAWN:]),
-        drift_charts=drift_charts(verdicts),
-        total=len(past.entries),
-        first=past.entries[0] if past.entries else None,
-        shown=list(reversed(past.entries))[:MOST_RUNS_SHOWN],
-        deciding=deciding,
-        stopped_at=stopped_at,
-        kept={one.entry.id: one for one in kept},
-        evidently=[one for one in kept if one.evidently],
-        drills=drills,
-        unreadable=past.unreadable,
-        run=run,
+    return (
+        environment()
+        .get_template("site.html")
+        .render(
+            marked=Markup,  # of plots, built in timeline.py from escaped values
+            link_of_commit=link_of_commit,
+            link_of_image=link_of_image,
+            name=name,
+            production=production,
+            latest=runs[-1] if runs else None,
+            verdict=next((entry for entry in reversed(verdicts) if entry.drift), None),
+            is_scheduled=bool(scheduled),
+            run_charts=run_charts(runs[-MOST_DRAWN:]),
+            drift_charts=drift_charts(verdicts),
+            total=len(past.entries),
+            first=past.entries[0] if past.entries else None,
+            shown=list(reversed(past.entries))[:MOST_RUNS_SHOWN],
+            deciding=deciding,
+            stopped_at=stopped_at,
+            kept={one.entry.id: one for one in kept},
+            evidently=[one for one in kept if one.evidently],
+            drills=drills,
+            unreadable=past.unreadable,
+            run=run,
+        )
     )
 
 

@@ -93,16 +93,15 @@ def _to_keep(build: Build, event: EventName) -> Iterator[tuple[Path, str, int]]:
             yield source, place, most_bytes
 
 
-def prune(history: Path) -> tuple[str, ...]:
-    """Delete what is kept beyond KEPT_RUNS of each event and KEPT_BYTES in all; returns the ids. Entries stay."""
-    events = {entry.id: entry.event for entry in read_past(history).entries}
+def prune(history: Path, most_bytes: int = KEPT_BYTES) -> tuple[str, ...]:
+    """Delete what is kept beyond KEPT_RUNS of each event and `most_bytes` in all; returns the ids. Entries stay."""
     seen: dict[str, int] = {}
     total, gone = 0, []
     for folder in sorted((history / "kept").glob("*"), reverse=True):
-        event = events.get(folder.name, "")
+        event = folder.name.split("-")[1] if "-" in folder.name else ""
         seen[event] = seen.get(event, 0) + 1
         total += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        if not event or seen[event] > KEPT_RUNS or total > KEPT_BYTES:
+        if event not in FILES_OF or seen[event] > KEPT_RUNS or total > most_bytes:
             shutil.rmtree(folder)
             gone.append(folder.name)
     return tuple(gone)

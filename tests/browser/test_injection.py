@@ -53,18 +53,17 @@ def test_the_pages_own_policy_stops_a_script_that_got_in(
 
 def test_names_and_values_in_evidentlys_page_run_nowhere(browser: Browser, tmp_path: Path) -> None:
     random = np.random.default_rng(7)
-    half = len(PAYLOADS) // 2
+    names = [text for text in PAYLOADS if "<" in text]
     rules = [
-        ColumnRule(name, name, "number" if place < half else "category", "jensenshannon", 0.2)
-        for place, name in enumerate(PAYLOADS)
+        ColumnRule(name, name, "number" if place % 2 else "category", "jensenshannon", 0.2)
+        for place, name in enumerate(names)
     ]
 
     def table() -> pd.DataFrame:
-        numbers = {name: random.normal(size=100) for name in PAYLOADS[:half]}
-        return pd.DataFrame(numbers | {name: random.choice(PAYLOADS, 100) for name in PAYLOADS[half:]})
+        values = (random.normal(size=100), random.choice(PAYLOADS, 100))
+        return pd.DataFrame({name: values[0 if place % 2 else 1] for place, name in enumerate(names)})
 
-    distances = write_report(table(), table(), rules, 0.3, tmp_path)
-    assert set(distances) == set(PAYLOADS)
+    assert set(write_report(table(), table(), rules, 0.3, tmp_path)) == set(names)
     with watched(browser, tmp_path / HTML_FILE) as (page, seen):
         page.get_by_text("Dataset Drift").first.wait_for()
         assert (seen.dialogs, seen.complaints) == ([], [])
