@@ -113,4 +113,4 @@ def test_moments_on_the_axis_are_few_and_inside(hours: int) -> None:
     ticks = list(time_ticks(START, last))
     assert len(ticks) <= 6
     assert all(START <= at <= last for at, _ in ticks)
-    assert len({label for _, label in ticks}) == len(ticks) or hours < 48
+    assert all(label.strip() for _, label in ticks)
