@@ -106,13 +106,20 @@ def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
         model=made.model.digest if made and made.model else deployed.model,
         image=deployed.image,
         since=last.at,
-        reason=deployed.reason or (made.decision.reason if made and made.decision else ""),
+        reason=_why(last, made),
         metric=metric.title if metric else "",
         interval=Interval(value=metric.value, low=metric.low, high=metric.high) if metric else None,
         run=made or last,
         is_rollback=last.event == "rollback",
         **seen,
     )
+
+
+def _why(last: HistoryEntry, made: HistoryEntry | None) -> str:
+    """The gate's own words; after a rollback, first the reason of that."""
+    decided = made.decision.reason if made and made.decision else ""
+    said = last.deployed.reason if last.deployed else ""
+    return f"{said} {decided}".strip() if last.event == "rollback" else decided or said
 
 
 def _is_of(entry: HistoryEntry, deployed: DeployedFigures) -> bool:

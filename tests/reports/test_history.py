@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.deployment import Deployment
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
 from contracts.schema import read_json, write_json
@@ -16,7 +17,7 @@ from reports.past.folder import KEPT_RUNS, prune, read_past
 from reports.past.workflow_run import workflow_run
 from tests.payloads import PAYLOADS
 from tests.reports.pasts import FIRST, GITHUB, append, complete_run, write_past
-from tests.reports.records import drift_verdict, write_record
+from tests.reports.records import drift_verdict, load_verdict, write_record
 
 MEGABYTE = 1_000_000
 
@@ -106,11 +107,28 @@ def test_a_rollback_is_known_by_its_image(tmp_path: Path) -> None:
     image = "acme/flights@sha256:" + "2" * 64
     rollout = {"action": "rollback", "image": image, "replaced": "", "exit_code": 0, "reason": "by hand", "steps": []}
     (build.stage("deploy") / "rollout.json").write_text(json.dumps(rollout))
-    (build.stage("deploy") / "deployed.json").write_text("not looked at")
     append(tmp_path / "history", build, 0, "rollback")
     deployed = only_entry(tmp_path / "history").deployed
     assert deployed is not None
     assert (deployed.image, deployed.reason) == (image, "by hand")
+
+
+def test_a_rollback_that_failed_put_nothing_into_production(tmp_path: Path) -> None:
+    build = Build(tmp_path / "build")
+    write_record(build, "deploy", 1, "The host did not answer.")
+    (build.stage("deploy") / "rollout.json").write_text('{"image": "acme/flights@sha256:9", "exit_code": 1}')
+    append(tmp_path / "history", build, 0, "rollback")
+    assert only_entry(tmp_path / "history").deployed is None
+
+
+def test_a_champion_that_was_moved_without_a_stage_is_remembered_with_its_image(tmp_path: Path) -> None:
+    build, model, image = Build(tmp_path / "build"), "sha256:" + "a" * 64, "acme/flights@sha256:" + "3" * 64
+    write_json(build.stage("deploy") / "deployed.json", Deployment(model=model, reason="put back by hand"))
+    (build.stage("deploy") / "champion.json").write_text(json.dumps({"model": model, "image": image, "commit": ""}))
+    append(tmp_path / "history", build, 0, "rollback")
+    deployed = only_entry(tmp_path / "history").deployed
+    assert deployed is not None
+    assert (deployed.model, deployed.image) == (model, image)
 
 
 def test_an_earlier_runs_deploy_is_not_taken_for_this_ones(tmp_path: Path) -> None:
@@ -187,7 +205,13 @@ def test_what_does_not_fit_its_schema_is_refused(tmp_path: Path, place: str, old
 def test_files_of_two_runs_are_refused(tmp_path: Path) -> None:
     build = complete_run(tmp_path / "build")
     write_json(build.stage("drift") / "verdict.json", drift_verdict("sha256:" + "e" * 64))
-    assert "files of two runs" in refused(tmp_path, build)
+    assert "drift speaks of model" in refused(tmp_path, build)
+
+
+def test_a_load_test_of_another_model_is_refused(tmp_path: Path) -> None:
+    build = complete_run(tmp_path / "build")
+    write_json(build.stage("load-test") / "verdict.json", load_verdict("sha256:" + "e" * 64))
+    assert "load-test speaks of model" in refused(tmp_path, build)
 
 
 def test_drills_that_are_no_table_are_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_from_build_alone_it_shows_this_run_and_what_it_put_into_production(tmp_
     page = site(tmp_path, history=False)
     for text in (
         "In production since",
-        "Promoted, carrier.",
+        "A sentence about carrier.",
         "0.7400",
         "2.50 ms",
         "One run so far",
