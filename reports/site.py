@@ -31,6 +31,8 @@ from reports.past.folder import Past, check_kept, keep, read_past
 from reports.past.workflow_run import workflow_run
 from reports.results import read_results
 
+# The rates at which the gates err, measured now and then and kept with the code.
+RATES = Path("drills/rates")
 REPORT_PAGE = "report/index.html"
 EVIDENTLY_PAGE = "drift/evidently.html"
 
@@ -42,7 +44,7 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
         entry = entry_of(build, "run", _newest(build), run)
         past, sources = Past((entry,), ()), {entry.id: build}
         production = production_of(past.entries) or champion_of(build)
-        drills = read_drill_tables(build.root / "drills")
+        drills = read_drill_tables(build.root / "drills", RATES)
     else:
         if not history.is_dir():
             raise UsageError(f"{history} is no folder. `make history HISTORY={history}` makes it.")
@@ -50,7 +52,7 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
         sources = {folder.name: Build(folder) for folder in (history / "kept").glob("*")}
         production = production_of(past.entries)
         here = build.root / "drills"
-        drills = read_drill_tables(here if here.is_dir() else history / "drills")
+        drills = read_drill_tables(here if here.is_dir() else history / "drills", RATES)
     site = build.root / "site"
     shutil.rmtree(site, ignore_errors=True)
     shown = [entry for entry in reversed(past.entries) if entry.id in sources]

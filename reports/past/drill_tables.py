@@ -2,7 +2,9 @@
 
     build/drills/drills.json      {"drills": [{"name", "stage", "planted", "expected_exit", "exit", "expected_reason",
                                   "reason", "passed", "seconds"}, …]}
-    build/drills/rates/*.json     {"title", "note", "columns": [text, …], "rows": [[text or number, …], …]}
+    drills/rates/*.json           how often a gate errs, measured now and then and kept with the code: an object whose
+                                  lists of objects are tables, and whose other values are the note beside them
+    build/drills/rates/*.json     the same, or a finished table: {"title", "note", "columns", "rows": [[…], …]}
 
 Other keys are left alone: a drill may say more than the site shows. `name` and `passed` are required.
 """
@@ -10,7 +12,7 @@ Other keys are left alone: a drill may say more than the site shows. `name` and 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel, ValidationError
 
 from contracts.exits import UsageError
 from contracts.schema import read_outside_json, write_json
@@ -50,8 +52,12 @@ class Drills(Tolerant):
         return tuple(drill for drill in self.drills if not drill.passed)
 
 
+class RateFile(RootModel[dict[str, JsonValue]]):
+    """Any object."""
+
+
 class RateTable(Tolerant):
-    """One file of rates: a table that the site shows as it is."""
+    """A table that the site shows as it is."""
 
     title: Text
     note: Text = ""
@@ -67,8 +73,9 @@ class DrillTables(Tolerant):
     unreadable: tuple[str, ...] = ()
 
 
-def read_drill_tables(folder: Path) -> DrillTables:
-    """Read a folder like build/drills. What is absent is empty; what does not fit is named in `unreadable`."""
+def read_drill_tables(folder: Path, measured: Path = Path("nowhere")) -> DrillTables:
+    """Read a folder like build/drills, and one of rates that were measured before. What is absent is empty; what does
+    not fit is named in `unreadable`."""
     unreadable: list[str] = []
     drills: Drills | None = None
     if (folder / DRILLS_FILE).exists():
@@ -77,12 +84,46 @@ def read_drill_tables(folder: Path) -> DrillTables:
         except UsageError:
             unreadable.append(DRILLS_FILE)
     rates: list[RateTable] = []
-    for path in sorted((folder / "rates").glob("*.json")):
+    for path in [*sorted((folder / "rates").glob("*.json")), *sorted(measured.glob("*.json"))]:
         try:
-            rates.append(read_outside_json(path, RateTable, "make drill", MOST_BYTES))
-        except UsageError:
+            rates += _rate_tables(path.stem, read_outside_json(path, RateFile, "make drill", MOST_BYTES).root)
+        except (UsageError, ValidationError):
             unreadable.append(path.name)
     return DrillTables(drills=drills, rates=tuple(rates), unreadable=tuple(unreadable))
+
+
+def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
+    """Each list of objects as a table. Raises ValidationError where there is none, or one is too large."""
+    if isinstance(seen.get("columns"), list):
+        return [RateTable.model_validate({"title": name} | seen)]
+    note = ", ".join(f"{_words(key)} {value}" for key, value in seen.items() if _is_plain(value))
+    tables: list[dict[str, object]] = []
+    for key, rows in seen.items():
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            flat = [_flat(row) for row in rows if isinstance(row, dict)]
+            columns = list(dict.fromkeys(column for row in flat for column in row))
+            cells = [[row.get(column) for column in columns] for row in flat]
+            tables.append({"title": f"{_words(name)}: {_words(key)}", "columns": columns, "rows": cells, "note": note})
+    return [RateTable.model_validate(table) for table in tables or [{"title": name}]]
+
+
+def _flat(row: dict[str, JsonValue], before: str = "") -> dict[str, JsonValue]:
+    """A row's plain values, those of an object in it under both names."""
+    found: dict[str, JsonValue] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{_words(key)} ")
+        elif _is_plain(value):
+            found[f"{before}{_words(key)}"] = value
+    return found
+
+
+def _is_plain(value: JsonValue) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def copy_drill_tables(source: Path, target: Path) -> bool:

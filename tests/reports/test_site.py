@@ -167,6 +167,15 @@ def test_a_table_of_drills_that_does_not_fit_is_named(tmp_path: Path) -> None:
     assert read_drill_tables(tmp_path).unreadable == ("drills.json", "drift.json")
 
 
+def test_rates_of_another_form_become_tables_with_their_notes(tmp_path: Path) -> None:
+    cells = [{"pair": "another seed", "draws": 40, "promoted": {"gate": 38, "new >= old": 22}}]
+    (tmp_path / "gate.json").write_text(json.dumps({"margin": 0.01, "metric": "roc_auc", "cells": cells}))
+    (table,) = read_drill_tables(tmp_path / "none", tmp_path).rates
+    assert (table.title, table.note) == ("gate: cells", "margin 0.01, metric roc_auc")
+    assert table.columns == ("pair", "draws", "promoted gate", "promoted new >= old")
+    assert table.rows == (("another seed", 40, 38, 22),)
+
+
 def test_labels_that_came_in_are_shown_as_performance(tmp_path: Path) -> None:
     for day, value in enumerate((0.71, 0.69)):
         watch = Build(tmp_path / str(day))
