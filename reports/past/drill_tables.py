@@ -18,6 +18,7 @@ from contracts.exits import UsageError
 from contracts.schema import read_outside_json, write_json
 
 DRILLS_FILE = "drills.json"
+VERSION = "format_version"
 MOST_BYTES = 1024 * 1024
 Text = Annotated[str, Field(max_length=2_000)]
 
@@ -96,14 +97,21 @@ def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
     """Each list of objects as a table. Raises ValidationError where there is none, or one is too large."""
     if isinstance(seen.get("columns"), list):
         return [RateTable.model_validate({"title": name} | seen)]
-    note = ", ".join(f"{_words(key)} {value}" for key, value in seen.items() if _is_plain(value))
+    note = ", ".join(f"{_words(key)} {value}" for key, value in seen.items() if _is_plain(value) and key != VERSION)
     tables: list[dict[str, object]] = []
     for key, rows in seen.items():
         if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
             flat = [_flat(row) for row in rows if isinstance(row, dict)]
             columns = list(dict.fromkeys(column for row in flat for column in row))
             cells = [[row.get(column) for column in columns] for row in flat]
-            tables.append({"title": f"{_words(name)}: {_words(key)}", "columns": columns, "rows": cells, "note": note})
+            tables.append(
+                {
+                    "title": f"Rates measured, {_words(name)}: {_words(key)}",
+                    "columns": columns,
+                    "rows": cells,
+                    "note": note,
+                }
+            )
     return [RateTable.model_validate(table) for table in tables or [{"title": name}]]
 
 

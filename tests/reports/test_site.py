@@ -171,7 +171,7 @@ def test_rates_of_another_form_become_tables_with_their_notes(tmp_path: Path) ->
     cells = [{"pair": "another seed", "draws": 40, "promoted": {"gate": 38, "new >= old": 22}}]
     (tmp_path / "gate.json").write_text(json.dumps({"margin": 0.01, "metric": "roc_auc", "cells": cells}))
     (table,) = read_drill_tables(tmp_path / "none", tmp_path).rates
-    assert (table.title, table.note) == ("gate: cells", "margin 0.01, metric roc_auc")
+    assert (table.title, table.note) == ("Rates measured, gate: cells", "margin 0.01, metric roc_auc")
     assert table.columns == ("pair", "draws", "promoted gate", "promoted new >= old")
     assert table.rows == (("another seed", 40, 38, 22),)
 
