@@ -24,14 +24,24 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
-def written_pages(root: Path, text: str, name: str = "flights", days: int = 3) -> dict[str, Path]:
-    """Every kind of page there is, with `text` wherever a text from outside can stand."""
+def report_page(root: Path, text: str) -> Path:
+    """The report of one complete run, with `text` wherever a text from outside can stand."""
     build = complete_run(root / "build", text)
     assert execute("report", CONFIG, build, report) is Exit.PASS
-    pages = {"report": build.stage("report") / "index.html", "site of one run": build_site(name, build, None, {})}
+    return build.stage("report") / "index.html"
+
+
+def site_page(root: Path, text: str, name: str, days: int) -> Path:
+    """The site of a history of `days`, the same way."""
     environment = GITHUB | {"GITHUB_REF_NAME": text, "RUN_TITLE": text}
     write_past(root / "history", root / "past", days, text, environment)
-    pages["site"] = build_site(name, Build(root / "published"), root / "history", environment)
+    return build_site(name, Build(root / "published"), root / "history", environment)
+
+
+def written_pages(root: Path, text: str, name: str = "flights", days: int = 3) -> dict[str, Path]:
+    """Every kind of page there is."""
+    pages = {"report": report_page(root, text), "site": site_page(root, text, name, days)}
+    pages["site of one run"] = build_site(name, Build(root / "build"), None, {})
     pages["report in the site"] = max(pages["site"].parent.glob("runs/*/report/index.html"))
     return pages
 
