@@ -124,25 +124,42 @@ class Load(Section):
 
 
 class ColumnDrift(Section):
-    """Method and threshold of one column, where the general ones do not fit."""
+    """Method and effect size of one column, where the general ones do not fit."""
 
     method: NumericDistance | CategoricalDistance
-    threshold: Positive
+    effect: Positive
 
 
 class Drift(Section):
-    """How reference and current are compared. Methods and thresholds are ours, never a library's default."""
+    """How reference and window are compared, how often that may alarm without drift, and when a retrain is due.
 
+    An effect is the least distance that matters, however sure it is.
+    """
+
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     numeric_method: NumericDistance = "wasserstein"
-    numeric_threshold: Positive = 0.1
+    numeric_effect: Positive = 0.1
     categorical_method: CategoricalDistance = "jensenshannon"
-    categorical_threshold: Positive = 0.1
-    prediction_threshold: Positive = 0.1
+    categorical_effect: Positive = 0.1
+    prediction_effect: Positive = 0.1
+    label_effect: Positive = 0.05
+    missing_effect: Share = 0.02
     columns: dict[str, ColumnDrift] = {}
-    max_drifted_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    min_rows: Count = 1000
+    historic_factor: Annotated[float, Field(ge=1)] = 1.25
+    min_rows: Count = 200
+    min_labels: Count = 500
     reference_rows: Annotated[int, Field(ge=30)] = 5000
+    lasting_windows: Count = 2
+    of_windows: Count = 3
+    retrain_cooldown_days: Count = 3
+    max_retrains_per_week: Count = 1
     blocks_deploy: bool = False
+
+    @model_validator(mode="after")
+    def _lasting_is_reachable(self) -> "Drift":
+        if self.lasting_windows > self.of_windows:
+            raise ValueError("drift.lasting_windows is more than drift.of_windows: nothing could ever last")
+        return self
 
 
 class Service(Section):

@@ -47,8 +47,19 @@ class ExportProof(Schema):
     largest_difference: float
 
 
+class ColumnHistory(Schema):
+    """How far one column of the train rows has been from reference.parquet, by a method of contracts/distances.py.
+
+    `largest`: by length of the window in whole days, the largest distance of any such window. Seasons are in it.
+    """
+
+    column: str
+    method: str
+    largest: dict[int, float]
+
+
 class ModelCard(Schema):
-    """model.json."""
+    """model.json. `history` is empty where the table has no time, or too little of it."""
 
     format_version: Literal[1] = 1
     name: str
@@ -70,6 +81,7 @@ class ModelCard(Schema):
     proof: ExportProof
     max_batch_rows: int
     logged_features: tuple[str, ...]
+    history: tuple[ColumnHistory, ...] = ()
     files: dict[str, str]
 
 

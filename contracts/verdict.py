@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from contracts.decision import Check
+from contracts.decision import Check, Interval
 from contracts.schema import Schema
 
 DriftState = Literal["stable", "drift", "insufficient"]
+PerformanceOutcome = Literal["held", "worse", "inconclusive", "insufficient"]
 LoadReason = Literal[
     "p50_limit", "p95_limit", "p99_limit", "stall", "errors", "wrong_answers", "rate", "memory_growth", "killed",
     "no_comparison", "slower_p50", "slower_p95", "slower_cpu",
@@ -69,7 +70,12 @@ class LoadVerdict(Schema):
 
 
 class ColumnComparison(Schema):
-    """The distance of one column between reference and current, by a method and threshold that we fixed."""
+    """The distance of one reading (contracts/readings.py) between reference and window, and from where on it is drift.
+
+    `threshold` is the largest of three: `by_chance`, what rows of one distribution reach at this size, together with
+    all other columns, in no more than the stated share of windows; `historic`, what windows of this length have reached
+    before, times drift.historic_factor; `effect`, the least that matters.
+    """
 
     column: str
     kind: Literal["feature", "prediction"]
@@ -77,19 +83,77 @@ class ColumnComparison(Schema):
     distance: float
     threshold: float
     drifted: bool
+    by_chance: float | None = None
+    historic: float | None = None
+    effect: float | None = None
+
+
+class LabelComparison(Schema):
+    """Whether what really happened is distributed as it was in the reference."""
+
+    labels: int
+    method: str
+    distance: float
+    threshold: float
+    moved: bool
 
 
 class PerformanceComparison(Schema):
-    """The primary metric where labels came in."""
+    """The primary metric on the requests whose labels came in, against the model card's out-of-fold figure.
+
+    `low` and `high` are one-sided bounds, clustered by day. `difference`: current minus reference, so turned that less
+    is worse. `outcome`: `worse` where the difference is surely below 0 and more than gate.margin; `held` where it is
+    surely above -margin; `insufficient` where there are too few labels; otherwise they cannot tell.
+    """
 
     metric: str
     labels: int
     reference: float
     current: float
+    low: float | None = None
+    high: float | None = None
+    days: int = 0
+    difference: Interval | None = None
+    outcome: PerformanceOutcome | None = None
+    method: str = ""
+
+
+class EstimatedPerformance(Schema):
+    """The primary metric without labels, from the model's own probabilities; true where `assumption` is."""
+
+    metric: str
+    rows: int
+    reference: float
+    estimate: float
+    low: float
+    high: float
+    assumption: str
+
+
+class LibraryVerdict(Schema):
+    """What the library says by its own defaults, on the same rows: shown for comparison, it decides nothing."""
+
+    library: str
+    is_drift: bool
+    drifted: tuple[str, ...]
+    columns: int
+
+
+class Persistence(Schema):
+    """Of the last `windows` windows of this model that do not overlap, `drifted` drifted. `needed` make it lasting."""
+
+    windows: int
+    drifted: int
+    needed: int
+    of_windows: int
+    is_lasting: bool
 
 
 class DriftVerdict(Schema):
-    """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse."""
+    """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse.
+
+    `state` is what asks for somebody: inputs or predictions that moved while measured performance held do not.
+    """
 
     format_version: Literal[1] = 1
     state: DriftState
@@ -107,3 +171,9 @@ class DriftVerdict(Schema):
     predictions: DriftState
     performance: PerformanceComparison | None = None
     columns: tuple[ColumnComparison, ...]
+    window_days: int = 0
+    false_alarm_rate: float | None = None
+    labels: LabelComparison | None = None
+    estimated: EstimatedPerformance | None = None
+    evidently: LibraryVerdict | None = None
+    persistence: Persistence | None = None

@@ -1,19 +1,24 @@
 """Compares what the model was trained on with what it was asked: have the inputs moved, have the predictions?
 
-Evidently measures the distances and draws the report; the verdict is made from these distances by the methods,
-thresholds and limits under [drift] in pipeline.toml. With fewer than drift.min_rows requests it is "insufficient".
+The verdict is made from our own distances and thresholds (reports/drifting/): beyond chance at this window's size, of
+an effect that matters, and beyond what windows of this length have reached before. Where labels came in, performance is
+measured; where not, it is estimated. Evidently makes the report, and its own verdict stands beside ours. With fewer
+than drift.min_rows requests the answer is "insufficient".
 
-Reads   build/train/model/ (reference.parquet through the model card), build/load-test/requests/predictions-*.jsonl,
-        build/data/data.json (which days the load test replayed).
+Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl and
+        labels-*.jsonl), build/data/data.json (which days the load test replayed).
 Writes  build/drift/verdict.json, evidently.html, evidently.json.
 Exits   0 whatever the state, because the world moved and not the challenger; 3 on drift and on insufficient traffic
         where drift.blocks_deploy is true; 2 where the log or the model is not there.
 """
 
+import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from contracts.config import Config
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import (
@@ -25,25 +30,40 @@ from contracts.model_folder import (
     read_card,
     verify_files,
 )
+from contracts.readings import check_columns
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
-from reports.drift_rules import check_columns, missing_rules, prediction_rule, value_rules
-from reports.drift_verdict import Measured, exit_code, headline, judge
-from reports.evidently_report import write_report
-from reports.request_log import RequestWindow, read_window
+from contracts.verdict import DriftVerdict
+from reports.drifting.comparison import compare
+from reports.drifting.evidently_report import write_report
+from reports.drifting.performance import estimated, measured
+from reports.drifting.request_log import RequestWindow, read_window
+from reports.drifting.verdict import Findings, exit_code, headline, judge
 
 VERDICT_FILE = "verdict.json"
 REFERENCE_FILE = "reference.parquet"
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """A folder of request logs. `about`: what kind of requests these are; `days`: how long the window was."""
+
+    folder: Path
+    about: str
+    days: int
+
+
 def work(context: Context) -> Outcome:
     """The stage in the chain: the challenger, and the requests that the load test replayed to it."""
     build = context.build
-    return compare(context, build.challenger, build.stage("load-test") / "requests", _replayed(build))
+    traffic = _replayed(build, build.stage("load-test") / "requests")
+    verdict, line = examine(context.config, build.challenger, traffic, context.folder)
+    write_json(context.folder / VERDICT_FILE, verdict)
+    return Outcome(verdict.state, line, exit_code(context.config.drift, verdict))
 
 
-def compare(context: Context, model: Path, requests: Path, traffic: str) -> Outcome:
-    """Compare a model folder's reference with a folder of request logs; `traffic` says what kind of requests these are.
+def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tuple[DriftVerdict, str]:
+    """The verdict of a model folder's reference against a request log, and its headline; Evidently's files in `folder`.
 
     Raises UsageError where there is no model or no log, ModelFolderError where the model folder was changed.
     """
@@ -51,43 +71,42 @@ def compare(context: Context, model: Path, requests: Path, traffic: str) -> Outc
         raise UsageError(f"{model} is no model folder: it has no {CARD_FILE}. Run `make train` first.")
     card = read_card(model)
     verify_files(model, card)
-    drift, digest = context.config.drift, model_digest(model)
-    check_columns(drift, card.features)
-    window = read_window(requests, card, digest, context.config.data.seed)
-    measured = _measure(context, card, pd.read_parquet(model / REFERENCE_FILE), window)
-    verdict = judge(drift, window, measured, digest, traffic)
-    write_json(context.folder / VERDICT_FILE, verdict)
-    return Outcome(verdict.state, headline(drift, measured, verdict), exit_code(drift, verdict))
+    digest = model_digest(model)
+    check_columns(config.drift, card.features)
+    window = read_window(traffic.folder, card, digest, config.data.seed)
+    findings = _examined(config, card, pd.read_parquet(model / REFERENCE_FILE), window, traffic.days, folder)
+    verdict = judge(config.drift, window, findings, digest, traffic.about)
+    return verdict, headline(config.drift, findings, verdict)
 
 
-def _replayed(build: Build) -> str:
-    replay = read_json(build.stage("data") / "data.json", DataManifest, "make data").tables["replay"]
-    if not replay.first:
-        return f"replay of {replay.rows:,} rows that were kept back from training"
-    return f"replay of the table's next window, {replay.first[:10]} to {replay.last[:10]}"
-
-
-def _measure(context: Context, card: ModelCard, reference: pd.DataFrame, window: RequestWindow) -> Measured:
-    """The distances, and Evidently's report beside them. No rows, no distances."""
+def _examined(
+    config: Config, card: ModelCard, reference: pd.DataFrame, window: RequestWindow, days: int, folder: Path
+) -> Findings:
+    """Everything that is measured. No rows, no distances."""
     required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
     if absent := [name for name in required if name not in reference]:
         raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
-    current = window.rows
-    if current.empty:
-        return Measured(len(reference), (), {})
-    drift = context.config.drift
-    logged = [feature for feature in card.features if feature.name in current]
-    numeric = [feature.name for feature in logged if feature.kind == "numeric"]
-    gaps = [name for name in numeric if reference[name].isna().any() or current[name].isna().any()]
-    empty = {name for name in gaps if reference[name].isna().all() or current[name].isna().all()}
-    rules = (
-        *value_rules(drift, [feature for feature in logged if feature.name not in empty]),
-        *missing_rules(drift, gaps),
-        prediction_rule(drift, card.task),
+    seed = config.data.seed
+    compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
+    if window.rows.empty:
+        return Findings(len(reference), days, compared)
+    return Findings(
+        len(reference),
+        days,
+        compared,
+        measured(config, card, window.answers),
+        estimated(config, card, window.answers, seed),
+        write_report(reference, window.rows, compared.columns, card.features, folder),
     )
-    distances = write_report(reference, current, rules, drift.max_drifted_share, context.folder)
-    not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
-    return Measured(len(reference), rules, distances, not_logged)
+
+
+def _replayed(build: Build, requests: Path) -> Traffic:
+    replay = read_json(build.stage("data") / "data.json", DataManifest, "make data").tables["replay"]
+    if not replay.first:
+        return Traffic(requests, f"replay of {replay.rows:,} rows that were kept back from training", 0)
+    about = f"replay of the table's next window, {replay.first[:10]} to {replay.last[:10]}"
+    first, last = (dt.date.fromisoformat(moment[:10]) for moment in (replay.first, replay.last))
+    return Traffic(requests, about, (last - first).days + 1)
 
 
 if __name__ == "__main__":

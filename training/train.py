@@ -31,6 +31,7 @@ from training.fitting import revision
 from training.fitting.candidates import find_candidates
 from training.fitting.export import export
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
+from training.fitting.history import history_of
 from training.fitting.model_folder import golden_of, reference_of, write_model_folder
 from training.fitting.proof import Proof, prove
 from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
@@ -84,9 +85,13 @@ def _train(config: Config, build: Build) -> Outcome:
     holdout = load_table(build, "holdout", columns=[one.name for one in manifest.features])
     with _timed("exported and proved"):
         graph, proof = _exported(model, holdout, judgement.threshold)
-    card = _card(config, manifest, best, judgement, proof)
-    golden = golden_of(model, Scorer(card, "", graph), holdout)
     reference = reference_of(judgement.table, judgement.predicted, config.drift.reference_rows, seed)
+    with _timed("compared the past with the reference"):
+        history = history_of(
+            config.drift, manifest.features, rows.searched, judgement.table, judgement.predicted, reference
+        )
+    card = _card(config, manifest, best, judgement, proof).model_copy(update={"history": history})
+    golden = golden_of(model, Scorer(card, "", graph), holdout)
     write_model_folder(build.challenger, card, graph, golden, reference)
     return Outcome("pass", _headline(card, training.metric, len(judgement.predicted)))
 

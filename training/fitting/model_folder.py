@@ -78,10 +78,11 @@ def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, se
     chosen = np.sort(np.random.default_rng(seed).choice(count, min(rows, count), replace=False))
     names = [*(one.name for one in manifest.features), manifest.target, *filter(None, [manifest.time])]
     reference = table.take(chosen).frame[names]
-    return reference.assign(**{PREDICTION_COLUMN: _predictions(manifest, predicted[chosen])})
+    return reference.assign(**{PREDICTION_COLUMN: predictions_of(manifest, predicted[chosen])})
 
 
-def _predictions(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+def predictions_of(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """[rows]: the positive class's probability, the class, or the value, as reference.parquet has them."""
     if manifest.task == "regression":
         return predicted
     if manifest.task == "binary":

@@ -6,6 +6,9 @@ Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings have "(mis
 that a client left out is missing. A log longer than `at_most` rows is sampled by the digest of seed and id, so that the
 same log gives the same sample in any order of files.
 
+Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is the one on which
+it happened (`observed_us`), or else that of the request.
+
 Memory: ids and times of the whole window (a few bytes a request), and the features of the sample alone.
 """
 
@@ -18,13 +21,14 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
-from contracts.request_log import PREDICTIONS_GLOB, PredictionRecord
+from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, PredictionRecord
 
 # A category that the model does not know, whatever the client wrote: the model reads them all as one code, and a
 # client's text stays out of a published page.
@@ -60,7 +64,36 @@ _SAMPLE = f"""
     SELECT key, at_us, TRY(json_extract_string(line, $pointers)) AS field FROM mine
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY at_us, line) = 1
 """
-_ROWS = "SELECT field FROM sample ORDER BY at_us, key"
+# The moments of datetime64[D]: what lies outside of them is a mistake, and then the request's own time is used.
+_LABELS = """
+    CREATE TEMP TABLE labels AS
+    SELECT md5_number($seed || ':' || field[2]) AS key, TRY_CAST(field[3] AS BIGINT) AS labelled_us,
+           field[4] AS actual, TRY_CAST(field[5] AS BIGINT) AS observed_us
+    FROM (SELECT line, TRY(json_extract_string(line, $label)) AS field
+          FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+                        header = false, auto_detect = false, ignore_errors = true))
+    WHERE field[1] = '1' AND field[2] IS NOT NULL AND field[3] IS NOT NULL AND field[4] IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY field[2] ORDER BY labelled_us, line) = 1
+"""
+_NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
+_ROWS = """
+    SELECT field, actual, coalesce(observed_us, at_us) // 86400000000
+    FROM sample LEFT JOIN labels USING (key) ORDER BY at_us, key
+"""
+_LABEL = ("/v", "/id", "/at_us", "/actual", "/observed_us")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the model said and what came of it, row by row beside `RequestWindow.rows`.
+
+    `scores`: probabilities [rows, classes] in `score_order`, or values [rows, 1]; NaN where a record has none.
+    `actual`: text, None where no label came in. `days`: since 1970, of the label where it says so.
+    """
+
+    scores: npt.NDArray[np.float64]
+    actual: npt.NDArray[np.object_]
+    days: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -68,6 +101,7 @@ class RequestWindow:
     """What one model answered. `rows`: a column for each feature that is logged, and `prediction`; in order of time."""
 
     rows: pd.DataFrame
+    answers: Answers
     requests: int
     first: str
     last: str
@@ -87,7 +121,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
     with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
         connection.execute(_FIND, asked)
         ours, requests, others, first, last = connection.execute(_COUNT).fetchall()[0]
-        rows = _sample(connection, asked, card, at_most)
+        rows, answers = _sample(connection, folder, asked, card, at_most)
     if lines and not ours + others:
         raise UsageError(
             f"{folder}: none of {lines:,} lines is a prediction record of format 1 (contracts/request_log.py). "
@@ -95,6 +129,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         )
     return RequestWindow(
         rows=rows,
+        answers=answers,
         requests=requests,
         first=_moment(first),
         last=_moment(last),
@@ -129,16 +164,50 @@ def _asked(files: Sequence[Path], card: ModelCard, digest: str, seed: int) -> di
 
 
 def _sample(
-    connection: duckdb.DuckDBPyConnection, asked: Mapping[str, object], card: ModelCard, at_most: int
-) -> pd.DataFrame:
-    """At most that many of the requests found."""
+    connection: duckdb.DuckDBPyConnection, folder: Path, asked: Mapping[str, object], card: ModelCard, at_most: int
+) -> tuple[pd.DataFrame, Answers]:
+    """At most that many of the requests found, with the labels that there are for them."""
     quantity, _ = _prediction_path(card)
     features = [feature for feature in card.features if feature.name in (card.logged_features or {feature.name})]
-    pointers = [quantity, *(f"/features/{_escaped(feature.name)}" for feature in features)]
+    scores = _score_paths(card)
+    pointers = [quantity, *scores, *(f"/features/{_escaped(feature.name)}" for feature in features)]
     connection.execute(_DRAW, {"at_most": at_most})
     connection.execute(_SAMPLE, {**asked, "pointers": pointers})
-    fields = [field for (field,) in connection.execute(_ROWS).fetchall()]
-    return _table(fields, features, card)
+    if labels := sorted(folder.glob(LABELS_GLOB)):
+        files = [glob.escape(str(file)) for file in labels]
+        connection.execute(_LABELS, {"files": files, "seed": asked["seed"], "label": list(_LABEL)})
+    else:
+        connection.execute(_NO_LABELS)
+    found = connection.execute(_ROWS).fetchall()
+    fields = [field for field, _, _ in found]
+    table = _table([[field[0], *field[1 + len(scores) :]] for field in fields], features, card)
+    answers = Answers(
+        scores=np.array([[_float(one) for one in field[1 : 1 + len(scores)]] for field in fields], dtype=np.float64)
+        .reshape(len(found), len(scores)),
+        actual=np.array([actual for _, actual, _ in found], dtype=object),
+        days=np.array([day for _, _, day in found], dtype=np.int64),
+    )  # fmt: skip
+    return table, answers
+
+
+def _score_paths(card: ModelCard) -> list[str]:
+    if card.task == "regression":
+        return ["/prediction"]
+    return [f"/probabilities/{card.classes.index(name)}" for name in score_order(card)]
+
+
+def score_order(card: ModelCard) -> tuple[str, ...]:
+    """The classes in the order of `Answers.scores`: as the card has them, but of two the positive one is the last."""
+    if card.task != "binary":
+        return card.classes
+    return (*(name for name in card.classes if name != card.positive), card.positive)
+
+
+def _float(text: str | None) -> float:
+    try:
+        return np.nan if text is None else float(text)
+    except ValueError:
+        return np.nan
 
 
 def _line_ends(file: Path) -> tuple[int, bool]:

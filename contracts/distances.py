@@ -1,0 +1,116 @@
+"""Distances between two samples of one column. Numpy alone, for training and the drift job must measure alike.
+
+wasserstein     the area between the two distribution functions, in standard deviations of the reference
+jensenshannon   0 for equal shares to 0.83 for disjoint ones, with the natural logarithm; numbers by reference deciles
+psi             the population stability index, Σ (p - q) ln(p / q); numbers by reference deciles
+difference      the absolute difference of two shares, for a column of 0 and 1
+
+Missing numbers (NaN) are left out, except that a share of them is a column of its own. Each distance is a function of
+counts over the distinct values, so that a bootstrap is a matter of counting; `Counted` holds the values.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Method = Literal["wasserstein", "jensenshannon", "psi", "difference"]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+DECILES = np.linspace(0, 1, 11)[1:-1]
+# An empty cell would make the index infinite; the value is the one in common use.
+LEAST_SHARE = 1e-4
+# As little as Evidently divides by, where a column of the reference is constant.
+LEAST_SCALE = 1e-3
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Two samples as codes. `values`: what the codes stand for, ascending, where the method needs it; else empty.
+
+    Codes are -1 where a number is missing. `scale`: standard deviation of the reference's numbers.
+    """
+
+    method: Method
+    reference: IntArray
+    current: IntArray
+    values: FloatArray
+    cells: int
+    scale: float
+
+    def distance(self) -> float:
+        """Between the two samples; NaN where one has no value at all."""
+        counts = [np.bincount(codes[codes >= 0], minlength=self.cells) for codes in (self.reference, self.current)]
+        return float(distance_of_counts(self, *(one.astype(np.float64) for one in counts)))
+
+
+def counted(method: Method, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Counted:
+    """Numbers (float arrays) or categories (arrays of text), each [rows], made ready to be compared."""
+    if reference.dtype.kind not in "fiub":
+        return _by_cell(method, reference.astype(str), current.astype(str))
+    first, second = reference.astype(np.float64), current.astype(np.float64)
+    if method in ("jensenshannon", "psi"):
+        edges = np.unique(np.quantile(first[~np.isnan(first)], DECILES)) if not np.isnan(first).all() else np.empty(0)
+        codes = [np.where(np.isnan(one), -1, np.searchsorted(edges, one, side="right")) for one in (first, second)]
+        return Counted(method, codes[0], codes[1], np.empty(0), len(edges) + 1, 1.0)
+    return _by_value(method, first, second)
+
+
+def distance_of_counts(counted: Counted, reference: FloatArray, current: FloatArray) -> FloatArray:
+    """Distances of counts [..., cells]; NaN where a sample is empty."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        one = reference / reference.sum(axis=-1, keepdims=True)
+        two = current / current.sum(axis=-1, keepdims=True)
+        return _DISTANCES[counted.method](counted, one, two)
+
+
+def _by_cell(method: Method, reference: npt.NDArray[np.str_], current: npt.NDArray[np.str_]) -> Counted:
+    names, codes = np.unique(np.concatenate([reference, current]), return_inverse=True)
+    split = codes.astype(np.int64)
+    return Counted(method, split[: len(reference)], split[len(reference) :], np.empty(0), len(names), 1.0)
+
+
+def _by_value(method: Method, reference: FloatArray, current: FloatArray) -> Counted:
+    both = np.concatenate([reference, current])
+    known = ~np.isnan(both)
+    values, inverse = np.unique(both[known], return_inverse=True)
+    codes = np.full(len(both), -1, dtype=np.int64)
+    codes[known] = inverse
+    spread = reference[~np.isnan(reference)]
+    scale = max(float(spread.std()), LEAST_SCALE) if len(spread) else 1.0
+    return Counted(method, codes[: len(reference)], codes[len(reference) :], values, len(values), scale)
+
+
+def _wasserstein(counted: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
+    gaps = np.abs(np.cumsum(one - two, axis=-1))[..., :-1]
+    result: FloatArray = gaps @ np.diff(counted.values) / counted.scale
+    return result
+
+
+def _jensenshannon(_: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
+    middle = (one + two) / 2
+    parts = [np.where(share > 0, share * np.log(share / middle), 0).sum(axis=-1) for share in (one, two)]
+    empty = np.isnan(one).any(axis=-1) | np.isnan(two).any(axis=-1)
+    result: FloatArray = np.where(empty, np.nan, np.sqrt(np.maximum(parts[0] + parts[1], 0) / 2))
+    return result
+
+
+def _psi(_: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
+    first, second = np.maximum(one, LEAST_SHARE), np.maximum(two, LEAST_SHARE)
+    result: FloatArray = ((second - first) * np.log(second / first)).sum(axis=-1)
+    return result
+
+
+def _difference(counted: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
+    result: FloatArray = np.abs((one - two) @ counted.values)
+    return result
+
+
+_DISTANCES = {
+    "wasserstein": _wasserstein,
+    "jensenshannon": _jensenshannon,
+    "psi": _psi,
+    "difference": _difference,
+}

@@ -1,0 +1,1 @@
+"""What the drift verdict is made of: pure rules, and beside them the edges that they need."""

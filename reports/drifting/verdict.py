@@ -1,0 +1,225 @@
+"""Pure rules: what one window means. Distances, thresholds and performance come in; Evidently is not asked to judge.
+
+Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? What asks
+for somebody (`state`) follows from all three:
+
+    performance is worse, or labels are distributed otherwise           drift, whatever the inputs say
+    performance held                                                    stable: inputs and predictions may move
+    labels came in, and cannot tell                                     drift if the predictions moved
+    no labels                                                           drift if inputs or predictions moved
+
+Too few rows answer nothing, and never pass as stable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contracts.config import Drift
+from contracts.exits import Exit
+from contracts.verdict import (
+    ColumnComparison,
+    DriftState,
+    DriftVerdict,
+    EstimatedPerformance,
+    LibraryVerdict,
+    PerformanceComparison,
+)
+from reports.drifting.comparison import Compared
+from reports.drifting.request_log import RequestWindow
+
+NAMED_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was measured of one window. `window_days`: how long it was, 0 where that means nothing."""
+
+    reference_rows: int
+    window_days: int
+    compared: Compared
+    performance: PerformanceComparison | None = None
+    estimated: EstimatedPerformance | None = None
+    evidently: LibraryVerdict | None = None
+
+
+def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
+    """The verdict over one window, alone: persistence is added by the scheduled job."""
+    compared, performance = findings.compared, findings.performance
+    is_enough = window.requests >= drift.min_rows
+    inputs = _inputs(compared) if is_enough else "insufficient"
+    predictions: DriftState = "insufficient"
+    if is_enough:
+        predictions = "drift" if compared.prediction.drifted else "stable"
+    labels = compared.labels if is_enough else None
+    state = overall(inputs, predictions, performance, has_labels_moved=bool(labels and labels.moved))
+    answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
+    return DriftVerdict(
+        state=state,
+        reasons=(*answers, *_advice(drift, state, inputs, predictions, performance), *_log_notes(window, compared)),
+        model=model,
+        traffic=traffic,
+        reference_rows=findings.reference_rows,
+        current_rows=window.requests,
+        current_first=window.first,
+        current_last=window.last,
+        torn_lines=window.torn_lines,
+        repeated_ids=window.repeated_ids,
+        other_models=window.other_models,
+        inputs=inputs,
+        predictions=predictions,
+        performance=performance,
+        columns=compared.columns,
+        window_days=findings.window_days,
+        false_alarm_rate=drift.false_alarm_rate,
+        labels=labels,
+        estimated=findings.estimated,
+        evidently=findings.evidently,
+    )
+
+
+def overall(
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, has_labels_moved: bool
+) -> DriftState:
+    """The table at the head of this module."""
+    outcome = performance.outcome if performance else None
+    if outcome == "worse" or has_labels_moved:
+        return "drift"
+    if "insufficient" in (inputs, predictions):
+        return "drift" if "drift" in (inputs, predictions) else "insufficient"
+    if outcome == "held":
+        return "stable"
+    asked = (predictions,) if outcome == "inconclusive" else (inputs, predictions)
+    return "drift" if "drift" in asked else "stable"
+
+
+def exit_code(drift: Drift, verdict: DriftVerdict) -> Exit:
+    """Drift stops a deploy only where pipeline.toml says so; then too little traffic to tell stops it as well."""
+    return Exit.FINDING if drift.blocks_deploy and verdict.state != "stable" else Exit.PASS
+
+
+def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
+    """The figures to remember, in one line."""
+    rows = f"{verdict.current_rows:,} requests against {verdict.reference_rows:,} reference rows"
+    if verdict.current_rows < drift.min_rows:
+        return f"{rows}; at least {drift.min_rows:,} requests are required (drift.min_rows in pipeline.toml)"
+    compared = findings.compared
+    inputs = f"inputs {verdict.inputs}: {len(compared.drifted)} of {len(compared.features)} columns"
+    if compared.features:
+        inputs += f", most {_distance(compared.features[0])}"
+    prediction = f"predictions {verdict.predictions} {compared.prediction.distance:.3g}"
+    return f"{inputs}; {prediction}; performance {_performance_in_short(verdict)}; {rows}"
+
+
+def _performance_in_short(verdict: DriftVerdict) -> str:
+    if verdict.performance:
+        return f"{verdict.performance.outcome} {verdict.performance.metric} {verdict.performance.current:.3g}"
+    if verdict.estimated:
+        return f"not measured, estimated {verdict.estimated.metric} {verdict.estimated.estimate:.3g}"
+    return "not known"
+
+
+def _inputs(compared: Compared) -> DriftState:
+    if not compared.features:
+        return "insufficient"
+    return "drift" if compared.drifted else "stable"
+
+
+def _too_few(drift: Drift, window: RequestWindow) -> str:
+    return (
+        f"Insufficient: {window.requests:,} requests of this model are in the log, at least {drift.min_rows:,} are "
+        "required (drift.min_rows in pipeline.toml), because so few can hardly tell drift from chance. "
+        "Wait for more traffic, or load longer (load.seconds)."
+    )
+
+
+def _answers(findings: Findings, inputs: DriftState, predictions: DriftState) -> Iterator[str]:
+    """One sentence for each of the three questions, and one for the labels."""
+    compared = findings.compared
+    count = f"{len(compared.drifted)} of {len(compared.features)} columns over their threshold{_named(compared)}"
+    if not compared.features:
+        yield "Inputs cannot be judged: the log has none of the model's features (service.logged_features)."
+    else:
+        yield f"Inputs {'drifted' if inputs == 'drift' else 'are stable'}: {count}."
+    says = "drifted" if predictions == "drift" else "are stable"
+    yield f"Predictions {says}: {_distance(compared.prediction)}, {compared.prediction.method}."
+    yield _performance(findings)
+    if labels := compared.labels:
+        says = "are distributed otherwise than in training" if labels.moved else "are distributed as in training"
+        against = f"{labels.distance:.3g} {'>' if labels.moved else '≤'} {labels.threshold:.3g}"
+        yield f"Labels {says}: {labels.method} {against} on {labels.labels:,}."
+
+
+def _performance(findings: Findings) -> str:
+    if seen := findings.performance:
+        return _measured(seen)
+    if guess := findings.estimated:
+        return (
+            f"Performance is not measured, for no labels came in. Estimated {guess.metric} {guess.estimate:.3f} "
+            f"[{guess.low:.3f}, {guess.high:.3f}] against {guess.reference:.3f} out of fold. {guess.assumption}"
+        )
+    return "Performance is not known: the log has no labels."
+
+
+def _measured(seen: PerformanceComparison) -> str:
+    about = f"{seen.metric} {seen.current:.3f} on {seen.labels:,} labels, {seen.reference:.3f} out of fold"
+    if seen.difference is None or seen.outcome == "insufficient":
+        return f"Performance cannot be judged yet: {about}; more labels are required (drift.min_labels)."
+    interval = f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}]"
+    meaning = {"worse": "became worse", "held": "held"}
+    says = meaning.get(seen.outcome or "", "shows no loss that is sure, and these labels cannot rule one out")
+    return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin)."
+
+
+def _named(compared: Compared) -> str:
+    named = [_distance(one) for one in compared.drifted[:NAMED_COLUMNS]]
+    if len(compared.drifted) > NAMED_COLUMNS:
+        named.append(f"{len(compared.drifted) - NAMED_COLUMNS} more")
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _distance(one: ColumnComparison) -> str:
+    return f"{one.column} {one.distance:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
+
+
+def _advice(
+    drift: Drift,
+    state: DriftState,
+    inputs: DriftState,
+    predictions: DriftState,
+    performance: PerformanceComparison | None,
+) -> Iterator[str]:
+    has_moved = "drift" in (inputs, predictions)
+    if performance and performance.outcome == "worse":
+        yield "To do: retrain with a later data.as_of, or mend what the inputs show."
+    elif state == "drift":
+        yield (
+            "To do: see which columns in evidently.html; a unit or a category that changed is a fault to mend at its "
+            "source. Bring labels (POST /feedback): only they say whether the model became worse."
+        )
+    elif state == "stable" and has_moved:
+        yield "Nothing to do: what moved, moved while performance held."
+    if state != "stable" and drift.blocks_deploy:
+        yield "This stops the deploy, because drift.blocks_deploy is true."
+
+
+def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
+    """What was left out, and why: nothing is dropped in silence."""
+    if compared.not_logged:
+        yield (
+            f"Not in the log, so not compared: {', '.join(compared.not_logged)} (service.logged_features); nor are "
+            "the others given them."
+        )
+    if len(window.rows) < window.requests:
+        yield f"Compared on {len(window.rows):,} of {window.requests:,} requests, drawn by data.seed."
+    if window.other_models:
+        yield f"{_counted(window.other_models, 'record')} of other models left out; if you trained again, load again."
+    if window.repeated_ids:
+        yield f"{_counted(window.repeated_ids, 'repeated id')} counted once."
+    if window.torn_lines:
+        yield f"{_counted(window.torn_lines, 'torn last line')} skipped: a process was stopped while it wrote."
+    if window.unreadable_lines:
+        yield f"{_counted(window.unreadable_lines, 'unreadable line')} skipped: no record of format 1."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
