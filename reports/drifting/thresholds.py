@@ -17,22 +17,22 @@ Introduction to the Bootstrap", chapter 16 (two samples under one distribution).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from contracts.distances import Counted, FloatArray, distance_of_counts
+from contracts.distances import Counted, FloatArray, IntArray, distance_of_counts
 
 # Enough for the quantile, and no more rows in all than a second or two can count.
 MOST_DRAWS = 600
 LEAST_DRAWS = 200
 ROWS_IN_ALL = 6_000_000
-ROWS_AT_ONCE = 1_000_000
+DRAWS_AT_ONCE = 25
 MISSING_DRAWS = 20_000
 
 
 def by_chance(columns: Sequence[Counted], window_rows: int, rate: float, seed: int) -> FloatArray:
-    """One threshold a column. `columns`: the reference's codes, all of the same rows; `rate`: of the whole window.
+    """One threshold a column. `columns`: all of the same reference rows; `rate`: of the whole window.
 
     Raises ValueError where there are no columns or no rows to draw from.
     """
@@ -51,25 +51,48 @@ def null_distances(columns: Sequence[Counted], window_rows: int, seed: int) -> F
         raise ValueError(f"{rows} reference rows and {window_rows} rows of the window leave nothing to draw")
     random = np.random.default_rng(seed)
     draws = int(np.clip(ROWS_IN_ALL // (rows + window_rows), LEAST_DRAWS, MOST_DRAWS))
-    at_once = max(1, ROWS_AT_ONCE // (rows + window_rows))
+    alone = [_of_reference(one) for one in columns]
+    sorters = [_sorter(one) for one in alone]
     parts = []
-    for begin in range(0, draws, at_once):
-        count = min(at_once, draws - begin)
-        reference = random.integers(rows, size=(count, rows))
-        window = random.integers(rows, size=(count, window_rows))
-        pairs = [distance_of_counts(one, _counts(one, reference), _counts(one, window)) for one in columns]
+    for begin in range(0, draws, DRAWS_AT_ONCE):
+        count = min(DRAWS_AT_ONCE, draws - begin)
+        reference, window = (_times_drawn(random, count, rows, size) for size in (rows, window_rows))
+        pairs = [
+            distance_of_counts(one, _counts(reference, *sorter), _counts(window, *sorter))
+            for one, sorter in zip(alone, sorters, strict=True)
+        ]
         parts.append(np.stack(pairs, axis=1))
     # A sample without a single value is no distance: it can be drawn where most of a column is missing.
     return np.nan_to_num(np.concatenate(parts))
 
 
-def _counts(column: Counted, drawn: npt.NDArray[np.int64]) -> FloatArray:
-    """How often each value was drawn: [draws, cells]. Missing ones are counted beyond the cells, and cut off."""
-    cells = column.cells + 1
-    codes = np.where(column.reference < 0, column.cells, column.reference)[drawn]
-    codes += np.arange(len(drawn))[:, None] * cells
-    counts = np.bincount(codes.ravel(), minlength=len(drawn) * cells).reshape(len(drawn), cells)
-    return counts[:, : column.cells].astype(np.float64)
+def _times_drawn(random: np.random.Generator, draws: int, rows: int, size: int) -> FloatArray:
+    """How often each row is in a sample of `size`: [draws, rows]."""
+    drawn = random.integers(rows, size=(draws, size)) + np.arange(draws)[:, None] * rows
+    return np.bincount(drawn.ravel(), minlength=draws * rows).reshape(draws, rows).astype(np.float64)
+
+
+def _of_reference(column: Counted) -> Counted:
+    """The same with those values alone that the reference has."""
+    known = column.reference >= 0
+    present, codes = np.unique(column.reference[known], return_inverse=True)
+    reference = np.full(len(known), -1, dtype=np.int64)
+    reference[known] = codes
+    values = column.values[present] if len(column.values) else column.values
+    return replace(column, reference=reference, values=values, cells=len(present))
+
+
+def _sorter(column: Counted) -> tuple[IntArray, IntArray]:
+    """The rows in the order of their values, missing ones left out; and where each value begins among them."""
+    order = np.argsort(column.reference, kind="stable")
+    order = order[int((column.reference < 0).sum()) :]
+    return order, np.searchsorted(column.reference[order], np.arange(column.cells)).astype(np.int64)
+
+
+def _counts(times: FloatArray, order: IntArray, begins: IntArray) -> FloatArray:
+    """How often each value was drawn: [draws, cells]. Every cell has a row, for the values are the reference's own."""
+    ordered = times[:, order]
+    return ordered if len(begins) == len(order) else np.add.reduceat(ordered, begins, axis=1)
 
 
 def missing_by_chance(
