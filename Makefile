@@ -78,6 +78,20 @@ history: setup ## Append this run to the folder HISTORY=history (or EVENT=drift 
 site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history
 	@$(RUN) -m reports.site $(STAGE) --history "$(HISTORY)"
 
+##@ The scheduled drift job
+
+.PHONY: requests
+requests: setup ## Bring production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
+	@REQUESTS_URL="$(REQUESTS_URL)" $(RUN) -m reports.requests $(STAGE)
+
+.PHONY: watch
+watch: setup ## That log against the champion; HISTORY=folder remembers earlier windows
+	@HISTORY="$(HISTORY)" $(RUN) -m reports.watch $(STAGE)
+
+.PHONY: retrain
+retrain: setup ## Is a retrain due? Then move data.as_of; HISTORY=folder as for watch
+	@HISTORY="$(HISTORY)" $(RUN) -m reports.retrain $(STAGE)
+
 ##@ Around it
 
 .PHONY: champion
@@ -90,7 +104,7 @@ push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
 
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
-	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/requests $(RUN) -m service
+	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/served $(RUN) -m service
 
 .PHONY: drift-metrics
 drift-metrics: setup ## Put the drift verdict where the stack's Prometheus reads it

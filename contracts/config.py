@@ -146,6 +146,7 @@ class Drift(Section):
     missing_effect: Share = 0.02
     columns: dict[str, ColumnDrift] = {}
     historic_factor: Annotated[float, Field(ge=1)] = 1.25
+    window_days: Count = 7
     min_rows: Count = 200
     min_labels: Count = 500
     reference_rows: Annotated[int, Field(ge=30)] = 5000

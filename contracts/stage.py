@@ -17,7 +17,7 @@ from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
 from contracts.schema import Schema, write_json
 
-StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy"]
+StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy", "requests", "watch"]
 CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "build", "load-test", "drift")
 MEBIBYTE = 1024 * 1024
 
@@ -49,8 +49,8 @@ class Build:
     root: Path
 
     def stage(self, name: StageName) -> Path:
-        """The folder of one stage. The build stage's is called what it holds: build/image."""
-        return self.root / ("image" if name == "build" else name)
+        """The folder of one stage. The build stage's is called what it holds; the scheduled verdict is drift's."""
+        return self.root / {"build": "image", "watch": "drift"}.get(name, name)
 
     @property
     def champion(self) -> Path:

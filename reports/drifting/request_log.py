@@ -80,6 +80,12 @@ _ROWS = """
     SELECT field, actual, coalesce(observed_us, at_us) // 86400000000
     FROM sample LEFT JOIN labels USING (key) ORDER BY at_us, key
 """
+_SPAN = """
+    SELECT min(at_us), max(at_us) FROM (
+        SELECT TRY_CAST(TRY(json_extract_string(line, '/at_us')) AS BIGINT) AS at_us
+        FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+                      header = false, auto_detect = false, ignore_errors = true))
+"""
 _LABEL = ("/v", "/id", "/at_us", "/actual", "/observed_us")
 
 
@@ -138,6 +144,15 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         repeated_ids=ours - requests,
         other_models=others,
     )
+
+
+def time_span(folder: Path) -> tuple[dt.datetime, dt.datetime] | None:
+    """The first and last moment of all predictions in `folder`, UTC; None where there are none."""
+    files = [glob.escape(str(file)) for file in sorted(folder.glob(PREDICTIONS_GLOB))]
+    with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
+        first, last = connection.execute(_SPAN, {"files": files}).fetchall()[0]
+    moments = [dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=one) for one in (first, last) if one is not None]
+    return (moments[0], moments[1]) if moments else None
 
 
 def _connect(spill: str) -> duckdb.DuckDBPyConnection:

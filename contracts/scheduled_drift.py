@@ -1,0 +1,67 @@
+"""What the scheduled drift job writes: the requests it brought, a verdict a window, retrains.
+
+build/requests/requests.json                 RequestsBrought
+<history>/drift/20131030T235900Z-<id>.json    DriftWindow, one a window and model: a window judged twice counts once
+<history>/retrains/20131101T043700Z.json      Retrain, one each that was due
+build/drift/retrain.json                      RetrainDecision
+"""
+
+import datetime as dt
+from typing import Literal
+
+from contracts.schema import Schema
+from contracts.verdict import DriftState, PerformanceOutcome
+
+
+class RequestsBrought(Schema):
+    """Where the log in build/requests comes from. `first`, `last`: the window, ISO 8601; for a replay the table's time.
+
+    `torn_lines`: last lines without an end. `refused_lines`: whole ones that are no record of format 1.
+    """
+
+    format_version: Literal[1] = 1
+    kind: Literal["export", "file", "replay"]
+    about: str
+    first: str
+    last: str
+    days: int
+    predictions: int
+    labels: int
+    torn_lines: int = 0
+    refused_lines: int = 0
+    left_out: int = 0
+
+
+class DriftWindow(Schema):
+    """What the verdict of one window was; `first` and `last` as in RequestsBrought."""
+
+    format_version: Literal[1] = 1
+    model: str
+    first: dt.datetime
+    last: dt.datetime
+    rows: int
+    state: DriftState
+    inputs: DriftState
+    predictions: DriftState
+    performance: PerformanceOutcome | None = None
+
+
+class Retrain(Schema):
+    """A retrain that was asked for. `at`: when, UTC."""
+
+    format_version: Literal[1] = 1
+    at: dt.datetime
+    model: str
+    as_of_before: dt.date
+    as_of: dt.date
+
+
+class RetrainDecision(Schema):
+    """Whether a retrain is due, why, and from which day to which `data.as_of` moves (None where it stays)."""
+
+    format_version: Literal[1] = 1
+    is_due: bool
+    reasons: tuple[str, ...]
+    model: str
+    as_of_before: dt.date | None = None
+    as_of: dt.date | None = None

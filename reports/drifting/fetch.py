@@ -1,0 +1,184 @@
+"""Brings a request log over HTTP or from a file: the service's own export, or any file of its lines.
+
+Nothing that comes is trusted: the size is bounded, packed and unpacked; each line must be a record of
+contracts/request_log.py; redirects are refused, since they would carry the key elsewhere; a key goes over TLS, or to
+this machine. Errors show neither key nor query.
+"""
+
+import http.client
+import itertools
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from pydantic import ValidationError
+
+from contracts.exits import UsageError
+from contracts.request_log import LabelRecord, PredictionRecord
+
+MOST_PACKED_BYTES = 512 * 1024 * 1024
+MOST_BYTES = 2 * 1024 * 1024 * 1024
+MOST_LINE_BYTES = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
+TIMEOUT_SECONDS = 60.0
+# A disk that was full leaves a torn line here and there; more is another format.
+MOST_REFUSED_SHARE = 0.01
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+GZIP = b"\x1f\x8b"
+PREDICTIONS_FILE = "predictions-0-brought.jsonl"
+LABELS_FILE = "labels-0-brought.jsonl"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """How many lines of each kind came."""
+
+    predictions: int
+    labels: int
+    torn: int
+    refused: int
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def is_export(url: str) -> bool:
+    """Whether a URL is the service's own export, which is asked for a window; anything else is a file."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and parts.path.rstrip("/").endswith("/requests")
+
+
+def with_window(url: str, since: str, until: str) -> str:
+    """The URL of an export for the moments from `since`, before `until` (ISO 8601 with a zone)."""
+    parts = urlsplit(url)
+    asked = "&".join(filter(None, [parts.query, urlencode({"since": since, "until": until})]))
+    return urlunsplit(parts._replace(query=asked))
+
+
+def shown(url: str) -> str:
+    """A URL as it may stand in a log: without user, password, query and fragment."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}" if parts.scheme else url
+
+
+def bring(url: str, key: str, folder: Path) -> Lines:
+    """Write what `url` has into two files of `folder`. Raises UsageError with what to do."""
+    with _opened(url, key) as source:
+        try:
+            return _sorted_out(_lines(_unpacked(_bounded(source))), folder, shown(url))
+        except (OSError, http.client.HTTPException, zlib.error) as error:
+            raise UsageError(f"{shown(url)} broke off: {type(error).__name__}. Run `make requests` again.") from None
+
+
+def _opened(url: str, key: str) -> IO[bytes]:
+    parts = urlsplit(url)
+    if parts.scheme in ("", "file"):
+        try:
+            return Path(parts.path).open("rb")
+        except OSError as error:
+            raise UsageError(f"REQUESTS_URL: {parts.path} cannot be read ({error.strerror}).") from None
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(f"REQUESTS_URL is a {parts.scheme} address; required: https, http, file, or a path.")
+    if key and parts.scheme == "http" and parts.hostname not in LOCAL:
+        raise UsageError(f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.")
+    headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    try:
+        opener = urllib.request.build_opener(_NoRedirects)
+        answer: IO[bytes] = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+        return answer
+    except urllib.error.HTTPError as error:
+        raise UsageError(f"{shown(url)} answered {error.code}. {_remedy(error.code)}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UsageError(f"{shown(url)} cannot be reached: {type(error).__name__}. Is the service up?") from None
+
+
+def _remedy(status: int) -> str:
+    if status in (401, 403):
+        return "REQUESTS_KEY must be a key with the scope export (docs/service.md)."
+    if status == 404:
+        return "Behind the edge, the export is let out by EDGE_EXPORT=on (docs/compose.md)."
+    if 300 <= status < 400:
+        return "Redirects are not followed, because they would carry the key elsewhere: name the address it leads to."
+    return "See the service's log, and run `make requests` again."
+
+
+def _bounded(source: IO[bytes]) -> Iterator[bytes]:
+    seen = 0
+    while chunk := source.read(CHUNK_BYTES):
+        seen += len(chunk)
+        if seen > MOST_PACKED_BYTES:
+            raise UsageError(f"REQUESTS_URL: more than {MOST_PACKED_BYTES:,} bytes. Ask for a shorter window.")
+        yield chunk
+
+
+def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, unpacked where it begins as gzip does; never more than a chunk at a time, however packed."""
+    first = next(chunks, b"")
+    while len(first) < len(GZIP) and (more := next(chunks, b"")):
+        first += more
+    if not first.startswith(GZIP):
+        yield first
+        yield from chunks
+        return
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    for chunk in itertools.chain([first], chunks):
+        rest = chunk
+        while rest and not unpacker.eof:
+            yield unpacker.decompress(rest, CHUNK_BYTES)
+            rest = unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise zlib.error("the end is missing")
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Each line with its end; the last may lack it."""
+    seen, rest = 0, b""
+    for chunk in chunks:
+        seen += len(chunk)
+        if seen > MOST_BYTES:
+            raise UsageError(f"REQUESTS_URL: more than {MOST_BYTES:,} bytes unpacked. Ask for a shorter window.")
+        *whole, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MOST_LINE_BYTES:
+            raise UsageError(f"REQUESTS_URL: a line of more than {MOST_LINE_BYTES:,} bytes is no record.")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
+
+
+def _sorted_out(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
+    counts = {"prediction": 0, "label": 0, "torn": 0, "refused": 0}
+    with (folder / PREDICTIONS_FILE).open("wb") as predictions, (folder / LABELS_FILE).open("wb") as labels:
+        for line in lines:
+            kind = _kind(line)
+            counts[kind] += 1
+            if kind == "prediction":
+                predictions.write(line)
+            elif kind == "label":
+                labels.write(line)
+    found = Lines(counts["prediction"], counts["label"], counts["torn"], counts["refused"])
+    whole = found.predictions + found.labels + found.refused
+    if found.refused > MOST_REFUSED_SHARE * whole:
+        raise UsageError(
+            f"{name}: {found.refused:,} of {whole:,} lines are no record of format 1 (contracts/request_log.py); "
+            f"at most {MOST_REFUSED_SHARE:.0%} may be. Is it a request log, and of this version?"
+        )
+    return found
+
+
+def _kind(line: bytes) -> str:
+    schema = LabelRecord if b'"actual"' in line and b'"features"' not in line else PredictionRecord
+    try:
+        schema.model_validate_json(line)
+    except ValidationError:
+        return "refused" if line.endswith(b"\n") else "torn"
+    if not line.endswith(b"\n"):
+        return "torn"
+    return "label" if schema is LabelRecord else "prediction"

@@ -1,0 +1,169 @@
+"""Replays the table's next window through a model in a real served process, with the truth sent back as feedback.
+
+What the drift job does where nobody has production yet: requests, answers and labels are the service's own, and only the
+clients are not real. A label carries the row's own time, so that days are the table's days.
+"""
+
+import http.client
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from contracts.data_manifest import DataManifest
+from contracts.exits import FindingError, UsageError
+from contracts.features import MISSING, Feature, Value
+from contracts.model_folder import ModelCard
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 30.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 60.0
+LABELS_AT_ONCE = 1000
+NOT_FOR_THE_SERVICE = frozenset({"API_KEYS_FILE", "SHADOW_MODEL_DIR", "REQUESTS_KEY", "REQUESTS_URL"})
+
+
+class ReplayError(FindingError):
+    """The service refused what it must take, or ended by itself: says which, with what it wrote."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Rows that were sent and labels that were taken; `left_out`: rows that the service's schema refuses."""
+
+    predictions: int
+    labels: int
+    left_out: int
+
+
+def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataFrame, folder: Path) -> Replayed:
+    """Send every row of `table` (as the data stage writes it) to `model`; the service logs into `folder`.
+
+    Raises UsageError where the table is not of this model, ReplayError where the service does not do its part.
+    """
+    if absent := [one.name for one in card.features if one.name not in table]:
+        raise UsageError(f"The replay table has no column {', '.join(absent)}, which the champion reads.")
+    sendable = table[_sendable(table, card.features)]
+    if sendable.empty:
+        raise UsageError("The replay table has no row that can be sent: each lacks a value that must be there.")
+    moments = _moments(sendable, manifest.time)
+    labels, names = 0, [one.name for one in card.features]
+    with _served(model, folder) as address:
+        connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
+        for begin in range(0, len(sendable), card.max_batch_rows):
+            part = sendable.iloc[begin : begin + card.max_batch_rows]
+            rows = [_row(row, card.features) for row in part[names].itertuples(index=False)]
+            ids = [one["id"] for one in _posted(connection, "/predict/batch", {"rows": rows})["predictions"]]
+            truth = [_actual(value, card) for value in part[manifest.target]]
+            times = moments[begin : begin + len(part)]
+            sent = [
+                {"id": one, "actual": actual} | ({} if moment is None else {"observed_us": moment})
+                for one, actual, moment in zip(ids, truth, times, strict=True)
+            ]
+            for start in range(0, len(sent), LABELS_AT_ONCE):
+                labels += _posted(connection, "/feedback", {"labels": sent[start : start + LABELS_AT_ONCE]})["recorded"]
+        connection.close()
+    return Replayed(len(sendable), labels, len(table) - len(sendable))
+
+
+def _sendable(table: pd.DataFrame, features: Sequence[Feature]) -> "pd.Series[bool]":
+    """Which rows a request may have. Training fixes which features may be missing."""
+    sendable = pd.Series(True, index=table.index)
+    for feature in features:
+        if not feature.may_be_missing:
+            column = table[feature.name]
+            sendable &= column != MISSING if feature.kind == "categorical" else column.notna()
+    return sendable
+
+
+def _moments(table: pd.DataFrame, time_column: str) -> list[int | None]:
+    """Microseconds since 1970 of each row; None where the table has no time."""
+    if not time_column:
+        return [None] * len(table)
+    return [int(one) for one in table[time_column].to_numpy(dtype="datetime64[us]").astype(np.int64)]
+
+
+def _row(values: Sequence[Any], features: Sequence[Feature]) -> dict[str, Value]:
+    return {feature.name: _sent(value, feature) for feature, value in zip(features, values, strict=True)}
+
+
+def _sent(value: Any, feature: Feature) -> Value:
+    """As a client writes it: null where missing, and of a float32 the shortest text that gives it again."""
+    if feature.kind == "categorical":
+        return None if value == MISSING else str(value)
+    if math.isnan(value):
+        return None
+    return bool(value) if feature.kind == "boolean" else float(str(np.float32(value)))
+
+
+def _actual(value: Any, card: ModelCard) -> str | float:
+    return float(value) if card.task == "regression" else str(value)
+
+
+def _posted(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status not in (200, 202):
+        raise ReplayError(f"POST {path} of {len(next(iter(body.values()))):,} rows was answered {answer.status}.")
+    parsed: dict[str, Any] = json.loads(content)
+    return parsed
+
+
+@contextmanager
+def _served(model: Path, folder: Path) -> Iterator[str]:
+    """Host and port of a service that answers from `model`, stopped at the end whatever happens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "service.log"
+    settings = {"MODEL_DIR": str(model.resolve()), "REQUEST_LOG_DIR": str(folder.resolve()), "HOST": "127.0.0.1"}
+    settings |= {"PORT": "0", "DRAIN_SECONDS": "0", "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service"], env={**_environment(), **settings}, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield _address(process, log)
+        if process.poll() is not None:
+            raise ReplayError(f"The service ended by itself, with exit code {process.returncode}. See {log}.")
+    finally:
+        _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would ask this service for keys, or give it one that is not its own."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_FOR_THE_SERVICE}
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """It listens only once it is ready: the golden rows were proved before."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text(errors="replace").splitlines():
+            if '"listening"' in line and line.endswith("}"):
+                return urlsplit(str(json.loads(line)["url"])).netloc
+        time.sleep(POLL_SECONDS)
+    raise ReplayError(f"The champion was not served within {READY_SECONDS:g} s. See {log}.")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
