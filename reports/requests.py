@@ -1,9 +1,9 @@
 """requests: brings production's request log into build/requests, for `make watch`.
 
 With REQUESTS_URL: an address that ends in /requests is the service's own export and is asked for the last
-drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines, packed
-by gzip or not. Without: the table's next window is replayed through the champion in a real served process, with labels as
-feedback, and the verdict will say so.
+drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines,
+packed by gzip or not. Without: the table's next window is replayed through the champion in a real served process, with
+labels as feedback, and the verdict will say so.
 
 Reads   REQUESTS_URL, REQUESTS_KEY; or build/champion, build/data/data.json and build/data/replay.parquet.
 Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.

@@ -14,9 +14,11 @@ import pandas as pd
 
 from contracts.config import Drift
 from contracts.distances import Counted, counted
+from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, ModelCard
 from contracts.readings import (
     Columns,
+    LinearFit,
     Reading,
     feature_readings,
     fit_numbers,
@@ -64,6 +66,60 @@ def excess(column: ColumnComparison) -> float:
     return column.distance / column.threshold
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """A reference made ready to be compared with many windows: its readings, and what is given the others."""
+
+    drift: Drift
+    card: ModelCard
+    table: Columns
+    fit: LinearFit | None
+    residuals: Columns
+    readings: tuple[Reading, ...]
+
+    def by_chance(self, rows: int, *, has_labels: bool, seed: int) -> dict[str, float]:
+        """For each reading from where on a distance is more than chance, in a window of that many rows."""
+        found = {one.column: self._counted(one, self.table, self.residuals) for one in self.readings}
+        known = {one.column: one.kind for one in self.readings if (found[one.column].reference >= 0).any()}
+        missing = [name for name, kind in known.items() if kind == "missing"]
+        others = [name for name, kind in known.items() if kind != "missing"]
+        spent = OWN_TEST_SHARE * (bool(missing) + has_labels)
+        rate = self.drift.false_alarm_rate
+        limits = by_chance([found[name] for name in others], rows, rate * (1 - spent), seed)
+        own = missing_by_chance(
+            [int((found[name].values[found[name].reference] == 1).sum()) for name in missing],
+            len(found[others[0]].reference), rows, rate * OWN_TEST_SHARE, seed,
+        )  # fmt: skip
+        names = (*others, *missing)
+        return dict(zip(names, map(float, (*limits, *own)), strict=True))
+
+    def compared(
+        self, current: pd.DataFrame, limits: Mapping[str, float], days: int
+    ) -> list[tuple[Reading, ColumnComparison]]:
+        """Each reading that has a value on both sides."""
+        now = _columns(current)
+        left = self.fit.residuals(now) if self.fit else {}
+        found = []
+        for reading in self.readings:
+            one = self._counted(reading, now, left)
+            if (one.reference >= 0).any() and (one.current >= 0).any():
+                history = _history(self.card.history, reading, days)
+                found.append((reading, _compared(self.drift, reading, one, limits[reading.column], history)))
+        return found
+
+    def _counted(self, reading: Reading, now: Columns, residuals: Columns) -> Counted:
+        before = values_of(reading, self.table, self.residuals)
+        return counted(reading.method, before, values_of(reading, now, residuals))
+
+
+def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
+    """For the features that are logged. Where one is not, no feature is compared given the others."""
+    table = _columns(reference)
+    fit = fit_numbers(table, logged) if len(logged) == len(card.features) else None
+    readings = (*feature_readings(drift, logged, fit), prediction_reading(drift, card.task))
+    return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, readings)
+
+
 def compare(
     drift: Drift,
     card: ModelCard,
@@ -82,24 +138,12 @@ def compare(
     not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
     if current.empty:
         return Compared(not_logged=not_logged)
-    before, now = _columns(reference), _columns(current)
-    fit = None if not_logged else fit_numbers(before, logged)
-    left = [fit.residuals(table) if fit else {} for table in (before, now)]
-    asked = (*feature_readings(drift, logged, fit), prediction_reading(drift, card.task))
-    pairs: list[tuple[Reading, Counted]] = []
-    for reading in asked:
-        one = counted(reading.method, values_of(reading, before, left[0]), values_of(reading, now, left[1]))
-        if (one.reference >= 0).any() and (one.current >= 0).any():
-            pairs.append((reading, one))
     actual = _labels(answers)
-    limits = _by_chance(drift, pairs, len(current), has_labels=actual is not None, seed=seed)
-    columns = tuple(
-        _compared(drift, reading, one, limit, _history(card.history, reading, window_days))
-        for (reading, one), limit in zip(pairs, limits, strict=True)
-    )
-    readings = tuple(reading for reading, _ in pairs)
+    baseline = baseline_of(drift, card, reference, logged)
+    limits = baseline.by_chance(len(current), has_labels=actual is not None, seed=seed)
+    pairs = baseline.compared(current, limits, window_days)
     labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed)
-    return Compared(columns, readings, labels, not_logged)
+    return Compared(tuple(one for _, one in pairs), tuple(reading for reading, _ in pairs), labels, not_logged)
 
 
 def _columns(table: pd.DataFrame) -> Columns:
@@ -108,25 +152,6 @@ def _columns(table: pd.DataFrame) -> Columns:
         for name in table
         if not pd.api.types.is_datetime64_any_dtype(table[name])
     }
-
-
-def _by_chance(
-    drift: Drift, pairs: Sequence[tuple[Reading, Counted]], rows: int, *, has_labels: bool, seed: int
-) -> list[float]:
-    """A threshold for each reading, in their order."""
-    missing = [place for place, (reading, _) in enumerate(pairs) if reading.kind == "missing"]
-    others = [place for place, (reading, _) in enumerate(pairs) if reading.kind != "missing"]
-    spent = OWN_TEST_SHARE * (bool(missing) + has_labels)
-    limits = dict(
-        zip(others, by_chance([pairs[one][1] for one in others], rows, drift.false_alarm_rate * (1 - spent), seed),
-            strict=True)
-    )  # fmt: skip
-    if missing:
-        gaps = [int((pairs[one][1].values[pairs[one][1].reference] == 1).sum()) for one in missing]
-        own_rate = drift.false_alarm_rate * OWN_TEST_SHARE
-        own = missing_by_chance(gaps, len(pairs[0][1].reference), rows, own_rate, seed)
-        limits |= dict(zip(missing, own, strict=True))
-    return [float(limits[place]) for place in range(len(pairs))]
 
 
 def _history(history: Sequence[ColumnHistory], reading: Reading, days: int) -> float | None:

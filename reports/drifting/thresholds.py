@@ -98,12 +98,12 @@ def _counts(times: FloatArray, order: IntArray, begins: IntArray) -> FloatArray:
 def missing_by_chance(
     missing: Sequence[int], reference_rows: int, window_rows: int, rate: float, seed: int
 ) -> FloatArray:
-    """For each column's missing rows of the reference, from which difference of shares on it is more than chance."""
+    """For each column's missing rows of the reference: from which difference of shares on it is more than chance."""
     random = np.random.default_rng(seed)
-    limits = []
+    limits: list[float] = []
     for count in missing:
         share = (count + 0.5) / (reference_rows + 1)
         drawn = [random.binomial(rows, share, MISSING_DRAWS) / rows for rows in (reference_rows, window_rows)]
         differences = np.abs(drawn[0] - drawn[1])
-        limits.append(np.quantile(differences, 1 - rate / len(missing), method="higher"))
+        limits.append(float(np.quantile(differences, 1 - rate / len(missing), method="higher")))
     return np.array(limits)

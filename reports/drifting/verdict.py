@@ -53,9 +53,10 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
     labels = compared.labels if is_enough else None
     state = overall(inputs, predictions, performance, has_labels_moved=bool(labels and labels.moved))
     answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
+    advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
     return DriftVerdict(
         state=state,
-        reasons=(*answers, *_advice(drift, state, inputs, predictions, performance), *_log_notes(window, compared)),
+        reasons=(*answers, *advice, *_log_notes(window, compared)),
         model=model,
         traffic=traffic,
         reference_rows=findings.reference_rows,
@@ -181,16 +182,15 @@ def _distance(one: ColumnComparison) -> str:
     return f"{one.column} {one.distance:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
 
 
-def _advice(
-    drift: Drift,
-    state: DriftState,
-    inputs: DriftState,
-    predictions: DriftState,
-    performance: PerformanceComparison | None,
-) -> Iterator[str]:
-    has_moved = "drift" in (inputs, predictions)
+def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: bool) -> Iterator[str]:
+    performance, labels = findings.performance, findings.compared.labels
     if performance and performance.outcome == "worse":
-        yield "To do: retrain with a later data.as_of, or mend what the inputs show."
+        yield "To do: mend what the inputs show, or retrain with a later data.as_of."
+    elif state == "drift" and labels and labels.moved:
+        yield (
+            "To do: probabilities and the decision threshold were set for other shares of the target. Look whether "
+            "they still fit; a retrain with a later data.as_of learns the new ones."
+        )
     elif state == "drift":
         yield (
             "To do: see which columns in evidently.html; a unit or a category that changed is a fault to mend at its "
