@@ -8,7 +8,7 @@ import pytest
 
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature
-from reports.request_log import UNKNOWN_CATEGORY, RequestWindow, read_window
+from reports.drifting.request_log import UNKNOWN_CATEGORY, RequestWindow, read_window
 from tests.reports.traffic import card, record, records, rows, write_log
 
 MODEL = "sha256:" + "a" * 64

@@ -147,11 +147,8 @@ def write_config(path: Path, drift: str = "", task: Task = "binary") -> Path:
         metric = "{metric}"
         margin = 0.01
         [drift]
-        categorical_threshold = 0.15
-        numeric_threshold = 0.25
-        prediction_threshold = 0.25
         min_rows = 500
-        max_drifted_share = 0.3
+        min_labels = 300
         """
     overridden = {line.split("=")[0].strip() for line in drift.splitlines() if not line.startswith("[")}
     kept = [line.strip() for line in text.splitlines() if line.split("=")[0].strip() not in overridden]

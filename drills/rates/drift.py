@@ -1,0 +1,324 @@
+"""How often the drift verdict errs: windows of which it is known whether they drifted, judged by the stage's own rules.
+
+    python -m drills.rates.drift independent   false alarms and power on rows drawn at random, Evidently beside it
+    python -m drills.rates.drift weeks         real weeks and months after training, clean and with planted faults
+    python -m drills.rates.drift table         the table of both, into docs/drift.md
+
+*Independent*: reference and window are drawn from the train rows, so that nothing has moved; many references, for one
+may be lucky. A shift moves one numeric column of the window by 0.3 of its standard deviations; each column in turn.
+*Weeks*: the rows after training, as `make watch` would see them with the model card's history of windows.
+
+Reads   pipeline.toml; build/train/model and build/data/train.parquet of the shipped configuration
+Writes  drills/rates/drift.json, docs/drift.md between its marks
+"""
+
+import argparse
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.config import Config
+from contracts.config_file import load_config
+from contracts.features import MISSING
+from contracts.model_folder import PREDICTION_COLUMN, ModelCard
+from contracts.scoring import Scorer, load_scorer
+from contracts.verdict import ColumnComparison
+from reports.drifting.comparison import Baseline, baseline_of
+from reports.drifting.evidently_report import default_verdict
+from reports.drifting.performance import measured
+from reports.drifting.request_log import UNKNOWN_CATEGORY, Answers
+from training.dataset.sources import read_source
+
+FIGURES = Path("drills/rates/drift.json")
+PAGE = Path("docs/drift.md")
+BEGIN, END = "<!-- rates: begin -->", "<!-- rates: end -->"
+SIZES = (100, 200, 500, 1000, 5000)
+SHIFT_SD = 0.3
+WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
+# Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
+SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
+Z = 1.959964
+Fault = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class World:
+    """The shipped model, and tables that it can be asked."""
+
+    config: Config
+    scorer: Scorer
+    build: Path
+
+    @property
+    def card(self) -> ModelCard:
+        return self.scorer.card
+
+    def answered(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table as the drift stage reads it from a log: encoded, with what the model says."""
+        frame = table.copy()
+        inputs = {name: frame[name].to_numpy() for name in self.scorer.encoder.names}
+        frame[PREDICTION_COLUMN] = self.scorer.predict(self.scorer.encoder.columns(inputs))[:, 1]
+        for feature in self.card.features:
+            if feature.kind == "categorical":
+                known = frame[feature.name].isin(feature.categories)
+                frame[feature.name] = frame[feature.name].where(known, UNKNOWN_CATEGORY)
+        return frame
+
+
+def wilson(hits: int, trials: int) -> dict[str, float]:
+    """A share with its 95 % interval (Wilson 1927, "Probable inference", JASA 22)."""
+    share, z2 = hits / trials, Z * Z
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = Z / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
+    return {"hits": hits, "trials": trials, "share": share, "low": middle - reach, "high": middle + reach}
+
+
+def independent(build: Path, references: int, windows: int, evidently: int) -> dict[str, Any]:
+    """Alarms on rows of one distribution, and on the same with one column shifted; one process for each core."""
+    asked = [(build, size, references, windows, evidently) for size in reversed(SIZES)]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        found = dict(zip(reversed(SIZES), pool.map(_of_size, asked), strict=True))
+    return {str(size): found[size] for size in SIZES}
+
+
+def _of_size(asked: tuple[Path, int, int, int, int]) -> dict[str, Any]:
+    build, size, references, windows, evidently = asked
+    world = world_of(build)
+    pool = world.answered(pd.read_parquet(build / "data" / "train.parquet"))
+    card = world.card.model_copy(update={"history": ()})  # rows drawn at random have no time
+    counts: Counter[str] = Counter()
+    by_column: dict[str, Counter[str]] = {name: Counter() for name in SHIFTED}
+    for number in range(references):
+        random = np.random.default_rng([number, size])
+        reference = pool.iloc[random.choice(len(pool), world.config.drift.reference_rows, replace=False)]
+        baseline = baseline_of(world.config.drift, card, reference, card.features)
+        limits = baseline.by_chance(size, has_labels=False, seed=number)
+        for turn in range(windows):
+            window = pool.iloc[random.choice(len(pool), size, replace=False)]
+            clean = _compared(baseline, window, limits)
+            counts["shipped"] += any(one.drifted for one in clean)
+            counts["by chance"] += any(one.distance > (one.by_chance or 0) for one in clean)
+            column = SHIFTED[turn % len(SHIFTED)]
+            moved = window.assign(**{column: window[column] + SHIFT_SD * float(pool[column].std())})
+            seen = any(one.drifted for one in _compared(baseline, world.answered(moved), limits))
+            counts["shift"] += seen
+            by_column[column][str(seen)] += 1
+            if number + turn * references < evidently:
+                theirs = default_verdict(reference, window, [one.name for one in card.features])
+                counts["evidently any"] += bool(theirs.drifted)
+                counts["evidently half"] += theirs.is_drift
+    trials = references * windows
+    shown = max(1, min(evidently, trials))
+    found: dict[str, Any] = {
+        "clean": wilson(counts["shipped"], trials),
+        "clean, by chance alone": wilson(counts["by chance"], trials),
+        "shift": wilson(counts["shift"], trials),
+        "shift by column": {name: wilson(one["True"], one.total()) for name, one in by_column.items() if one},
+        "evidently, any column": wilson(counts["evidently any"], shown),
+        "evidently, half of the columns": wilson(counts["evidently half"], shown),
+    }
+    print(size, {key: round(one["share"], 3) for key, one in found.items() if "share" in one}, flush=True)
+    return found
+
+
+def world_of(build: Path) -> World:
+    """The shipped configuration and the model that it made."""
+    return World(load_config(Path("pipeline.toml")), load_scorer(build / "train" / "model"), build)
+
+
+def weeks(world: World) -> dict[str, Any]:
+    """Real windows after training: clean ones, planted faults, and measured performance with weather a day old."""
+    later = _later(world)
+    reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
+    baseline = baseline_of(world.config.drift, world.card, reference, world.card.features)
+    found: dict[str, Any] = {}
+    for rows in (0, 500):
+        hits: dict[str, list[str]] = {name: [] for name in FAULTS}
+        count = 0
+        for first, window in _windows(later, 7):
+            count += 1
+            thinned = window.sample(rows, random_state=world.config.data.seed).sort_index() if rows else window
+            for name, fault in FAULTS.items():
+                table = world.answered(fault(thinned))
+                limits = baseline.by_chance(len(table), has_labels=False, seed=world.config.data.seed)
+                moved = [one.column for _, one in baseline.compared(table, limits, 7) if one.drifted]
+                if moved:
+                    hits[name].append(f"{first}: {', '.join(moved[:3])}")
+        found[f"weeks of {rows or 'all'} rows"] = {
+            name: wilson(len(where), count) | {"where": where[:20]} for name, where in hits.items()
+        }
+        print(rows, {name: f"{len(where)}/{count}" for name, where in hits.items()}, flush=True)
+    found["evidently weeks"] = wilson(
+        sum(
+            bool(default_verdict(reference, world.answered(window), [one.name for one in world.card.features]).drifted)
+            for _, window in _windows(later, 7)
+        ),
+        17,
+    )
+    for days in (7, 30):
+        found[f"performance of {days} days"] = list(_performance(world, later, days))
+    return found
+
+
+def _performance(world: World, later: pd.DataFrame, days: int) -> Iterator[dict[str, Any]]:
+    """Each window's measured outcome, with weather as it was and a day old, and whether any input moved."""
+    old = _stale(later)
+    for (first, window), (_, stale) in zip(_windows(later, days), _windows(old, days), strict=True):
+        row: dict[str, Any] = {"first": first}
+        for name, table in (("clean", window), ("stale", stale)):
+            answered = world.answered(table)
+            scores = answered[PREDICTION_COLUMN].to_numpy(dtype=np.float64)
+            moments = table[world.config.data.time].to_numpy(dtype="datetime64[D]").astype(np.int64)
+            answers = Answers(
+                np.stack([1 - scores, scores], axis=1), table[world.card.target].to_numpy(dtype=object), moments
+            )
+            seen = measured(world.config, world.card, answers)
+            if seen and seen.difference:
+                row[name] = {"value": seen.current, "outcome": seen.outcome, "difference": seen.difference.model_dump()}
+        print(days, row, flush=True)
+        yield row
+
+
+def _compared(baseline: Baseline, window: pd.DataFrame, limits: dict[str, float]) -> list[ColumnComparison]:
+    return [one for _, one in baseline.compared(window, limits, 0)]
+
+
+def _later(world: World) -> pd.DataFrame:
+    """The rows after training, encoded like reference.parquet."""
+    data, card = world.config.data, world.card
+    table = read_source(data.source, data.sha256).table
+    table = table[table[data.time] > pd.Timestamp(card.train_last)].reset_index(drop=True)
+    columns: dict[str, Any] = {}
+    for feature in card.features:
+        values = table[feature.name]
+        is_text = feature.kind == "categorical"
+        columns[feature.name] = values.fillna(MISSING).astype(str) if is_text else values.astype(np.float32)
+    columns[card.target] = table[card.target].map({True: "true", False: "false"})
+    return pd.DataFrame(columns | {data.time: table[data.time]})
+
+
+def _windows(table: pd.DataFrame, days: int) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Whole windows in order of time, with their first day."""
+    day = table["scheduled_at"].dt.floor("D")
+    number = (day - day.min()).dt.days // days
+    for _, window in table.groupby(number):
+        if window["scheduled_at"].dt.floor("D").nunique() == days:
+            yield str(window["scheduled_at"].iloc[0].date()), window
+
+
+def _stale(table: pd.DataFrame) -> pd.DataFrame:
+    """The same flights with the weather that was observed at their origin a day before."""
+    known = table[["scheduled_at", "origin", *WEATHER]].drop_duplicates(["scheduled_at", "origin"])
+    known = known.assign(scheduled_at=known["scheduled_at"] + pd.Timedelta(days=1))
+    ordered = table.drop(columns=list(WEATHER)).sort_values("scheduled_at", kind="stable")
+    joined = pd.merge_asof(ordered, known.sort_values("scheduled_at"), on="scheduled_at", by="origin")
+    joined.index = ordered.index
+    return joined.sort_index()[list(table.columns)]
+
+
+def _celsius(column: str) -> Fault:
+    return lambda table: table.assign(**{column: (table[column] - 32) * 5 / 9})
+
+
+def _times(column: str, factor: float) -> Fault:
+    return lambda table: table.assign(**{column: table[column] * factor})
+
+
+FAULTS: dict[str, Fault] = {
+    "clean": lambda table: table,
+    "temp in °C": _celsius("temp"),
+    "dewp in °C": _celsius("dewp"),
+    "temp and dewp in °C": lambda table: _celsius("dewp")(_celsius("temp")(table)),
+    "distance in km": _times("distance", 1.609344),
+    "pressure in inHg": _times("pressure", 0.02953),
+    "visib in km": _times("visib", 1.609344),
+    "wind_speed in km/h": _times("wind_speed", 1.609344),
+    "carrier UA renamed": lambda table: table.assign(carrier=table["carrier"].replace("UA", "United")),
+    "carrier MQ gone": lambda table: table[table["carrier"] != "MQ"],
+    "origin EWR gone": lambda table: table[table["origin"] != "EWR"],
+    "origin in lower case": lambda table: table.assign(origin=table["origin"].str.lower()),
+}
+
+
+def table_text(figures: dict[str, Any]) -> str:
+    """Both parts as Markdown."""
+    parts = []
+    if "independent" in figures:
+        lines = [
+            "| rows of the window | false alarms | by chance alone | Evidently's default: any column | … half of them "
+            "| shift of 0.3 sd found |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        keys = ("clean", "clean, by chance alone", "evidently, any column", "evidently, half of the columns", "shift")
+        for size, row in figures["independent"].items():
+            lines.append(f"| {int(size):,} | " + " | ".join(_share(row[key]) for key in keys) + " |")
+        parts.append("\n".join(lines))
+        columns = figures["independent"]["200"]["shift by column"]
+        named = ", ".join(f"{name} {one['share']:.0%}" for name, one in columns.items())
+        parts.append(f"Which column is shifted matters; at 200 rows: {named}.")
+    if "weeks" in figures:
+        parts.append(_weeks_text(figures["weeks"]))
+    return "\n\n".join(parts)
+
+
+def _weeks_text(found: dict[str, Any]) -> str:
+    whole, thin = found["weeks of all rows"], found["weeks of 500 rows"]
+    lines = ["| real weeks, September to December | called, all rows | called, 500 rows each |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {_of(whole[name])} | {_of(thin[name])} |" for name in whole]
+    lines.append(f"| clean, Evidently's default: any column | {_of(found['evidently weeks'])} | |")
+    lines += ["", "| window | roc_auc | measured | weather a day old | measured |", "| --- | --- | --- | --- | --- |"]
+    for row in found["performance of 30 days"]:
+        clean, stale = row["clean"], row["stale"]
+        lines.append(
+            f"| 30 days from {row['first']} | {clean['value']:.3f} | {clean['outcome']} | {stale['value']:.3f} "
+            f"| {stale['outcome']} |"
+        )
+    weekly = found["performance of 7 days"]
+    worse = {name: sum(row[name]["outcome"] == "worse" for row in weekly) for name in ("clean", "stale")}
+    said = f"Of {len(weekly)} weeks, {worse['clean']} are measured worse as they were"
+    lines += ["", f"{said}, and {worse['stale']} with weather a day old."]
+    return "\n".join(lines)
+
+
+def _share(one: dict[str, float]) -> str:
+    return f"{one['share']:.1%} [{one['low']:.1%}, {one['high']:.1%}]"
+
+
+def _of(one: dict[str, float]) -> str:
+    return f"{one['hits']} of {one['trials']}"
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m drills.rates.drift", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("part", choices=("independent", "weeks", "table"))
+    parser.add_argument("--build", type=Path, default=Path("build"))
+    parser.add_argument("--references", type=int, default=40)
+    parser.add_argument("--windows", type=int, default=27)
+    parser.add_argument("--evidently", type=int, default=40, help="windows of each size given to Evidently, too")
+    asked = parser.parse_args()
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    if asked.part != "table":
+        if asked.part == "weeks":
+            figures["weeks"] = weeks(world_of(asked.build))
+        else:
+            figures["independent"] = independent(asked.build, asked.references, asked.windows, asked.evidently)
+        FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table_text(figures)}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
