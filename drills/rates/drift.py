@@ -142,6 +142,7 @@ def weeks(world: World) -> dict[str, Any]:
     reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
     baseline = baseline_of(world.config.drift, world.card, reference, world.card.features)
     found: dict[str, Any] = {}
+    by_size: dict[int, dict[str, float]] = {}
     for rows in (0, 500):
         hits: dict[str, list[str]] = {name: [] for name in FAULTS}
         count = 0
@@ -150,7 +151,10 @@ def weeks(world: World) -> dict[str, Any]:
             thinned = window.sample(rows, random_state=world.config.data.seed).sort_index() if rows else window
             for name, fault in FAULTS.items():
                 table = world.answered(fault(thinned))
-                limits = baseline.by_chance(len(table), has_labels=False, seed=world.config.data.seed)
+                if len(table) not in by_size:
+                    seed = world.config.data.seed
+                    by_size[len(table)] = baseline.by_chance(len(table), has_labels=False, seed=seed)
+                limits = by_size[len(table)]
                 moved = [one.column for _, one in baseline.compared(table, limits, 7) if one.drifted]
                 if moved:
                     hits[name].append(f"{first}: {', '.join(moved[:3])}")
