@@ -28,6 +28,9 @@ def render_page(results: Results, plots: list[Path], folder: Path, home: str = "
             marks=MARKS,
             picture=Markup(picture),  # built in pictures.py from escaped values
             bar=lambda value, limit: Markup(share_bar(value, limit)),
+            ranked=sorted(results.drift.columns, key=lambda one: one.distance / one.threshold, reverse=True)
+            if results.drift
+            else [],
             plots=[(plot.stem.replace("_", " "), _relative(plot, folder)) for plot in plots],
             links=[(label, _relative(path, folder)) for label, path in _links(folder) if path.exists()],
         )

@@ -126,7 +126,16 @@ def _ratio(one: LoadRatio) -> list[str]:
 def _drift(drift: DriftVerdict) -> str:
     moved = [f"{cell(one.column)} {one.distance:.3f} (limit {one.threshold:g})" for one in drift.columns if one.drifted]
     over = f" Over their threshold: {', '.join(moved[:MOST_SLICES])}." if moved else ""
-    return (
-        f"### Drift\n\nInputs: **{drift.inputs}**, predictions: **{drift.predictions}**; {drift.current_rows:,} "
-        f"requests against {drift.reference_rows:,} reference rows. Traffic: {cell(drift.traffic)}.{over}"
-    )
+    performance = f"{drift.performance.outcome}" if drift.performance else "not measured, no labels came in"
+    if drift.estimated and not drift.performance:
+        guess = drift.estimated
+        performance = (
+            f"no labels; estimated {cell(guess.metric)} {guess.estimate:.3f} [{guess.low:.3f}, {guess.high:.3f}]"
+        )
+    other = ""
+    if drift.evidently:
+        columns = f"{len(drift.evidently.drifted)} of {drift.evidently.columns} columns"
+        other = f" {cell(drift.evidently.library)} by its defaults: {columns}."
+    answers = f"Inputs: **{drift.inputs}**, predictions: **{drift.predictions}**, performance: {performance}"
+    rows = f"{drift.current_rows:,} requests against {drift.reference_rows:,} reference rows"
+    return f"### Drift\n\n{answers}; {rows}. Traffic: {cell(drift.traffic)}.{over}{other}"

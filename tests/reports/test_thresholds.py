@@ -99,6 +99,7 @@ def test_history_allows_what_windows_of_that_length_have_reached() -> None:
         one = next(one for _, one in baseline.compared(pd.DataFrame(moved), limits, days) if one.column == "temp")
         return one.threshold, one.drifted
 
-    assert temp(7) == (pytest.approx(0.75), False)
+    assert temp(7)[0] == pytest.approx(0.75)
+    assert not temp(7)[1]
     assert temp(6)[0] == pytest.approx(2.5)  # of a length in between, the next shorter one
     assert temp(0)[0] == pytest.approx(2.5)

@@ -1,5 +1,8 @@
 """The rules: what inputs, predictions, labels and performance of one window mean together."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +37,7 @@ def window(
 
 
 def comparison(name: str, distance: float) -> ColumnComparison:
-    kind = "prediction" if name == "prediction" else "feature"
+    kind: Literal["feature", "prediction"] = "prediction" if name == "prediction" else "feature"
     return ColumnComparison(
         column=name, kind=kind, method="wasserstein", distance=distance, threshold=0.25, drifted=distance > 0.25
     )
@@ -44,8 +47,8 @@ def reading(name: str, source: str) -> Reading:
     return Reading(name, source, "prediction" if name == "prediction" else "value", "wasserstein", 0.1)
 
 
-def compared(labels: LabelComparison | None = None, **distances: float) -> Compared:
-    every = STILL | distances
+def compared(distances: Mapping[str, float], labels: LabelComparison | None = None) -> Compared:
+    every = {**STILL, **distances}
     columns = tuple(comparison(name, distance) for name, distance in every.items())
     return Compared(columns, tuple(reading(name, name.removesuffix(" is missing")) for name in every), labels)
 
@@ -66,10 +69,10 @@ def verdict(
     requests: int = 4000,
     outcome: PerformanceOutcome | None = None,
     labels: LabelComparison | None = None,
-    **distances: float,
+    distances: Mapping[str, float] = STILL,
 ) -> DriftVerdict:
     seen = performance(outcome) if outcome else None
-    findings = Findings(5000, 30, compared(labels, **distances), seen)
+    findings = Findings(5000, 30, compared(distances, labels), seen)
     return judge(drift, window(requests), findings, "sha256:1", "production")
 
 
@@ -79,7 +82,7 @@ def test_small_distances_are_stable() -> None:
 
 
 def test_one_column_over_its_threshold_is_drift_and_named() -> None:
-    seen = verdict(temp=0.8)
+    seen = verdict(distances={"temp": 0.8})
     assert (seen.state, seen.inputs, seen.predictions) == ("drift", "drift", "stable")
     assert seen.reasons[0] == "Inputs drifted: 1 of 3 columns over their threshold (temp 0.8 > 0.25)."
     assert any("Bring labels" in reason for reason in seen.reasons)
@@ -101,11 +104,11 @@ def test_one_column_over_its_threshold_is_drift_and_named() -> None:
 def test_what_asks_for_somebody_follows_from_all_three_questions(
     outcome: PerformanceOutcome | None, distances: dict[str, float], state: str
 ) -> None:
-    assert verdict(outcome=outcome, **distances).state == state
+    assert verdict(outcome=outcome, distances=distances).state == state
 
 
 def test_inputs_that_moved_while_performance_held_ask_for_nothing_and_are_still_said() -> None:
-    seen = verdict(outcome="held", temp=0.8)
+    seen = verdict(outcome="held", distances={"temp": 0.8})
     assert (seen.state, seen.inputs) == ("stable", "drift")
     assert "Nothing to do: what moved, moved while performance held." in seen.reasons
 
@@ -121,11 +124,11 @@ def test_labels_as_in_training_are_no_drift() -> None:
 
 
 def test_a_distance_at_its_threshold_is_not_drift() -> None:
-    assert verdict(temp=0.25).inputs == "stable"
+    assert verdict(distances={"temp": 0.25}).inputs == "stable"
 
 
 def test_too_few_requests_answer_nothing_even_when_distances_are_large() -> None:
-    seen = verdict(requests=999, temp=9.0, prediction=9.0)
+    seen = verdict(requests=999, distances={"temp": 9.0, "prediction": 9.0})
     assert (seen.state, seen.inputs, seen.predictions) == ("insufficient",) * 3
     assert "999 requests of this model are in the log, at least 1,000 are required (drift.min_rows" in seen.reasons[0]
 
@@ -153,7 +156,7 @@ def test_a_log_without_any_feature_never_passes_as_stable() -> None:
 
 
 def test_a_feature_whose_missing_values_moved_has_drifted_once() -> None:
-    both = compared(temp=0.3, **{"temp is missing": 0.5})
+    both = compared({"temp": 0.3, "temp is missing": 0.5})
     assert [one.column for one in both.drifted] == ["temp is missing"]
     assert len(both.features) == 3
 
@@ -172,13 +175,13 @@ def test_only_blocks_deploy_makes_a_finding(
     state: str, requests: int, distance: float, blocks: bool, code: int
 ) -> None:
     drift = DRIFT.model_copy(update={"blocks_deploy": blocks})
-    seen = verdict(drift, requests, prediction=distance)
+    seen = verdict(drift, requests, distances={"prediction": distance})
     assert (seen.state, exit_code(drift, seen)) == (state, code)
     assert any("stops the deploy" in reason for reason in seen.reasons) == (code is Exit.FINDING)
 
 
 def test_the_headline_has_the_figures_to_remember() -> None:
-    findings = Findings(5000, 30, compared(temp=0.81, carrier=0.2), performance("worse"))
+    findings = Findings(5000, 30, compared({"temp": 0.81, "carrier": 0.2}), performance("worse"))
     seen = judge(DRIFT, window(), findings, "sha256:1", "production")
     assert headline(DRIFT, findings, seen) == (
         "inputs drift: 1 of 3 columns, most temp 0.81 > 0.25; predictions stable 0.01; performance worse roc_auc 0.68; "
@@ -190,14 +193,14 @@ def test_an_estimate_comes_with_its_interval_and_its_assumption() -> None:
     guess = EstimatedPerformance(
         metric="roc_auc", rows=4000, reference=0.73, estimate=0.71, low=0.69, high=0.73, assumption="If it is so."
     )
-    seen = judge(DRIFT, window(), Findings(5000, 30, compared(), None, guess), "sha256:1", "production")
+    seen = judge(DRIFT, window(), Findings(5000, 30, compared({}), None, guess), "sha256:1", "production")
     assert any("Estimated roc_auc 0.710 [0.690, 0.730]" in one and "If it is so." in one for one in seen.reasons)
     assert seen.state == "stable"
 
 
 def test_what_was_left_out_of_the_log_is_said() -> None:
     log = window(4000, torn=1, unreadable=2, repeated=3, others=4)
-    seen = judge(DRIFT, log, Findings(5000, 30, compared()), "sha256:1", "production")
+    seen = judge(DRIFT, log, Findings(5000, 30, compared({})), "sha256:1", "production")
     assert (seen.torn_lines, seen.repeated_ids, seen.other_models) == (1, 3, 4)
     text = " ".join(seen.reasons)
     for note in ("1 torn last line skipped", "2 unreadable lines", "3 repeated ids", "4 records of other models"):
@@ -206,6 +209,6 @@ def test_what_was_left_out_of_the_log_is_said() -> None:
 
 
 def test_long_lists_of_drifted_columns_are_cut() -> None:
-    many = compared(**{f"f{number}": 1.0 for number in range(20)})
+    many = compared({f"f{number}": 1.0 for number in range(20)})
     seen = judge(DRIFT, window(), Findings(5000, 30, many), "sha256:1", "production")
     assert seen.reasons[0].endswith("f5 1 > 0.25, 14 more).")
