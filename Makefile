@@ -139,6 +139,10 @@ check: setup ## Formatting, lint, strict types, and the repository's own promise
 	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/pytest -q tests/repository
 
+.PHONY: drill
+drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for the nightly ones too, ONLY=name
+	@$(RUN) -m drills $(STAGE) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
+
 .PHONY: bench
 bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md
 	@$(RUN) -m benchmarks.chain

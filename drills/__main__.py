@@ -1,0 +1,97 @@
+"""Plants every fault in drills/ into a copy, and shows that the stage which should refuse it does, for that reason.
+
+A drill ends as planned where the stage, run by its own command, ends with the exit code that the drill names and gives
+the reason that the drill names as its first. Refusing for another reason is no pass, and a fault that could not be
+planted is a failure.
+
+Reads   pipeline.toml and the table that it names; drills/*/*.py
+Writes  build/drills/drills.json and table.md (for a job summary); build/drills/scenes/: the copies that failed
+Exits   0 every drill ended as planned · 3 one did not · 2 no such drill, or no healthy chain to plant into · 1 a crash
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from contracts.drills import DrillRecord, DrillRecords
+from contracts.exits import Exit
+from contracts.schema import write_json
+from drills.bases import make_base
+from drills.drill import Drill, find_drills
+from drills.run import failures, run_all
+from drills.scene import PlantError
+from drills.table import between_marks, handbook, summary
+
+HANDBOOK = Path(__file__).resolve().parent.parent / "docs" / "drills.md"
+
+
+def main() -> Exit:
+    """The command `make drill`."""
+    arguments = _parser().parse_args()
+    found = find_drills()
+    if arguments.write_handbook:
+        HANDBOOK.write_text(between_marks(HANDBOOK.read_text(encoding="utf-8"), handbook(found)), encoding="utf-8")
+        return Exit.PASS
+    drills = chosen(found, arguments.only, full=arguments.full)
+    if not drills:
+        print(f"drill: there is no drill {arguments.only!r}. There are: {_names(found)}.", file=sys.stderr)
+        return Exit.USAGE
+    return drill_all(drills, arguments.config, arguments.build / "drills", full=arguments.full)
+
+
+def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
+    """Those of every push, or all; or those whose room or name is in `only`, whenever they run."""
+    if only:
+        wanted = set(only.replace(",", " ").split())
+        return [one for one in drills if wanted & {one.name, *one.name.split("/")}]
+    return [one for one in drills if full or not one.nightly]
+
+
+def drill_all(drills: Sequence[Drill], config: Path, folder: Path, *, full: bool) -> Exit:
+    """Make the healthy chain, run the drills, write what was seen."""
+    started = time.perf_counter()
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        base = make_base((folder / "base").resolve(), config, full=full)
+    except PlantError as error:
+        print(f"drill: there is no healthy chain to plant into: {error}", file=sys.stderr)
+        return Exit.USAGE
+    print(f"a healthy chain to plant into: {time.perf_counter() - started:.0f} s", flush=True)
+    records = run_all(drills, base, folder.resolve(), _say)
+    seen = DrillRecords(full=full, seconds=round(time.perf_counter() - started, 1), drills=records)
+    write_json(folder / "drills.json", seen)
+    (folder / "table.md").write_text(summary(seen), encoding="utf-8")
+    shutil.rmtree(base.root)
+    wrong = list(failures(records))
+    print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
+    kept = len(records) - len(wrong)
+    print(f"drill: {kept} of {len(records)} ended as planned in {seen.seconds:.0f} s. See {folder / 'table.md'}.")
+    return Exit.FINDING if wrong else Exit.PASS
+
+
+def _say(record: DrillRecord) -> None:
+    mark = "as planned" if record.passed else "NOT AS PLANNED"
+    print(f"{mark:<15} {record.name:<45} {record.stage} {record.exit:>2} {record.seconds:>6.1f} s", flush=True)
+
+
+def _names(drills: Sequence[Drill]) -> str:
+    return ", ".join(one.name for one in drills)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make drill", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    parser.add_argument("--only", default="", help="names or rooms of drills, with commas or spaces between them")
+    parser.add_argument("--full", action="store_true", help="the nightly drills too, on the whole search")
+    parser.add_argument("--write-handbook", action="store_true", help="write the list into docs/drills.md and end")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

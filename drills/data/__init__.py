@@ -1,0 +1,1 @@
+"""Faults of the table: in its source, or between two stages."""

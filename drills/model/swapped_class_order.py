@@ -1,0 +1,12 @@
+"""The challenger's card names its two classes in the other order."""
+
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill(
+    "evaluate", FINDING, r"^Challenger rejected \(challenger\): .* its classes: true, false; the table's: false, true"
+)
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, classes=("true", "false"))

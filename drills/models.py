@@ -1,0 +1,257 @@
+"""Faults of a model folder: its graph is changed, and the folder signed anew, as a fault before the export would have.
+
+A binary graph's answers are taken as log-odds, z. The changed graph gives `slope`·z + `offset` + `noise`·n(x), where n
+is a wild but fixed function of the row: it spoils the ranking as much as one asks for, and the same everywhere.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from contracts.features import Matrix
+from contracts.model_folder import CARD_FILE, MODEL_FILES, Golden, GoldenRow, ModelCard, read_card, sha256_of
+from contracts.schema import write_json
+from contracts.scoring import INPUT_NAME, OUTPUT_NAMES, Scorer, load_scorer
+from drills.scene import PlantError, Scene
+from training.statistics.metrics import score
+from training.tables import load_table
+
+Numbers = npt.NDArray[np.float64]
+Graph = Callable[[onnx.ModelProto], None]
+
+PROBABILITIES = OUTPUT_NAMES["binary"]
+TOLERANCE = 0.0005
+LARGEST_NOISE = 64.0
+STEPS = 40
+EDGE = 1e-6  # keeps log-odds finite
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What becomes of the log-odds. `column`, `code`, `inside`: noise only in (or only outside of) one category."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+    noise: float = 0.0
+    column: int | None = None
+    code: float = 0.0
+    inside: bool = True
+
+
+def rescore(folder: Path, change: Rescored) -> None:
+    """Change a binary model's answers, and sign it."""
+    edit(folder, rescoring(change))
+
+
+def rescoring(change: Rescored) -> Graph:
+    """The change of the graph alone, for `edit`."""
+    return lambda model: _rescore_graph(model, change)
+
+
+def slice_of(folder: Path, name: str, value: str) -> tuple[int, float]:
+    """Where the model reads this category: the column of X, and the code in it."""
+    features = read_card(folder).features
+    column = [one.name for one in features].index(name)
+    return column, float(features[column].categories.index(value))
+
+
+def blur(scene: Scene, folder: Path, *, loss: float, but: str = "") -> None:
+    """Blur the ranking until roc_auc on the holdout is `loss` lower; not where `but`, as carrier=WN, holds."""
+    holdout = load_table(scene.build, "holdout")
+    scorer = load_scorer(folder)
+    matrix, truth = holdout.matrix(scorer.card.features), holdout.truth
+    aim = _auc(truth, _answers(scorer, matrix)) - loss
+    low, high = 0.0, LARGEST_NOISE
+    where = _outside(folder, but)
+    odds, noise = _log_odds(_answers(scorer, matrix)), _noise(matrix) * _mask(matrix, where)
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        is_enough = _auc(truth, _as_probabilities(odds + middle * noise)) < aim
+        low, high = (low, middle) if is_enough else (middle, high)
+    rescore(folder, Rescored(noise=high, column=where.column, code=where.code, inside=where.inside))
+    seen = _auc(truth, _answers(load_scorer(folder), matrix))
+    if abs(seen - aim) > TOLERANCE:
+        raise PlantError(f"roc_auc should fall by {loss} to {aim:.4f}, and is {seen:.4f}")
+
+
+def edit(folder: Path, change: Graph, *, keeps_golden: bool = False, **card: Any) -> None:
+    """Change the graph and fields of the card; golden rows follow, unless the change is one that nobody noticed."""
+    model = onnx.load_from_string((folder / "model.onnx").read_bytes())
+    before = model.SerializeToString(deterministic=True)
+    change(model)
+    after = model.SerializeToString(deterministic=True)
+    if after == before:
+        raise PlantError("the graph is what it was")
+    onnx.checker.check_model(model)
+    (folder / "model.onnx").write_bytes(after)
+    if not keeps_golden:
+        scorer = Scorer(read_card(folder), "", after)
+        golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
+        rows = [_answered(scorer, row) for row in golden.rows]
+        write_json(folder / "golden.json", golden.model_copy(update={"rows": tuple(rows)}))
+    sign(folder, **card)
+
+
+def sign(folder: Path, **card: Any) -> None:
+    """Put the files' sha256 into the card, and `card`'s other fields with them."""
+    digests = {name: sha256_of(folder / name) for name in MODEL_FILES}
+    changed = read_card(folder).model_copy(update={"files": digests, **card})
+    write_json(folder / CARD_FILE, ModelCard.model_validate_json(json.dumps(changed.model_dump(mode="json"))))
+
+
+def swap_outputs(model: onnx.ModelProto) -> None:
+    """The first class gets the second's probability."""
+    graph = model.graph
+    _rename_output(graph)
+    graph.initializer.append(numpy_helper.from_array(np.array([1, 0], dtype=np.int64), "drill_order"))
+    graph.node.append(helper.make_node("Gather", ["drill_before", "drill_order"], [PROBABILITIES], axis=1))
+
+
+def add_weight(megabytes: int) -> Graph:
+    """A graph that carries numbers which it does not need."""
+
+    def change(model: onnx.ModelProto) -> None:
+        ballast = np.random.default_rng(0).random(megabytes * 1024 * 1024 // 4, dtype=np.float32)
+        graph = model.graph
+        _rename_output(graph)
+        graph.initializer.append(numpy_helper.from_array(ballast, "drill_ballast"))
+        graph.initializer.append(numpy_helper.from_array(np.zeros(1, dtype=np.float32), "drill_nothing"))
+        graph.node.append(helper.make_node("ReduceMax", ["drill_ballast"], ["drill_peak"], keepdims=0))
+        graph.node.append(helper.make_node("Mul", ["drill_peak", "drill_nothing"], ["drill_zero"]))
+        graph.node.append(helper.make_node("Add", ["drill_before", "drill_zero"], [PROBABILITIES]))
+
+    return change
+
+
+def add_work(width: int) -> Graph:
+    """A graph that multiplies two matrices of `width` by `width` for every call, and adds nothing of it."""
+
+    def change(model: onnx.ModelProto) -> None:
+        graph = model.graph
+        _rename_output(graph)
+        constants: dict[str, npt.NDArray[Any]] = {
+            "drill_size": np.array([width, width], dtype=np.int64),
+            "drill_nothing": np.zeros(1, np.float32),
+        }
+        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+        # Made from the answers, so that the runtime cannot work it out beforehand.
+        graph.node.extend(
+            [
+                helper.make_node("ReduceMax", ["drill_before"], ["drill_largest"], keepdims=0),
+                helper.make_node("Expand", ["drill_largest", "drill_size"], ["drill_square"]),
+                helper.make_node("MatMul", ["drill_square", "drill_square"], ["drill_product"]),
+                helper.make_node("ReduceMax", ["drill_product"], ["drill_peak"], keepdims=0),
+                helper.make_node("Mul", ["drill_peak", "drill_nothing"], ["drill_zero"]),
+                helper.make_node("Add", ["drill_before", "drill_zero"], [PROBABILITIES]),
+            ]
+        )
+
+    return change
+
+
+def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
+    graph, width = model.graph, model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    _rename_output(graph)
+    constants: dict[str, npt.NDArray[Any]] = {
+        "drill_weights": _weights(width).reshape(-1, 1), "drill_nothing": np.zeros(1), "drill_one": np.ones(1),
+        "drill_slope": np.array([change.slope]), "drill_offset": np.array([change.offset]),
+        "drill_noise": np.array([change.noise]), "drill_code": np.array([change.code]),
+        "drill_low": np.array(EDGE), "drill_high": np.array(1 - EDGE),
+    }  # fmt: skip
+    graph.initializer.extend(
+        numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()
+    )
+    places = {"drill_second": np.array([1]), "drill_column": np.array([change.column or 0])}
+    graph.initializer.extend(numpy_helper.from_array(value.astype(np.int64), name) for name, value in places.items())
+    steps: list[tuple[str, list[str], str, dict[str, int]]] = [
+        ("Gather", ["drill_before", "drill_second"], "drill_p", {"axis": 1}),
+        ("Clip", ["drill_p", "drill_low", "drill_high"], "drill_clipped", {}),
+        ("Sub", ["drill_one", "drill_clipped"], "drill_rest", {}),
+        ("Div", ["drill_clipped", "drill_rest"], "drill_odds", {}),
+        ("Log", ["drill_odds"], "drill_z", {}),
+        ("IsNaN", [INPUT_NAME], "drill_gaps", {}),
+        ("Where", ["drill_gaps", "drill_nothing", INPUT_NAME], "drill_whole", {}),
+        ("MatMul", ["drill_whole", "drill_weights"], "drill_angle", {}),
+        ("Sin", ["drill_angle"], "drill_wild", {}),
+        ("Gather", [INPUT_NAME, "drill_column"], "drill_codes", {"axis": 1}),
+        ("Equal", ["drill_codes", "drill_code"], "drill_is_inside", {}),
+        ("Cast", ["drill_is_inside"], "drill_inside", {"to": TensorProto.FLOAT}),
+        ("Sub", ["drill_one", "drill_inside"], "drill_outside", {}),
+        ("Mul", ["drill_wild", _masked_by(change)], "drill_wild_there", {}),
+        ("Mul", ["drill_wild_there", "drill_noise"], "drill_added", {}),
+        ("Mul", ["drill_z", "drill_slope"], "drill_steeper", {}),
+        ("Add", ["drill_steeper", "drill_offset"], "drill_moved", {}),
+        ("Add", ["drill_moved", "drill_added"], "drill_blurred", {}),
+        ("Sigmoid", ["drill_blurred"], "drill_yes", {}),
+        ("Sub", ["drill_one", "drill_yes"], "drill_no", {}),
+        ("Concat", ["drill_no", "drill_yes"], PROBABILITIES, {"axis": 1}),
+    ]
+    graph.node.extend(helper.make_node(kind, reads, [gives], **options) for kind, reads, gives, options in steps)
+
+
+def _masked_by(change: Rescored) -> str:
+    if change.column is None:
+        return "drill_one"
+    return "drill_inside" if change.inside else "drill_outside"
+
+
+def _rename_output(graph: onnx.GraphProto) -> None:
+    """What was the answer is now called drill_before."""
+    for node in graph.node:
+        node.output[:] = ["drill_before" if name == PROBABILITIES else name for name in node.output]
+        node.input[:] = ["drill_before" if name == PROBABILITIES else name for name in node.input]
+
+
+def _outside(folder: Path, but: str) -> Rescored:
+    if not but:
+        return Rescored()
+    column, code = slice_of(folder, *but.split("="))
+    return Rescored(column=column, code=code, inside=False)
+
+
+def _mask(matrix: Matrix, where: Rescored) -> Numbers:
+    if where.column is None:
+        return np.ones(len(matrix))
+    is_inside = matrix[:, where.column] == where.code
+    return (is_inside if where.inside else ~is_inside).astype(np.float64)
+
+
+def _weights(width: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(0).uniform(1, 10, width).astype(np.float32)
+
+
+def _noise(matrix: Matrix) -> Numbers:
+    noise: Numbers = np.sin(np.nan_to_num(matrix) @ _weights(matrix.shape[1])).astype(np.float64)
+    return noise
+
+
+def _answers(scorer: Scorer, matrix: Matrix) -> Numbers:
+    answers: Numbers = scorer.predict(matrix).astype(np.float64)
+    return answers
+
+
+def _log_odds(probabilities: Numbers) -> Numbers:
+    yes = np.clip(probabilities[:, 1], EDGE, 1 - EDGE)
+    odds: Numbers = np.log(yes / (1 - yes))
+    return odds
+
+
+def _as_probabilities(log_odds: Numbers) -> Numbers:
+    yes = 1 / (1 + np.exp(-log_odds))
+    return np.column_stack([1 - yes, yes])
+
+
+def _auc(truth: Any, probabilities: Numbers) -> float:
+    return score("roc_auc", truth, probabilities, threshold=None)
+
+
+def _answered(scorer: Scorer, row: GoldenRow) -> GoldenRow:
+    output = scorer.predict(scorer.encoder.rows([row.inputs]))[0]
+    return row.model_copy(update={"output": tuple(output.astype(np.float64).tolist())})

@@ -1,0 +1,132 @@
+"""The copy into which a fault is planted: a pipeline.toml, a table and a build folder of its own.
+
+A scene begins healthy: data, a challenger that was just trained, and a champion that computes the same. Whatever a
+plant does to it goes through here or `drills/models.py`, and raises PlantError where it did not change what it was to.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from contracts.data_manifest import DataManifest, Table, TableName
+from contracts.exits import Exit
+from contracts.schema import read_json, write_json
+from contracts.stage import Build, StageName
+from drills.commands import run_stage
+from drills.pipeline_toml import with_key
+from training.dataset.digests import frame_digest
+
+SOURCE = "source.parquet"
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+class PlantError(Exception):
+    """The fault could not be planted, so nothing was shown: the drill has failed."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One copy. `root` holds pipeline.toml, the source's table and build/."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "pipeline.toml"
+
+    @property
+    def build(self) -> Build:
+        return Build(self.root / "build")
+
+    @property
+    def challenger(self) -> Path:
+        return self.build.challenger
+
+    @property
+    def champion(self) -> Path:
+        return self.build.champion
+
+    @property
+    def manifest(self) -> DataManifest:
+        return read_json(self.build.stage("data") / "data.json", DataManifest, "make data")
+
+    def set(self, key: str, value: object) -> None:
+        """Write `section.key = value` into pipeline.toml; a value of None takes the key out."""
+        text = self.config.read_text(encoding="utf-8")
+        changed = with_key(text, key, value)
+        if changed == text:
+            raise PlantError(f"pipeline.toml has {key} = {value!r} already")
+        self.config.write_text(changed, encoding="utf-8")
+
+    def source(self, change: Change) -> None:
+        """Let the source have another table: `change` gets all columns and rows as the flights have them."""
+        before = pd.read_parquet(self.root / SOURCE)
+        after = change(before.copy())
+        if after.equals(before):
+            raise PlantError("the source's table is what it was")
+        after.to_parquet(self.root / SOURCE, index=False)
+
+    def table(self, name: TableName, change: Change, *, described: bool = True) -> None:
+        """Change a table between the stages, described in data.json as if the data stage had written it, or not."""
+        path = self.build.stage("data") / f"{name}.parquet"
+        before = pd.read_parquet(path)
+        after = change(before.copy()).reset_index(drop=True)
+        if after.equals(before):
+            raise PlantError(f"{path.name} is what it was")
+        after.to_parquet(path, index=False)
+        if described:
+            self._describe(name, pd.read_parquet(path))
+
+    @contextmanager
+    def for_training(self, change: Change) -> Iterator[None]:
+        """Let the train stage alone read other rows, as one with a fault in it would; data.json tells only how many."""
+        folder = self.build.stage("data")
+        kept = {name: (folder / name).read_bytes() for name in ("train.parquet", "data.json")}
+        manifest = self.manifest
+        self.table("train", change)
+        unseen = manifest.tables["train"].model_copy(update={"rows": self.manifest.tables["train"].rows})
+        self._write(manifest, "train", unseen)
+        yield
+        for name, content in kept.items():
+            (folder / name).write_bytes(content)
+
+    def run(self, *stages: StageName) -> None:
+        """Run earlier stages on the fault by their commands. Raises PlantError where one does not pass."""
+        for stage in stages:
+            ended = run_stage(stage, self.config, self.build)
+            if ended.exit_code is not Exit.PASS:
+                raise PlantError(
+                    f"{stage} ended with {ended.exit_code} before the fault was judged: {ended.reasons[0]}"
+                )
+
+    def swap(self) -> None:
+        """Challenger and champion change places."""
+        aside = self.root / "aside"
+        self.challenger.rename(aside)
+        self.champion.rename(self.challenger)
+        aside.rename(self.champion)
+
+    def _describe(self, name: TableName, frame: pd.DataFrame) -> None:
+        manifest = self.manifest
+        times = frame[manifest.time] if manifest.time in frame and len(frame) else pd.Series(dtype="datetime64[us]")
+        span = [str(times.iloc[end])[:19] if len(times) else "" for end in (0, -1)]
+        table = Table(rows=len(frame), digest=frame_digest(frame), first=span[0], last=span[1])
+        self._write(manifest, name, table)
+
+    def _write(self, manifest: DataManifest, name: TableName, table: Table) -> None:
+        changed = manifest.model_copy(update={"tables": {**manifest.tables, name: table}})
+        write_json(self.build.stage("data") / "data.json", changed)
+
+
+def copy_of(base: Path, root: Path) -> Scene:
+    """A fresh scene that is all that `base` is."""
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(base, root)
+    scene = Scene(root)
+    text = scene.config.read_text(encoding="utf-8")
+    scene.config.write_text(with_key(text, "data.source", str(root / SOURCE)), encoding="utf-8")
+    return scene

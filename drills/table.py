@@ -1,0 +1,61 @@
+"""The drills as a Markdown table: for the job summary, and between two marks in docs/drills.md."""
+
+from collections.abc import Iterable, Sequence
+
+from contracts.drills import DrillRecord, DrillRecords
+from drills.drill import Drill
+
+BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
+LONGEST_REASON = 220
+
+
+def summary(records: DrillRecords) -> str:
+    """What ran, how it ended, and why."""
+    kept = sum(one.passed for one in records.drills)
+    title = (
+        f"## {'✅' if kept == len(records.drills) else '❌'} {kept} of {len(records.drills)} drills ended as planned"
+    )
+    ran = f"{'All drills' if records.full else 'The drills of every push'}, {records.seconds:.0f} s."
+    rows = (
+        ("✅" if one.passed else "❌", _cell(one.name), _cell(one.planted), _ended(one), _cell(_short(one.reason)))
+        for one in sorted(records.drills, key=lambda one: one.passed)
+    )
+    return f"{title}\n\n{ran}\n\n{_table(('', 'drill', 'planted', 'answer', 'reason'), rows)}\n"
+
+
+def handbook(drills: Sequence[Drill]) -> str:
+    """Every drill there is, for docs/drills.md: nothing in it changes from run to run."""
+    rows = (
+        (_cell(one.name) + (" (nightly)" if one.nightly else ""), _cell(one.planted), f"{one.stage}: {one.exit_code}")
+        for one in drills
+    )
+    return _table(("drill", "what is planted", "stage and exit code"), rows)
+
+
+def between_marks(text: str, table: str) -> str:
+    """The document with the table between its marks. Raises ValueError where it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the document has no {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+
+
+def _ended(one: DrillRecord) -> str:
+    if one.exit == one.expected_exit:
+        return f"{one.stage} {one.exit}"
+    return f"{one.stage} {one.exit}, required {one.expected_exit}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def _cell(text: str) -> str:
+    safe = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    return safe.replace("|", "&#124;").replace("`", "&#96;").replace("*", "\\*").replace("[", "\\[")
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
