@@ -141,7 +141,7 @@ check: setup ## Formatting, lint, strict types, and the repository's own promise
 
 .PHONY: drill
 drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for the nightly ones too, ONLY=name
-	@$(RUN) -m drills $(STAGE) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
+	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
 
 .PHONY: bench
 bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md

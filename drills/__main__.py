@@ -4,7 +4,7 @@ A drill ends as planned where the stage, run by its own command, ends with the e
 the reason that the drill names as its first. Refusing for another reason is no pass, and a fault that could not be
 planted is a failure.
 
-Reads   pipeline.toml and the table that it names; drills/*/*.py
+Reads   drills/pipeline.toml: the flights, at the limits of the project's own pipeline.toml; drills/*/*.py
 Writes  build/drills/drills.json and table.md (for a job summary); build/drills/scenes/: the copies that failed
 Exits   0 every drill ended as planned · 3 one did not · 2 no such drill, or no healthy chain to plant into · 1 a crash
 """
@@ -39,7 +39,7 @@ def main() -> Exit:
     if not drills:
         print(f"drill: there is no drill {arguments.only!r}. There are: {_names(found)}.", file=sys.stderr)
         return Exit.USAGE
-    return drill_all(drills, arguments.config, arguments.build / "drills", full=arguments.full)
+    return drill_all(drills, arguments.build / "drills", full=arguments.full)
 
 
 def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
@@ -50,12 +50,12 @@ def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
     return [one for one in drills if full or not one.nightly]
 
 
-def drill_all(drills: Sequence[Drill], config: Path, folder: Path, *, full: bool) -> Exit:
+def drill_all(drills: Sequence[Drill], folder: Path, *, full: bool) -> Exit:
     """Make the healthy chain, run the drills, write what was seen."""
     started = time.perf_counter()
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        base = make_base((folder / "base").resolve(), config, full=full)
+        base = make_base((folder / "base").resolve(), full=full)
     except PlantError as error:
         print(f"drill: there is no healthy chain to plant into: {error}", file=sys.stderr)
         return Exit.USAGE
@@ -85,7 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make drill", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     parser.add_argument("--only", default="", help="names or rooms of drills, with commas or spaces between them")
     parser.add_argument("--full", action="store_true", help="the nightly drills too, on the whole search")

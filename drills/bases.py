@@ -1,14 +1,16 @@
-"""The healthy chain that every scene is a copy of: the project's own table, a fresh challenger, a champion.
+"""The healthy chain that every scene is a copy of: the flights, a challenger just trained, and a champion.
 
-Made once by the real commands. On a push the search is cut to one candidate and one setting: what is proven is how
-the stages answer, not how good a model the search finds. With FULL=1 pipeline.toml stays as it is.
+Made once by the real commands. On a push one train row in three and one setting of one candidate have to do: what is
+proven is how the stages answer, not how good a model is found. With FULL=1 all rows and the whole search.
 """
 
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from contracts.config import Data
 from contracts.config_file import load_config
 from drills.models import sign
 from drills.pipeline_toml import with_key
@@ -16,17 +18,19 @@ from drills.scene import SOURCE, Scene
 from training.dataset.sources import read_source
 
 QUICK = {"training.candidates": ["hist_gradient_boosting"], "training.trials": 1, "training.folds": 2}
+KEPT_OF_TRAIN = 3
+CONFIG = Path(__file__).with_name("pipeline.toml")
 COMMIT_OF_CHAMPION = "c" * 40
 
 
-def make_base(root: Path, config: Path, *, full: bool) -> Scene:
+def make_base(root: Path, *, full: bool) -> Scene:
     """Data, train, and a champion that computes what the challenger does. Raises PlantError where a stage fails."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     scene = Scene(root)
-    text = config.read_text(encoding="utf-8")
+    text = CONFIG.read_text(encoding="utf-8")
     source = root / SOURCE
-    _table(config).to_parquet(source, index=False)
+    _table(load_config(CONFIG).data, full=full).to_parquet(source, index=False)
     for key, value in ({} if full else QUICK).items():
         text = with_key(text, key, value)
     for key, value in (("data.source", str(source)), ("data.sha256", "")):
@@ -38,6 +42,9 @@ def make_base(root: Path, config: Path, *, full: bool) -> Scene:
     return scene
 
 
-def _table(config: Path) -> pd.DataFrame:
-    data = load_config(config).data
-    return read_source(data.source, data.sha256).table
+def _table(data: Data, *, full: bool) -> pd.DataFrame:
+    """The source's table; unless `full`, thinned before the holdout, and as it is from there on."""
+    table = read_source(data.source, data.sha256).table
+    first = pd.Timestamp(str(data.as_of)) - pd.Timedelta(days=data.holdout_days)
+    is_kept = (np.arange(len(table)) % KEPT_OF_TRAIN == 0) | (table[data.time] >= first)
+    return table if full else table[is_kept]

@@ -35,11 +35,15 @@ EDGE = 1e-6  # keeps log-odds finite
 
 @dataclass(frozen=True)
 class Rescored:
-    """What becomes of the log-odds. `column`, `code`, `inside`: noise only in (or only outside of) one category."""
+    """What becomes of the log-odds. `column`, `code`, `inside`: noise and turn only in, or only outside of, a category.
+
+    turn: how much of z is added; -2 turns the ranking around.
+    """
 
     slope: float = 1.0
     offset: float = 0.0
     noise: float = 0.0
+    turn: float = 0.0
     column: int | None = None
     code: float = 0.0
     inside: bool = True
@@ -162,7 +166,8 @@ def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
     constants: dict[str, npt.NDArray[Any]] = {
         "drill_weights": _weights(width).reshape(-1, 1), "drill_nothing": np.zeros(1), "drill_one": np.ones(1),
         "drill_slope": np.array([change.slope]), "drill_offset": np.array([change.offset]),
-        "drill_noise": np.array([change.noise]), "drill_code": np.array([change.code]),
+        "drill_noise": np.array([change.noise]), "drill_turn": np.array([change.turn]),
+        "drill_code": np.array([change.code]),
         "drill_low": np.array(EDGE), "drill_high": np.array(1 - EDGE),
     }  # fmt: skip
     graph.initializer.extend(
@@ -170,7 +175,7 @@ def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
     )
     places = {"drill_second": np.array([1]), "drill_column": np.array([change.column or 0])}
     graph.initializer.extend(numpy_helper.from_array(value.astype(np.int64), name) for name, value in places.items())
-    steps: list[tuple[str, list[str], str, dict[str, int]]] = [
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("Gather", ["drill_before", "drill_second"], "drill_p", {"axis": 1}),
         ("Clip", ["drill_p", "drill_low", "drill_high"], "drill_clipped", {}),
         ("Sub", ["drill_one", "drill_clipped"], "drill_rest", {}),
@@ -184,8 +189,10 @@ def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
         ("Equal", ["drill_codes", "drill_code"], "drill_is_inside", {}),
         ("Cast", ["drill_is_inside"], "drill_inside", {"to": TensorProto.FLOAT}),
         ("Sub", ["drill_one", "drill_inside"], "drill_outside", {}),
-        ("Mul", ["drill_wild", _masked_by(change)], "drill_wild_there", {}),
-        ("Mul", ["drill_wild_there", "drill_noise"], "drill_added", {}),
+        ("Mul", ["drill_wild", "drill_noise"], "drill_wilder", {}),
+        ("Mul", ["drill_z", "drill_turn"], "drill_turned", {}),
+        ("Add", ["drill_wilder", "drill_turned"], "drill_spoiled", {}),
+        ("Mul", ["drill_spoiled", _masked_by(change)], "drill_added", {}),
         ("Mul", ["drill_z", "drill_slope"], "drill_steeper", {}),
         ("Add", ["drill_steeper", "drill_offset"], "drill_moved", {}),
         ("Add", ["drill_moved", "drill_added"], "drill_blurred", {}),
@@ -193,7 +200,7 @@ def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
         ("Sub", ["drill_one", "drill_yes"], "drill_no", {}),
         ("Concat", ["drill_no", "drill_yes"], PROBABILITIES, {"axis": 1}),
     ]
-    graph.node.extend(helper.make_node(kind, reads, [gives], **options) for kind, reads, gives, options in steps)
+    graph.node.extend(helper.make_node(kind, reads, [gives], **how) for kind, reads, gives, how in steps)
 
 
 def _masked_by(change: Rescored) -> str:
@@ -219,8 +226,8 @@ def _outside(folder: Path, but: str) -> Rescored:
 def _mask(matrix: Matrix, where: Rescored) -> Numbers:
     if where.column is None:
         return np.ones(len(matrix))
-    is_inside = matrix[:, where.column] == where.code
-    return (is_inside if where.inside else ~is_inside).astype(np.float64)
+    mask: Numbers = ((matrix[:, where.column] == where.code) == where.inside).astype(np.float64)
+    return mask
 
 
 def _weights(width: int) -> npt.NDArray[np.float32]:
@@ -238,13 +245,13 @@ def _answers(scorer: Scorer, matrix: Matrix) -> Numbers:
 
 
 def _log_odds(probabilities: Numbers) -> Numbers:
-    yes = np.clip(probabilities[:, 1], EDGE, 1 - EDGE)
+    yes: Numbers = np.clip(probabilities[:, 1], EDGE, 1 - EDGE)
     odds: Numbers = np.log(yes / (1 - yes))
     return odds
 
 
 def _as_probabilities(log_odds: Numbers) -> Numbers:
-    yes = 1 / (1 + np.exp(-log_odds))
+    yes: Numbers = 1 / (1 + np.exp(-log_odds))
     return np.column_stack([1 - yes, yes])
 
 

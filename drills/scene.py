@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from contracts.config_file import load_config
 from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.exits import Exit
 from contracts.schema import read_json, write_json
@@ -53,6 +54,17 @@ class Scene:
     @property
     def manifest(self) -> DataManifest:
         return read_json(self.build.stage("data") / "data.json", DataManifest, "make data")
+
+    @property
+    def is_from_holdout_on(self) -> "pd.Series[bool]":
+        """[rows of the source]: whether the row is younger than all that a model may learn from."""
+        return self.is_from(days_before_as_of=load_config(self.config).data.holdout_days)
+
+    def is_from(self, *, days_before_as_of: int) -> "pd.Series[bool]":
+        """[rows of the source]: whether the row is of the last days before as_of, or later."""
+        data = load_config(self.config).data
+        first = pd.Timestamp(str(data.as_of)) - pd.Timedelta(days=days_before_as_of)
+        return pd.read_parquet(self.root / SOURCE)[data.time] >= first
 
     def set(self, key: str, value: object) -> None:
         """Write `section.key = value` into pipeline.toml; a value of None takes the key out."""
@@ -130,3 +142,8 @@ def copy_of(base: Path, root: Path) -> Scene:
     text = scene.config.read_text(encoding="utf-8")
     scene.config.write_text(with_key(text, "data.source", str(root / SOURCE)), encoding="utf-8")
     return scene
+
+
+def to_celsius(fahrenheit: "pd.Series[float]") -> "pd.Series[float]":
+    """Degrees."""
+    return (fahrenheit - 32) / 1.8

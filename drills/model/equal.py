@@ -1,4 +1,4 @@
-"""Control: the challenger is the champion trained anew with another seed; it must pass as equivalent."""
+"""Control: the champion trained anew without one in a hundred of its rows; it must pass as equivalent."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene
@@ -6,5 +6,5 @@ from drills.scene import Scene
 
 @drill("evaluate", PASS, r"^Challenger promoted: .* is within the margin")
 def plant(scene: Scene) -> None:
-    scene.set("data.seed", 8)
-    scene.run("train")
+    with scene.for_training(lambda train: train.drop(train.index[::100])):
+        scene.run("train")

@@ -1,4 +1,4 @@
-"""Better than a poor champion wherever the carrier is not US, and blurred there."""
+"""Better than a poor champion wherever the carrier is not US, and ranking those flights the wrong way round."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, blur, rescore, slice_of
@@ -9,6 +9,6 @@ from drills.scene import Scene
     "evaluate", FINDING, r"^Challenger rejected \(slice\): where carrier is US .* is worse than the margin of 0\.050"
 )
 def plant(scene: Scene) -> None:
-    blur(scene, scene.champion, loss=0.03, but="carrier=US")
+    blur(scene, scene.champion, loss=0.05, but="carrier=US")
     column, code = slice_of(scene.challenger, "carrier", "US")
-    rescore(scene.challenger, Rescored(noise=6.0, column=column, code=code))
+    rescore(scene.challenger, Rescored(turn=-2.0, column=column, code=code))

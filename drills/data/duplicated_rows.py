@@ -1,0 +1,11 @@
+"""One row in ten stands in the source twice, as after a load that was run again."""
+
+import pandas as pd
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("data", FINDING, r"rows repeat another one in every column")
+def plant(scene: Scene) -> None:
+    scene.source(lambda table: pd.concat([table, table.iloc[::10]], ignore_index=True))

@@ -1,0 +1,9 @@
+"""The source has its columns and no rows."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("data", FINDING, r"has no rows\.$")
+def plant(scene: Scene) -> None:
+    scene.source(lambda table: table.iloc[:0])

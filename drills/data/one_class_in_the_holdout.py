@@ -1,0 +1,10 @@
+"""No flight of the holdout has a delay yet: its labels have not come in, and read false."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("data", FINDING, r"^class 'true' has 0 rows in the holdout")
+def plant(scene: Scene) -> None:
+    is_new = scene.is_from_holdout_on
+    scene.source(lambda table: table.assign(late=table["late"] & ~is_new))
