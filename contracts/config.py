@@ -54,6 +54,7 @@ class Data(Section):
     replay_share: Share = 0.15
     min_train_rows: Count = 1000
     min_holdout_rows: Count = 1000
+    max_repeated_rows: Annotated[float, Field(ge=0, le=1)] = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from contracts.config import Task
 from contracts.exits import FindingError
@@ -21,6 +21,7 @@ from contracts.schema import Schema
 
 MODEL_FILES = ("model.onnx", "reference.parquet", "golden.json")
 CARD_FILE = "model.json"
+GateSetting = float | str
 # In reference.parquet: the probability of the positive class (binary), the class (multiclass), or the value.
 PREDICTION_COLUMN = "prediction"
 
@@ -59,7 +60,10 @@ class ColumnHistory(Schema):
 
 
 class ModelCard(Schema):
-    """model.json. `history` is empty where the table has no time, or too little of it."""
+    """model.json. `history` is empty where the table has no time, or too little of it.
+
+    `gate`: the settings that it was to be judged under, by their keys in pipeline.toml.
+    """
 
     format_version: Literal[1] = 1
     name: str
@@ -82,6 +86,7 @@ class ModelCard(Schema):
     max_batch_rows: int
     logged_features: tuple[str, ...]
     history: tuple[ColumnHistory, ...] = ()
+    gate: dict[str, GateSetting] = Field(default_factory=dict)
     files: dict[str, str]
 
 

@@ -17,7 +17,7 @@ from contracts.decision import Decision
 from contracts.deployment import Deployment
 from contracts.exits import FindingError, UsageError
 from contracts.image import Image
-from contracts.model_folder import CARD_FILE, model_digest
+from contracts.model_folder import CARD_FILE, ModelCard, model_digest
 from contracts.schema import read_json, write_json
 from contracts.scoring import load_scorer
 from contracts.stage import CHAIN, Build, Context, Outcome, StageRecord, run_stage
@@ -35,7 +35,9 @@ def work(context: Context) -> Outcome:
         raise UsageError(f"{build.challenger} is no model folder. Run `make pipeline` first.")
     challenger = load_scorer(build.challenger)
     decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
-    if against := list(objections(build, challenger.digest, challenger.card.data_digest, decision)):
+    against = [*objections(build, challenger.digest, challenger.card.data_digest, decision)]
+    against += other_commit(decision, challenger.card)
+    if against:
         raise NotDeployableError("Not deployed: " + " ".join(against) + " Run `make pipeline`, then deploy again.")
     previous = _previous_digest(build.champion)
     replace_folder(build.challenger, build.champion)
@@ -83,6 +85,12 @@ def _objections_of_the_image(build: Build, digest: str, load: LoadVerdict) -> It
         yield f"load-test loaded a process, not the image {image.reference}."
     elif load.image != image.image_id and not (build.stage("build") / "pushed.json").exists():
         yield f"load-test loaded image {_short(load.image)}, build's is {_short(image.image_id)}."
+
+
+def other_commit(decision: Decision, card: ModelCard) -> Iterator[str]:
+    """A sentence where the decision was made for another commit than the model is from."""
+    if decision.commit != card.commit:
+        yield f"evaluate speaks of commit {decision.commit[:12]}, the model is of {card.commit[:12]}."
 
 
 def _previous_digest(champion: Path) -> str:

@@ -34,6 +34,7 @@ from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 from training.dataset.table_checks import (
     CLUSTER_COLUMN,
+    refuse_repeated_rows,
     refuse_reserved_names,
     refuse_scarce_classes,
     refuse_too_few_rows,
@@ -61,6 +62,7 @@ def work(context: Context) -> Outcome:
     rows = read_rows(loaded.table, context.config)
     choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
     refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
+    refuse_repeated_rows(rows.table, data)
     features, columns = _features(rows, choice)
     columns |= _answers(rows, data)
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}

@@ -5,6 +5,8 @@ must not be worse than gate.margin (`gate.py`), and must show it the more surely
 these rows before (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
 speed and size must hold as well. Without a champion the floors, limits and checks alone decide.
 
+A setting of the gate that asks less than it did of the champion has a line of its own in the decision (`loosened.py`).
+
 It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
 folder gives the same decision.json, to the byte.
 
@@ -33,6 +35,7 @@ from training.judging.diff import render
 from training.judging.figures import rounded
 from training.judging.gate import judge
 from training.judging.inspection import inspect_limits, inspect_validity
+from training.judging.loosened import loosened
 from training.judging.plots import write_plots
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
 from training.judging.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
@@ -55,7 +58,7 @@ def work(context: Context) -> Outcome:
     write(context.folder, decision)
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
-    headline = f"{decision.reasons[0]}{_more(decision)} See {context.folder / 'diff.md'}."
+    headline = f"{decision.reasons[0]}{_more(decision)}{_loosened(decision)} See {context.folder / 'diff.md'}."
     return Outcome(decision.decision, headline, Exit.PASS if decision.decision == "promote" else Exit.FINDING)
 
 
@@ -133,6 +136,7 @@ def decide(
         clusters=_clusters(holdout, contest),
         tries=number,
         confidence=rounded(confidence),
+        loosened=loosened(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         detectable_difference=figures.detectable_difference,
         comparisons=figures.comparisons,
         checks=(*validity, *limits, *_slices_as_check(slices)),
@@ -184,6 +188,10 @@ def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
 def _more(decision: Decision) -> str:
     others = len(decision.reasons) - 1
     return f" And {others} more reason{'s' if others > 1 else ''}." if others else ""
+
+
+def _loosened(decision: Decision) -> str:
+    return f" The gate asks less than before: {' '.join(decision.loosened)}" if decision.loosened else ""
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from contracts.exits import FindingError, UsageError
 from contracts.features import Encoder, Feature, Matrix
 from contracts.schema import read_json
 from contracts.stage import Build
+from training.dataset.digests import frame_digest
 
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -129,3 +130,12 @@ def load_table(build: Build, name: TableName, columns: Sequence[str] | None = No
     if len(frame) != required:
         raise UsageError(f"{path} has {len(frame):,} rows, {MANIFEST_FILE} says {required:,}. Run `{MADE_BY}` again.")
     return Table(name, frame, manifest)
+
+
+def refuse_changed(table: Table) -> None:
+    """Raises TableError for a whole table whose values are not those that data.json describes."""
+    if frame_digest(table.frame) != table.manifest.tables[table.name].digest:
+        raise TableError(
+            f"{table.name}.parquet is not what {MANIFEST_FILE} describes: it has as many rows, and other values. "
+            f"Something changed it after the data stage. Run `{MADE_BY}` again."
+        )

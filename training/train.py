@@ -4,6 +4,7 @@ It decides, on train rows alone, which of training.candidates is best (`search.p
 probability on the answer is "yes" (`threshold.py`). The metrics on the card are out of fold: each row is judged by a
 model that was not fitted on it. Those of decisions are a little hopeful, for the threshold was chosen on the same rows.
 The winner is then fitted on every train row. Of the holdout only the features are read, to prove the export.
+A train table that is not the one which data.json describes is refused.
 The same commit and data give the same bytes, however many cores there are.
 
 Reads   build/data/: data.json, train.parquet, and the features in holdout.parquet.
@@ -36,10 +37,11 @@ from training.fitting.model_folder import golden_of, reference_of, write_model_f
 from training.fitting.proof import Proof, prove
 from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
 from training.fitting.threshold import cheapest_threshold, threshold_of_costs
+from training.judging.loosened import recorded
 from training.refusals import nearest
 from training.statistics.intervals import interval
 from training.statistics.metrics import ScoringError
-from training.tables import Integers, Numbers, Table, load_manifest, load_table
+from training.tables import Integers, Numbers, Table, load_manifest, load_table, refuse_changed
 
 say = partial(print, flush=True)
 
@@ -113,6 +115,7 @@ def _require_agreement(config: Config, manifest: DataManifest) -> None:
 def read_train(build: Build, config: Config) -> TrainRows:
     """The train table, and the folds of it that the search judges on. Raises UsageError or FoldsError."""
     table = load_table(build, "train")
+    refuse_changed(table)
     manifest, folds, seed = table.manifest, config.training.folds, config.data.seed
     searched = table.take(sample_rows(len(table.frame), seed))
     truth, days = searched.truth, searched.days
@@ -171,6 +174,7 @@ def _card(config: Config, manifest: DataManifest, best: Trial, judgement: Judgem
         proof=ExportProof(**dataclasses.asdict(proof)),
         max_batch_rows=config.service.max_batch_rows,
         logged_features=config.service.logged_features or tuple(one.name for one in manifest.features),
+        gate=recorded(config),
         files={},
     )
 

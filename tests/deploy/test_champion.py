@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit, UsageError
-from contracts.model_folder import model_digest
+from contracts.model_folder import model_digest, read_card
 from contracts.schema import write_json
 from contracts.stage import CHAIN, Build, StageName
 from deploy.champion import objections as said_against
-from deploy.champion import replace_folder
+from deploy.champion import other_commit, replace_folder
 from tests.deploy.image_json import IMAGE_ID, image
 from tests.reports.records import DATA_DIGEST, decision, drift_verdict, load_verdict, whole_run, write_record
 
@@ -55,6 +55,14 @@ def test_a_drift_report_of_another_model_is_refused(build: Build, digest: str) -
 
 def test_other_data_than_the_models_is_refused(build: Build, digest: str) -> None:
     assert "data speaks of data" in objections(build, digest, data_digest=OTHER)
+
+
+def test_a_decision_for_another_commit_is_refused(build: Build, digest: str) -> None:
+    card = read_card(build.challenger)
+    made = decision(digest).model_copy(update={"commit": card.commit})
+    assert list(other_commit(made, card)) == []
+    of_another = made.model_copy(update={"commit": "f" * 40})
+    assert "evaluate speaks of commit ffffffffffff" in " ".join(other_commit(of_another, card))
 
 
 def test_a_failed_load_test_is_refused(build: Build, digest: str) -> None:

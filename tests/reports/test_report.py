@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.decision import Comparison, Interval
+from contracts.decision import Comparison, Decision, Interval
 from contracts.exits import Exit
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
@@ -123,6 +123,17 @@ def test_no_value_becomes_markup_in_the_summary(tmp_path: Path, payload: str) ->
     for sign in ("<script", "<img", "<svg", "@everyone"):
         assert sign not in summary
     assert not re.search(r"(?<!\\)\]\(", summary), "a link"
+
+
+def test_a_gate_that_asks_less_has_its_own_line_in_the_summary(tmp_path: Path) -> None:
+    build = whole_run(tmp_path)
+    _, silent = render(build)
+    path = build.stage("evaluate") / "decision.json"
+    decided = read_json(path, Decision, "make evaluate")
+    write_json(path, decided.model_copy(update={"loosened": ("gate.margin is 0.04; it was 0.01.",)}))
+    _, summary = render(build)
+    assert "asks less" not in silent
+    assert "> ⚠️ The gate asks less than before: gate.margin is 0.04; it was 0.01." in summary.splitlines()
 
 
 def test_the_summary_fits_a_comment_whatever_it_is_given(tmp_path: Path) -> None:

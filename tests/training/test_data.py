@@ -374,6 +374,21 @@ def test_a_feature_that_is_the_target_in_disguise_is_refused(tmp_path: Path) -> 
     run(tmp_path, table.assign(after=repaired), exclude=["after"])
 
 
+def test_rows_that_were_loaded_twice_are_refused(tmp_path: Path) -> None:
+    twice = pd.concat([machines(), machines().iloc[::5]], ignore_index=True)
+    text = finding(tmp_path, twice, BY_TIME)
+    assert "16.7 % of the 480 rows repeat an earlier one in every column; required: at most 10 %" in text
+    assert "data.max_repeated_rows" in text
+    run(tmp_path, twice, BY_TIME | {"max_repeated_rows": 0.2})
+
+
+def test_rows_that_hold_lists_are_compared_too(tmp_path: Path) -> None:
+    table = machines()
+    listing = table.assign(parts=pd.Series([[number % 3] for number in range(len(table))]))
+    run(tmp_path, listing, BY_TIME)
+    assert "repeat an earlier one" in finding(tmp_path, pd.concat([listing, listing], ignore_index=True), BY_TIME)
+
+
 def test_a_time_that_does_not_parse_is_refused(tmp_path: Path) -> None:
     text = finding(tmp_path, machines(at="soon"), BY_TIME)
     assert "400 of 400 rows do not say when, the first is row 1 with 'soon'" in text

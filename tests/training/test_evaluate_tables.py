@@ -128,3 +128,21 @@ def test_units_that_changed_are_rejected(build: Build, frames: Frames) -> None:
     replace_table(build, "holdout", changed)
     decision = decided(build)
     assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is outside")
+
+
+def test_units_that_changed_in_the_last_week_only_are_rejected(build: Build, frames: Frames) -> None:
+    holdout = frames["holdout"]
+    is_last_week = holdout["at"] > holdout["at"].max() - pd.Timedelta(days=7)
+    changed = holdout["noise"].where(~is_last_week, holdout["noise"] / 2 + 5).astype(np.float32)
+    replace_table(build, "holdout", holdout.assign(noise=changed))
+    decision = decided(build)
+    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is outside")
+    assert "of the seven days to 2024-03-30" in decision.reasons[0]
+
+
+def test_one_extreme_day_is_no_change_of_units(build: Build, frames: Frames) -> None:
+    holdout = frames["holdout"]
+    is_last_day = holdout["at"] > holdout["at"].max() - pd.Timedelta(days=1)
+    changed = holdout["noise"].where(~is_last_day, holdout["noise"] + 5).astype(np.float32)
+    replace_table(build, "holdout", holdout.assign(noise=changed))
+    assert failed(decided(build)) == []

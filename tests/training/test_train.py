@@ -208,3 +208,20 @@ def test_too_few_days_for_the_folds_are_a_finding(tmp_path: Path) -> None:
     code, headline = train(write_build(tmp_path, rows=60), write_config(tmp_path, training__folds="5"))
     assert code is Exit.FINDING
     assert "60 rows of 3 days do not make 5 folds in time" in headline
+
+
+def test_train_rows_that_data_json_does_not_describe_are_refused(tmp_path: Path) -> None:
+    build = write_build(tmp_path)
+    path = build.stage("data") / "train.parquet"
+    rows = pd.read_parquet(path)
+    rows.assign(answer=rows["answer"].iloc[::-1].to_numpy()).to_parquet(path, index=False)
+    code, headline = train(build, write_config(tmp_path))
+    assert code is Exit.FINDING
+    assert headline.startswith("train.parquet is not what data.json describes")
+    assert not build.challenger.exists()
+
+
+def test_the_card_records_the_settings_that_the_model_is_to_be_judged_under(tmp_path: Path) -> None:
+    gate = trained(tmp_path).gate
+    assert gate["gate.metric"] == "roc_auc"
+    assert gate["gate.margin"] == 0.01

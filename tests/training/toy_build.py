@@ -11,6 +11,7 @@ from contracts.data_manifest import TABLE_NAMES, DataManifest, Table, TableName
 from contracts.features import MISSING, Feature
 from contracts.schema import write_json
 from contracts.stage import Build
+from training.dataset.digests import frame_digest
 
 START = pd.Timestamp("2024-01-01")
 ROWS_A_DAY = 20
@@ -40,7 +41,9 @@ def write_build(
     for name in TABLE_NAMES:
         part = every.iloc[ends[name]].reset_index(drop=True)
         part.to_parquet(folder / f"{name}.parquet", index=False)
-        tables[name] = Table(rows=len(part), digest="0" * 64, first="first", last="last")
+        tables[name] = Table(
+            rows=len(part), digest=frame_digest(pd.read_parquet(folder / f"{name}.parquet")), first="first", last="last"
+        )
     manifest = DataManifest(
         source="toy",
         source_sha256="0" * 64,

@@ -1,13 +1,15 @@
-"""What a table must not be: badly named, a mirror of its target, infinite, or too small to judge a model by.
+"""What a table must not be: badly named, loaded twice, infinite, or too small to judge a model by.
 
 Every check is a function that returns nothing, or raises UnfitTableError or SettingError with what was seen.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from contracts.config import Data
 from contracts.model_folder import PREDICTION_COLUMN
@@ -91,6 +93,29 @@ def refuse_too_few_rows(rows: Mapping[str, int], data: Data) -> None:
             f"replay has no rows, so load-test and drift would have no traffic. {place}. "
             f"{'Move data.as_of back, so that rows lie at or after it.' if data.time else 'Raise data.replay_share.'}"
         )
+
+
+def refuse_repeated_rows(table: pd.DataFrame, data: Data) -> None:
+    """No more than data.max_repeated_rows of the rows may be an earlier one again, in every column of the source."""
+    share = float(_readable(table).duplicated().mean())
+    if share > data.max_repeated_rows:
+        raise UnfitTableError(
+            f"{100 * share:.1f} % of the {len(table):,} rows repeat an earlier one in every column; required: at most "
+            f"{100 * data.max_repeated_rows:g} % (data.max_repeated_rows in pipeline.toml). Was a load run twice? Take "
+            "them out of the source; if equal rows are different cases, raise data.max_repeated_rows."
+        )
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Lists, arrays and the like, of which pandas cannot say whether two are equal, as text."""
+    shown = {name: column.map(repr) for name, column in table.items() if not _has_scalars(column)}
+    return table.assign(**{str(name): column for name, column in shown.items()})
+
+
+def _has_scalars(column: "pd.Series[Any]") -> bool:
+    if column.dtype != object:
+        return True
+    return all(isinstance(value, Hashable) for value in column)
 
 
 def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArray[np.integer]]) -> None:

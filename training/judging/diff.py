@@ -20,6 +20,7 @@ def render(decision: Decision) -> str:
     decimals = decimals_of(deciding) if deciding else 3
     parts = [
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
+        _loosened(decision.loosened),
         _metrics(decision.comparisons, decimals),
         _grounds(decision, decimals),
         _slices(decision.slices, decimals),
@@ -27,6 +28,11 @@ def render(decision: Decision) -> str:
         _reasons(decision.reasons),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _loosened(sentences: Sequence[str]) -> str:
+    """First of all: whoever reads on must know what the figures were held against."""
+    return "\n".join(f"- ⚠️ The gate asks less than before: {escape(one)}" for one in sentences)
 
 
 def _metrics(comparisons: Sequence[Comparison], decimals: int) -> str:

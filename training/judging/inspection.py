@@ -3,13 +3,14 @@
 What each rule requires is in `checks.py`; here is where its evidence comes from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from contracts.decision import Check
 from contracts.exits import FindingError
+from contracts.features import Feature
 from contracts.model_folder import Golden
 from contracts.schema import write_json
 from contracts.stage import Context
@@ -20,13 +21,14 @@ from training.judging.comparisons import Contest, Figures
 from training.judging.contestants import Contestant
 from training.judging.leakage import shared_rows
 from training.judging.row_cost import measure_row_cost
-from training.judging.table_contract import RunsWithTime, breaches, is_monotone, jumps
+from training.judging.table_contract import MOST_UNUSUAL_OF_A_WEEK, RunsWithTime, breaches, is_monotone, jumps
 from training.judging.telling_features import telling
 from training.tables import Table, load_table
 
 # A season moves little in so many days, and a change of units much.
 DAYS_AROUND = 30
 FEWEST_AROUND = 100
+WEEK = pd.Timedelta(days=7)
 
 
 def inspect_validity(
@@ -75,7 +77,9 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
         return
     card, manifest, gate = challenger.scorer.card, holdout.manifest, context.config.gate
     before, after = _around_the_cut(train, holdout)
-    broken = breaches(card.features, holdout.frame) + jumps(card.features, after, before, _runs_with_time(train))
+    runs = _runs_with_time(train)
+    broken = breaches(card.features, holdout.frame) + jumps(card.features, after, before, runs)
+    broken = broken or _jumps_of_a_week(card.features, after, before, runs, manifest.time)
     remedy = "Mend the source; or, if this is how the table is from now on, train on rows that show it."
     yield checks.table_contract("challenger", len(card.features), broken, remedy)
     yield checks.can_be_scored(challenger)
@@ -140,6 +144,22 @@ def _around_the_cut(train: Table, holdout: Table) -> tuple[pd.DataFrame, pd.Data
         if len(before) >= FEWEST_AROUND and len(after) >= FEWEST_AROUND
         else (train.frame, holdout.frame)
     )
+
+
+def _jumps_of_a_week(
+    features: Sequence[Feature], after: pd.DataFrame, before: pd.DataFrame, runs: RunsWithTime, time: str
+) -> tuple[str, ...]:
+    """The jumps of the youngest week that has any: units that changed within the holdout are few of its rows."""
+    if time not in after or not len(after):
+        return ()
+    last, first = after[time].max(), after[time].min()
+    while last - WEEK >= first:
+        week = after[(after[time] > last - WEEK) & (after[time] <= last)]
+        when = f" of the seven days to {last:%Y-%m-%d}"
+        if len(week) >= FEWEST_AROUND and (found := jumps(features, week, before, runs, MOST_UNUSUAL_OF_A_WEEK, when)):
+            return found
+        last -= WEEK
+    return ()
 
 
 def _golden(challenger: Contestant) -> Golden:

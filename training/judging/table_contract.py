@@ -11,8 +11,10 @@ Thresholds are wide: seasons move, and drift has a stage of its own. What breaks
 
 `jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
 middle 98 % of the others. On the flights, 21 windows of 30 days against the 30 days before show at most 44 % in any
-feature (autumn), and temperatures in °C instead of °F between 98 and 100 % in every season. A feature that only ever
-grows or falls with time (a year, a counter) leaves any range by its nature and is not asked.
+feature (autumn), and temperatures in °C instead of °F between 98 and 100 % in every season. A single week is judged by
+MOST_UNUSUAL_OF_A_WEEK, for weather has extreme ones: in 149 places of the year, the four weeks that follow 30 days are
+outside by at most 98 %, and in °C by 99 % or more nearly always. A feature that only ever grows or falls with time (a
+year, a counter) leaves any range by its nature and is not asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,7 @@ MORE_MISSING = 0.1
 MOST_UNKNOWN = 0.1
 MOST_FAR_OUT = 0.05
 MOST_UNUSUAL = 0.6
+MOST_UNUSUAL_OF_A_WEEK = 0.99
 MIDDLE = (1, 99)  # percentiles
 
 Numbers = npt.NDArray[np.float64]
@@ -43,17 +46,24 @@ def breaches(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[str, ...
 
 
 def jumps(
-    features: Sequence[Feature], frame: pd.DataFrame, others: pd.DataFrame, runs_with_time: RunsWithTime
+    features: Sequence[Feature],
+    frame: pd.DataFrame,
+    others: pd.DataFrame,
+    runs_with_time: RunsWithTime,
+    most: float = MOST_UNUSUAL,
+    when: str = "",
 ) -> tuple[str, ...]:
-    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`.
+    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`, in more than `most` of it.
 
     runs_with_time: whether the feature of this name only ever grows or falls with time; asked only where it matters.
+    when: which rows `frame` has, where it is not all of them.
     """
     found: list[str] = []
     for feature in features:
         if feature.kind == "numeric" and _has_numbers(frame, feature.name) and _has_numbers(others, feature.name):
             values, usual = _present(frame[feature.name]), _present(others[feature.name])
-            found.extend(f"{feature.name} {jump}" for jump in _jumps(values, usual) if not runs_with_time(feature.name))
+            seen = _jumps(values, usual, most, when)
+            found.extend(f"{feature.name} {jump}" for jump in seen if not runs_with_time(feature.name))
     return tuple(found)
 
 
@@ -117,14 +127,14 @@ def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
         yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
 
 
-def _jumps(values: Numbers, usual: Numbers) -> Iterator[str]:
+def _jumps(values: Numbers, usual: Numbers, most: float, when: str) -> Iterator[str]:
     if not len(values) or not len(usual):
         return
     low, high = np.percentile(usual, MIDDLE)
     outside = float(((values < low) | (values > high)).mean())
-    if outside > MOST_UNUSUAL:
+    if outside > most:
         yield (
-            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows, before that in 2 %: "
+            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows{when}, before that in 2 %: "
             "were its units changed?"
         )
 
