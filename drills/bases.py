@@ -17,14 +17,19 @@ from drills.pipeline_toml import with_key
 from drills.scene import SOURCE, Scene
 from training.dataset.sources import read_source
 
-QUICK = {"training.candidates": ["hist_gradient_boosting"], "training.trials": 1, "training.folds": 2}
+QUICK = {
+    "training.candidates": ["hist_gradient_boosting"],
+    "training.trials": 1,
+    "training.folds": 2,
+    "load.seconds": 5.0,
+}
 KEPT_OF_TRAIN = 3
 CONFIG = Path(__file__).with_name("pipeline.toml")
 COMMIT_OF_CHAMPION = "c" * 40
 
 
 def make_base(root: Path, *, full: bool) -> Scene:
-    """Data, train, and a champion that computes what the challenger does. Raises PlantError where a stage fails."""
+    """Every stage, with a champion that computes what the challenger does. Raises PlantError where one fails."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     scene = Scene(root)
@@ -39,6 +44,7 @@ def make_base(root: Path, *, full: bool) -> Scene:
     scene.run("data", "train")
     shutil.copytree(scene.challenger, scene.champion)
     sign(scene.champion, commit=COMMIT_OF_CHAMPION)
+    scene.run("evaluate", "load-test", "drift")
     return scene
 
 

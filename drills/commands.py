@@ -9,16 +9,18 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from contracts.decision import Decision
 from contracts.exits import Exit
 from contracts.stage import Build, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadVerdict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TIME_LIMIT_SECONDS = 600
+ONE_CORE = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _MAKE_SAYS = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*\bError (\d+)", re.M)
 # What the make that runs the drills hands down must not change what the stages' own makes do.
 _OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "BUILD", "CONFIG", "PYTHON"}
@@ -32,8 +34,8 @@ class Ended:
     reasons: tuple[str, ...]
 
 
-def run_stage(stage: StageName, config: Path, build: Build, **variables: str) -> Ended:
-    """`make <stage>` on a scene; `variables` go to make."""
+def make_stage(stage: StageName, config: Path, build: Build, variables: Mapping[str, str] = NO_VARIABLES) -> Ended:
+    """`make <stage>` on a scene. `variables` go to make, which hands them on to the stage."""
     given = {"CONFIG": str(config), "BUILD": str(build.root), **variables}
     command = ["make", stage, *(f"{name}={value}" for name, value in given.items())]
     ended = subprocess.run(
@@ -58,26 +60,33 @@ def exit_code_of(make_code: int, stderr: str) -> int:
 
 
 def reasons_of(stage: StageName, build: Build) -> tuple[str, ...]:
-    """What the stage left: its decision's or verdict's reasons, else its record's headline; of a report, its lines."""
+    """What the stage left: its verdict's reasons, of a report its warnings, else its record's headline."""
     folder = build.stage(stage)
     if stage == "report":
-        summary = folder / "summary.md"
-        lines = summary.read_text(encoding="utf-8").splitlines() if summary.exists() else []
-        return tuple(line for line in lines if line.strip())
-    for name, schema in (("decision.json", Decision), ("verdict.json", LoadVerdict), ("verdict.json", DriftVerdict)):
-        try:
-            return schema.model_validate_json((folder / name).read_bytes()).reasons
-        except (OSError, ValidationError):
-            continue
+        return _warnings(folder / "summary.md")
+    verdict = folder / "verdict.json"
+    try:
+        # Each of a verdict's reasons answers another question, so they belong together.
+        if stage == "drift":
+            return (" ".join(DriftVerdict.model_validate_json(verdict.read_bytes()).reasons),)
+        if stage == "load-test" and (reasons := LoadVerdict.model_validate_json(verdict.read_bytes()).reasons):
+            return (" ".join(reasons),)
+    except (OSError, ValidationError):
+        pass  # there is no verdict where the stage could not give one: its headline says why
     try:
         return (StageRecord.model_validate_json((folder / "stage.json").read_bytes()).headline,)
     except (OSError, ValidationError):
         return ()
 
 
+def _warnings(summary: Path) -> tuple[str, ...]:
+    lines = summary.read_text(encoding="utf-8").splitlines() if summary.exists() else []
+    return tuple(line for line in lines if line.startswith(">")) or tuple(lines[:1])
+
+
 def _environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """One thread a stage, because two drills run side by side."""
-    return {name: value for name, value in outer.items() if name not in _OF_MAKE} | {"OMP_NUM_THREADS": "1"}
+    """One core a stage, because two drills run side by side."""
+    return {name: value for name, value in outer.items() if name not in _OF_MAKE} | ONE_CORE
 
 
 def _last_line(*texts: str) -> tuple[str, ...]:

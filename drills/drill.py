@@ -65,7 +65,7 @@ def find_drills(package: str = "drills") -> list[Drill]:
     found = []
     for room in ROOMS:
         folder = importlib.import_module(f"{package}.{room}")
-        for name in sorted(module.name for module in pkgutil.iter_modules(folder.__path__)):
+        for name in sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.ispkg):
             found.append(_drill_in(f"{package}.{room}.{name}"))
     return found
 

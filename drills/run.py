@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from contracts.drills import DrillRecord
-from drills.commands import Ended, run_stage
+from drills.commands import Ended, make_stage
 from drills.drill import Drill
 from drills.scene import PlantError, Scene, copy_of
 
@@ -48,7 +48,7 @@ def run_one(drill: Drill, base: Scene, root: Path) -> DrillRecord:
         traceback.print_exc()
         ended = Ended(NOT_RUN, (f"not planted: {type(error).__name__}: {error}",))
     else:
-        ended = run_stage(drill.stage, scene.config, scene.build)
+        ended = make_stage(drill.stage, scene.config, scene.build, scene.environment)
     record = judge(drill, ended, time.perf_counter() - started)
     if record.passed:
         shutil.rmtree(root)

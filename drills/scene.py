@@ -4,10 +4,13 @@ A scene begins healthy: data, a challenger that was just trained, and a champion
 plant does to it goes through here or `drills/models.py`, and raises PlantError where it did not change what it was to.
 """
 
+import json
+import re
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +20,7 @@ from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.exits import Exit
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageName
-from drills.commands import run_stage
+from drills.commands import make_stage
 from drills.pipeline_toml import with_key
 from training.dataset.digests import frame_digest
 
@@ -31,9 +34,10 @@ class PlantError(Exception):
 
 @dataclass(frozen=True)
 class Scene:
-    """One copy. `root` holds pipeline.toml, the source's table and build/."""
+    """One copy. `root` holds pipeline.toml, the source's table and build/; `environment` is what the stages get."""
 
     root: Path
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -70,7 +74,7 @@ class Scene:
         """Write `section.key = value` into pipeline.toml; a value of None takes the key out."""
         text = self.config.read_text(encoding="utf-8")
         changed = with_key(text, key, value)
-        if changed == text:
+        if tomllib.loads(changed) == tomllib.loads(text):
             raise PlantError(f"pipeline.toml has {key} = {value!r} already")
         self.config.write_text(changed, encoding="utf-8")
 
@@ -95,13 +99,13 @@ class Scene:
 
     @contextmanager
     def for_training(self, change: Change) -> Iterator[None]:
-        """Let the train stage alone read other rows, as one with a fault in it would; data.json tells only how many."""
+        """Let the train stage alone read other rows, as a faulty one would; data.json still has the old dates."""
         folder = self.build.stage("data")
         kept = {name: (folder / name).read_bytes() for name in ("train.parquet", "data.json")}
         manifest = self.manifest
         self.table("train", change)
-        unseen = manifest.tables["train"].model_copy(update={"rows": self.manifest.tables["train"].rows})
-        self._write(manifest, "train", unseen)
+        seen = self.manifest.tables["train"].model_dump(include={"rows", "digest"})
+        self._write(manifest, "train", manifest.tables["train"].model_copy(update=seen))
         yield
         for name, content in kept.items():
             (folder / name).write_bytes(content)
@@ -109,18 +113,32 @@ class Scene:
     def run(self, *stages: StageName) -> None:
         """Run earlier stages on the fault by their commands. Raises PlantError where one does not pass."""
         for stage in stages:
-            ended = run_stage(stage, self.config, self.build)
+            ended = make_stage(stage, self.config, self.build, self.environment)
             if ended.exit_code is not Exit.PASS:
                 raise PlantError(
                     f"{stage} ended with {ended.exit_code} before the fault was judged: {ended.reasons[0]}"
                 )
 
-    def swap(self) -> None:
-        """Challenger and champion change places."""
-        aside = self.root / "aside"
-        self.challenger.rename(aside)
-        self.champion.rename(self.challenger)
-        aside.rename(self.champion)
+    def run_refused(self, stage: StageName) -> None:
+        """Run an earlier stage that must refuse what was planted so far. Raises PlantError where it does not."""
+        ended = make_stage(stage, self.config, self.build, self.environment)
+        if ended.exit_code != Exit.FINDING:
+            raise PlantError(f"{stage} ended with {ended.exit_code}, and should have refused: {ended.reasons[0]}")
+
+    def edit(self, path: Path, pattern: str, replacement: str) -> None:
+        """Replace the first match of a regular expression in a file."""
+        before = path.read_text(encoding="utf-8")
+        after = re.sub(pattern, replacement, before, count=1)
+        if after == before:
+            raise PlantError(f"{path.name} has no {pattern}")
+        path.write_text(after, encoding="utf-8")
+
+    def edit_json(self, path: Path, **fields: object) -> None:
+        """Replace fields at the top of a JSON file."""
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if not fields.keys() <= before.keys() or before | fields == before:
+            raise PlantError(f"{path.name} has no other {', '.join(fields)}")
+        path.write_text(json.dumps(before | fields, indent=2) + "\n", encoding="utf-8")
 
     def _describe(self, name: TableName, frame: pd.DataFrame) -> None:
         manifest = self.manifest

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from drills.drill import USAGE, drill
+from drills.drill import FINDING, drill
 from drills.scene import Scene
 
 
-@drill("train", USAGE, r"train\.parquet .* not (the rows )?.*data\.json describes")
+@drill("train", FINDING, r"^train\.parquet is not what data\.json describes")
 def plant(scene: Scene) -> None:
     replay = pd.read_parquet(scene.build.stage("data") / "replay.parquet")
     scene.table("train", lambda train: pd.concat([train.iloc[5000:], replay.iloc[:5000]]), described=False)

@@ -4,7 +4,9 @@ from drills.drill import FINDING, drill
 from drills.scene import Scene, to_celsius
 
 
-@drill("evaluate", FINDING, r"^Challenger rejected \(table contract\): temp is outside .* were its units changed\?")
+@drill(
+    "evaluate", FINDING, r"^Challenger rejected \(table contract\): temp is outside .* of the seven days to 2013-09-30"
+)
 def plant(scene: Scene) -> None:
     is_new = scene.is_from(days_before_as_of=7)
     scene.source(lambda table: table.assign(temp=table["temp"].where(~is_new, to_celsius(table["temp"]))))

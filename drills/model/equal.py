@@ -6,5 +6,5 @@ from drills.scene import Scene
 
 @drill("evaluate", PASS, r"^Challenger promoted: .* is within the margin")
 def plant(scene: Scene) -> None:
-    with scene.for_training(lambda train: train.drop(train.index[::100])):
+    with scene.for_training(lambda train: train.drop(train.index[50::100])):
         scene.run("train")

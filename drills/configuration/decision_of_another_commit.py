@@ -1,0 +1,9 @@
+"""The decision says that it was made for another commit than the model is from."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("deploy", FINDING, r"^Not deployed: evaluate speaks of commit d{12}, the model is of")
+def plant(scene: Scene) -> None:
+    scene.edit_json(scene.build.stage("evaluate") / "decision.json", commit="d" * 40)

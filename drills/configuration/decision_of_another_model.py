@@ -1,0 +1,10 @@
+"""The decision is about the challenger of an earlier run, which computes the same and has another digest."""
+
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("deploy", FINDING, r"^Not deployed: evaluate judged model sha256:[0-9a-f]+, this one is sha256:")
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, name="another")

@@ -1,0 +1,9 @@
+"""A floor is asked of roc_acu, which nobody measures."""
+
+from drills.drill import USAGE, drill
+from drills.scene import Scene
+
+
+@drill("evaluate", USAGE, r"gate\.floors: 'roc_acu' is no metric of a binary task")
+def plant(scene: Scene) -> None:
+    scene.set("gate.floors.roc_acu", 0.6)

@@ -1,0 +1,9 @@
+"""The count of the challengers that were judged on each holdout is cut off in the middle."""
+
+from drills.drill import USAGE, drill
+from drills.scene import Scene
+
+
+@drill("evaluate", USAGE, r"tries\.json cannot be trusted: ")
+def plant(scene: Scene) -> None:
+    scene.build.tries.write_text('{"format_version": 1, "holdouts": {"8f', encoding="utf-8")

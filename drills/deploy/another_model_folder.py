@@ -1,0 +1,16 @@
+"""Every stage has passed for one model folder, and another one lies in its place when it is deployed."""
+
+import shutil
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill(
+    "deploy",
+    FINDING,
+    r"^Not deployed: evaluate judged model sha256:[0-9a-f]+, this one is sha256:[0-9a-f]+\. load-test",
+)
+def plant(scene: Scene) -> None:
+    shutil.rmtree(scene.challenger)
+    shutil.copytree(scene.champion, scene.challenger)

@@ -1,0 +1,11 @@
+"""The gate rejected the challenger, and it is deployed all the same."""
+
+from drills.drill import FINDING, drill
+from drills.models import blur
+from drills.scene import Scene
+
+
+@drill("deploy", FINDING, r"^Not deployed: evaluate ended with exit code 3 \(Challenger rejected: .* is worse than")
+def plant(scene: Scene) -> None:
+    blur(scene, scene.challenger, loss=0.02)
+    scene.run_refused("evaluate")

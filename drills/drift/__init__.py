@@ -1,0 +1,1 @@
+"""Windows of requests that moved, or did not."""

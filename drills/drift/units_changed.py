@@ -1,0 +1,11 @@
+"""In requests like those of training, temperatures come in °C."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene, to_celsius
+from drills.traffic import rows_like_training, serve
+
+
+@drill("drift", FINDING, r"^Inputs drifted: \d+ of \d+ columns over their threshold \([^)]*temp[^>]* \d+\.\d+ >")
+def plant(scene: Scene) -> None:
+    rows = rows_like_training(scene, 2000)
+    serve(scene, rows.assign(temp=to_celsius(rows["temp"])), labels=False)

@@ -1,0 +1,9 @@
+"""Control: challenger and champion compute the same in the same service; neither may be called slower."""
+
+from drills.drill import PASS, drill
+from drills.scene import Scene
+
+
+@drill("load-test", PASS, r"[\d,]+ requests at 200/s, 0 failed.* Against the champion: p50")
+def plant(scene: Scene) -> None:
+    scene.set("load.seconds", 10.0)

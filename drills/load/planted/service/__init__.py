@@ -1,0 +1,5 @@
+"""Stands before the real package on PYTHONPATH, and is the real one in all but `__main__`."""
+
+from pathlib import Path
+
+__path__.append(str(Path(__file__).resolve().parents[4] / "service"))

@@ -1,0 +1,11 @@
+"""The challenger's service uses a fifth more CPU seconds for each request than the champion's."""
+
+from drills.drill import FINDING, drill
+from drills.load import serves_with
+from drills.scene import Scene
+
+
+@drill("load-test", FINDING, r"The (CPU time of a request|p50 latency), challenger over champion, was 1\.[1-3]\d")
+def plant(scene: Scene) -> None:
+    scene.set("load.seconds", 20.0)
+    scene.environment.update(serves_with("slower"))

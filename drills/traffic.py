@@ -1,0 +1,97 @@
+"""Requests and labels as production would have logged them: rows of a table, answered by the challenger itself."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.data_manifest import DataManifest, TableName
+from contracts.features import MISSING, Feature
+from contracts.request_log import LabelRecord, PredictionRecord
+from contracts.scoring import Scorer, load_scorer
+from drills.scene import PlantError, Scene
+from training.tables import Table, load_table
+
+NAME = "20131101T000000.000000Z-1.jsonl"
+WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
+
+
+def rows_like_training(scene: Scene, count: int, seed: int = 1) -> pd.DataFrame:
+    """So many train rows of the time that the model's reference is from, drawn at random."""
+    train = load_table(scene.build, "train").frame
+    reference = pd.read_parquet(scene.challenger / "reference.parquet")
+    time = scene.manifest.time
+    like = train[(train[time] >= reference[time].min()) & (train[time] <= reference[time].max())]
+    drawn: pd.DataFrame = like.sample(count, random_state=seed).sort_values(time, ignore_index=True)
+    return drawn
+
+
+def rows_of(scene: Scene, name: TableName, count: int, seed: int = 1) -> pd.DataFrame:
+    """So many rows of one table, drawn at random, in order of time."""
+    table = load_table(scene.build, name).frame
+    drawn: pd.DataFrame = table.sample(count, random_state=seed).sort_values(scene.manifest.time, ignore_index=True)
+    return drawn
+
+
+def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool) -> None:
+    """The log of the load test becomes that of these rows, with what really happened as labels, or without.
+
+    Drift then stops the deploy, so that the stage's exit code says what it found.
+    """
+    folder = scene.build.stage("load-test") / "requests"
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
+    manifest, scorer = scene.manifest, load_scorer(scene.challenger)
+    if not len(rows):
+        raise PlantError("there are no rows to serve")
+    _write(folder / f"predictions-{NAME}", _predictions(rows, manifest, scorer))
+    if labels:
+        _write(folder / f"labels-{NAME}", _labels(rows, manifest))
+    scene.set("drift.blocks_deploy", True)
+
+
+def _predictions(rows: pd.DataFrame, manifest: DataManifest, scorer: Scorer) -> Iterator[PredictionRecord]:
+    card = scorer.card
+    given = scorer.predict(Table("replay", rows, manifest).matrix(card.features)).astype(np.float64)
+    moments = _microseconds(rows, manifest)
+    columns = [[_value(feature, value) for value in rows[feature.name]] for feature in card.features]
+    names = [feature.name for feature in card.features]
+    for number, values in enumerate(zip(*columns, strict=True)):
+        is_positive = given[number, 1] >= (card.threshold or 0.5)
+        yield PredictionRecord(
+            id=f"row-{number}",
+            at_us=moments[number],
+            model=scorer.digest,
+            features=dict(zip(names, values, strict=True)),
+            prediction=card.classes[int(is_positive)],
+            probabilities=tuple(given[number].tolist()),
+        )
+
+
+def _labels(rows: pd.DataFrame, manifest: DataManifest) -> Iterator[LabelRecord]:
+    moments = _microseconds(rows, manifest)
+    for number, actual in enumerate(rows[manifest.target]):
+        yield LabelRecord(id=f"row-{number}", at_us=moments[number], actual=str(actual), observed_us=moments[number])
+
+
+def _microseconds(rows: pd.DataFrame, manifest: DataManifest) -> list[int]:
+    epoch = pd.Timestamp(dt.datetime(1970, 1, 1))
+    found: list[int] = ((rows[manifest.time] - epoch) // pd.Timedelta(microseconds=1)).tolist()
+    return found
+
+
+def _value(feature: Feature, value: Any) -> float | bool | str | None:
+    if feature.kind == "categorical":
+        return None if value == MISSING else str(value)
+    if np.isnan(value):
+        return None
+    return bool(value) if feature.kind == "boolean" else float(value)
+
+
+def _write(path: Path, records: Iterator[PredictionRecord] | Iterator[LabelRecord]) -> None:
+    lines = (json.dumps(record.model_dump(mode="json")) for record in records)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
