@@ -143,6 +143,10 @@ check: setup ## Formatting, lint, strict types, and the repository's own promise
 drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for the nightly ones too, ONLY=name
 	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
 
+.PHONY: drill-list
+drill-list: setup ## Write the list of drills into docs/drills.md
+	@$(RUN) -m drills --write-handbook
+
 .PHONY: bench
 bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md
 	@$(RUN) -m benchmarks.chain

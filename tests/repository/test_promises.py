@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "reports": {"contracts", "reports"},
     "deploy": {"contracts", "deploy"},
     "monitoring": {"contracts", "monitoring"},
-    "drills": {"contracts", "training", "reports", "drills"},
+    "drills": {"contracts", "training", "service", "reports", "drills"},
 }
 NEVER_IN_SERVING = {"sklearn", "pandas", "scipy", "pyarrow", "onnx", "skl2onnx", "evidently", "locust", "matplotlib"}
 
