@@ -148,8 +148,8 @@ drill-list: setup ## Write the list of drills into docs/drills.md
 	@$(RUN) -m drills --write-handbook
 
 .PHONY: bench
-bench: setup ## Measure the chain, and how its stages grow; writes docs/benchmarks.md
-	@$(RUN) -m benchmarks.chain
+bench: setup ## Measure the service beside its like, and the chain; PART=serving or chain does one; writes docs/benchmarks.md
+	@for part in $(or $(PART),serving chain); do $(RUN) -m "benchmarks.$$part"; done
 
 .PHONY: torture
 torture: setup ## Try to break the service: kills, full disks, overload …; writes docs/faults.md. One family: ONLY=kills

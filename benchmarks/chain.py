@@ -1,4 +1,4 @@
-"""What the chain costs on this machine, and how its stages grow: `make bench` writes docs/benchmarks.md.
+"""What the chain costs on this machine, and how its stages grow: `make bench PART=chain` writes docs/benchmarks.md.
 
 First a clean clone runs `make pipeline`, with the package cache warm. Then data, train, evaluate and drift run on the
 flights thinned or repeated to 10⁴ … 3·10⁶ rows; drift reads as many requests as the table has rows.
@@ -9,7 +9,6 @@ flights thinned or repeated to 10⁴ … 3·10⁶ rows; drift reads as many requ
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -21,13 +20,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.document import machine, write_section
 from contracts.features import Encoder
 from contracts.request_log import PredictionRecord
 from contracts.scoring import Scorer, load_scorer
 from contracts.stage import CHAIN, Build, StageName, StageRecord
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
 SIZES = (10_000, 100_000, 327_346, 1_000_000, 3_000_000)
 GROWING: dict[StageName, list[str]] = {
     "data": ["-m", "training.data"],
@@ -36,7 +35,6 @@ GROWING: dict[StageName, list[str]] = {
     "drift": ["-m", "reports.drift"],
 }
 DIFFERENT_REQUESTS = 20_000
-BEGIN, END = "<!-- chain: written by `make bench` -->", "<!-- end of chain -->"
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,14 @@ class Run:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make bench PART=chain", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES)
     parser.add_argument("--skip-clone", action="store_true", help="leave the run in a clean clone out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         clone = "" if arguments.skip_clone else clone_table(Path(folder) / "clone")
         growth = growth_table([grow(rows, Path(folder) / str(rows)) for rows in arguments.rows])
-    write_section("\n\n".join(part for part in (machine(), clone, growth) if part))
-    print(f"{DOCUMENT.relative_to(ROOT)} written")
+    write_section("chain", "\n\n".join(part for part in (machine(), clone, growth) if part))
 
 
 def clone_table(folder: Path) -> str:
@@ -159,18 +156,6 @@ def growth_table(runs: Sequence[Run]) -> str:
 
 def read_records(build: Build, stages: Sequence[StageName]) -> dict[StageName, StageRecord]:
     return {stage: StageRecord(**json.loads((build.stage(stage) / "stage.json").read_text())) for stage in stages}
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."
-
-
-def write_section(text: str) -> None:
-    """Put the figures between their marks in docs/benchmarks.md; the rest of the document stays."""
-    document = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

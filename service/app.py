@@ -18,7 +18,18 @@ from contracts.model_folder import ModelCard
 from service import export
 from service.answers import Answer, batch_type, prediction_type
 from service.body import BodyReader, Disconnected, refuse_another_type
-from service.documentation import ANY, KEYED, READING, Responses, body_of, document_of, problems
+from service.documentation import (
+    ANY,
+    KEYED,
+    READING,
+    READING_BATCHES,
+    Responses,
+    arrow_answer,
+    arrow_body,
+    body_of,
+    document_of,
+    problems,
+)
 from service.feedback import MAX_FEEDBACK_BYTES, Feedback, FeedbackAnswer, label_type, labels_type
 from service.front import CLIENT
 from service.metrics import CONTENT_TYPE as METRICS_TYPE
@@ -122,12 +133,25 @@ def _prediction_routes(app: FastAPI, model: ServedModel) -> None:
         idempotency_key: RequestName = None,
         x_request_id: RequestName = None,
     ) -> None:
-        """Predict up to the model's largest batch of rows in one go."""
+        """Predict up to the model's largest batch of rows in one go, as JSON or as an Arrow stream, in and out."""
 
-    refusals = problems(*READING, NO_FINITE_ANSWER, *KEYED, *ANY)
-    options: dict[str, Any] = {"methods": ["POST"], "responses": refusals, "tags": ["predict"]}
-    app.add_api_route("/predict", predict, response_model=prediction_type(model.card), **options)
-    app.add_api_route("/predict/batch", predict_batch, response_model=batch_type(model.card), **options)
+    common = (NO_FINITE_ANSWER, *KEYED, *ANY)
+    options: dict[str, Any] = {"methods": ["POST"], "tags": ["predict"]}
+    app.add_api_route(
+        "/predict",
+        predict,
+        response_model=prediction_type(model.card),
+        responses=problems(*READING, *common),
+        **options,
+    )
+    app.add_api_route(
+        "/predict/batch",
+        predict_batch,
+        response_model=batch_type(model.card),
+        responses={200: arrow_answer(model.card), **problems(*READING_BATCHES, *common)},
+        openapi_extra=arrow_body(model.card),
+        **options,
+    )
 
 
 def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:

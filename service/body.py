@@ -65,7 +65,7 @@ class BodyReader:
 def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:
     """Raises Problem unless the body is said to be plain JSON."""
     content_type = headers.get(b"content-type", b"")
-    if (content_type != b"application/json" and not _is_json(content_type)) or b"content-encoding" in headers:
+    if (content_type != b"application/json" and not is_json(content_type)) or b"content-encoding" in headers:
         raise Problem(NOT_JSON_TYPE)
 
 
@@ -75,7 +75,8 @@ def refuse_compression(headers: Mapping[bytes, bytes]) -> None:
         raise Problem(NOT_JSON_TYPE)
 
 
-def _is_json(content_type: bytes) -> bool:
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type says JSON in UTF-8."""
     kind, _, parameters = content_type.partition(b";")
     charset = parameters.strip().lower()
     return kind.strip().lower() == b"application/json" and charset in (b"", b"charset=utf-8", b'charset="utf-8"')

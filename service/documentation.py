@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from contracts.model_folder import ModelCard
+from service.negotiation import ARROW
 from service.problems import (
     BAD_HEADER,
     BAD_REQUEST,
@@ -15,7 +17,10 @@ from service.problems import (
     DUPLICATE_KEY,
     HEADERS_TOO_LARGE,
     NO_KEY,
+    NOT_ACCEPTABLE,
     NOT_ALLOWED,
+    NOT_ARROW,
+    NOT_BATCH_TYPE,
     NOT_JSON,
     NOT_JSON_TYPE,
     OVERLOADED,
@@ -23,7 +28,13 @@ from service.problems import (
     TOO_SLOW,
     Kind,
 )
+from service.schema import described_as
 
+_ARROW_TYPES = {
+    "numeric": "an integer or floating-point type",
+    "boolean": "bool",
+    "categorical": "utf8, large_utf8, utf8_view or a dictionary of one",
+}
 Responses = dict[int | str, dict[str, Any]]
 PLACE = "#/components/schemas/{model}"
 
@@ -32,6 +43,9 @@ TRANSPORT = (BAD_REQUEST, TOO_SLOW, HEADERS_TOO_LARGE)
 ANY = (*TRANSPORT, CRASHED, OVERLOADED)
 KEYED = (NO_KEY, NOT_ALLOWED)
 READING = (NOT_JSON, DUPLICATE_KEY, BAD_HEADER, TOO_LARGE, NOT_JSON_TYPE, DOES_NOT_FIT)
+READING_BATCHES = (
+    NOT_JSON, NOT_ARROW, DUPLICATE_KEY, BAD_HEADER, NOT_ACCEPTABLE, TOO_LARGE, NOT_BATCH_TYPE, DOES_NOT_FIT
+)  # fmt: skip
 
 
 class ErrorDetail(BaseModel):
@@ -78,6 +92,28 @@ def body_of(app: FastAPI, model: type[BaseModel], *examples: Any) -> dict[str, A
     if examples:
         content["examples"] = {str(number): {"value": example} for number, example in enumerate(examples)}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def arrow_body(card: ModelCard) -> dict[str, Any]:
+    """`openapi_extra` for a route that also reads an Arrow stream: its columns, in words and as an example."""
+    columns = {one.name: f"{_ARROW_TYPES[one.kind]}; {described_as(one)}" for one in card.features}
+    return {"requestBody": {"content": _arrow_content("a column for each feature", columns)}}
+
+
+def arrow_answer(card: ModelCard) -> dict[str, Any]:
+    """The 200 of a route that also answers with an Arrow stream."""
+    columns = {"id": "utf8", "prediction": "utf8" if card.classes else "float32"}
+    if card.task == "binary":
+        columns["probability"] = "float32"
+    if card.task == "multiclass":
+        columns["probabilities"] = f"struct<{', '.join(f'{name}: float32' for name in card.classes)}>"
+    return {"content": _arrow_content("the model's digest is `model` in the schema's metadata", columns)}
+
+
+def _arrow_content(meaning: str, columns: dict[str, str]) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary", "description": f"an Arrow IPC stream; {meaning}"}
+    shown = {"summary": "the stream's columns, in words", "value": columns}
+    return {ARROW.decode(): {"schema": schema, "examples": {"columns": shown}}}
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:

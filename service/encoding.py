@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from contracts.features import MISSING, UNKNOWN, Feature, Matrix, Value
 from service.schema import Row
@@ -40,7 +41,7 @@ class RowEncoder:
         """float32 [rows, features]."""
         return self.of_columns([[row.get(name) for row in rows] for name in self._names])
 
-    def of_columns(self, columns: Sequence[Sequence[Value]]) -> Matrix:
+    def of_columns(self, columns: Sequence[Sequence[Value] | npt.NDArray[np.float64]]) -> Matrix:
         """The values of each feature, each [rows], to float32 [rows, features]. OverflowError beyond float64."""
         matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
         encoded = list(columns)

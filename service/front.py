@@ -5,36 +5,24 @@ callable costs a third of a route. Everything else goes on to FastAPI.
 """
 
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from time import perf_counter, time_ns
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.admission import Admission
 from service.answers import Answer
-from service.body import BodyReader, Disconnected, refuse_another_type
+from service.body import BodyReader, Disconnected
 from service.keys import Keys, scope_of
 from service.logs import Throttled
 from service.metrics import Metrics
+from service.negotiation import Choice
 from service.problems import CRASHED, Problem
 from service.protocol import ARRIVED, MALFORMED, UNMATCHED
 from service.trace import names_of
 
 CLIENT = "gatehouse.client"
 STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
-JSON = (b"content-type", b"application/json")
-
-
-@dataclass(frozen=True)
-class Direct:
-    """A route that is answered ahead of the router: POST, JSON in, JSON out with 200.
-
-    `handle`: headers, body, microseconds since 1970 and the key's id to the answer's JSON; raises Problem.
-    """
-
-    handle: Callable[[Mapping[bytes, bytes], bytes, int, str], bytes]
-    max_bytes: int
 
 
 class Front:
@@ -46,7 +34,7 @@ class Front:
     def __init__(
         self,
         app: ASGIApp,
-        direct: Mapping[str, Direct],
+        direct: Mapping[str, Choice],
         routes: tuple[str, ...],
         admission: Admission,
         reader: BodyReader,
@@ -77,20 +65,19 @@ class Front:
         try:
             self._refuse_late(route, started)
             client = "" if self.keys is None else self._client(self.keys, headers, route)
-            direct = self.direct.get(route)
-            if direct is None or scope["method"] != "POST":
+            choice = self.direct.get(route)
+            if choice is None or scope["method"] != "POST":
                 scope[CLIENT] = client
                 route, status = await self._pass_on(scope, receive, send)
                 if status >= 400:
                     self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
             else:
-                if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
-                    refuse_another_type(headers)
+                direct = choice.of(headers)
                 body = await self._read(receive, headers, direct.max_bytes)
                 content = direct.handle(headers, body, time_ns() // 1000, client)
                 status = 200
                 length = (b"content-length", b"%d" % len(content))
-                await send({"type": "http.response.start", "status": 200, "headers": [JSON, length]})
+                await send({"type": "http.response.start", "status": 200, "headers": [direct.content_type, length]})
                 await send({"type": "http.response.body", "body": content})
         except Disconnected:
             return

@@ -8,11 +8,15 @@ import hashlib
 import os
 from collections.abc import Mapping
 
+import numpy as np
+
 from service.problems import BAD_HEADER, Problem
 
 MAX_NAME_BYTES = 200
 TAILS_AT_ONCE = 256
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+# The same for arrays: from a digit's byte to that of the variant.
+_VARIANTS = np.array([ord(_VARIANT.get(chr(byte), "8")) for byte in range(128)], dtype=np.uint8)
 
 
 class IdSource:
@@ -34,6 +38,15 @@ class IdSource:
             self._tails = _tails(os.urandom(10 * TAILS_AT_ONCE))
         return self._head + self._tails.pop()
 
+    def many(self, at_us: int, count: int) -> list[bytes]:
+        """So many new ids."""
+        first = self.new(at_us)
+        if len(self._tails) < count:
+            self._tails += _tails(os.urandom(10 * max(count, TAILS_AT_ONCE)))
+        head, taken = self._head, self._tails[1 - count :] if count > 1 else []
+        del self._tails[len(self._tails) - len(taken) :]
+        return [first, *[head + tail for tail in taken]]
+
     def of_request(self, headers: Mapping[bytes, bytes], client: str, body: bytes, at_us: int) -> bytes:
         """The id of a request: derived where it has a name, new where it has none. Raises Problem."""
         name = name_of_request(headers)
@@ -43,7 +56,7 @@ class IdSource:
         """An id for each row of a batch; derived ones also depend on the row's position."""
         name = name_of_request(headers)
         if name is None:
-            return [self.new(at_us) for _ in range(rows)]
+            return self.many(at_us, rows)
         whole = hashlib.sha256(body).digest()
         return [derived(name, client, b"%b%d" % (whole, position)) for position in range(rows)]
 
@@ -65,15 +78,18 @@ def derived(name: bytes, client: str, body: bytes) -> bytes:
     """An id of version 8 (RFC 9562): 122 bits of SHA-256 over the client, its name for the request, and the body."""
     told_apart = b"%d:%b%d:%b%b" % (len(client.encode()), client.encode(), len(name), name, body)
     digest = hashlib.sha256(told_apart).digest()
-    (tail,) = _tails(digest[6:16])
-    return b"%b-%b-8%b" % (digest[:4].hex().encode(), digest[4:6].hex().encode(), tail)
+    tail = digest[6:16].hex()
+    ends = (tail[:3], _VARIANT[tail[3]] + tail[4:7], tail[7:19])
+    return b"%b-%b-8%b" % (digest[:4].hex().encode(), digest[4:6].hex().encode(), "-".join(ends).encode())
 
 
 def _tails(noise: bytes) -> list[bytes]:
     """Each ten bytes as the end of an id, with the variant in its place: `xxx-yxxx-xxxxxxxxxxxx`."""
-    digits = noise.hex()
-    ends = [
-        f"{digits[at : at + 3]}-{_VARIANT[digits[at + 3]]}{digits[at + 4 : at + 7]}-{digits[at + 7 : at + 19]}"
-        for at in range(0, len(digits), 20)
-    ]
-    return " ".join(ends).encode().split()
+    digits = np.frombuffer(noise.hex().encode(), dtype=np.uint8).reshape(-1, 20)
+    ends = np.full((len(digits), 22), ord("-"), dtype=np.uint8)
+    ends[:, 0:3] = digits[:, 0:3]
+    ends[:, 4] = _VARIANTS[digits[:, 3]]
+    ends[:, 5:8] = digits[:, 4:7]
+    ends[:, 9:21] = digits[:, 7:19]
+    ends[:, 21] = ord(" ")
+    return ends.tobytes().split()

@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from contracts.features import Feature
 from contracts.model_folder import ModelCard
-from service.predict import Batch
+from service.predict import Predicted
 from service.problems import DOES_NOT_FIT, NOT_JSON, Problem
 from service.rows import refuse_duplicate_keys
 from service.schema import Row
@@ -17,7 +17,6 @@ from service.served_model import ServedModel
 from service.tensors import DATATYPE_OF_KIND, NUMBERS, Tensor, TensorError, flat, from_bytes, to_bytes
 
 JSON_LENGTH = b"inference-header-content-length"
-NOTHING = Batch([], [], [])
 
 
 class Parameters(BaseModel):
@@ -81,7 +80,7 @@ def read_request(body: bytes, headers: Mapping[bytes, bytes], model: ServedModel
         raise Problem(DOES_NOT_FIT, (("#", "Inference-Header-Content-Length within the body"),))
     end = len(body) if length is None else int(length)
     asked = _read_json(body[:end])
-    if not {one.name for one in asked.outputs or ()} <= {one.name for one in outputs_of(model, NOTHING)}:
+    if not {one.name for one in asked.outputs or ()} <= {one.name for one in [*_results(model, [], []), _ids([])]}:
         raise Problem(DOES_NOT_FIT, (("#/outputs", "names of the model's outputs"),))
     try:
         columns = _columns(asked.inputs, body[end:], {one.name: one for one in model.card.features})
@@ -132,18 +131,24 @@ def _columns(inputs: Sequence[InputTensor], binary: bytes, features: Mapping[str
     return columns
 
 
-def outputs_of(model: ServedModel, batch: Batch) -> list[Tensor]:
+def outputs_of(model: ServedModel, predicted: Predicted) -> list[Tensor]:
     """The output tensors of predicted rows."""
-    rows = len(batch.identities)
-    named = Tensor("id", "BYTES", (rows,), [one.decode() for one in batch.identities])
-    values = [value for row in batch.outputs for value in row]
+    values = predicted.outputs.ravel().tolist()
+    return [*_results(model, predicted.scored.labels, values), _ids([one.decode() for one in predicted.identities])]
+
+
+def _results(model: ServedModel, labels: list[str], values: list[float]) -> list[Tensor]:
+    rows = len(labels)
     if model.card.task == "regression":
-        return [Tensor("prediction", "FP32", (rows,), values), named]
+        return [Tensor("prediction", "FP32", (rows,), values)]
     return [
-        Tensor("prediction", "BYTES", (rows,), batch.labels),
+        Tensor("prediction", "BYTES", (rows,), labels),
         Tensor("probabilities", "FP32", (rows, len(model.card.classes)), values),
-        named,
     ]
+
+
+def _ids(identities: list[str]) -> Tensor:
+    return Tensor("id", "BYTES", (len(identities),), identities)
 
 
 def response_of(model: ServedModel, asked: InferenceRequest, tensors: list[Tensor]) -> Response:
@@ -175,7 +180,7 @@ def metadata_of(model: ServedModel) -> dict[str, Any]:
     inputs = [{"name": one.name, "datatype": DATATYPE_OF_KIND[one.kind], "shape": [-1]} for one in model.card.features]
     outputs = [
         {"name": one.name, "datatype": one.datatype, "shape": [-1, *one.shape[1:]]}
-        for one in outputs_of(model, NOTHING)
+        for one in [*_results(model, [], []), _ids([])]
     ]
     return {
         "name": model.card.name,

@@ -4,16 +4,17 @@ The record is written before the answer exists, so a prediction that a client ha
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import repeat
+from collections.abc import Callable, Mapping
+from itertools import chain, repeat
 from time import perf_counter
 from typing import NamedTuple
 
 from contracts.features import Matrix
-from service.answers import NoFiniteAnswerError, Scored, labels_of
+from service.answers import ManyScored, NoFiniteAnswerError, Outputs, labels_of
 from service.feature_watch import FeatureWatch
 from service.ids import IdSource
 from service.metrics import Metrics
+from service.negotiation import ARROW, Handle
 from service.problems import NO_FINITE_ANSWER, Problem
 from service.request_log import RecordLog
 from service.schema import Row
@@ -23,20 +24,20 @@ from service.shadow import Shadow, Work
 Headers = Mapping[bytes, bytes]
 
 
-class Batch(NamedTuple):
-    """Predicted rows: ids, what the graph gave, and the labels."""
-
-    identities: list[bytes]
-    outputs: list[list[float]]
-    labels: list[str]
-
-
 class Asked(NamedTuple):
-    """The rows of a batch: as values, as the model reads them, and as text for the log."""
+    """The rows of a batch: as the model reads them, as text for the log, and, when somebody asks, one by one."""
 
-    rows: list[Row]
     matrix: Matrix
     texts: list[bytes]
+    rows: Callable[[], list[Row]]
+
+
+class Predicted(NamedTuple):
+    """The same rows: ids, what the graph gave, float32 [rows, classes or 1], and what is shown of it."""
+
+    identities: list[bytes]
+    outputs: Outputs
+    scored: ManyScored
 
 
 class Predictor:
@@ -90,54 +91,67 @@ class Predictor:
             self._shadow.offer([Work(identity, row, at_us, label)])
         return model.answer % (identity, *answer)
 
-    def batch(self, headers: Headers, body: bytes, at_us: int, client: str) -> bytes:
-        """The answer to POST /predict/batch as JSON. Raises Problem."""
-        model = self.model
-        rows, matrix = model.batches.read(body)
-        asked = Asked(rows, matrix, model.rows.text_of_many(body, rows))
-        identities, _, scored = self._many(headers, body, asked, at_us, client)
-        form = model.batch_row
-        answers = [form % (identity, *answer) for identity, (_, _, answer, _) in zip(identities, scored, strict=True)]
-        return model.batch_answer % b",".join(answers)
+    def batch(self, takes: bytes, gives: bytes) -> Handle:
+        """What answers POST /predict/batch, for the type of the request and that of the answer."""
+        read = _asked_in_arrow if takes == ARROW else _asked_in_json
+        write = _told_in_arrow if gives == ARROW else _told_in_json
 
-    def score(self, headers: Headers, body: bytes, rows: list[Row], at_us: int, client: str) -> Batch:
+        def handle(headers: Headers, body: bytes, at_us: int, client: str) -> bytes:
+            model = self.model
+            return write(model, self._many(headers, body, read(model, body), at_us, client))
+
+        return handle
+
+    def score(self, headers: Headers, body: bytes, rows: list[Row], at_us: int, client: str) -> Predicted:
         """Predict rows that are validated already; `body` is what they came in. Raises Problem."""
         model = self.model
-        asked = Asked(rows, model.encoder.many(rows), [model.rows.text_of(row) for row in rows])
-        identities, outputs, scored = self._many(headers, body, asked, at_us, client)
-        return Batch(identities, outputs, [label for label, _, _, _ in scored])
+        asked = Asked(model.encoder.many(rows), [model.rows.text_of(row) for row in rows], lambda: rows)
+        return self._many(headers, body, asked, at_us, client)
 
-    def _many(
-        self, headers: Headers, body: bytes, asked: Asked, at_us: int, client: str
-    ) -> tuple[list[bytes], list[list[float]], list[Scored]]:
-        model = self.model
-        identities = self._ids.of_rows(headers, client, body, at_us, len(asked.rows))
+    def _many(self, headers: Headers, body: bytes, asked: Asked, at_us: int, client: str) -> Predicted:
+        model, count = self.model, len(asked.matrix)
+        identities = self._ids.of_rows(headers, client, body, at_us, count)
         began = perf_counter()
-        outputs: list[list[float]] = model.score(asked.matrix).tolist()
+        outputs = model.score(asked.matrix)
         self._saw_seconds(perf_counter() - began)
         try:
-            scored = [model.shape(output) for output in outputs]
+            scored = model.shape.many(outputs)
         except NoFiniteAnswerError:
             raise Problem(NO_FINITE_ANSWER) from None
-        form, key = model.record, _key(client) if client else b""
-        records = [
-            form % (identity, at_us, key, text, *record)
-            for identity, text, (_, _, _, record) in zip(identities, asked.texts, scored, strict=True)
-        ]
-        self._log.append(b"".join(records), len(records))
+        key = _key(client) if client else b""
+        parts = zip(identities, repeat(at_us), repeat(key), asked.texts, *scored.records, strict=False)
+        self._log.append(model.batch_record * count % tuple(chain.from_iterable(parts)), count)
         self._count(asked, scored)
         if self._shadow is not None:
-            labels = [label for label, _, _, _ in scored]
-            self._shadow.offer(list(map(Work, identities, asked.rows, repeat(at_us), labels)))
-        return identities, outputs, scored
+            self._shadow.offer(list(map(Work, identities, asked.rows(), repeat(at_us), scored.labels)))
+        return Predicted(identities, outputs, scored)
 
-    def _count(self, asked: Asked, scored: list[Scored]) -> None:
-        labels, scores, _, _ = zip(*scored, strict=True)
-        self._saw_batch(len(scored))
+    def _count(self, asked: Asked, scored: ManyScored) -> None:
+        self._saw_batch(len(scored.labels))
         self._saw_rows(asked.matrix.tobytes())
-        self._saw_scores(scores)
-        for label, count in Counter(labels).items():
+        self._saw_scores(scored.scores)
+        for label, count in Counter(scored.labels).items():
             self._labels[(label,)] += count
+
+
+def _asked_in_json(model: ServedModel, body: bytes) -> Asked:
+    rows, matrix = model.batches.read(body)
+    return Asked(matrix, model.rows.text_of_many(body, rows), lambda: rows)
+
+
+def _asked_in_arrow(model: ServedModel, body: bytes) -> Asked:
+    columns = model.arrow.read(body)
+    return Asked(columns.matrix, model.arrow.texts(columns), columns.rows)
+
+
+def _told_in_json(model: ServedModel, predicted: Predicted) -> bytes:
+    rows = zip(predicted.identities, *predicted.scored.answers, strict=True)
+    texts = model.batch_row * len(predicted.identities) % tuple(chain.from_iterable(rows))
+    return model.batch_answer % texts[:-1]
+
+
+def _told_in_arrow(model: ServedModel, predicted: Predicted) -> bytes:
+    return model.arrow_answer.stream(predicted.identities, predicted.scored.labels, predicted.outputs)
 
 
 def _key(client: str) -> bytes:

@@ -32,6 +32,9 @@ class Kind:
 
 BAD_REQUEST = Kind("bad-request", 400, "Not an HTTP request", "The request cannot be parsed as HTTP/1.1.")
 NOT_JSON = Kind("not-json", 400, "The body is not JSON", "Send one JSON document in UTF-8, as RFC 8259 has it.")
+NOT_ARROW = Kind(
+    "not-arrow", 400, "The body is not an Arrow stream", "Send one whole IPC stream: schema, batches, end mark."
+)
 DUPLICATE_KEY = Kind(
     "duplicate-key", 400, "A key stands twice", "One object of the body has the same key twice: which is meant?"
 )
@@ -54,6 +57,18 @@ TOO_SLOW = Kind("too-slow", 408, "The request took too long to arrive", "Send he
 TOO_LARGE = Kind("too-large", 413, "The body is too large", "Send fewer rows at once; see /docs for the limits.")
 NOT_JSON_TYPE = Kind(
     "not-json-type", 415, "Not a type that is read here", "Send `Content-Type: application/json`, not compressed."
+)
+NOT_BATCH_TYPE = Kind(
+    "not-batch-type",
+    415,
+    "Not a type that is read here",
+    "Send `application/json` or `application/vnd.apache.arrow.stream`, not compressed.",
+)
+NOT_ACCEPTABLE = Kind(
+    "not-acceptable",
+    406,
+    "Not a type that is answered here",
+    "Accept `application/json` or `application/vnd.apache.arrow.stream`, or leave Accept out.",
 )
 DOES_NOT_FIT = Kind(
     "does-not-fit",

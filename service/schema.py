@@ -19,6 +19,7 @@ from contracts.model_folder import ModelCard
 
 FLOAT32_MAX = 3.4028234663852886e38
 SHOWN_CATEGORIES = 12
+UNKNOWN_MEMBER = "no member that /docs does not name"
 Row = dict[str, Any]
 RowType = Any
 
@@ -108,13 +109,13 @@ def errors_of(features: Iterable[Feature], found: list[ErrorDetails]) -> tuple[t
 def _error(found: ErrorDetails, required: dict[str, str]) -> tuple[str, str]:
     *path, last = found["loc"] or ("",)
     if found["type"] == "extra_forbidden":
-        return "#" + "".join(f"/{_token(part)}" for part in path), "no member that /docs does not name"
-    pointer = "#" + "".join(f"/{_token(part)}" for part in found["loc"])
+        return pointer_to(*path), UNKNOWN_MEMBER
+    pointer = pointer_to(*found["loc"])
     if last in required:
         return pointer, f"{'present: ' if found['type'] == 'missing' else ''}{required[str(last)]}"
     return pointer, found["msg"]
 
 
-def _token(part: int | str) -> str:
-    """RFC 6901."""
-    return str(part).replace("~", "~0").replace("/", "~1")
+def pointer_to(*path: int | str) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901)."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -19,11 +19,12 @@ from service.admission import Admission
 from service.app import Parts, build_app
 from service.body import BodyReader
 from service.feedback import Feedback
-from service.front import Direct, Front
+from service.front import Front
 from service.keys import Keys, read_keys
 from service.lifecycle import Server, listen
 from service.logs import say
 from service.metrics import Metrics
+from service.negotiation import Choice, Direct, JsonOnly, JsonOrArrow
 from service.outbox import Outbox
 from service.predict import Predictor
 from service.problems import KINDS
@@ -94,11 +95,11 @@ class Service:
         refuse_other_features(shadow, model)
         return Shadow(shadow, self._log("shadow"), self.metrics)
 
-    def _direct(self) -> dict[str, Direct]:
+    def _direct(self) -> dict[str, Choice]:
         predictor = self.predictor
         return {
-            "/predict": Direct(predictor.one, predictor.model.max_row_bytes),
-            "/predict/batch": Direct(predictor.batch, predictor.model.max_batch_bytes),
+            "/predict": JsonOnly(Direct(predictor.one, predictor.model.max_row_bytes)),
+            "/predict/batch": JsonOrArrow(predictor.batch, predictor.model.max_batch_bytes),
         }
 
     def _configured(self) -> uvicorn.Config:

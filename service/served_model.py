@@ -5,6 +5,8 @@ from pathlib import Path
 from contracts.model_folder import Golden
 from contracts.scoring import RowScorer, Scorer, load_scorer
 from service.answers import shape_of
+from service.arrow_answer import ArrowAnswer
+from service.arrow_rows import ArrowReader
 from service.batches import BatchReader
 from service.encoding import RowEncoder
 from service.metrics import PROBABILITIES
@@ -22,6 +24,8 @@ class ServedModel:
         self.rows = RowReader(card)
         self.encoder = RowEncoder(card.features)
         self.batches = BatchReader(card, self.rows, self.encoder)
+        self.arrow = ArrowReader(card, self.encoder)
+        self.arrow_answer = ArrowAnswer(card, scorer.digest)
         self.score = scorer.predict
         self.one = RowScorer(scorer)
         self.shape = shape_of(card)
@@ -31,13 +35,13 @@ class ServedModel:
         digest = scorer.digest.encode()
         # Of the id, then the shape's arguments; in a batch, the model is named once.
         self.answer = b'{"id":"%%b","model":"%b",%b}' % (digest, self.shape.answer_format)
-        self.batch_row = b'{"id":"%%b",%b}' % self.shape.answer_format
+        self.batch_row = b'{"id":"%%b",%b},' % self.shape.many_answer_format
         self.batch_answer = b'{"model":"%b","predictions":[%%b]}' % digest
-        # A PredictionRecord (contracts/request_log.py) of id, time, key, features, then the shape's arguments.
-        self.record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%%b"features":%%b,%b}\n' % (
-            digest,
-            self.shape.record_format,
-        )
+        # A PredictionRecord (contracts/request_log.py) of id, time, key, features, then the shape's arguments; the
+        # second for many rows, whose numbers are texts already.
+        record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%%b"features":%%b,%b}\n'
+        self.record = record % (digest, self.shape.record_format)
+        self.batch_record = record % (digest, self.shape.many_record_format)
         # A ShadowRecord of id and time, then the shape's arguments.
         self.shadow_record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%b}\n' % (digest, self.shape.record_format)
 
