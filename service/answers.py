@@ -36,15 +36,12 @@ Scored = tuple[str, float, tuple[Any, ...], tuple[Any, ...]]
 
 
 class ManyScored(NamedTuple):
-    """The same for many rows, by column: labels, scores, and a column for each argument of the two formats.
-
-    Numbers are texts already, so the formats have %b where those of one row have %.9g.
-    """
+    """The same for many rows, by column: labels, scores, and a column for each argument of the two formats."""
 
     labels: list[str]
     scores: list[float]
-    answers: tuple[Sequence[bytes], ...]
-    records: tuple[Sequence[bytes], ...]
+    answers: tuple[Sequence[Any], ...]
+    records: tuple[Sequence[Any], ...]
 
 
 class NoFiniteAnswerError(Exception):
@@ -56,8 +53,6 @@ class BinaryShape:
 
     answer_format = b'"prediction":%b,"probability":%.9g'
     record_format = b'"prediction":%b,"probabilities":[%.9g,%.9g]'
-    many_answer_format = b'"prediction":%b,"probability":%b'
-    many_record_format = b'"prediction":%b,"probabilities":[%b,%b]'
 
     def __init__(self, card: ModelCard) -> None:
         positive = card.classes.index(card.positive)
@@ -79,12 +74,13 @@ class BinaryShape:
     def many(self, outputs: Outputs) -> ManyScored:
         """`outputs`: float32 [rows, 2]."""
         _require_probabilities(outputs)
-        numbers = _texts_of(outputs)
-        scores = outputs[:, self._positive].astype(np.float64)
+        columns = outputs.astype(np.float64).T
+        scores = columns[self._positive]
         are_positive = (scores >= self._threshold).tolist()
+        numbers = columns.tolist()
         texts = [self._texts[one] for one in are_positive]
         labels = [self._names[one] for one in are_positive]
-        return ManyScored(labels, scores.tolist(), (texts, numbers[self._positive]), (texts, *numbers))
+        return ManyScored(labels, numbers[self._positive], (texts, numbers[self._positive]), (texts, *numbers))
 
 
 class MulticlassShape:
@@ -93,13 +89,9 @@ class MulticlassShape:
     def __init__(self, card: ModelCard) -> None:
         self._names = card.classes
         self._texts = tuple(_json(name) for name in card.classes)
-        self.answer_format, self.record_format = self._formats(b"%.9g")
-        self.many_answer_format, self.many_record_format = self._formats(b"%b")
-
-    def _formats(self, number: bytes) -> tuple[bytes, bytes]:
-        by_class = b",".join(b"%b:%b" % (text.replace(b"%", b"%%"), number) for text in self._texts)
-        numbers = b",".join([number] * len(self._texts))
-        return b'"prediction":%%b,"probabilities":{%b}' % by_class, b'"prediction":%%b,"probabilities":[%b]' % numbers
+        by_class = b",".join(b"%b:%%.9g" % text.replace(b"%", b"%%") for text in self._texts)
+        self.answer_format = b'"prediction":%%b,"probabilities":{%b}' % by_class
+        self.record_format = b'"prediction":%%b,"probabilities":[%b]' % b",".join([b"%.9g"] * len(card.classes))
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: probabilities in the order of the card's classes."""
@@ -114,8 +106,8 @@ class MulticlassShape:
         """`outputs`: float32 [rows, classes]."""
         _require_probabilities(outputs)
         winners = outputs.argmax(axis=1).tolist()
-        arguments = ([self._texts[one] for one in winners], *_texts_of(outputs))
-        scores = outputs.max(axis=1).astype(np.float64).tolist()
+        arguments = ([self._texts[one] for one in winners], *outputs.T.tolist())
+        scores = outputs.max(axis=1).tolist()
         return ManyScored([self._names[one] for one in winners], scores, arguments, arguments)
 
 
@@ -123,7 +115,6 @@ class RegressionShape:
     """The value. It is its own score."""
 
     answer_format = record_format = b'"prediction":%.9g'
-    many_answer_format = many_record_format = b'"prediction":%b'
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: one value."""
@@ -136,20 +127,13 @@ class RegressionShape:
         """`outputs`: float32 [rows, 1]."""
         if not np.isfinite(outputs).all():
             raise NoFiniteAnswerError
-        texts = _texts_of(outputs)
-        return ManyScored(["value"] * len(outputs), outputs[:, 0].astype(np.float64).tolist(), texts, texts)
+        values = outputs[:, 0].tolist()
+        return ManyScored(["value"] * len(values), values, (values,), (values,))
 
 
 def _require_probabilities(outputs: Outputs) -> None:
     if not ((outputs >= 0) & (outputs <= 1)).all():
         raise NoFiniteAnswerError
-
-
-def _texts_of(outputs: Outputs) -> tuple[list[bytes], ...]:
-    """The numbers of each column as texts, %.9g."""
-    rows, columns = outputs.shape
-    texts = (b"%.9g " * (rows * columns) % tuple(outputs.ravel().tolist())).split()
-    return tuple(texts[column::columns] for column in range(columns))
 
 
 Shape = BinaryShape | MulticlassShape | RegressionShape

@@ -27,6 +27,7 @@ class ArrowAnswer:
     def __init__(self, card: ModelCard, digest: str) -> None:
         self._is_binary = card.task == "binary"
         self._classes = len(card.classes)
+        self._texts = {one: one.encode() for one in card.classes}
         self._positive = card.classes.index(card.positive) if self._is_binary else 0
         fields = [_field("id", _UTF8, {})]
         if card.task == "regression":
@@ -45,7 +46,7 @@ class ArrowAnswer:
         rows = len(identities)
         columns = [_text_buffers(identities)]
         if self._classes:
-            columns.append(_text_buffers([one.encode() for one in labels]))
+            columns.append(_text_buffers(list(map(self._texts.__getitem__, labels))))
         # A struct has a buffer for its own nulls before those of its members; so has every column.
         if self._classes and not self._is_binary:
             columns.append([b""])
@@ -65,7 +66,7 @@ def _float(name: str) -> Table:
 
 def _text_buffers(texts: Sequence[bytes]) -> list[bytes]:
     offsets = np.zeros(len(texts) + 1, dtype="<i4")
-    np.cumsum([len(one) for one in texts], out=offsets[1:])
+    np.cumsum(list(map(len, texts)), out=offsets[1:])
     return [b"", offsets.tobytes(), b"".join(texts)]
 
 

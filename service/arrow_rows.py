@@ -5,8 +5,9 @@ A column for each feature and none besides; numbers of any width for numeric fea
 may a column be left out. NaN and infinities are refused, null is what is missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -25,18 +26,32 @@ MORE_COLUMNS = 64
 _LAYOUTS: Mapping[str, tuple[Layout, ...]] = {"numeric": ("numbers", "null"), "boolean": ("bits", "null")}
 _OUTSIDE = -1
 
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """A column by its distinct values: those, and for each row the place of its value among them.
+
+    A value that is missing is None, and the last.
+    """
+
+    values: list[Value]
+    places: Places
+
 
 @dataclass(frozen=True)
 class Columns:
-    """The rows of a stream, by feature: the values as they were sent, None where missing."""
+    """The rows of a stream, by feature: the values as they were sent, and as the model reads them."""
 
     names: Sequence[str]
-    values: list[list[Value]]
+    columns: Sequence[Distinct]
     matrix: Matrix
 
     def rows(self) -> list[Row]:
         """The rows, one by one."""
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*self.values, strict=True)]
+        values = [[one.values[place] for place in one.places.tolist()] for one in self.columns]
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 class ArrowReader:
@@ -46,12 +61,15 @@ class ArrowReader:
         self._features = card.features
         self._names = tuple(one.name for one in card.features)
         self._max_rows = card.max_batch_rows
-        self._max_text = 4 * max((longest_category(one) for one in card.features), default=0)
+        self._longest = {one.name: longest_category(one) for one in card.features}
+        self._max_text = 4 * max(self._longest.values())
         self._encoder = encoder
         self._schemas = SchemaReader()
-        logged = set(card.logged_features) or set(self._names)
-        self._logged = tuple(name in logged for name in self._names)
-        self._heads = _heads(one.name for one in card.features if one.name in logged)
+        logged = [place for place, name in enumerate(self._names) if name in (card.logged_features or self._names)]
+        self._heads = [
+            (place, (b"," if number else b"{") + to_json(self._names[place]) + b":")
+            for number, place in enumerate(logged)
+        ]
 
     def read(self, stream: bytes) -> Columns:
         """The rows of `stream`. Raises Problem."""
@@ -62,16 +80,10 @@ class ArrowReader:
         except UnreadError as error:
             raise Problem(DOES_NOT_FIT, (("#", str(error)),)) from None
 
-    def texts(self, columns: Columns) -> list[bytes]:
-        """The logged features of each row as JSON on one line."""
-        parts = []
-        for head, values in zip(
-            self._heads,
-            (one for one, is_logged in zip(columns.values, self._logged, strict=True) if is_logged),
-            strict=True,
-        ):
-            parts += [[head] * len(values), _json_of(values)]
-        return [b"".join(one) + b"}" for one in zip(*parts, strict=True)]
+    def texts(self, columns: Columns) -> list[Iterable[bytes]]:
+        """The logged features as JSON: columns of pieces, which one after the other make up each row."""
+        parts: list[Iterable[bytes]] = [_pieces(columns.columns[place], head) for place, head in self._heads]
+        return [*parts, repeat(b"}")]
 
     def _read(self, stream: bytes) -> Columns:
         messages = messages_in(stream)
@@ -103,26 +115,21 @@ class ArrowReader:
         return [places.get(name, _OUTSIDE) for name in self._names]
 
     def _checked(self, places: Sequence[int], batches: Sequence[tuple[int, list[Column]]]) -> Columns:
-        values: list[list[Value]] = []
-        encodable: list[Sequence[Value] | npt.NDArray[np.float64]] = []
+        columns: list[Distinct] = []
         errors = []
         for feature, place in zip(self._features, places, strict=True):
-            parts = [_absent(rows) if place == _OUTSIDE else columns[place] for rows, columns in batches]
-            column = _joined(parts)
-            shown = _shown(column)
-            bad = _first_bad(column, shown, feature)
-            if bad is not None:
-                errors.append((pointer_to("rows", bad, feature.name), required_of(feature)))
-            values.append(shown)
-            encodable.append(shown if feature.kind == "categorical" else _numbers(column))
+            parts = [_absent(rows) if place == _OUTSIDE else batch[place] for rows, batch in batches]
+            distinct = _distinct(_joined(parts))
+            row = _first(distinct, _refused(distinct.values, feature, self._longest[feature.name]))
+            if row is not None:
+                errors.append((pointer_to("rows", row, feature.name), required_of(feature)))
+            columns.append(distinct)
         if errors:
             raise Problem(DOES_NOT_FIT, tuple(errors))
-        return Columns(self._names, values, self._encoder.of_columns(encodable))
-
-
-def _heads(names: Iterator[str]) -> list[bytes]:
-    """What stands before each value in a row's JSON."""
-    return [(b"," if number else b"{") + to_json(name) + b":" for number, name in enumerate(names)]
+        matrix = np.empty((len(columns[0].places), len(columns)), dtype=np.float32)
+        for number, one in enumerate(columns):
+            matrix[:, number] = self._encoder.column(number, one.values)[one.places]
+        return Columns(self._names, columns, matrix)
 
 
 def _fits(field: Field, feature: Feature) -> bool:
@@ -146,44 +153,52 @@ def _joined(parts: Sequence[Column]) -> Column:
     return Column(np.concatenate([one.values for one in parts]), missing)
 
 
-def _shown(column: Column) -> list[Value]:
-    """The values as they were sent, None where missing."""
-    if isinstance(column.values, list):
-        return list(column.values)
-    shown: list[Value] = column.values.tolist()
+def _distinct(column: Column) -> Distinct:
+    values = column.values
+    if isinstance(values, list):
+        known: list[Value] = list(dict.fromkeys(values))
+        if None in known:
+            known.remove(None)
+            known.append(None)
+        numbers = {value: number for number, value in enumerate(known)}
+        return Distinct(known, np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values)))
+    if column.missing is not None and column.missing.all():
+        return Distinct([None], np.zeros(len(values), dtype=np.intp))
+    # By their bits, so that what is equal and yet not the same stays apart.
+    bits = values.view(f"<u{values.itemsize}")
+    found, places = np.unique(
+        bits if column.missing is None else np.where(column.missing, 0, bits), return_inverse=True
+    )
+    shown: list[Value] = found.view(values.dtype).tolist()
     if column.missing is not None:
-        for place in np.flatnonzero(column.missing).tolist():
-            shown[place] = None
-    return shown
+        places[column.missing] = len(shown)
+        shown.append(None)
+    return Distinct(shown, places)
 
 
-def _numbers(column: Column) -> npt.NDArray[np.float64]:
-    """float64 [rows], NaN where missing."""
-    numbers = np.asarray(column.values, dtype=np.float64)
-    if column.missing is not None and column.missing.any():
-        numbers = np.where(column.missing, np.nan, numbers)
-    return numbers
-
-
-def _first_bad(column: Column, shown: list[Value], feature: Feature) -> int | None:
-    """The first row whose value a request in JSON may not have either."""
-    bad = np.zeros(len(shown), dtype=np.bool_)
-    if column.missing is not None and not feature.may_be_missing:
-        bad |= column.missing
-    if feature.kind == "numeric":
-        outside = ~(np.abs(np.asarray(column.values, dtype=np.float64)) <= FLOAT32_MAX)
-        bad |= outside if column.missing is None else outside & ~column.missing
+def _refused(values: Sequence[Value], feature: Feature, longest: int) -> list[int]:
+    """Which of a column's values a request in JSON may not have either; only the last may be None."""
+    present = values[:-1] if values and values[-1] is None else values
     if feature.kind == "categorical":
-        longest = longest_category(feature)
-        present = [one for one in shown if isinstance(one, str)] if None in shown else shown
-        if present and max(map(len, present)) > longest:  # type: ignore[arg-type]
-            bad |= np.array([isinstance(one, str) and len(one) > longest for one in shown])
-    return int(np.argmax(bad)) if bad.any() else None
+        refused = [number for number, one in enumerate(present) if len(one) > longest]  # type: ignore[arg-type]
+    else:
+        refused = np.flatnonzero(~(np.abs(np.array(present, dtype=np.float64)) <= FLOAT32_MAX)).tolist()
+    if len(present) < len(values) and not feature.may_be_missing:
+        refused.append(len(present))
+    return refused
 
 
-def _json_of(values: list[Value]) -> list[bytes]:
-    """Each value as JSON."""
-    if any(type(one) is str for one in values):
-        texts = {one: to_json(one) for one in set(values)}
-        return [texts[one] for one in values]
-    return to_json(values)[1:-1].split(b",")
+def _first(column: Distinct, bad: Sequence[int]) -> int | None:
+    """The first row with one of these values."""
+    rows = np.flatnonzero(np.isin(column.places, bad)) if bad else np.empty(0)
+    return int(rows[0]) if len(rows) else None
+
+
+def _pieces(column: Distinct, head: bytes) -> list[bytes]:
+    """Each row's value as JSON, behind `head`."""
+    if any(isinstance(one, str) for one in column.values):
+        texts = [head + to_json(one) for one in column.values]
+    else:
+        texts = (head + to_json(column.values)[1:-1].replace(b",", b"\0" + head)).split(b"\0")
+    pieces: list[bytes] = np.array(texts, dtype=object)[column.places].tolist()
+    return pieces

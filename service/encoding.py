@@ -25,6 +25,7 @@ class RowEncoder:
         self._codes = tuple(
             (place, _codes(feature)) for place, feature in enumerate(features) if feature.kind == "categorical"
         )
+        self._codes_at = dict(self._codes)
         self._pack = struct.Struct(f"={len(features)}f").pack_into
 
     def one(self, row: Row, buffer: bytearray) -> None:
@@ -41,12 +42,20 @@ class RowEncoder:
         """float32 [rows, features]."""
         return self.of_columns([[row.get(name) for row in rows] for name in self._names])
 
-    def of_columns(self, columns: Sequence[Sequence[Value] | npt.NDArray[np.float64]]) -> Matrix:
+    def column(self, place: int, values: Sequence[Value]) -> npt.NDArray[np.float32]:
+        """Values of one feature, to float32 [values]. OverflowError beyond float64."""
+        codes = self._codes_at.get(place)
+        if codes is not None:
+            values = [codes.get(value, UNKNOWN) for value in values]
+        return np.array(values, dtype=np.float64).astype(np.float32)
+
+    def of_columns(self, columns: Sequence[Sequence[Value]]) -> Matrix:
         """The values of each feature, each [rows], to float32 [rows, features]. OverflowError beyond float64."""
         matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
         encoded = list(columns)
         for place, codes in self._codes:
-            encoded[place] = [codes.get(value, UNKNOWN) for value in columns[place]]
+            known = {value: codes.get(value, UNKNOWN) for value in set(columns[place])}
+            encoded[place] = list(map(known.__getitem__, columns[place]))
         with np.errstate(over="ignore"):
             for place, column in enumerate(encoded):
                 matrix[:, place] = column

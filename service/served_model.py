@@ -35,13 +35,14 @@ class ServedModel:
         digest = scorer.digest.encode()
         # Of the id, then the shape's arguments; in a batch, the model is named once.
         self.answer = b'{"id":"%%b","model":"%b",%b}' % (digest, self.shape.answer_format)
-        self.batch_row = b'{"id":"%%b",%b},' % self.shape.many_answer_format
+        self.batch_row = b'{"id":"%%b",%b},' % self.shape.answer_format
         self.batch_answer = b'{"model":"%b","predictions":[%%b]}' % digest
-        # A PredictionRecord (contracts/request_log.py) of id, time, key, features, then the shape's arguments; the
-        # second for many rows, whose numbers are texts already.
-        record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%%b"features":%%b,%b}\n'
-        self.record = record % (digest, self.shape.record_format)
-        self.batch_record = record % (digest, self.shape.many_record_format)
+        # A PredictionRecord (contracts/request_log.py): the start, an id, the middle of time and key, the features, and
+        # the end of the shape's arguments. Many ends are made at once and told apart by their NUL.
+        self.record_start = b'{"v":1,"id":"'
+        self.record_middle = b'","at_us":%%d,"model":"%b",%%b"features":' % digest
+        self.record_end = b",%b}\n\0" % self.shape.record_format
+        self.record = b"%b%%b%b%%b,%b}\n" % (self.record_start, self.record_middle, self.shape.record_format)
         # A ShadowRecord of id and time, then the shape's arguments.
         self.shadow_record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%b}\n' % (digest, self.shape.record_format)
 
