@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field, create_model
+from pydantic_core import to_json
 
 from contracts.model_folder import ModelCard
 
@@ -36,12 +37,15 @@ Scored = tuple[str, float, tuple[Any, ...], tuple[Any, ...]]
 
 
 class ManyScored(NamedTuple):
-    """The same for many rows, by column: labels, scores, and a column for each argument of the two formats."""
+    """The same for many rows, by column: labels, scores, a column for each argument of the answer's format, and columns
+    of pieces that one after the other are what the record's format gives. (A log's numbers have all digits of a double:
+    written many at once, they cost a third.)
+    """
 
     labels: list[str]
     scores: list[float]
     answers: tuple[Sequence[Any], ...]
-    records: tuple[Sequence[Any], ...]
+    records: tuple[Sequence[bytes], ...]
 
 
 class NoFiniteAnswerError(Exception):
@@ -60,6 +64,7 @@ class BinaryShape:
         self._threshold = 0.5 if card.threshold is None else card.threshold
         self._names = (card.classes[1 - positive], card.classes[positive])
         self._texts = tuple(_json(name) for name in self._names)
+        self._starts = _starts(self._texts)
 
     def __call__(self, output: Sequence[float]) -> Scored:
         """`output`: probabilities in the order of the card's classes."""
@@ -74,13 +79,12 @@ class BinaryShape:
     def many(self, outputs: Outputs) -> ManyScored:
         """`outputs`: float32 [rows, 2]."""
         _require_probabilities(outputs)
-        columns = outputs.astype(np.float64).T
-        scores = columns[self._positive]
-        are_positive = (scores >= self._threshold).tolist()
-        numbers = columns.tolist()
-        texts = [self._texts[one] for one in are_positive]
-        labels = [self._names[one] for one in are_positive]
-        return ManyScored(labels, numbers[self._positive], (texts, numbers[self._positive]), (texts, *numbers))
+        scores = outputs[:, self._positive].astype(np.float64)
+        winners = (scores >= self._threshold).tolist()
+        labels, texts = [self._names[one] for one in winners], [self._texts[one] for one in winners]
+        starts = [self._starts[one] for one in winners]
+        shown = scores.tolist()
+        return ManyScored(labels, shown, (texts, shown), (starts, _vectors(outputs)))
 
 
 class MulticlassShape:
@@ -89,6 +93,7 @@ class MulticlassShape:
     def __init__(self, card: ModelCard) -> None:
         self._names = card.classes
         self._texts = tuple(_json(name) for name in card.classes)
+        self._starts = _starts(self._texts)
         by_class = b",".join(b"%b:%%.9g" % text.replace(b"%", b"%%") for text in self._texts)
         self.answer_format = b'"prediction":%%b,"probabilities":{%b}' % by_class
         self.record_format = b'"prediction":%%b,"probabilities":[%b]' % b",".join([b"%.9g"] * len(card.classes))
@@ -106,9 +111,10 @@ class MulticlassShape:
         """`outputs`: float32 [rows, classes]."""
         _require_probabilities(outputs)
         winners = outputs.argmax(axis=1).tolist()
-        arguments = ([self._texts[one] for one in winners], *outputs.T.tolist())
+        labels, texts = [self._names[one] for one in winners], [self._texts[one] for one in winners]
+        starts = [self._starts[one] for one in winners]
         scores = outputs.max(axis=1).tolist()
-        return ManyScored([self._names[one] for one in winners], scores, arguments, arguments)
+        return ManyScored(labels, scores, (texts, *outputs.T.tolist()), (starts, _vectors(outputs)))
 
 
 class RegressionShape:
@@ -128,7 +134,18 @@ class RegressionShape:
         if not np.isfinite(outputs).all():
             raise NoFiniteAnswerError
         values = outputs[:, 0].tolist()
-        return ManyScored(["value"] * len(values), values, (values,), (values,))
+        pieces = [b'"prediction":' + text for text in to_json(values)[1:-1].split(b",")]
+        return ManyScored(["value"] * len(values), values, (values,), (pieces,))
+
+
+def _starts(texts: Sequence[bytes]) -> tuple[bytes, ...]:
+    """What a record says before the probabilities, for each class."""
+    return tuple(b'"prediction":%b,"probabilities":' % text for text in texts)
+
+
+def _vectors(outputs: Outputs) -> list[bytes]:
+    """Each row as a JSON array."""
+    return to_json(outputs.tolist())[1:-1].replace(b"],", b"]\0").split(b"\0")
 
 
 def _require_probabilities(outputs: Outputs) -> None:

@@ -5,6 +5,7 @@ The schema, made once for a model, names it in its metadata (`model`: the digest
 
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -65,9 +66,8 @@ def _float(name: str) -> Table:
 
 
 def _text_buffers(texts: Sequence[bytes]) -> list[bytes]:
-    offsets = np.zeros(len(texts) + 1, dtype="<i4")
-    np.cumsum(list(map(len, texts)), out=offsets[1:])
-    return [b"", offsets.tobytes(), b"".join(texts)]
+    ends = np.fromiter(accumulate(map(len, texts), initial=0), dtype="<i4", count=len(texts) + 1)
+    return [b"", ends.tobytes(), b"".join(texts)]
 
 
 def _float_buffers(values: Floats) -> list[bytes]:

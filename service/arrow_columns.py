@@ -2,22 +2,23 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from contracts.features import Value
 from service.flat_tables import DamagedError, TableReader
 
 Layout = Literal["null", "bits", "numbers", "utf8", "large utf8", "utf8 view", "other"]
 TEXT_LAYOUTS = ("utf8", "large utf8", "utf8 view")
 Mask = npt.NDArray[np.bool_]
 Texts = list[str | None]
-Content = TypeVar("Content", str, bytes)
 
 _VIEW = struct.Struct("<iiii")
 _INLINE_BYTES = 12
+_PACKED_BYTES = 7
+_EIGHT = np.arange(8)
 
 
 class UnreadError(Exception):
@@ -41,11 +42,41 @@ class Field(NamedTuple):
         return self.dictionary is not None or self.layout in TEXT_LAYOUTS
 
 
-class Column(NamedTuple):
-    """The values of a column, [rows]: numbers or booleans, or a list of strings. `missing`: None where nothing is."""
+class Coded(NamedTuple):
+    """A column by its distinct values, and each row's place among them. None is missing, and always the last."""
 
-    values: npt.NDArray[Any] | Texts
+    values: Sequence[Value]
+    places: npt.NDArray[np.intp]
+
+    def rows(self) -> list[Value]:
+        """The value of each row."""
+        return list(map(self.values.__getitem__, self.places.tolist()))
+
+
+class Column(NamedTuple):
+    """A column of a batch: numbers or booleans, [rows], or strings. `missing`: [rows], None where nothing is."""
+
+    values: npt.NDArray[Any] | Coded
     missing: Mask | None
+
+
+def coded(values: Sequence[Value]) -> Coded:
+    """Values by what is distinct among them."""
+    known = dict.fromkeys(values)
+    if None in known:
+        # Taken out and put in again, it is the last.
+        known[None] = known.pop(None)
+    numbers = {value: number for number, value in enumerate(known)}
+    return Coded(list(known), np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values)))
+
+
+def texts_in(column: Column) -> Texts:
+    """The strings of a column of strings, row by row."""
+    return (
+        [one if isinstance(one, str) else None for one in column.values.rows()]
+        if isinstance(column.values, Coded)
+        else []
+    )
 
 
 def rows_of(record: TableReader) -> int:
@@ -156,41 +187,65 @@ def _column(buffers: _Buffers, field: Field, max_text: int, dictionaries: Mappin
             return Column(numbers, missing)
         return Column(_looked_up(numbers, missing, dictionaries.get(field.dictionary, [])), missing)
     if field.layout == "utf8 view":
-        return Column(_texts_of_views(buffers, max_text, missing), missing)
+        return Column(coded(_texts_of_views(buffers, max_text, missing)), missing)
     if field.layout == "other":
         raise DamagedError("a column that cannot be read")
     return Column(_texts(buffers, "<i4" if field.layout == "utf8" else "<i8", max_text, missing), missing)
 
 
-def _looked_up(indices: npt.NDArray[Any], missing: Mask | None, texts: Texts) -> Texts:
-    present = indices if missing is None else indices[~missing]
-    if len(present) and (int(present.min()) < 0 or int(present.max()) >= len(texts)):
+def _looked_up(indices: npt.NDArray[Any], missing: Mask | None, texts: Texts) -> Coded:
+    used, places = np.unique(indices if missing is None else indices[~missing], return_inverse=True)
+    if len(used) and (int(used[0]) < 0 or int(used[-1]) >= len(texts)):
         raise DamagedError("an index outside its dictionary")
+    found = Coded([texts[index] for index in used.tolist()], places)
+    if None in found.values:
+        return coded(_with_nulls(found, missing).rows())
+    return _with_nulls(found, missing)
+
+
+def _with_nulls(present: Coded, missing: Mask | None) -> Coded:
+    """The same with the rows that are missing."""
     if missing is None:
-        return [texts[index] for index in indices.tolist()]
-    pairs = zip(indices.tolist(), missing.tolist(), strict=True)
-    return [None if is_missing else texts[index] for index, is_missing in pairs]
+        return present
+    places = np.full(len(missing), len(present.values), dtype=np.intp)
+    places[~missing] = present.places
+    return Coded([*present.values, None], places)
 
 
-def _texts(buffers: _Buffers, dtype: str, max_text: int, missing: Mask | None) -> Texts:
+def _texts(buffers: _Buffers, dtype: str, max_text: int, missing: Mask | None) -> Coded:
     if not buffers.rows:
         buffers.next()
         buffers.next()
-        return []
+        return coded([])
     offsets = buffers.array(dtype, buffers.rows + 1)
     data = bytes(buffers.next())
     starts, ends = offsets[:-1], offsets[1:]
     # Compared before they are subtracted: a difference may wrap around.
     if int(offsets[0]) < 0 or int(offsets[-1]) > len(data) or (ends < starts).any():
         raise DamagedError("strings outside their buffer")
-    if int((ends - starts).max()) > max_text:
+    lengths = ends - starts
+    if missing is not None:
+        # What stands behind a null may be anything.
+        starts, ends, lengths = starts[~missing], ends[~missing], lengths[~missing]
+    longest = int(lengths.max(initial=0))
+    if longest > max_text:
         raise UnreadError(f"strings of at most {max_text} bytes")
-    places = offsets.tolist()
-    if data.isascii():
-        text = data.decode()
-        return _without([text[start:end] for start, end in pairwise(places)], missing)
-    found = [data[start:end] for start, end in pairwise(places)]
-    return [None if one is None else _decoded(one) for one in _without(found, missing)]
+    if longest <= _PACKED_BYTES:
+        return _with_nulls(_packed(data, starts, lengths), missing)
+    return _with_nulls(
+        coded([_decoded(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]), missing
+    )
+
+
+def _packed(data: bytes, starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Coded:
+    """Short strings, each as one number of eight bytes, the last of them its length: sorted as fast as numbers are."""
+    letters = np.frombuffer(data + bytes(8), dtype=np.uint8)[starts[:, np.newaxis] + _EIGHT]
+    letters *= lengths[:, np.newaxis] > _EIGHT
+    letters[:, _PACKED_BYTES] = lengths
+    found, places = np.unique(letters.view("<u8")[:, 0], return_inverse=True)
+    return Coded(
+        [_decoded(one[: one[-1]]) for one in (number.to_bytes(8, "little") for number in found.tolist())], places
+    )
 
 
 def _texts_of_views(buffers: _Buffers, max_text: int, missing: Mask | None) -> Texts:
@@ -209,13 +264,6 @@ def _texts_of_views(buffers: _Buffers, max_text: int, missing: Mask | None) -> T
         else:
             found.append(bytes(targets[target][start : start + length]))
     return [None if one is None else _decoded(one) for one in found]
-
-
-def _without(values: Sequence[Content], missing: Mask | None) -> list[Content | None]:
-    """With None where nothing is; what stands behind a null may be anything."""
-    if missing is None:
-        return list(values)
-    return [None if is_missing else value for value, is_missing in zip(values, missing.tolist(), strict=True)]
 
 
 def _decoded(text: bytes) -> str:

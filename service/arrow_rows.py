@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
-import numpy.typing as npt
 from pydantic_core import to_json
 
 from contracts.features import Feature, Matrix, Value
 from contracts.model_folder import ModelCard
-from service.arrow_columns import Column, Field, Layout, UnreadError
+from service.arrow_columns import Coded, Column, Field, Layout, UnreadError, coded
 from service.arrow_stream import SchemaReader, batches_in, messages_in
 from service.encoding import RowEncoder
 from service.flat_tables import DamagedError
@@ -26,32 +25,19 @@ MORE_COLUMNS = 64
 _LAYOUTS: Mapping[str, tuple[Layout, ...]] = {"numeric": ("numbers", "null"), "boolean": ("bits", "null")}
 _OUTSIDE = -1
 
-Places = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Distinct:
-    """A column by its distinct values: those, and for each row the place of its value among them.
-
-    A value that is missing is None, and the last.
-    """
-
-    values: list[Value]
-    places: Places
-
 
 @dataclass(frozen=True)
 class Columns:
     """The rows of a stream, by feature: the values as they were sent, and as the model reads them."""
 
     names: Sequence[str]
-    columns: Sequence[Distinct]
+    columns: Sequence[Coded]
     matrix: Matrix
 
     def rows(self) -> list[Row]:
         """The rows, one by one."""
-        values = [[one.values[place] for place in one.places.tolist()] for one in self.columns]
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*values, strict=True)]
+        values = zip(*[one.rows() for one in self.columns], strict=True)
+        return [dict(zip(self.names, row, strict=True)) for row in values]
 
 
 class ArrowReader:
@@ -115,7 +101,7 @@ class ArrowReader:
         return [places.get(name, _OUTSIDE) for name in self._names]
 
     def _checked(self, places: Sequence[int], batches: Sequence[tuple[int, list[Column]]]) -> Columns:
-        columns: list[Distinct] = []
+        columns: list[Coded] = []
         errors = []
         for feature, place in zip(self._features, places, strict=True):
             parts = [_absent(rows) if place == _OUTSIDE else batch[place] for rows, batch in batches]
@@ -145,35 +131,33 @@ def _absent(rows: int) -> Column:
 def _joined(parts: Sequence[Column]) -> Column:
     if len(parts) == 1:
         return parts[0]
-    missing = np.concatenate(
-        [np.zeros(len(one.values), dtype=np.bool_) if one.missing is None else one.missing for one in parts]
-    )
-    if isinstance(parts[0].values, list):
-        return Column([value for one in parts for value in one.values], missing)
-    return Column(np.concatenate([one.values for one in parts]), missing)
+    strings = [one.values for one in parts if isinstance(one.values, Coded)]
+    if strings:
+        return Column(coded([value for one in strings for value in one.rows()]), None)
+    numbers = [one.values for one in parts if not isinstance(one.values, Coded)]
+    missing = [
+        np.zeros(len(one), np.bool_) if part.missing is None else part.missing
+        for one, part in zip(numbers, parts, strict=True)
+    ]
+    return Column(np.concatenate(numbers), np.concatenate(missing))
 
 
-def _distinct(column: Column) -> Distinct:
-    values = column.values
-    if isinstance(values, list):
-        known: list[Value] = list(dict.fromkeys(values))
-        if None in known:
-            known.remove(None)
-            known.append(None)
-        numbers = {value: number for number, value in enumerate(known)}
-        return Distinct(known, np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values)))
-    if column.missing is not None and column.missing.all():
-        return Distinct([None], np.zeros(len(values), dtype=np.intp))
+def _distinct(column: Column) -> Coded:
+    values, missing = column.values, column.missing
+    if isinstance(values, Coded):
+        return values
+    if missing is not None and not missing.any():
+        missing = None
+    if missing is not None and missing.all():
+        return Coded([None], np.zeros(len(values), dtype=np.intp))
     # By their bits, so that what is equal and yet not the same stays apart.
     bits = values.view(f"<u{values.itemsize}")
-    found, places = np.unique(
-        bits if column.missing is None else np.where(column.missing, 0, bits), return_inverse=True
-    )
+    found, places = np.unique(bits if missing is None else np.where(missing, 0, bits), return_inverse=True)
     shown: list[Value] = found.view(values.dtype).tolist()
-    if column.missing is not None:
-        places[column.missing] = len(shown)
+    if missing is not None:
+        places[missing] = len(shown)
         shown.append(None)
-    return Distinct(shown, places)
+    return Coded(shown, places)
 
 
 def _refused(values: Sequence[Value], feature: Feature, longest: int) -> list[int]:
@@ -188,13 +172,13 @@ def _refused(values: Sequence[Value], feature: Feature, longest: int) -> list[in
     return refused
 
 
-def _first(column: Distinct, bad: Sequence[int]) -> int | None:
+def _first(column: Coded, bad: Sequence[int]) -> int | None:
     """The first row with one of these values."""
     rows = np.flatnonzero(np.isin(column.places, bad)) if bad else np.empty(0)
     return int(rows[0]) if len(rows) else None
 
 
-def _pieces(column: Distinct, head: bytes) -> list[bytes]:
+def _pieces(column: Coded, head: bytes) -> list[bytes]:
     """Each row's value as JSON, behind `head`."""
     if any(isinstance(one, str) for one in column.values):
         texts = [head + to_json(one) for one in column.values]

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from service.arrow_columns import TEXT_LAYOUTS, Column, Field, Layout, Texts, UnreadError, columns_of, rows_of
+from service.arrow_columns import TEXT_LAYOUTS, Column, Field, Layout, Texts, UnreadError, columns_of, rows_of, texts_in
 from service.flat_tables import DamagedError, TableReader, root_of
 
 MAX_MESSAGES = 256
@@ -112,7 +112,7 @@ def batches_in(
             if not header.number(2, "?"):
                 dictionaries[number] = []
             known = dictionaries.setdefault(number, [])
-            known.extend(column.values)
+            known.extend(texts_in(column))
         elif message.kind == _BATCH:
             rows = rows_of(header)
             max_rows -= rows

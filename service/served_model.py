@@ -38,10 +38,9 @@ class ServedModel:
         self.batch_row = b'{"id":"%%b",%b},' % self.shape.answer_format
         self.batch_answer = b'{"model":"%b","predictions":[%%b]}' % digest
         # A PredictionRecord (contracts/request_log.py): the start, an id, the middle of time and key, the features, and
-        # the end of the shape's arguments. Many ends are made at once and told apart by their NUL.
+        # what the shape says.
         self.record_start = b'{"v":1,"id":"'
         self.record_middle = b'","at_us":%%d,"model":"%b",%%b"features":' % digest
-        self.record_end = b",%b}\n\0" % self.shape.record_format
         self.record = b"%b%%b%b%%b,%b}\n" % (self.record_start, self.record_middle, self.shape.record_format)
         # A ShadowRecord of id and time, then the shape's arguments.
         self.shadow_record = b'{"v":1,"id":"%%b","at_us":%%d,"model":"%b",%b}\n' % (digest, self.shape.record_format)

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.config import Task
@@ -127,6 +127,7 @@ def test_every_type_that_holds_such_values_is_read(name: str, values: Any) -> No
     assert [row[name] for row in READER.read(stream_of(replaced(name, values))).rows()] == values.to_pylist()
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=12), st.integers(1, 5))
 def test_a_stream_is_read_and_encoded_exactly_as_its_rows_are(rows: list[Row], rows_a_batch: int) -> None:
     complete: list[Row] = [{one.name: row.get(one.name) for one in FEATURES} for row in rows]
@@ -137,6 +138,7 @@ def test_a_stream_is_read_and_encoded_exactly_as_its_rows_are(rows: list[Row], r
     assert [json.loads(text) for text in texts] == complete
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=8) | st.none(), min_size=2, max_size=12), st.booleans())
 def test_dictionaries_that_change_between_batches_are_followed(towns: list[str | None], deltas: bool) -> None:
     halves = [pa.array(part, pa.string()).dictionary_encode() for part in (towns[:1], towns)]
@@ -273,6 +275,7 @@ SPOIL: list[Callable[[random.Random], bytes]] = [
 ]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(STREAMS)))
 def test_whatever_is_written_over_a_stream_the_reader_reads_or_refuses(seed: int, name: str) -> None:
     draw = random.Random(seed)
