@@ -63,8 +63,8 @@ drift: setup ## Compare the served requests with the model's reference
 	@$(RUN) -m reports.drift $(STAGE)
 
 .PHONY: deploy
-deploy: setup ## Make the challenger the champion, if every stage passed for it
-	@$(RUN) -m deploy.champion $(STAGE)
+deploy: setup ## Make the challenger the champion; with IMAGE=name@sha256:…, put that image into production on DOCKER_HOST
+	@$(if $(IMAGE),$(RUN) -m deploy.rollout deploy --image "$(IMAGE)" $(STAGE),$(RUN) -m deploy.champion $(STAGE))
 
 .PHONY: report
 report: setup ## One page and one summary of all stages
@@ -101,6 +101,14 @@ champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a f
 .PHONY: push
 push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
 	@$(RUN) -m deploy.push --repository "$(REPOSITORY)" --build $(BUILD)
+
+.PHONY: rollback
+rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into production without the registry
+	@$(RUN) -m deploy.rollout rollback --image "$(IMAGE)" $(STAGE)
+
+.PHONY: releases
+releases: setup ## What ran in production, when, why, with its figures
+	@$(RUN) -m deploy.rollout releases
 
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs

@@ -171,6 +171,29 @@ class Service(Section):
     logged_features: Names = ()
 
 
+class Deploy(Section):
+    """What a new version must show beside the old one before it gets all the traffic."""
+
+    canary_percent: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Strict(False)] = (10, 50)
+    canary_seconds: Positive = 30.0
+    canary_min_requests: Count = 100
+    canary_max_seconds: Positive = 600.0
+    max_error_increase: Annotated[float, Field(ge=0, le=1)] = 0.005
+    max_latency_ratio: Annotated[float, Field(gt=1)] = 2.0
+    fast_enough_ms: Annotated[float, Field(ge=0)] = 5.0
+    ready_seconds: Positive = 60.0
+    drain_seconds: Positive = 35.0
+    watch_seconds: Positive = 60.0
+
+    @model_validator(mode="after")
+    def _shares_grow(self) -> "Deploy":
+        if list(self.canary_percent) != sorted(set(self.canary_percent)):
+            raise ValueError("deploy.canary_percent must grow from step to step")
+        if self.canary_max_seconds < self.canary_seconds:
+            raise ValueError("deploy.canary_max_seconds is less than deploy.canary_seconds: no step could end")
+        return self
+
+
 class Config(Section):
     """The whole of pipeline.toml."""
 
@@ -182,6 +205,7 @@ class Config(Section):
     load: Load = Load()
     drift: Drift = Drift()
     service: Service = Service()
+    deploy: Deploy = Deploy()
 
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> "Config":

@@ -9,6 +9,8 @@ MODEL_LABEL = "gatehouse.model"
 DATA_LABEL = "gatehouse.data"
 METRIC_LABEL = "gatehouse.metric"
 METRIC_VALUE_LABEL = "gatehouse.metric.value"
+# "promote" where the gate promoted this very model before the image was built; `make deploy` reads it.
+DECISION_LABEL = "gatehouse.decision"
 REVISION_LABEL = "org.opencontainers.image.revision"
 # Where the model folder is in every image: a champion is fetched from there.
 MODEL_PLACE = "/model"

@@ -1,7 +1,7 @@
 """The container engine's command line: one call, its answer, and errors that say what to do."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from contracts.exits import OutsideError, UsageError
@@ -9,6 +9,7 @@ from contracts.exits import OutsideError, UsageError
 # How every container of ours runs: no root, no capability, nothing to write on but the folder of the request log.
 NO_RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 HARDENED = (*NO_RIGHTS, "--tmpfs=/requests")
+NO_DOCKER = "There is no `docker` on the PATH. Install Docker, or run the chain without it."
 NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
 
 
@@ -27,6 +28,26 @@ class NoBuilderError(UsageError):
 def docker(*arguments: str) -> str:
     """Run `docker …` and return its standard output, stripped. Raises NoEngineError and EngineError."""
     return _run(arguments, capture=True).strip()
+
+
+def docker_bytes(
+    *arguments: str,
+    stdin: bytes = b"",
+    seconds: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run `docker …` with this on its standard input. Raises NoEngineError, and EngineError, after `seconds` too."""
+    try:
+        done = subprocess.run(
+            ["docker", *arguments], input=stdin, capture_output=True, timeout=seconds, check=False, env=environment
+        )
+    except FileNotFoundError:
+        raise NoEngineError(NO_DOCKER) from None
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"`docker {' '.join(arguments[:2])}` did not end within {seconds:g} s.") from None
+    if done.returncode != 0:
+        raise _failure(arguments, done.returncode, done.stderr.decode(errors="replace").strip())
+    return done.stdout
 
 
 def docker_shown(*arguments: str) -> None:
@@ -57,11 +78,14 @@ def _run(arguments: Sequence[str], *, capture: bool) -> str:
     try:
         done = subprocess.run(["docker", *arguments], capture_output=capture, text=True, check=False)
     except FileNotFoundError:
-        raise NoEngineError("There is no `docker` on the PATH. Install Docker, or run the chain without it.") from None
-    if done.returncode == 0:
-        return done.stdout or ""
-    said = (done.stderr or "").strip()
+        raise NoEngineError(NO_DOCKER) from None
+    if done.returncode != 0:
+        raise _failure(arguments, done.returncode, (done.stderr or "").strip())
+    return done.stdout or ""
+
+
+def _failure(arguments: Sequence[str], code: int, said: str) -> NoEngineError | EngineError:
     if any(words in said.lower() for words in NO_ENGINE):
-        raise NoEngineError(f"No container engine answers ({said.splitlines()[0]}). Start Docker and try again.")
+        return NoEngineError(f"No container engine answers ({said.splitlines()[0]}). Start Docker and try again.")
     last = said.splitlines()[-1] if said else "see above"
-    raise EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {done.returncode}: {last}")
+    return EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {code}: {last}")

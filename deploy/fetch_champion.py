@@ -84,8 +84,17 @@ def _from_folder(source: Path, target: Path) -> None:
 
 
 def _from_image(reference: str, target: Path) -> str:
-    """The image's id. Nothing of the image is run: a container is made, its files are read, and it is removed."""
+    """The image's id."""
     image_id = pull(reference)
+    copy_model(image_id, reference, target)
+    return image_id
+
+
+def copy_model(image_id: str, reference: str, target: Path) -> None:
+    """The model folder of an image that the engine has, proved, and compared with its label. Raises ModelFolderError.
+
+    Nothing of the image is run: a container is made, its files are read, and it is removed.
+    """
     container = docker("create", "--network=none", image_id, "--self-test")
     try:
         archive = _read_archive(container, reference)
@@ -96,7 +105,6 @@ def _from_image(reference: str, target: Path) -> str:
     digest = load_scorer(target).digest
     if labelled != digest:
         raise ModelFolderError(f"{reference} holds model {digest}, but its label {MODEL_LABEL} says {labelled!r}.")
-    return image_id
 
 
 def _read_archive(container: str, reference: str) -> bytes:

@@ -6,9 +6,9 @@ every file's time is fixed, so the same commit and model give the same image id,
 In the chain, where no container engine answers, it says so and is skipped: the load test then takes the same service as
 a process. `make build` alone asks for the image, and is refused there.
 
-Reads   build/train/model; the Dockerfile, service/, contracts/, requirements/service.txt; from the environment
-        PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS (more options for `docker buildx build`) and
-        TARGET (image; auto: skip without an engine; process: skip)
+Reads   build/train/model; build/evaluate/decision.json, for a label; the Dockerfile, service/, contracts/,
+        requirements/service.txt; from the environment PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS
+        (more options for `docker buildx build`) and TARGET (image; auto: skip without an engine; process: skip)
 Writes  the image, tagged <project>:sha-<commit>; build/image/image.json, sbom.json (CycloneDX), provenance.json (SLSA)
 Exits   0 built or skipped · 3 the model folder or the image's self-test is refused · 2 no container engine, or the base
         image cannot be had · 1 the build failed
@@ -24,12 +24,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
 from contracts.image import Image, Layer
 from contracts.model_folder import sha256_of
-from contracts.schema import write_json
+from contracts.schema import read_json, write_json
 from contracts.scoring import Scorer, load_scorer
-from contracts.stage import Context, Outcome, run_stage
+from contracts.stage import Build, Context, Outcome, run_stage
 from deploy.engine import HARDENED, EngineError, NoEngineError, check_engine, docker, docker_shown
 from deploy.layers import LayerContent, packed_sizes, read_layers
 from deploy.measure import Figures, measure
@@ -74,6 +75,7 @@ def build(context: Context) -> Outcome:
     base = os.environ.get("PYTHON_IMAGE") or default_base((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
     reference = f"{context.config.project.name}:{revision.tag}"
     labels = build_arguments(challenger, revision, base, context.config.gate.metric)
+    labels["DECISION"] = recorded_decision(context.build, challenger.digest)
     options = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
     run_build(build_command(reference, context.build.challenger, labels, options), base)
     image_id = docker("image", "inspect", "--format", "{{.Id}}", reference)
@@ -110,6 +112,15 @@ def build_arguments(challenger: Scorer, revision: Revision, base: str, metric: s
         "METRIC_VALUE": f"{figure.value:.6g}" if figure else "",
         "REVISION": revision.commit,
     }
+
+
+def recorded_decision(build: Build, model: str) -> str:
+    """`promote` where the gate promoted this very model; empty where it did not, or judged another one."""
+    try:
+        decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
+    except UsageError:
+        return ""
+    return decision.decision if decision.challenger == model and decision.decision == "promote" else ""
 
 
 def build_command(

@@ -108,6 +108,15 @@ def manifest(reference: str) -> Manifest:
     return Manifest(raw["config"]["digest"], sum(layer["size"] for layer in raw["layers"]))
 
 
+def labels_of(reference: str) -> dict[str, str]:
+    """An image's labels, without pulling it. Raises NoSuchImageError and EngineError."""
+    try:
+        said = docker("buildx", "imagetools", "inspect", "--format", "{{json .Image}}", reference)
+    except EngineError as error:
+        raise _refusal(reference, error) from None
+    return dict(json.loads(said).get("config", {}).get("Labels") or {})
+
+
 def move_tag(reference: str, tag: str) -> None:
     """Point `tag` at an image that the registry has, by digest. Raises as `pull` and `push` do."""
     image_id = pull(check_digest_reference(reference))

@@ -1,0 +1,86 @@
+"""What production runs and ran: the state that `make deploy` keeps on the host, and what one deploy or rollback did."""
+
+from typing import Literal
+
+from contracts.schema import Schema
+
+Side = Literal["blue", "green"]
+Action = Literal["deploy", "rollback"]
+
+
+class Figures(Schema):
+    """Prometheus' own figures of one version over one canary step, or over the watch.
+
+    `error_share`: answers other than 2xx among all predictions. None is "not known": there was no answer to count.
+    """
+
+    requests: float
+    error_share: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+
+
+class Compared(Schema):
+    """One step of a canary: the share of the traffic that the new version got, and both versions' figures."""
+
+    percent: int
+    seconds: float
+    new: Figures
+    old: Figures | None = None
+
+
+class Release(Schema):
+    """One version on one side of the stack. `image` is `name@sha256:…`; `decision` says why it was let in."""
+
+    image: str
+    image_id: str
+    model: str
+    revision: str
+    decision: str
+    side: Side
+
+
+class Entry(Schema):
+    """One line of `make releases`. `at`: RFC 3339 in UTC, when the new version had all the traffic for good."""
+
+    action: Action
+    image: str
+    model: str
+    revision: str
+    replaced: str
+    decision: str
+    at: str
+    by: str
+    seconds: float
+    compared: tuple[Compared, ...] = ()
+
+
+class State(Schema):
+    """state.json on the host: replaced whole, so that a reader sees one moment. `entries`: newest last."""
+
+    format_version: Literal[1] = 1
+    current: Release | None = None
+    previous: Release | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+class StepRecord(Schema):
+    """One step of a deploy or rollback: what it is called, what came of it, how long it took."""
+
+    name: str
+    said: str
+    seconds: float
+
+
+class Rollout(Schema):
+    """`build/deploy/rollout.json`: what the last deploy or rollback from here did, and how it ended."""
+
+    format_version: Literal[1] = 1
+    action: Action
+    image: str
+    exit_code: int
+    reason: str
+    seconds: float
+    serving_after_seconds: float | None
+    steps: tuple[StepRecord, ...]
+    compared: tuple[Compared, ...] = ()

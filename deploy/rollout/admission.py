@@ -1,0 +1,143 @@
+"""What may be deployed at all: exactly one digest, of which somebody who judged it said that the gates passed.
+
+Said by its label (`make build` writes it where the gate had promoted that very model), by the decision recorded in
+build/, or by the host, where that digest has served before. A record that speaks against it outweighs all of them.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from contracts.decision import Decision
+from contracts.exits import FindingError, UsageError
+from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
+from contracts.model_folder import Golden, ModelCard
+from contracts.release import State
+from contracts.schema import Schema, read_json
+from contracts.scoring import load_scorer
+from contracts.stage import Build, StageName
+from contracts.verdict import LoadVerdict
+from deploy.engine import EngineError, docker
+from deploy.fetch_champion import copy_model
+from deploy.registry import NoSuchImageError, check_digest_reference, labels_of, pull
+
+AnyRecord = TypeVar("AnyRecord", bound=Schema)
+
+
+class NotAdmittedError(FindingError):
+    """Nothing says that this image passed the gates, or something says that it did not."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that may be deployed. `decision`: why."""
+
+    image: str
+    model: str
+    revision: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class Proved:
+    """Its model folder, verified on this machine: what the replicas must answer."""
+
+    image_id: str
+    card: ModelCard
+    golden: Golden
+
+
+def admit(image: str, build: Build, state: State) -> Candidate:
+    """Decide before anything is pulled. Raises NameOfImageError, NotAdmittedError and EngineError."""
+    check_digest_reference(image)
+    labels = on_host(image)
+    if labels is None:
+        try:
+            labels = labels_of(image)
+        except NoSuchImageError as error:
+            raise NotAdmittedError(f"Not deployed: {error}") from None
+    return judge(image, labels, build, state)
+
+
+def judge(image: str, labels: Mapping[str, str], build: Build, state: State) -> Candidate:
+    """The decision on an image with these labels. Raises NotAdmittedError."""
+    model = labels.get(MODEL_LABEL, "")
+    if not model:
+        raise NotAdmittedError(f"Not deployed: {image} has no label {MODEL_LABEL}: `make build` did not make it.")
+    if against := " ".join(_objections(build, model)):
+        raise NotAdmittedError(f"Not deployed: {against}")
+    for word in (_label(labels), _record(build, model), _past(image, state)):
+        if word:
+            return Candidate(image, model, labels.get(REVISION_LABEL, ""), word)
+    raise NotAdmittedError(
+        f"Not deployed: nothing says that {image} passed the gates. Required: its label {DECISION_LABEL}=promote, "
+        f"a decision on model {model[:19]} in {build.root}, or an earlier release here. "
+        "Run `make evaluate`, then `make build` and `make push`."
+    )
+
+
+def fetch(candidate: Candidate) -> Proved:
+    """Pull it to the host, unless it is there, and prove its model here. Raises NotAdmittedError, ModelFolderError."""
+    if on_host(candidate.image) is None:
+        try:
+            pull(candidate.image)
+        except NoSuchImageError as error:
+            raise NotAdmittedError(f"Not deployed: {error}") from None
+    image_id = docker("image", "inspect", "--format", "{{.Id}}", candidate.image)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        copy_model(image_id, candidate.image, folder)
+        scorer = load_scorer(folder)
+        golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
+    if scorer.digest != candidate.model:
+        raise NotAdmittedError(f"Not deployed: {candidate.image} holds model {scorer.digest}, not {candidate.model}.")
+    return Proved(image_id, scorer.card, golden)
+
+
+def on_host(image: str) -> dict[str, str] | None:
+    """The labels of an image that the host has; None where it has not."""
+    try:
+        said = docker("image", "inspect", "--format", "{{json .Config.Labels}}", image)
+    except EngineError:
+        return None
+    return dict(json.loads(said) or {})
+
+
+def _objections(build: Build, model: str) -> Iterator[str]:
+    """What build/ has against this model. A record of another model says nothing about it."""
+    decision = _read(build, "evaluate", "decision.json", Decision)
+    if decision is not None and decision.challenger == model and decision.decision != "promote":
+        yield f"the gate decided {decision.decision} on this model ({decision.reasons[0]})"
+    load = _read(build, "load-test", "verdict.json", LoadVerdict)
+    if load is not None and load.model == model and load.verdict != "pass":
+        yield f"the load test of this model ended with the verdict {load.verdict}."
+
+
+def _label(labels: Mapping[str, str]) -> str:
+    said = labels.get(DECISION_LABEL) == "promote"
+    return f"label {DECISION_LABEL}=promote" if said else ""
+
+
+def _record(build: Build, model: str) -> str:
+    decision = _read(build, "evaluate", "decision.json", Decision)
+    if decision is None or decision.challenger != model or decision.decision != "promote":
+        return ""
+    return f"{build.stage('evaluate') / 'decision.json'}: {decision.reasons[0]}"
+
+
+def _past(image: str, state: State) -> str:
+    earlier = next((entry for entry in reversed(state.entries) if entry.image == image), None)
+    return f"it served here before, let in by {earlier.decision}" if earlier else ""
+
+
+def _read(build: Build, stage: StageName, name: str, schema: type[AnyRecord]) -> AnyRecord | None:
+    path = build.stage(stage) / name
+    if not path.exists():
+        return None
+    try:
+        return read_json(path, schema, f"make {stage}")
+    except UsageError as error:
+        raise NotAdmittedError(f"Not deployed: {error}") from None

@@ -1,0 +1,82 @@
+"""The comparison of two versions that serve at the same time: what lets the new one go on, and what stops it.
+
+Whatever is not known stops it: too few requests, no answer from Prometheus, NaN. Both are compared over the same
+seconds, under the same traffic, so a busy machine makes both slow.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from contracts.config import Deploy
+from contracts.exits import FindingError
+from contracts.release import Compared, Figures
+
+POLL_SECONDS = 1.0
+
+
+class CanaryError(FindingError):
+    """The new version is worse than the old one, or it is not known that it is not."""
+
+
+def objections(new: Figures, old: Figures | None, rules: Deploy) -> Iterator[str]:
+    """One sentence for each figure that speaks against the new version; `old` is None at a first deploy."""
+    if None in (new.error_share, new.p50_ms, new.p95_ms) or (old and None in (old.error_share, old.p50_ms, old.p95_ms)):
+        yield "its figures are not known: Prometheus' answer is empty."
+        return
+    assert new.error_share is not None
+    allowed = (old.error_share or 0.0 if old else 0.0) + rules.max_error_increase
+    if new.error_share > allowed:
+        yield (
+            f"{new.error_share:.2%} of its answers are failures, allowed are {allowed:.2%} "
+            "(the old one's and deploy.max_error_increase)."
+        )
+    if old is not None:
+        yield from _slower("p50", new.p50_ms, old.p50_ms, 0.0, rules)
+        yield from _slower("p95", new.p95_ms, old.p95_ms, rules.fast_enough_ms, rules)
+
+
+def _slower(name: str, new: float | None, old: float | None, fast_enough_ms: float, rules: Deploy) -> Iterator[str]:
+    assert new is not None
+    assert old is not None
+    if new > fast_enough_ms and new > rules.max_latency_ratio * old:
+        yield (
+            f"its {name} is {new:g} ms, the old one's {old:g} ms: {new / old if old else 0:.1f} times, allowed are "
+            f"{rules.max_latency_ratio:g} (deploy.max_latency_ratio)."
+        )
+
+
+def observe(
+    percent: int,
+    look: Callable[[float], tuple[Figures, Figures | None]],
+    check: Callable[[], None],
+    rules: Deploy,
+    least_seconds: float,
+    *,
+    may_be_silent: bool = False,
+) -> Compared:
+    """Watch one step until it has lasted and enough was counted of both versions. Raises CanaryError.
+
+    `look`: both versions' figures over the last seconds; `check`: raises where a replica or the lock is gone.
+    `may_be_silent`: a first deploy may have no traffic yet, so no figures are no objection.
+    """
+    started = time.monotonic()
+    while True:
+        check()
+        seconds = time.monotonic() - started
+        if seconds >= least_seconds:
+            new, old = look(seconds)
+            if min(one.requests for one in (new, old) if one is not None) >= rules.canary_min_requests:
+                break
+            if seconds >= rules.canary_max_seconds:
+                counted = " and ".join(f"{one.requests:.0f}" for one in (new, old) if one is not None)
+                raise CanaryError(
+                    f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} "
+                    f"requests of new and old, required are {rules.canary_min_requests} of each "
+                    "(deploy.canary_min_requests, deploy.canary_max_seconds)."
+                )
+        time.sleep(min(POLL_SECONDS, max(0.05, least_seconds - seconds)))
+    if may_be_silent and not new.requests:
+        return Compared(percent=percent, seconds=round(seconds, 1), new=new)
+    if against := " ".join(objections(new, old, rules)):
+        raise CanaryError(f"The new version, at {percent} % of the traffic: {against}")
+    return Compared(percent=percent, seconds=round(seconds, 1), new=new, old=old)

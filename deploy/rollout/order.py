@@ -1,0 +1,289 @@
+"""The order that loses no request: what a deploy does, step by step, and what a failure anywhere puts back.
+
+state.json on the host is the truth. `settle` makes everything else what it says: which side the edge sends traffic to,
+which replicas run, what Prometheus looks at. It is the first thing a deploy does, so that a run which was killed is
+mended; the last, because retiring the old side is nothing else; and the answer to any failure in between.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.config import Deploy as Rules
+from contracts.exits import UsageError
+from contracts.release import Compared, Entry, Figures, Release, Side, State
+from deploy.engine import EngineError
+from deploy.rollout import canary, golden
+from deploy.rollout.admission import Candidate, Proved, on_host
+from deploy.rollout.edge import Edge, spare_of
+from deploy.rollout.figures import Prometheus
+from deploy.rollout.host import OTHER, SIDES, Host
+from deploy.rollout.journal import Journal
+from deploy.rollout.lock import Held, owner
+from deploy.rollout.replicas import Replicas
+from deploy.rollout.stack import Stack
+from deploy.rollout.state import after, read_state, write_state
+
+SCRAPED_SECONDS = 60.0
+FIRST_OVERRIDE = "target.yaml"
+BEFORE = ("lock", "settle", "admit", "pull", "start", "ready", "golden", "enter")
+AFTER = ("switch", "drain", "watch", "commit", "retire", "tag")
+
+
+class NotPutBackError(EngineError):
+    """The deploy failed, and so did putting back what was before: the text has both reasons."""
+
+
+@dataclass
+class Production:
+    """The stack of one host while the lock is held."""
+
+    host: Host
+    held: Held
+    rules: Rules
+    journal: Journal
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        self.edge = Edge(self.host)
+        self.prometheus = Prometheus(self.host)
+        self.stack = Stack(self.host, self.held)
+
+    def replicas(self, side: Side) -> Replicas:
+        return Replicas(self.host, side)
+
+    def settle(self, state: State) -> str:
+        """Make everything what the state says. Safe at any moment, and again. Raises EngineError and ReplicaError."""
+        self.held.check()
+        if state.current is None:
+            return self._settle_empty()
+        current, side = state.current, state.current.side
+        said = self.stack.up(current.image, side)
+        if not self.replicas(side).run(current.image_id):
+            self.replicas(side).start(current.image)
+            self.replicas(side).wait_until_ready(self.rules.ready_seconds)
+            said += f"; started {side}"
+        self.replicas(side).give_full_cpu()
+        self.edge.tell(SIDES[side], "ready", 100)
+        self.edge.wait_until_up(SIDES[side])
+        self._retire(OTHER[side])
+        self.edge.tell([spare_of(one) for one in SIDES[side]], "maint")
+        self.stack.scrape(SIDES[side])
+        return f"{side} serves {_short(current.image)}; {said}{self._keep(state.previous)}"
+
+    def _settle_empty(self) -> str:
+        """Nothing was ever deployed, or a first deploy failed: nothing of it may go on."""
+        if self.host.inspect(["edge"]):
+            for side in SIDES:
+                self._retire(side)
+        return "nothing was deployed yet"
+
+    def _retire(self, side: Side) -> None:
+        """No new request, then none under way, then none possible; only then stop."""
+        self.edge.tell(SIDES[side], "drain")
+        self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
+        self.edge.tell((*SIDES[side], *(spare_of(one) for one in SIDES[side])), "maint")
+        self.replicas(side).stop()
+
+    def _keep(self, previous: Release | None) -> str:
+        """The previous release's containers, stopped, for a rollback in a second."""
+        if previous is None or self.replicas(previous.side).are_kept(previous.image_id):
+            return ""
+        if on_host(previous.image) is None:
+            return f"; {_short(previous.image)} is no longer on the host"
+        self.replicas(previous.side).keep(previous.image)
+        return f"; kept {_short(previous.image)} on {previous.side}"
+
+    def enter(self, side: Side) -> str:
+        """Known to the edge, and checked by it, without any traffic yet. The other side's spares warm up."""
+        self.edge.tell(SIDES[side], "ready", 0)
+        self.edge.wait_until_up(SIDES[side])
+        self.edge.tell([spare_of(one) for one in SIDES[OTHER[side]]], "ready")
+        return f"{' and '.join(SIDES[side])} are up at the edge, with 0 % of the traffic"
+
+    def switch(self, side: Side) -> str:
+        """All traffic to this side, now and after a restart of the edge."""
+        self.held.check()
+        self.edge.switch(side)
+        self.stack.write_live(side)
+        self.journal.serving()
+        return f"all traffic to {side}"
+
+    def drain(self, side: Side) -> str:
+        """Wait for what is under way on the side that has no more traffic."""
+        self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
+        return f"no request is under way at {' and '.join(SIDES[side])}"
+
+
+def steps_of(rules: Rules) -> tuple[str, ...]:
+    """Every step of a deploy, in order."""
+    return (*BEFORE, *(f"canary {percent} %" for percent in rules.canary_percent), *AFTER)
+
+
+def deploy(
+    production: Production, admit: Callable[[State], Candidate], fetch: Callable[[Candidate], Proved]
+) -> Release:
+    """Every step between the lock and the tag. Raises what refused it, after everything was put back."""
+    journal = production.journal
+    with journal.step("settle") as step:
+        state = read_state(production.held)
+        refuse_foreign_replicas(production.host, state)
+        step.said = production.settle(state)
+    with journal.step("admit") as step:
+        candidate = admit(state)
+        step.said = f"model {candidate.model[:19]}: {candidate.decision}"
+    if state.current is not None and state.current.image == candidate.image:
+        journal.note(f"{candidate.image} serves already.")
+        return state.current
+    with journal.step("pull") as step:
+        proved = fetch(candidate)
+        step.said = f"image {proved.image_id[:19]}, model proved on {len(proved.golden.rows)} golden rows here"
+    new = Release(
+        image=candidate.image,
+        image_id=proved.image_id,
+        model=candidate.model,
+        revision=candidate.revision,
+        decision=candidate.decision,
+        side=OTHER[state.current.side] if state.current else "blue",
+    )
+    try:
+        compared = _bring_up(production, state, new, proved)
+        with journal.step("commit") as step:
+            production.held.check()
+            state = after(state, new, entry_of("deploy", new, state, journal, compared))
+            write_state(production.held, state)
+            step.said = f"state.json: {_short(new.image)} is current"
+    except BaseException as error:
+        _put_back(production, state, error)
+        raise
+    with journal.step("retire") as step:
+        step.said = production.settle(state)
+    return new
+
+
+def _bring_up(production: Production, state: State, new: Release, proved: Proved) -> tuple[Compared, ...]:
+    """From nothing to all of the traffic, watched. Returns what was compared on the way."""
+    journal, replicas, side = production.journal, production.replicas(new.side), new.side
+    with journal.step("start") as step:
+        if state.current is None:
+            production.stack.up(new.image, None)
+        replicas.start(new.image)
+        step.said = f"{' and '.join(SIDES[side])} beside the old ones" if state.current else " and ".join(SIDES[side])
+    with journal.step("ready") as step:
+        replicas.wait_until_ready(production.rules.ready_seconds)
+        step.said = "/readyz says 200 at the real port of both"
+    with journal.step("golden") as step:
+        arguments = (proved.card, proved.golden, new.model, production.key)
+        rows = [golden.ask(production.host, one, *arguments) for one in SIDES[side]]
+        replicas.give_full_cpu()
+        step.said = f"{sum(rows)} answers through the real port are right"
+    with journal.step("enter") as step:
+        production.stack.scrape((*(SIDES[state.current.side] if state.current else ()), *SIDES[side]))
+        step.said = production.enter(side)
+        production.prometheus.wait_until_scraped(SIDES[side], SCRAPED_SECONDS)
+    for percent in production.rules.canary_percent:
+        with journal.step(f"canary {percent} %") as step:
+            step.said = _canary(production, state, side, percent)
+    with journal.step("switch") as step:
+        step.said = production.switch(side)
+    with journal.step("drain") as step:
+        step.said = production.drain(OTHER[side])
+    with journal.step("watch") as step:
+        step.said = _watch(production, state, side)
+    return tuple(journal.compared)
+
+
+def _canary(production: Production, state: State, side: Side, percent: int) -> str:
+    if state.current is None:
+        return "nothing to compare with: this is the first"
+    production.edge.share(side, percent)
+    compared = canary.observe(
+        percent,
+        lambda seconds: (
+            production.prometheus.figures(SIDES[side], seconds),
+            production.prometheus.figures(SIDES[OTHER[side]], seconds),
+        ),
+        lambda: _check(production, side),
+        production.rules,
+        production.rules.canary_seconds,
+    )
+    production.journal.compared.append(compared)
+    return words_of(compared)
+
+
+def _watch(production: Production, state: State, side: Side) -> str:
+    """The new side alone. A first deploy may have no traffic; others are compared with the old one's last figures."""
+    before = production.journal.compared[-1].old if production.journal.compared else None
+    is_first = state.current is None
+
+    def look(seconds: float) -> tuple[Figures, Figures | None]:
+        return production.prometheus.figures(SIDES[side], seconds), before
+
+    rules = production.rules.model_copy(update={"canary_min_requests": 0}) if is_first else production.rules
+    compared = canary.observe(
+        100, look, lambda: _check(production, side), rules, production.rules.watch_seconds, may_be_silent=is_first
+    )
+    production.journal.compared.append(compared)
+    return words_of(compared)
+
+
+def _check(production: Production, side: Side) -> None:
+    production.held.check()
+    production.replicas(side).refuse_the_dead()
+
+
+def _put_back(production: Production, state: State, error: BaseException) -> None:
+    """Whatever went wrong, the old version has all the traffic again. Raises NotPutBackError where that failed."""
+    production.journal.note("failed; putting back what was before.")
+    try:
+        production.journal.note(production.settle(state))
+    except Exception as second:
+        raise NotPutBackError(
+            f"{error} And putting back failed: {second} Nothing was committed; run the same command again."
+        ) from error
+
+
+def refuse_foreign_replicas(host: Host, state: State) -> None:
+    """Replicas that `docker compose up` started are not known to any state. Raises UsageError."""
+    if state.current is not None:
+        return
+    for service, one in host.inspect([name for side in SIDES.values() for name in side]).items():
+        if FIRST_OVERRIDE not in one["Config"]["Labels"].get("com.docker.compose.project.config_files", ""):
+            raise UsageError(
+                f"{service} was started by `docker compose up`, not by a deploy. `docker compose down` "
+                "(which keeps the volumes), then deploy: from then on every deploy is without a gap."
+            )
+
+
+def entry_of(action: str, new: Release, state: State, journal: Journal, compared: tuple[Compared, ...] = ()) -> Entry:
+    """The line that `make releases` shows."""
+    return Entry.model_validate(
+        {
+            "action": action,
+            "image": new.image,
+            "model": new.model,
+            "revision": new.revision,
+            "replaced": state.current.image if state.current else "",
+            "decision": new.decision,
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "by": owner(),
+            "seconds": round(journal.seconds, 1),
+            "compared": compared,
+        }
+    )
+
+
+def words_of(compared: Compared) -> str:
+    """A step's figures in one line."""
+    words = f"{compared.seconds:g} s: new {_figures(compared.new)}"
+    return words + (f"; old {_figures(compared.old)}" if compared.old else "")
+
+
+def _figures(seen: Figures) -> str:
+    if seen.error_share is None:
+        return f"{seen.requests:.0f} requests"
+    return f"{seen.requests:.0f} requests, {seen.error_share:.2%} failed, p50 {seen.p50_ms} ms, p95 {seen.p95_ms} ms"
+
+
+def _short(image: str) -> str:
+    return image.rpartition("/")[2][:40]

@@ -1,0 +1,136 @@
+"""The replicas of one side: started beside the other side, looked after while they are new, stopped and kept."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.exits import FindingError
+from contracts.release import Side
+from deploy.engine import EngineError, docker
+from deploy.rollout.host import PORT, SIDES, Host
+
+POLL_SECONDS = 0.25
+SERVING_CPU_SHARES = "1024"
+LOG_LINES = "5"
+STOP_SECONDS = "10"
+READY_REQUEST = b"GET /readyz HTTP/1.1\r\nHost: deploy\r\nConnection: close\r\n\r\n"
+
+
+class ReplicaError(FindingError):
+    """A replica of the new version ended, or never became ready. The text has its last words."""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Both replicas of one side."""
+
+    host: Host
+    side: Side
+
+    @property
+    def services(self) -> tuple[str, str]:
+        return SIDES[self.side]
+
+    def inspect(self) -> dict[str, dict[str, Any]]:
+        return self.host.inspect(self.services)
+
+    def start(self, image: str) -> None:
+        """Make and start both, with compose.yaml's limits. Those that run this image already are left as they are."""
+        self._up(image, "--detach")
+
+    def keep(self, image: str) -> None:
+        """Make both without starting them, ready for an instant rollback."""
+        self._up(image, "--no-start")
+
+    def start_kept(self) -> None:
+        """Start what was stopped and kept."""
+        docker("start", *(self.host.name(one) for one in self.services))
+
+    def run(self, image_id: str) -> bool:
+        """Whether both run, of this very image."""
+        found = self.inspect()
+        return len(found) == 2 and all(one["Image"] == image_id and _is_running(one) for one in found.values())
+
+    def are_kept(self, image_id: str) -> bool:
+        """Whether both are there, of this very image, running or not."""
+        found = self.inspect()
+        return len(found) == 2 and all(one["Image"] == image_id for one in found.values())
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Until /readyz says 200 at the real port of each. Raises ReplicaError when one ends, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        waiting = list(self.services)
+        while waiting := [one for one in waiting if not self._is_ready(one)]:
+            self.refuse_the_dead()
+            if time.monotonic() > deadline:
+                raise ReplicaError(
+                    f"{' and '.join(waiting)} did not become ready within {seconds:g} s (deploy.ready_seconds). "
+                    + self._last_words(waiting[0])
+                )
+            time.sleep(POLL_SECONDS)
+
+    def give_full_cpu(self) -> None:
+        """From now on they count as much as those that serve."""
+        docker("update", "--cpu-shares", SERVING_CPU_SHARES, *(self.host.name(one) for one in self.services))
+
+    def refuse_the_dead(self) -> None:
+        """Raises ReplicaError where one has ended, or was started again because it had."""
+        found = self.inspect()
+        for service in self.services:
+            one = found.get(service)
+            if one is None:
+                raise ReplicaError(f"{service} is gone.")
+            if not _is_running(one) or one["RestartCount"]:
+                code = one["State"]["ExitCode"]
+                raise ReplicaError(f"{service} ended by itself (exit code {code}). {self._last_words(service)}")
+
+    def stop(self) -> None:
+        """Stop those that run, after the edge has taken them out: the second signal skips their own drain delay."""
+        running = [self.host.name(name) for name, one in self.inspect().items() if one["State"]["Running"]]
+        if not running:
+            return
+        with suppress(EngineError):  # it has just ended by itself
+            docker("kill", "--signal=TERM", *running)
+        docker("stop", "--time", STOP_SECONDS, *running)
+
+    def _up(self, image: str, how: str) -> None:
+        self.host.compose(
+            "up", how, "--no-deps", "--no-build", "--pull=never", *self.services, images={self.side: image}
+        )
+
+    def _is_ready(self, service: str) -> bool:
+        try:
+            return b" 200 " in self.host.exchange(service, PORT, READY_REQUEST, seconds=5).partition(b"\r\n")[0]
+        except EngineError:
+            return False
+
+    def _last_words(self, service: str) -> str:
+        said = docker_logs(self.host.name(service))
+        return f"It said: {said}" if said else "It said nothing."
+
+
+def docker_logs(name: str) -> str:
+    """The last lines that a container wrote, in one."""
+    try:
+        lines = docker("logs", "--tail", LOG_LINES, name).splitlines()
+    except EngineError:
+        return ""
+    return " / ".join(line.strip() for line in lines)[-600:]
+
+
+def _is_running(described: dict[str, Any]) -> bool:
+    state = described["State"]
+    return bool(state["Running"]) and not state["Restarting"]
+
+
+def addresses(services: Iterable[str]) -> list[str]:
+    """As Prometheus knows them."""
+    return [f"{one}:{PORT}" for one in services]
+
+
+def targets(services: Sequence[str]) -> bytes:
+    """The file that Prometheus reads its replicas from."""
+    return json.dumps([{"targets": addresses(services)}]).encode()

@@ -1,0 +1,91 @@
+"""Puts an earlier digest back: no registry, no canary, no watch. It has served before, and it must be fast.
+
+The previous release's containers were kept, stopped: they are started, asked whether they are ready, and switched to.
+Any other digest that served here is made anew from its image, which is still on the host.
+"""
+
+from contracts.exits import FindingError
+from contracts.release import Release, State
+from deploy.engine import docker
+from deploy.rollout.admission import on_host
+from deploy.rollout.host import OTHER
+from deploy.rollout.order import Production, entry_of, refuse_foreign_replicas
+from deploy.rollout.state import after, read_state, write_state
+
+STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
+
+
+class NoSuchReleaseError(FindingError):
+    """There is nothing to go back to, or it is no longer on the host."""
+
+
+def rollback(production: Production, asked: str) -> Release:
+    """Put `asked` back, or the previous release where it is empty. Raises what refused it, after all was put back."""
+    journal = production.journal
+    state = read_state(production.held)
+    refuse_foreign_replicas(production.host, state)
+    with journal.step("find") as step:
+        new = find(state, asked)
+        step.said = f"{new.image}, on {new.side}"
+    if state.current is not None and new.image == state.current.image:
+        journal.note(f"{new.image} serves already.")
+        production.settle(state)
+        return new
+    try:
+        with journal.step("start") as step:
+            step.said = _start(production, new)
+        with journal.step("enter") as step:
+            step.said = production.enter(new.side)
+        with journal.step("switch") as step:
+            step.said = production.switch(new.side)
+        with journal.step("commit") as step:
+            committed = after(state, new, entry_of("rollback", new, state, journal))
+            write_state(production.held, committed)
+            step.said = "state.json: it is current"
+    except BaseException:
+        journal.note("failed; putting back what was before.")
+        production.settle(state)
+        raise
+    with journal.step("retire") as step:
+        step.said = production.settle(committed)
+    return new
+
+
+def find(state: State, asked: str) -> Release:
+    """The release to go back to. Raises NoSuchReleaseError."""
+    if state.current is None:
+        raise NoSuchReleaseError("Nothing was ever deployed here: there is nothing to go back to.")
+    if not asked:
+        if state.previous is None:
+            raise NoSuchReleaseError(f"{state.current.image} is the first release here: there is none before it.")
+        return state.previous
+    for release in (state.current, state.previous):
+        if release is not None and release.image == asked:
+            return release
+    served = next((entry for entry in reversed(state.entries) if entry.image == asked), None)
+    if served is None:
+        raise NoSuchReleaseError(
+            f"{asked} never served here; `make releases` lists what did. `make deploy` puts in others."
+        )
+    if on_host(asked) is None:
+        raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")
+    return Release(
+        image=asked,
+        image_id=docker("image", "inspect", "--format", "{{.Id}}", asked),
+        model=served.model,
+        revision=served.revision,
+        decision=served.decision,
+        side=OTHER[state.current.side],
+    )
+
+
+def _start(production: Production, new: Release) -> str:
+    replicas = production.replicas(new.side)
+    kept = replicas.are_kept(new.image_id)
+    if kept:
+        replicas.start_kept()
+    else:
+        replicas.start(new.image)
+    replicas.wait_until_ready(production.rules.ready_seconds)
+    replicas.give_full_cpu()
+    return "kept containers started and ready" if kept else "containers made from the image on the host, and ready"
