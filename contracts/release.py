@@ -73,7 +73,10 @@ class StepRecord(Schema):
 
 
 class Rollout(Schema):
-    """`build/deploy/rollout.json`: what the last deploy or rollback from here did, and how it ended."""
+    """`build/deploy/rollout.json`: what the last deploy or rollback from here did, and how it ended.
+
+    `serving_at`: seconds since 1970, when the edge had been told to send all traffic to the new version.
+    """
 
     format_version: Literal[1] = 1
     action: Action
@@ -82,5 +85,6 @@ class Rollout(Schema):
     reason: str
     seconds: float
     serving_after_seconds: float | None
+    serving_at: float | None
     steps: tuple[StepRecord, ...]
     compared: tuple[Compared, ...] = ()

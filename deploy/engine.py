@@ -50,6 +50,13 @@ def docker_bytes(
     return done.stdout
 
 
+def container_logs(name: str, lines: int) -> str:
+    """The last lines that a container wrote, on both of its streams; empty where it is not there."""
+    command = ["docker", "logs", "--tail", str(lines), name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def docker_shown(*arguments: str) -> None:
     """Run `docker …` with its progress on the terminal. Raises NoEngineError and EngineError."""
     _run(arguments, capture=False)

@@ -26,6 +26,7 @@ class Journal:
         self.steps: list[StepRecord] = []
         self.compared: list[Compared] = []
         self.serving_after_seconds: float | None = None
+        self.serving_at: float | None = None
         self._action, self._out = action, out
         self._names: tuple[str, ...] = ()
         self._started = self._reported = time.monotonic()
@@ -61,7 +62,7 @@ class Journal:
 
     def serving(self) -> None:
         """The version that was asked for has all the traffic, from now on."""
-        self.serving_after_seconds = round(self.seconds, 2)
+        self.serving_after_seconds, self.serving_at = round(self.seconds, 2), time.time()
 
     def record(self, image: str, exit_code: int, reason: str) -> Rollout:
         """How it went."""
@@ -72,6 +73,7 @@ class Journal:
             reason=reason,
             seconds=round(self.seconds, 2),
             serving_after_seconds=self.serving_after_seconds,
+            serving_at=self.serving_at,
             steps=tuple(self.steps),
             compared=tuple(self.compared),
         )

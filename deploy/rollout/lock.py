@@ -10,7 +10,6 @@ import datetime as dt
 import getpass
 import json
 import os
-import shlex
 import socket
 import subprocess
 import time
@@ -23,8 +22,9 @@ from deploy.rollout.host import Host
 
 OWNER, SINCE, REASON = "gatehouse.lock.owner", "gatehouse.lock.since", "gatehouse.lock.reason"
 FILES = "/files"
-TAKE_SECONDS = 60.0
-POLL_SECONDS = 0.05
+RELEASE_SECONDS = 60.0
+PATIENCE_SECONDS = 5.0
+POLL_SECONDS = 0.1
 
 
 class LockedError(EngineError):
@@ -64,7 +64,6 @@ def owner(environment: Mapping[str, str] = os.environ) -> str:
 def lock(host: Host, image: str, volumes: Mapping[str, str], reason: str) -> Iterator[Held]:
     """Hold it. `image`: any with bash; `volumes`: on the host, by their place under /files. Raises LockedError."""
     name = f"{host.project}-deploy-lock"
-    _remove_dead(name)
     mounts = [f"--volume={volume}:{FILES}/{place}" for place, volume in volumes.items()]
     labels = {OWNER: f"{owner()} (process {os.getpid()})", SINCE: _now().isoformat(timespec="seconds"), REASON: reason}
     told = [f"--label={key}={value}" for key, value in labels.items()]
@@ -73,11 +72,8 @@ def lock(host: Host, image: str, volumes: Mapping[str, str], reason: str) -> Ite
         "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=0",
         *mounts, "--entrypoint=bash", image, "-c", "echo held; exec cat >/dev/null",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    process = _taken(command, name)
     try:
-        _wait_until_held(process, name)
         yield Held(name, process)
     finally:
         _release(process)
@@ -94,20 +90,30 @@ def who_holds(name: str) -> str:
     return f"{found.get(OWNER, 'unknown')} since {since:%H:%M:%S} UTC ({age} s ago), for {found.get(REASON, 'unknown')}"
 
 
-def _wait_until_held(process: "subprocess.Popen[bytes]", name: str) -> None:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    if process.stdout.readline() == b"held\n":
-        return
-    said = process.stderr.read().decode(errors="replace").strip()
-    process.wait()
-    if "is already in use" in said or "Conflict" in said:
-        holder = who_holds(name) or "somebody who has just ended"
-        raise LockedError(
-            f"Another deploy holds the lock: {holder}. Wait for it. If its owner hangs, end that process; "
-            f"the lock goes with it. Last resort: `docker rm --force {shlex.quote(name)}`."
+def _taken(command: list[str], name: str) -> "subprocess.Popen[bytes]":
+    """Try for as long as the lock of an owner who was just killed takes to go. Raises LockedError and EngineError."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        _remove_dead(name)
+        # A session of its own: Ctrl-C must not end the lock before all is put back.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
-    raise EngineError(f"The lock {name} could not be taken: {said.splitlines()[-1] if said else 'no reason given'}")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if process.stdout.readline() == b"held\n":
+            return process
+        said = process.stderr.read().decode(errors="replace").strip()
+        process.wait()
+        if "is already in use" not in said:
+            raise EngineError(f"The lock {name} could not be taken: {said.splitlines()[-1] if said else 'no reason'}")
+        if time.monotonic() > deadline:
+            holder = who_holds(name) or "somebody who has just ended"
+            raise LockedError(
+                f"Another deploy holds the lock: {holder}. Wait for it. If its owner hangs, end that process; "
+                f"the lock goes with it. Last resort: `docker rm --force {name}`."
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def _remove_dead(name: str) -> None:
@@ -124,7 +130,7 @@ def _release(process: "subprocess.Popen[bytes]") -> None:
     assert process.stdin is not None
     with suppress(OSError):
         process.stdin.close()
-    deadline = time.monotonic() + TAKE_SECONDS
+    deadline = time.monotonic() + RELEASE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     process.kill()

@@ -98,7 +98,10 @@ class Production:
         """Known to the edge, and checked by it, without any traffic yet. The other side's spares warm up."""
         self.edge.tell(SIDES[side], "ready", 0)
         self.edge.wait_until_up(SIDES[side])
-        self.edge.tell([spare_of(one) for one in SIDES[OTHER[side]]], "ready")
+        spares = [spare_of(one) for one in SIDES[OTHER[side]]]
+        if any(one["State"]["Running"] for one in self.replicas(OTHER[side]).inspect().values()):
+            self.edge.tell(spares, "ready")
+            self.edge.wait_until_up(spares)
         return f"{' and '.join(SIDES[side])} are up at the edge, with 0 % of the traffic"
 
     def switch(self, side: Side) -> str:
@@ -221,7 +224,13 @@ def _watch(production: Production, state: State, side: Side) -> str:
 
     rules = production.rules.model_copy(update={"canary_min_requests": 0}) if is_first else production.rules
     compared = canary.observe(
-        100, look, lambda: _check(production, side), rules, production.rules.watch_seconds, may_be_silent=is_first
+        100,
+        look,
+        lambda: _check(production, side),
+        rules,
+        production.rules.watch_seconds,
+        may_be_silent=is_first,
+        before=True,
     )
     production.journal.compared.append(compared)
     return words_of(compared)

@@ -9,12 +9,12 @@ from typing import Any
 
 from contracts.exits import FindingError
 from contracts.release import Side
-from deploy.engine import EngineError, docker
+from deploy.engine import EngineError, container_logs, docker
 from deploy.rollout.host import PORT, SIDES, Host
 
 POLL_SECONDS = 0.25
 SERVING_CPU_SHARES = "1024"
-LOG_LINES = "5"
+LOG_LINES, LOG_CHARACTERS = 5, 600
 STOP_SECONDS = "10"
 READY_REQUEST = b"GET /readyz HTTP/1.1\r\nHost: deploy\r\nConnection: close\r\n\r\n"
 
@@ -83,7 +83,9 @@ class Replicas:
             one = found.get(service)
             if one is None:
                 raise ReplicaError(f"{service} is gone.")
-            if not _is_running(one) or one["RestartCount"]:
+            if one["RestartCount"]:
+                raise ReplicaError(f"{service} ended by itself and was started again. {self._last_words(service)}")
+            if not _is_running(one):
                 code = one["State"]["ExitCode"]
                 raise ReplicaError(f"{service} ended by itself (exit code {code}). {self._last_words(service)}")
 
@@ -108,17 +110,8 @@ class Replicas:
             return False
 
     def _last_words(self, service: str) -> str:
-        said = docker_logs(self.host.name(service))
+        said = " / ".join(container_logs(self.host.name(service), LOG_LINES).splitlines())[-LOG_CHARACTERS:]
         return f"It said: {said}" if said else "It said nothing."
-
-
-def docker_logs(name: str) -> str:
-    """The last lines that a container wrote, in one."""
-    try:
-        lines = docker("logs", "--tail", LOG_LINES, name).splitlines()
-    except EngineError:
-        return ""
-    return " / ".join(line.strip() for line in lines)[-600:]
 
 
 def _is_running(described: dict[str, Any]) -> bool:

@@ -104,7 +104,8 @@ class Stack:
             folder = Path(environment.get("DRIFT_PAGE") or monitoring / "drift")
             yield from (_whole(path) for path in sorted(folder.glob("*.txt")))
         elif volume == "prometheus-files":
-            yield SentFile("prometheus.yml", prometheus_config((monitoring / "prometheus.yml").read_text()).encode())
+            text = (monitoring / "prometheus.yml").read_text(encoding="utf-8")
+            yield SentFile("prometheus.yml", prometheus_config(text, environment.get("SCRAPE_INTERVAL", "")).encode())
             yield from (_whole(path, below="rules") for path in sorted((monitoring / "rules").glob("*.yaml")))
         elif volume == "prometheus-secrets":
             yield _secret(environment, "METRICS_KEY_FILE", "metrics_key", NOBODY)
@@ -119,8 +120,16 @@ class Stack:
             yield from _tree(monitoring / "grafana" / "dashboards")
 
 
-def prometheus_config(text: str) -> str:
-    """monitoring/prometheus.yml with the replicas out of a file, because they change with every deploy."""
+def prometheus_config(text: str, scrape_interval: str = "") -> str:
+    """monitoring/prometheus.yml with the replicas out of a file, because they change with every deploy.
+
+    `scrape_interval`: another one for all that has none of its own, such as 2s. Raises UsageError.
+    """
+    if scrape_interval:
+        text = text.replace(
+            "  scrape_interval: 10s\n  scrape_timeout: 5s\n",
+            f"  scrape_interval: {scrape_interval}\n  scrape_timeout: {scrape_interval}\n",
+        )
     if STATIC_TARGETS not in text:
         raise UsageError("monitoring/prometheus.yml does not name replica-1:8000 and replica-2:8000 as job service.")
     return text.replace(STATIC_TARGETS, FILE_TARGETS)

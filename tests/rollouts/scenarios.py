@@ -1,0 +1,260 @@
+"""What `make deploy-test` shows, one function a scenario: rows of the table, or AssertionError with what was seen."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from deploy.engine import docker
+from deploy.registry import push
+from deploy.rollout.traffic import Request, summary
+from tests.rollouts.arena import RATE, Arena, Done, between, eventually
+from tests.rollouts.faults import SITES
+from tests.rollouts.registry import breaking_way
+
+Outcome = TypeVar("Outcome")
+
+QUIET_SECONDS = 15.0
+SETTLE_SECONDS = 2.0
+LEAST_REQUESTS = 20_000
+KILL_AFTER_SECONDS = 0.15
+BACK_SECONDS = 30.0
+ROLLBACK_SECONDS = 5.0
+LARGE_BYTES = 40_000_000
+FAST: dict[str, Any] = {"canary_percent": [50], "canary_seconds": 2.0, "canary_min_requests": 30, "watch_seconds": 2.0}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    requests: int
+    failed: int
+    exit_code: int
+    seconds: float
+    outcome: str
+
+
+def good_deploy(
+    arena: Arena, canary_seconds: float = 25.0, least: int = LEAST_REQUESTS, rate: float = 300.0
+) -> list[Row]:
+    """Nothing fails, nothing is answered by the wrong version after the switch, and it is hardly slower meanwhile."""
+    quiet, seen, done = _loaded(
+        arena,
+        lambda: arena.run("deploy", other(arena), canary_seconds=canary_seconds, watch_seconds=canary_seconds),
+        rate,
+    )
+    assert done.exit_code == 0, done.output
+    assert done.rollout is not None
+    assert done.rollout.serving_at is not None
+    whole, before = summary(seen), summary(quiet)
+    later = summary([one for one in seen if one.due > done.rollout.serving_at])
+    state = arena.state()
+    assert state.current is not None
+    assert (whole.failed, before.failed) == (0, 0), whole.errors
+    assert set(later.by_model) == {state.current.model}, later.by_model
+    assert whole.requests >= least, whole.requests
+    assert arena.champion() == state.current.image_id
+    ratio = whole.p99_ms / before.p99_ms
+    words = (
+        f"{later.requests:,} after the switch, 0 by the wrong version; p99 {whole.p99_ms:g} ms, "
+        f"quiet {before.p99_ms:g} ms: {ratio:.2f} times"
+    )
+    assert least < LEAST_REQUESTS or ratio < 2, words
+    return [Row("good deploy", whole.requests, whole.failed, done.exit_code, done.seconds, words)]
+
+
+def bad_image(arena: Arena, fault: str) -> list[Row]:
+    """Refused, with the old version serving and the state as it was."""
+    arena.make_fault(fault, "second" if other(arena) == arena.versions["second"] else "first")
+    return [_refused(arena, fault, arena.versions[fault])]
+
+
+def wrong_digest(arena: Arena) -> list[Row]:
+    """A digest that the registry does not have."""
+    return [_refused(arena, "wrong digest", f"{arena.registry.address}/user/service@sha256:{'0' * 64}")]
+
+
+def no_decision(arena: Arena) -> list[Row]:
+    """An image of which nobody says that the gates passed."""
+    image = arena.push_layered("no decision", arena.tag_of("second"), ['LABEL gatehouse.decision=""'], {})
+    return [_refused(arena, "no decision", image)]
+
+
+def registry_gone(arena: Arena) -> list[Row]:
+    """The registry goes away when a part of the image has come."""
+    image = _large_image(arena)
+    with breaking_way(arena.registry.port, LARGE_BYTES // 4) as port:
+        row = _refused(arena, "registry gone in mid-pull", image.replace(str(arena.registry.port), str(port), 1))
+    return [row]
+
+
+def killed_at(arena: Arena, step: str) -> list[Row]:
+    """Killed when a step has begun; run again. Clients notice neither, and it converges."""
+    wanted = other(arena)
+
+    def kill_and_run_again() -> Done:
+        first = arena.begin("deploy", wanted, **FAST)
+        assert first.wait_for(step), "".join(first.lines)
+        time.sleep(KILL_AFTER_SECONDS)
+        first.kill()
+        return arena.run("deploy", wanted, **FAST)
+
+    _, seen, done = _loaded(arena, kill_and_run_again, RATE, quiet_seconds=1.0)
+    assert done.exit_code == 0, done.output
+    assert_whole(arena, wanted)
+    whole = summary(seen)
+    assert whole.failed == 0, whole.errors
+    return [Row(f"killed at {step}", whole.requests, 0, done.exit_code, done.seconds, "run again: converged")]
+
+
+def two_at_once(arena: Arena) -> list[Row]:
+    """One wins; the other says who holds the lock, and changes nothing."""
+    wanted = other(arena)
+
+    def both() -> tuple[Done, Done]:
+        first = arena.begin("deploy", wanted, **FAST)
+        assert first.wait_for("settle"), "".join(first.lines)
+        second = arena.run("rollback")
+        return first.wait(), second
+
+    _, seen, (first, second) = _loaded(arena, both, RATE, quiet_seconds=1.0)
+    assert first.exit_code == 0, first.output
+    assert second.exit_code == 1, second.output
+    assert f"(process {first.process_id})" in second.reason, second.reason
+    assert_whole(arena, wanted)
+    whole = summary(seen)
+    assert whole.failed == 0, whole.errors
+    said = second.reason.partition(". ")[0]
+    return [Row("two deploys at once", whole.requests, 0, second.exit_code, second.seconds, f"the second: {said}")]
+
+
+def rollback_without_registry(arena: Arena) -> list[Row]:
+    """Back to what served before, in seconds, from the host alone; the tag follows when the registry is back."""
+    state = arena.state()
+    assert state.current is not None
+    assert state.previous is not None
+    arena.registry.stop()
+    _, seen, done = _loaded(arena, lambda: arena.run("rollback"), RATE, quiet_seconds=1.0)
+    arena.registry.start()
+    assert done.exit_code == 0, done.output
+    assert done.rollout is not None
+    assert done.rollout.serving_at is not None
+    took = done.rollout.serving_at - done.began
+    back = arena.state().current
+    assert back is not None
+    assert (back.image, back.image_id) == (state.previous.image, state.previous.image_id)
+    whole = summary(seen)
+    assert whole.failed == 0, whole.errors
+    assert "did not move" in done.reason, done.reason
+    assert took < ROLLBACK_SECONDS, f"{took:.1f} s\n{done.output}"
+    later = arena.run("rollback", back.image)
+    assert later.exit_code == 0, later.output
+    assert arena.champion() == back.image_id
+    words = f"the digest before serves {took:.1f} s after the command; `champion` moved when the registry was back"
+    return [Row("rollback, registry stopped", whole.requests, 0, done.exit_code, done.seconds, words)]
+
+
+def everything_killed(arena: Arena) -> list[Row]:
+    """kill -9 of the proxy and of all containers, without a registry: the same version is back."""
+    before = arena.state()
+    assert before.current is not None
+    url, current = arena.url, before.current
+    arena.registry.stop()
+    with arena.client(50) as client:
+        time.sleep(1)
+        killed = time.time()
+        arena.kill_all()
+        time.sleep(BACK_SECONDS / 2)
+        seen = client.stop()
+    arena.registry.start()
+    lost = [one.due for one in between(seen, killed, killed + BACK_SECONDS) if one.error]
+    took = max(lost, default=killed) - killed
+    after = [one for one in seen if one.due > killed + took]
+    assert len(after) > 100, "the client was not answered again"
+    assert {one.model for one in after} == {current.model}
+    assert took < BACK_SECONDS, f"{took:.1f} s"
+    assert arena.state() == before
+    assert url == arena.url
+    done = arena.run("deploy", current.image)
+    assert done.exit_code == 0, done.output
+    words = f"every request answered again {took:.1f} s after, by the same version"
+    return [Row("kill -9 of proxy and all containers", len(seen), len(lost), 0, took, words)]
+
+
+def other(arena: Arena) -> str:
+    """The good version that does not serve."""
+    current = arena.state().current
+    serves_first = current is not None and current.image == arena.versions["first"]
+    return arena.versions["second" if serves_first else "first"]
+
+
+def assert_whole(arena: Arena, image: str) -> None:
+    """This image serves, on two replicas, and nothing of a deploy is left over."""
+    state = arena.state()
+    assert state.current is not None
+    assert state.current.image == image
+    assert len(arena.running()) == 2, arena.running()
+    eventually(lambda: not _has_lock(arena), 5, "the lock is gone")
+
+
+def _refused(arena: Arena, what: str, image: str) -> Row:
+    before = arena.state_bytes()
+    running = arena.running()
+    model = arena.state().current
+    assert model is not None
+    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image), RATE, quiet_seconds=1.0)
+    assert done.exit_code in (1, 3), done.output
+    assert arena.state_bytes() == before
+    assert arena.running() == running
+    whole, later = summary(seen), summary([one for one in seen if one.due > done.ended])
+    assert whole.failed == 0, f"{whole.errors}\n{done.output}"
+    assert set(later.by_model) == {model.model}, later.by_model
+    assert not _has_lock(arena)
+    return Row(what, whole.requests, 0, done.exit_code, done.seconds, done.reason)
+
+
+def _loaded(
+    arena: Arena, act: Callable[[], Outcome], rate: float, quiet_seconds: float = QUIET_SECONDS
+) -> tuple[list[Request], list[Request], Outcome]:
+    """Do something under load: the requests of the quiet time before, those from its beginning on, what came of it."""
+    with arena.client(rate) as client:
+        time.sleep(SETTLE_SECONDS)
+        quiet_from = time.time()
+        time.sleep(quiet_seconds)
+        began = time.time()
+        outcome = act()
+        time.sleep(SETTLE_SECONDS)
+        seen = client.stop()
+    return between(seen, quiet_from, began), [one for one in seen if one.due >= began], outcome
+
+
+def _has_lock(arena: Arena) -> bool:
+    return bool(docker("ps", "--all", "--quiet", f"--filter=name=^/{arena.host.project}-deploy-lock$"))
+
+
+def _large_image(arena: Arena) -> str:
+    """A good image with a large layer that no cache of this engine has."""
+    tag = arena.tag_of("large")
+    container = docker("create", arena.tag_of("second"))
+    try:
+        large = arena.folder / "large"
+        large.write_bytes(secrets.token_bytes(LARGE_BYTES))
+        docker("cp", str(large), f"{container}:/large")
+        docker("commit", container, tag)
+    finally:
+        docker("rm", container)
+    reference = push(tag, f"{arena.registry.address}/user/large", "large")
+    for name in (tag, reference, f"{arena.registry.address}/user/large:large"):
+        docker("image", "rm", "--force", name)
+    return reference
+
+
+REFUSALS: dict[str, Callable[[Arena], list[Row]]] = {
+    **{fault: (lambda arena, fault=fault: bad_image(arena, fault)) for fault in SITES},  # type: ignore[misc]
+    "wrong digest": wrong_digest,
+    "no decision": no_decision,
+    "registry gone in mid-pull": registry_gone,
+}
