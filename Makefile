@@ -110,6 +110,10 @@ rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into
 releases: setup ## What ran in production, when, why, with its figures
 	@$(RUN) -m deploy.rollout releases
 
+.PHONY: rehearse
+rehearse: setup ## Play the deploy of build/image on the engine at hand: champion to new image and back, under load
+	@$(RUN) -m deploy.rehearse --champion "$(filter docker://%,$(CHAMPION))" $(STAGE)
+
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
 	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/served $(RUN) -m service
@@ -138,6 +142,10 @@ stack-test: setup ## Tests of edge, rules, alerts and dashboards on real ones, a
 .PHONY: browser-test
 browser-test: setup ## Tests of the report and the site in a real Chromium
 	@$(VENV)/bin/pytest -n0 -rs tests/browser
+
+.PHONY: deploy-test
+deploy-test: setup ## Deploy under load with every failure there is, some ten minutes; PARTS="good lock" plays some
+	@$(RUN) -m tests.rollouts.run --build $(BUILD) $(PARTS)
 
 .PHONY: check
 check: setup ## Formatting, lint, strict types, and the repository's own promises

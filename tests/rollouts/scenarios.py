@@ -37,6 +37,14 @@ class Row:
     outcome: str
 
 
+def two_releases(arena: Arena) -> None:
+    """What a production has that has run for a while: a release that serves, and one before it."""
+    first = arena.run("deploy", arena.versions["first"], **FAST)
+    assert first.exit_code == 0, first.output
+    _, _, second = _loaded(arena, lambda: arena.run("deploy", arena.versions["second"], **FAST), RATE, 1.0)
+    assert second.exit_code == 0, second.output
+
+
 def good_deploy(
     arena: Arena, canary_seconds: float = 25.0, least: int = LEAST_REQUESTS, rate: float = 300.0
 ) -> list[Row]:
