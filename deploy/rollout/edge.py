@@ -6,7 +6,7 @@ https://docs.haproxy.org/3.0/management.html#9.3. It listens inside the edge's c
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,7 +34,7 @@ class Server:
     check: str
     weight: int
     sessions: int
-    total: int
+    address: str
 
     @property
     def is_up(self) -> bool:
@@ -83,13 +83,34 @@ class Edge:
             *self._words(SIDES[OTHER[new]], "drain", None),
         )
 
-    def wait_until_up(self, names: Iterable[str], seconds: float = UP_SECONDS) -> None:
-        """Until HAProxy's own check of each has succeeded: right after `ready` it says UP without having looked."""
-        wanted = tuple(names)
-        self._wait(
-            lambda now: [f"{one} is {now[one].status}/{now[one].check}" for one in wanted if not now[one].is_up],
-            seconds,
-        )
+    def wait_until_listening(self, seconds: float = UP_SECONDS) -> None:
+        """Until it takes commands: it may just have been started."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.servers()
+            except EngineError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def wait_until_up(self, wanted: Mapping[str, str], seconds: float = UP_SECONDS) -> None:
+        """Until HAProxy's own check of each has succeeded, at the address given by its name.
+
+        Right after `ready` it says UP without having looked; and a container that was started again may have got the
+        address of another one, which HAProxy learns up to a second later.
+        """
+
+        def against(now: dict[str, Server]) -> list[str]:
+            return [
+                f"{name} is {now[name].status}/{now[name].check} at {now[name].address or 'no address'}, not {address}"
+                for name, address in wanted.items()
+                if not now[name].is_up or now[name].address != address
+            ]
+
+        self._wait(against, seconds)
 
     def wait_until_idle(self, names: Iterable[str], seconds: float) -> None:
         """Until no request is under way at any of them."""
@@ -128,7 +149,7 @@ def parse_servers(answer: str) -> dict[str, Server]:
             check=row["check_status"],
             weight=int(row["weight"] or 0),
             sessions=int(row["scur"] or 0),
-            total=int(row["stot"] or 0),
+            address=row["addr"],
         )
         for row in rows
     }

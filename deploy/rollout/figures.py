@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from contracts.release import Figures
 from deploy.engine import EngineError
 from deploy.rollout.host import Host
-from deploy.rollout.replicas import addresses
+from deploy.rollout.replicas import instances
 
 PLACE, PORT = "prometheus", 9090
 ROUTES = "/predict|/predict/batch|/v2/models/.+/infer"
@@ -39,7 +39,7 @@ class Prometheus:
 
     def figures(self, services: Sequence[str], seconds: float) -> Figures:
         """Of these replicas together, over the last `seconds`."""
-        series = f'instance=~"{"|".join(addresses(services))}", route=~"{ROUTES}"'
+        series = f'instance=~"{"|".join(instances(services))}", route=~"{ROUTES}"'
         window = f"{max(1, round(seconds))}s"
         requests = f"sum(increase(gatehouse_requests_total{{{series}}}[{window}]))"
         failed = f'sum(increase(gatehouse_requests_total{{{series}, status!="2xx"}}[{window}]))'
@@ -54,7 +54,7 @@ class Prometheus:
     def wait_until_scraped(self, services: Sequence[str], seconds: float) -> None:
         """Until it has figures of each of these replicas. Raises PrometheusError after `seconds`."""
         deadline = time.monotonic() + seconds
-        query = f'sum(up{{instance=~"{"|".join(addresses(services))}"}})'
+        query = f'sum(up{{instance=~"{"|".join(instances(services))}"}})'
         while self._or_none(query) != len(services):
             if time.monotonic() > deadline:
                 raise PrometheusError(

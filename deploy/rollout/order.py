@@ -58,14 +58,14 @@ class Production:
         if state.current is None:
             return self._settle_empty()
         current, side = state.current, state.current.side
-        said = self.stack.up(current.image, side)
+        said = self.bring_stack_up(current.image, side)
         if not self.replicas(side).run(current.image_id):
             self.replicas(side).start(current.image)
-            self.replicas(side).wait_until_ready(self.rules.ready_seconds)
             said += f"; started {side}"
+        self.replicas(side).wait_until_ready(self.rules.ready_seconds, self.held.check)
         self.replicas(side).give_full_cpu()
         self.edge.tell(SIDES[side], "ready", 100)
-        self.edge.wait_until_up(SIDES[side])
+        self.edge.wait_until_up(self.replicas(side).addresses())
         self._retire(OTHER[side])
         self.edge.tell([spare_of(one) for one in SIDES[side]], "maint")
         self.stack.scrape(SIDES[side])
@@ -94,15 +94,29 @@ class Production:
         self.replicas(previous.side).keep(previous.image)
         return f"; kept {_short(previous.image)} on {previous.side}"
 
+    def bring_stack_up(self, image: str, live: Side | None) -> str:
+        """What stands around the replicas, ready to be told something."""
+        said = self.stack.up(image, live)
+        self.edge.wait_until_listening()
+        return said
+
+    def is_out(self, side: Side) -> bool:
+        """Whether this side has no traffic and nothing that runs: whatever else is amiss, it can be started."""
+        servers = self.edge.servers()
+        return all(servers[one].status.startswith("MAINT") for one in SIDES[side]) and not any(
+            one["State"]["Running"] for one in self.replicas(side).inspect().values()
+        )
+
     def enter(self, side: Side) -> str:
-        """Known to the edge, and checked by it, without any traffic yet. The other side's spares warm up."""
+        """Known to the edge, and checked by it, without any traffic yet."""
         self.edge.tell(SIDES[side], "ready", 0)
-        self.edge.wait_until_up(SIDES[side])
-        spares = [spare_of(one) for one in SIDES[OTHER[side]]]
-        if any(one["State"]["Running"] for one in self.replicas(OTHER[side]).inspect().values()):
-            self.edge.tell(spares, "ready")
-            self.edge.wait_until_up(spares)
+        self.edge.wait_until_up(self.replicas(side).addresses())
         return f"{' and '.join(SIDES[side])} are up at the edge, with 0 % of the traffic"
+
+    def warm_up_backup(self, side: Side) -> None:
+        """This side as a backup, checked: from now on it answers where no other can."""
+        self.edge.tell([spare_of(one) for one in SIDES[side]], "ready")
+        self.edge.wait_until_up({spare_of(name): one for name, one in self.replicas(side).addresses().items()})
 
     def switch(self, side: Side) -> str:
         """All traffic to this side, now and after a restart of the edge."""
@@ -157,7 +171,7 @@ def deploy(
             write_state(production.held, state)
             step.said = f"state.json: {_short(new.image)} is current"
     except BaseException as error:
-        _put_back(production, state, error)
+        put_back(production, state, error)
         raise
     with journal.step("retire") as step:
         step.said = production.settle(state)
@@ -169,11 +183,11 @@ def _bring_up(production: Production, state: State, new: Release, proved: Proved
     journal, replicas, side = production.journal, production.replicas(new.side), new.side
     with journal.step("start") as step:
         if state.current is None:
-            production.stack.up(new.image, None)
+            production.bring_stack_up(new.image, None)
         replicas.start(new.image)
         step.said = f"{' and '.join(SIDES[side])} beside the old ones" if state.current else " and ".join(SIDES[side])
     with journal.step("ready") as step:
-        replicas.wait_until_ready(production.rules.ready_seconds)
+        replicas.wait_until_ready(production.rules.ready_seconds, replicas.refuse_the_dead)
         step.said = "/readyz says 200 at the real port of both"
     with journal.step("golden") as step:
         arguments = (proved.card, proved.golden, new.model, production.key)
@@ -183,6 +197,8 @@ def _bring_up(production: Production, state: State, new: Release, proved: Proved
     with journal.step("enter") as step:
         production.stack.scrape((*(SIDES[state.current.side] if state.current else ()), *SIDES[side]))
         step.said = production.enter(side)
+        if state.current is not None:
+            production.warm_up_backup(state.current.side)
         production.prometheus.wait_until_scraped(SIDES[side], SCRAPED_SECONDS)
     for percent in production.rules.canary_percent:
         with journal.step(f"canary {percent} %") as step:
@@ -241,7 +257,7 @@ def _check(production: Production, side: Side) -> None:
     production.replicas(side).refuse_the_dead()
 
 
-def _put_back(production: Production, state: State, error: BaseException) -> None:
+def put_back(production: Production, state: State, error: BaseException) -> None:
     """Whatever went wrong, the old version has all the traffic again. Raises NotPutBackError where that failed."""
     production.journal.note("failed; putting back what was before.")
     try:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -59,18 +59,24 @@ class Replicas:
         found = self.inspect()
         return len(found) == 2 and all(one["Image"] == image_id for one in found.values())
 
-    def wait_until_ready(self, seconds: float) -> None:
-        """Until /readyz says 200 at the real port of each. Raises ReplicaError when one ends, or after `seconds`."""
+    def wait_until_ready(self, seconds: float, check: Callable[[], None]) -> None:
+        """Until /readyz says 200 at the real port of each. Raises ReplicaError after `seconds`, or what `check` does."""
         deadline = time.monotonic() + seconds
         waiting = list(self.services)
         while waiting := [one for one in waiting if not self._is_ready(one)]:
-            self.refuse_the_dead()
+            check()
             if time.monotonic() > deadline:
                 raise ReplicaError(
                     f"{' and '.join(waiting)} did not become ready within {seconds:g} s (deploy.ready_seconds). "
                     + self._last_words(waiting[0])
                 )
             time.sleep(POLL_SECONDS)
+
+    def addresses(self) -> dict[str, str]:
+        """Where the edge must find each, by its name there."""
+        network = f"{self.host.project}_inside"
+        found = self.inspect()
+        return {one: f"{found[one]['NetworkSettings']['Networks'][network]['IPAddress']}:{PORT}" for one in found}
 
     def give_full_cpu(self) -> None:
         """From now on they count as much as those that serve."""
@@ -119,11 +125,11 @@ def _is_running(described: dict[str, Any]) -> bool:
     return bool(state["Running"]) and not state["Restarting"]
 
 
-def addresses(services: Iterable[str]) -> list[str]:
+def instances(services: Iterable[str]) -> list[str]:
     """As Prometheus knows them."""
     return [f"{one}:{PORT}" for one in services]
 
 
 def targets(services: Sequence[str]) -> bytes:
     """The file that Prometheus reads its replicas from."""
-    return json.dumps([{"targets": addresses(services)}]).encode()
+    return json.dumps([{"targets": instances(services)}]).encode()

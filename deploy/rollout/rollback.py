@@ -9,7 +9,7 @@ from contracts.release import Release, State
 from deploy.engine import docker
 from deploy.rollout.admission import on_host
 from deploy.rollout.host import OTHER
-from deploy.rollout.order import Production, entry_of, refuse_foreign_replicas
+from deploy.rollout.order import Production, entry_of, put_back, refuse_foreign_replicas
 from deploy.rollout.state import after, read_state, write_state
 
 STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
@@ -24,13 +24,14 @@ def rollback(production: Production, asked: str) -> Release:
     journal = production.journal
     state = read_state(production.held)
     refuse_foreign_replicas(production.host, state)
-    with journal.step("find") as step:
-        new = find(state, asked)
-        step.said = f"{new.image}, on {new.side}"
+    new = find(state, asked)
     if state.current is not None and new.image == state.current.image:
-        journal.note(f"{new.image} serves already.")
-        production.settle(state)
+        journal.note(f"{new.image} serves already; {production.settle(state)}.")
         return new
+    with journal.step("find") as step:
+        step.said = f"{new.image}, on {new.side}"
+        if not production.is_out(new.side):  # a deploy was killed here
+            step.said += f"; {production.settle(state)}"
     try:
         with journal.step("start") as step:
             step.said = _start(production, new)
@@ -42,9 +43,8 @@ def rollback(production: Production, asked: str) -> Release:
             committed = after(state, new, entry_of("rollback", new, state, journal))
             write_state(production.held, committed)
             step.said = "state.json: it is current"
-    except BaseException:
-        journal.note("failed; putting back what was before.")
-        production.settle(state)
+    except BaseException as error:
+        put_back(production, state, error)
         raise
     with journal.step("retire") as step:
         step.said = production.settle(committed)
@@ -86,6 +86,6 @@ def _start(production: Production, new: Release) -> str:
         replicas.start_kept()
     else:
         replicas.start(new.image)
-    replicas.wait_until_ready(production.rules.ready_seconds)
+    replicas.wait_until_ready(production.rules.ready_seconds, replicas.refuse_the_dead)
     replicas.give_full_cpu()
     return "kept containers started and ready" if kept else "containers made from the image on the host, and ready"

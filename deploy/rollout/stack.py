@@ -5,19 +5,21 @@ A running edge or Prometheus is never replaced here: a change of their image or 
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.exits import UsageError
 from contracts.release import Side
-from deploy.engine import EngineError, docker, docker_bytes
-from deploy.rollout.host import CHECKOUT, SIDES, Host, SentFile, tar_of
+from deploy.engine import docker, docker_bytes
+from deploy.rollout.host import CHECKOUT, Host, SentFile, tar_of
 from deploy.rollout.lock import FILES, Held
 from deploy.rollout.replicas import targets
-from deploy.rollout.state import PLACE, VOLUME, write_file
+from deploy.rollout.state import PLACE, READ, VOLUME, write_file
 
+# The digest of what each volume was sent last.
+SENT = "sent.json"
 SERVICE_USER, NOBODY, HAPROXY_USER = 10001, 65534, 99
 STATIC_TARGETS = '    static_configs:\n      - targets: ["replica-1:8000", "replica-2:8000"]\n'
 FILE_TARGETS = '    file_sd_configs:\n      - {files: ["targets.json"], refresh_interval: 5s}\n'
@@ -50,7 +52,7 @@ class Stack:
 
         `image`: serves drift.txt; `live`: the side that the edge sends traffic to when it starts.
         """
-        changed = [volume for volume in VOLUMES if volume != VOLUME and self._send(volume)]
+        changed = self._send_changed()
         self.write_live(live)
         running = {name for name, one in self.host.inspect(self._services()).items() if one["State"]["Running"]}
         missing = [one for one in self._services() if one not in running]
@@ -77,18 +79,20 @@ class Stack:
         has_grafana = bool(self.host.environment.get("GRAFANA_PASSWORD"))
         return ("alertmanager", "prometheus", "drift", "edge", *(("grafana",) if has_grafana else ()))
 
-    def _send(self, volume: str) -> bool:
-        """Send a volume's files where they differ from what was sent last."""
-        files = sorted(self._files(volume), key=lambda one: one.path)
-        archive = tar_of(files)
-        digest = hashlib.sha256(archive).hexdigest().encode()
-        mark = f"{PLACE}/{volume}.sha256"
-        with suppress(EngineError):
-            if self.held.run("cat", mark) == digest:
-                return False
-        docker_bytes("cp", "-", f"{self.held.name}:{FILES}/{volume}", stdin=archive)
-        write_file(self.held, f"{VOLUME}/{volume}.sha256", digest)
-        return True
+    def _send_changed(self) -> list[str]:
+        """Send each volume's files where they differ from what was sent last; the volumes that did."""
+        sent = self.held.run("bash", "-c", READ, f"{PLACE}/{SENT}")
+        before: dict[str, str] = json.loads(sent or b"{}")
+        archives = {
+            one: tar_of(sorted(self._files(one), key=lambda file: file.path)) for one in VOLUMES if one != VOLUME
+        }
+        digests = {one: hashlib.sha256(archive).hexdigest() for one, archive in archives.items()}
+        changed = [one for one, digest in digests.items() if before.get(one) != digest]
+        for one in changed:
+            docker_bytes("cp", "-", f"{self.held.name}:{FILES}/{one}", stdin=archives[one])
+        if changed:
+            write_file(self.held, f"{VOLUME}/{SENT}", json.dumps(digests).encode())
+        return changed
 
     def _files(self, volume: str) -> Iterator[SentFile]:
         monitoring = self.checkout / "monitoring"
@@ -133,11 +137,6 @@ def prometheus_config(text: str, scrape_interval: str = "") -> str:
     if STATIC_TARGETS not in text:
         raise UsageError("monitoring/prometheus.yml does not name replica-1:8000 and replica-2:8000 as job service.")
     return text.replace(STATIC_TARGETS, FILE_TARGETS)
-
-
-def is_from_another_hand(found: Mapping[str, object]) -> bool:
-    """Whether replicas are here that no deploy made: `docker compose up` did."""
-    return any(service in found for service in (*SIDES["blue"], *SIDES["green"]))
 
 
 def _whole(path: Path, owner: int | None = None, below: str = "") -> SentFile:

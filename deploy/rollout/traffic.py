@@ -85,9 +85,9 @@ class Client:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 status, body = await self._ask(kind, request)
-            model = json.loads(body).get("model", "")
-            if status != 200 or not model:
-                error = f"status {status}"
+            model = json.loads(body).get("model", "") if status == 200 else ""
+            if not model:
+                error = f"status {status}: {body[:80].decode(errors='replace')}"
         except Exception as failure:  # whatever it is, this request has failed
             error = f"{type(failure).__name__} {failure}".strip()
         latency_ms = (time.monotonic() - due) * 1000

@@ -19,10 +19,10 @@ MODEL = "sha256:" + "c" * 64
 OUTPUT = (0.7, 0.3)
 RIGHT: dict[str, Any] = {"id": "x", "model": MODEL, "prediction": "false", "probability": 0.3}
 SHOWN = (
-    "# pxname,svname,scur,stot,status,weight,check_status,\n"
-    "service,replica-1,3,99,UP,90,L7OK,\n"
-    "service,replica-3,0,0,UP,0,* L7OK,\n"
-    "service,spare-1,0,0,MAINT,1,,\n\n"
+    "# pxname,svname,scur,stot,status,weight,check_status,addr,\n"
+    "service,replica-1,3,99,UP,90,L7OK,172.18.0.2:8000,\n"
+    "service,replica-3,0,0,UP,0,* L7OK,172.18.0.3:8000,\n"
+    "service,spare-1,0,0,MAINT,1,,,\n\n"
 )
 
 

@@ -22,6 +22,7 @@ KILL_AFTER_SECONDS = 0.15
 BACK_SECONDS = 30.0
 ROLLBACK_SECONDS = 5.0
 LARGE_BYTES = 40_000_000
+NEVER = "never ready"
 FAST: dict[str, Any] = {"canary_percent": [50], "canary_seconds": 2.0, "canary_min_requests": 30, "watch_seconds": 2.0}
 
 
@@ -77,7 +78,7 @@ def good_deploy(
 def bad_image(arena: Arena, fault: str) -> list[Row]:
     """Refused, with the old version serving and the state as it was."""
     arena.make_fault(fault, "second" if other(arena) == arena.versions["second"] else "first")
-    return [_refused(arena, fault, arena.versions[fault])]
+    return [_refused(arena, fault, arena.versions[fault], **({"ready_seconds": 8.0} if fault == NEVER else {}))]
 
 
 def wrong_digest(arena: Arena) -> list[Row]:
@@ -208,12 +209,12 @@ def assert_whole(arena: Arena, image: str) -> None:
     eventually(lambda: not _has_lock(arena), 5, "the lock is gone")
 
 
-def _refused(arena: Arena, what: str, image: str) -> Row:
+def _refused(arena: Arena, what: str, image: str, **rules: float) -> Row:
     before = arena.state_bytes()
     running = arena.running()
     model = arena.state().current
     assert model is not None
-    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image), RATE, quiet_seconds=1.0)
+    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image, "champion", **rules), RATE, quiet_seconds=1.0)
     assert done.exit_code in (1, 3), done.output
     assert arena.state_bytes() == before
     assert arena.running() == running
