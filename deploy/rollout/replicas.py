@@ -60,7 +60,7 @@ class Replicas:
         return len(found) == 2 and all(one["Image"] == image_id for one in found.values())
 
     def wait_until_ready(self, seconds: float, check: Callable[[], None]) -> None:
-        """Until /readyz says 200 at the real port of each. Raises ReplicaError after `seconds`, or what `check` does."""
+        """Until /readyz says 200 at the real port of each. Raises ReplicaError after `seconds`, or as `check` does."""
         deadline = time.monotonic() + seconds
         waiting = list(self.services)
         while waiting := [one for one in waiting if not self._is_ready(one)]:
