@@ -84,7 +84,7 @@ class Stack:
         sent = self.held.run("bash", "-c", READ, f"{PLACE}/{SENT}")
         before: dict[str, str] = json.loads(sent or b"{}")
         archives = {
-            one: tar_of(sorted(self._files(one), key=lambda file: file.path)) for one in VOLUMES if one != VOLUME
+            one: tar_of(sorted(self.files_of(one), key=lambda file: file.path)) for one in VOLUMES if one != VOLUME
         }
         digests = {one: hashlib.sha256(archive).hexdigest() for one, archive in archives.items()}
         changed = [one for one, digest in digests.items() if before.get(one) != digest]
@@ -94,7 +94,8 @@ class Stack:
             write_file(self.held, f"{VOLUME}/{SENT}", json.dumps(digests).encode())
         return changed
 
-    def _files(self, volume: str) -> Iterator[SentFile]:
+    def files_of(self, volume: str) -> Iterator[SentFile]:
+        """What a volume holds. Raises UsageError."""
         monitoring = self.checkout / "monitoring"
         environment = self.host.environment
         if volume == "edge-files":

@@ -20,7 +20,15 @@ from contracts.stage import Build, StageRecord
 from deploy.command import run_command
 from deploy.engine import EngineError
 from deploy.fetch_champion import fetch, unpack
-from deploy.image import build_arguments, build_command, default_base, describe, headline, list_layers
+from deploy.image import (
+    build_arguments,
+    build_command,
+    default_base,
+    describe,
+    headline,
+    list_layers,
+    recorded_decision,
+)
 from deploy.layers import packed_sizes, read_layers
 from deploy.measure import Figures, resident_mb
 from deploy.provenance import Builder, provenance
@@ -36,6 +44,7 @@ from deploy.registry import (
 from deploy.revision import Revision, revision_of
 from deploy.sbom import bill_of_materials
 from tests.load_tests.tiny_build import card, write_model
+from tests.reports.records import decision
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "c" * 40
@@ -364,3 +373,14 @@ def test_what_went_wrong_is_one_line_and_an_exit_code(
 
     assert run_command("push", fail) is code
     assert capsys.readouterr() == ("", "push: so\n")
+
+
+@pytest.mark.parametrize(
+    ("judged", "promote", "label"), [(DIGEST, True, "promote"), (DIGEST, False, ""), ("sha256:other", True, "")]
+)
+def test_only_a_model_that_the_gate_promoted_is_labelled_so(
+    tmp_path: Path, judged: str, promote: bool, label: str
+) -> None:
+    assert recorded_decision(Build(tmp_path), DIGEST) == ""
+    write_json(tmp_path / "evaluate" / "decision.json", decision(judged, promote=promote))
+    assert recorded_decision(Build(tmp_path), DIGEST) == label

@@ -1,5 +1,11 @@
 """What a deploy decides, without an engine: who may come in, who may go on, what a rollback finds."""
 
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.config import Deploy
-from contracts.exits import UsageError
+from contracts.exits import Exit, UsageError
 from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
-from contracts.release import Compared, Entry, Figures, Release, State
-from contracts.schema import write_json
+from contracts.release import Compared, Entry, Figures, Release, Rollout, State
+from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from deploy.rollout import canary
 from deploy.rollout.admission import NotAdmittedError, judge
+from deploy.rollout.host import Host, SentFile, tar_of
+from deploy.rollout.lock import owner
 from deploy.rollout.order import steps_of
 from deploy.rollout.releases import table
 from deploy.rollout.rollback import NoSuchReleaseError, find
-from deploy.rollout.stack import prometheus_config
+from deploy.rollout.stack import Stack, prometheus_config
 from deploy.rollout.state import StateError, after, parse
 from tests.reports.records import decision, load_verdict
 
+ROOT = Path(__file__).parents[2]
 IMAGE, OTHER_IMAGE = (f"host.example/user/flights@sha256:{digit * 64}" for digit in "ab")
 MODEL = "sha256:" + "c" * 64
 GOOD = Figures(requests=1000, error_share=0.001, p50_ms=1.0, p95_ms=8.0)
@@ -252,3 +261,45 @@ def test_prometheus_gets_the_replicas_from_a_file_and_the_rest_as_it_is() -> Non
     assert "edge:8405" in made
     with pytest.raises(UsageError, match="does not name"):
         prometheus_config(made)
+
+
+def command(build: Build, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "deploy.rollout", *arguments, "--build", str(build.root)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+@pytest.mark.parametrize(
+    "image", ["", "flights", "user/flights:champion", "user/flights@sha256:12", f"{IMAGE} {IMAGE}"]
+)
+def test_anything_but_exactly_one_digest_is_wrong_usage_before_the_engine_is_asked(build: Build, image: str) -> None:
+    done = command(build, "deploy", "--image", image, DOCKER_HOST=f"unix://{build.root}/nothing.sock")
+    assert done.returncode == Exit.USAGE
+    assert "is no digest" in done.stderr
+    said = read_json(build.stage("deploy") / "rollout.json", Rollout, "make deploy")
+    assert (said.exit_code, said.steps) == (Exit.USAGE, ())
+
+
+@pytest.mark.parametrize("arguments", [("deploy", "--image", IMAGE), ("rollback",), ("releases",)])
+def test_no_engine_is_said_so(build: Build, arguments: tuple[str, ...]) -> None:
+    done = command(build, *arguments, DOCKER_HOST=f"unix://{build.root}/nothing.sock")
+    assert done.returncode == Exit.USAGE
+    assert "No container engine answers" in done.stderr
+
+
+def test_keys_that_are_on_need_a_key_for_the_golden_rows(build: Build) -> None:
+    done = command(build, "rollback", API_KEYS_FILE="keys.json", DOCKER_HOST=f"unix://{build.root}/nothing.sock")
+    assert done.returncode == Exit.USAGE
+
+
+def test_who_deploys_is_a_run_or_a_person_on_a_machine() -> None:
+    assert owner({"GITHUB_RUN_ID": "7", "GITHUB_ACTOR": "ada"}) == "ada, run 7"
+    assert re.fullmatch(r"\S+@\S+", owner({}))
+
+
+def test_secrets_are_readable_to_their_user_alone_and_a_missing_one_is_said() -> None:
+    with tarfile.open(fileobj=io.BytesIO(tar_of([SentFile("a", b"x", 10001), SentFile("b", b"y")]))) as tar:
+        assert [(one.name, one.uid, one.mode) for one in tar] == [("a", 10001, 0o440), ("b", 0, 0o644)]
+    stack = Stack(Host("gatehouse", {"METRICS_KEY_FILE": "/no/such/key"}), None)  # type: ignore[arg-type]  # nothing is sent
+    assert [file.content for file in stack.files_of("replica-files")] == [b""]
+    with pytest.raises(UsageError, match="METRICS_KEY_FILE"):
+        list(stack.files_of("prometheus-secrets"))

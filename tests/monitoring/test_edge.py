@@ -228,6 +228,15 @@ def test_with_a_domain_and_no_certificate_the_edge_does_not_start(tmp_path: Path
     assert "api.example.org.pem" in checked.stderr
 
 
+@pytest.mark.parametrize("live", ["blue", "green", "none"])
+def test_the_edge_of_a_deploy_starts_whichever_side_is_live_and_while_none_is(live: str, tmp_path: Path) -> None:
+    file = tmp_path / "live.cfg"
+    file.write_text(f"global\n    setenv LIVE {live}\n")
+    command = [program("haproxy"), "-c", "-f", str(file), "-f", str(EDGE_CONFIG)]
+    checked = subprocess.run(command, env={"EDGE_ADMIN": "127.0.0.1:9999"}, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_a_label_reaches_the_log_whichever_replica_made_the_prediction(edge: Serving) -> None:
     outcomes = []
     for _ in range(6):
