@@ -181,7 +181,7 @@ class Deploy(Section):
     max_error_increase: Annotated[float, Field(ge=0, le=1)] = 0.005
     max_latency_ratio: Annotated[float, Field(gt=1)] = 2.0
     fast_enough_ms: Annotated[float, Field(ge=0)] = 5.0
-    ready_seconds: Positive = 60.0
+    ready_seconds: Positive = 120.0
     drain_seconds: Positive = 35.0
     watch_seconds: Positive = 60.0
 

@@ -74,18 +74,26 @@ def observe(
         seconds = time.monotonic() - started
         if seconds >= least_seconds:
             new, old = look(seconds)
-            if min(one.requests for one in (new, old) if one is not None) >= rules.canary_min_requests:
+            if may_be_silent and not new.requests:
+                return Compared(percent=percent, seconds=round(seconds, 1), new=new)
+            if all(_is_known(one, rules) for one in (new, old) if one is not None):
                 break
-            if seconds >= rules.canary_max_seconds:
-                counted = " and ".join(f"{one.requests:.0f}" for one in (new, old) if one is not None)
-                raise CanaryError(
-                    f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} "
-                    f"requests of new and old, required are {rules.canary_min_requests} of each "
-                    "(deploy.canary_min_requests, deploy.canary_max_seconds)."
-                )
+            if seconds >= max(least_seconds, rules.canary_max_seconds):
+                raise CanaryError(_not_known(seconds, new, old, rules))
         time.sleep(min(POLL_SECONDS, max(0.05, least_seconds - seconds)))
-    if may_be_silent and not new.requests:
-        return Compared(percent=percent, seconds=round(seconds, 1), new=new)
     if against := " ".join(objections(new, old, rules, before=before)):
         raise CanaryError(f"The new version, at {percent} % of the traffic: {against}")
     return Compared(percent=percent, seconds=round(seconds, 1), new=new, old=old)
+
+
+def _is_known(seen: Figures, rules: Deploy) -> bool:
+    """A window without two scrapes in it has no rates yet: a later look may know more."""
+    return seen.requests >= rules.canary_min_requests and None not in (seen.error_share, seen.p50_ms, seen.p95_ms)
+
+
+def _not_known(seconds: float, new: Figures, old: Figures | None, rules: Deploy) -> str:
+    counted = " and ".join(f"{one.requests:.0f}" for one in (new, old) if one is not None)
+    return (
+        f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} requests of new and "
+        f"old, required are {rules.canary_min_requests} of each (deploy.canary_min_requests, deploy.canary_max_seconds)."
+    )

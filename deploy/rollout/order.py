@@ -20,7 +20,7 @@ from deploy.rollout.figures import Prometheus
 from deploy.rollout.host import OTHER, SIDES, Host
 from deploy.rollout.journal import Journal
 from deploy.rollout.lock import Held, owner
-from deploy.rollout.replicas import Replicas
+from deploy.rollout.replicas import ReplicaError, Replicas
 from deploy.rollout.stack import Stack
 from deploy.rollout.state import after, read_state, write_state
 
@@ -62,7 +62,10 @@ class Production:
         if not self.replicas(side).run(current.image_id):
             self.replicas(side).start(current.image)
             said += f"; started {side}"
-        self.replicas(side).wait_until_ready(self.rules.ready_seconds, self.held.check)
+        try:
+            self.replicas(side).wait_until_ready(self.rules.ready_seconds, self.held.check)
+        except ReplicaError as error:
+            raise ReplicaError(f"What should serve: {error} `make rollback` puts back the release before it.") from None
         self.replicas(side).give_full_cpu()
         self.edge.tell(SIDES[side], "ready", 100)
         self.edge.wait_until_up(self.replicas(side).addresses())
@@ -167,14 +170,14 @@ def deploy(
         compared = _bring_up(production, state, new, proved)
         with journal.step("commit") as step:
             production.held.check()
-            state = after(state, new, entry_of("deploy", new, state, journal, compared))
-            write_state(production.held, state)
+            committed = after(state, new, entry_of("deploy", new, state, journal, compared))
+            write_state(production.held, committed)
             step.said = f"state.json: {_short(new.image)} is current"
     except BaseException as error:
-        put_back(production, state, error)
+        put_back(production, error)
         raise
     with journal.step("retire") as step:
-        step.said = production.settle(state)
+        step.said = production.settle(committed)
     return new
 
 
@@ -187,7 +190,7 @@ def _bring_up(production: Production, state: State, new: Release, proved: Proved
         replicas.start(new.image)
         step.said = f"{' and '.join(SIDES[side])} beside the old ones" if state.current else " and ".join(SIDES[side])
     with journal.step("ready") as step:
-        replicas.wait_until_ready(production.rules.ready_seconds, replicas.refuse_the_dead)
+        replicas.wait_until_ready(production.rules.ready_seconds, lambda: _check(production, side))
         step.said = "/readyz says 200 at the real port of both"
     with journal.step("golden") as step:
         arguments = (proved.card, proved.golden, new.model, production.key)
@@ -255,13 +258,14 @@ def _watch(production: Production, state: State, side: Side) -> str:
 def _check(production: Production, side: Side) -> None:
     production.held.check()
     production.replicas(side).refuse_the_dead()
+    production.journal.progress(f"{' and '.join(SIDES[side])} run")
 
 
-def put_back(production: Production, state: State, error: BaseException) -> None:
-    """Whatever went wrong, the old version has all the traffic again. Raises NotPutBackError where that failed."""
+def put_back(production: Production, error: BaseException) -> None:
+    """Whatever went wrong, what state.json says has all the traffic again. Raises NotPutBackError where that failed."""
     production.journal.note("failed; putting back what was before.")
     try:
-        production.journal.note(production.settle(state))
+        production.journal.note(production.settle(read_state(production.held)))
     except Exception as second:
         raise NotPutBackError(
             f"{error} And putting back failed: {second} Nothing was committed; run the same command again."

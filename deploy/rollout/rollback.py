@@ -44,7 +44,7 @@ def rollback(production: Production, asked: str) -> Release:
             write_state(production.held, committed)
             step.said = "state.json: it is current"
     except BaseException as error:
-        put_back(production, state, error)
+        put_back(production, error)
         raise
     with journal.step("retire") as step:
         step.said = production.settle(committed)

@@ -174,6 +174,20 @@ def test_too_few_requests_are_not_known_never_fine() -> None:
         canary.observe(10, lambda _: (GOOD, few), lambda: None, quick(), 0.01)
 
 
+def test_figures_that_stay_unknown_are_not_fine_however_many_requests_there_are() -> None:
+    unknown = GOOD.model_copy(update={"p95_ms": None})
+    with pytest.raises(canary.CanaryError, match="Not known"):
+        canary.observe(10, lambda _: (unknown, GOOD), lambda: None, quick(), 0.01)
+
+
+def test_a_first_deploy_may_be_silent_and_no_other() -> None:
+    silent = Figures(requests=0.0)
+    seen = canary.observe(100, lambda _: (silent, None), lambda: None, quick(), 0.01, may_be_silent=True)
+    assert seen.new == silent
+    with pytest.raises(canary.CanaryError, match="Not known"):
+        canary.observe(100, lambda _: (silent, GOOD), lambda: None, quick(), 0.01, before=True)
+
+
 def test_a_step_ends_when_enough_was_counted() -> None:
     counts = iter((10.0, 50.0, 150.0))
     seen = canary.observe(

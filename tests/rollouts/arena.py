@@ -36,7 +36,7 @@ RATE = 250.0
 # Short steps, frequent scrapes: what is proved does not depend on how long one waits, but a test does.
 RULES: dict[str, float] = {
     "canary_seconds": 4.0, "canary_min_requests": 60, "canary_max_seconds": 30.0, "watch_seconds": 4.0,
-    "ready_seconds": 60.0,
+    "ready_seconds": 120.0,
 }  # fmt: skip
 
 
