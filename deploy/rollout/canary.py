@@ -94,6 +94,7 @@ def _is_known(seen: Figures, rules: Deploy) -> bool:
 def _not_known(seconds: float, new: Figures, old: Figures | None, rules: Deploy) -> str:
     counted = " and ".join(f"{one.requests:.0f}" for one in (new, old) if one is not None)
     return (
-        f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} requests of new and "
-        f"old, required are {rules.canary_min_requests} of each (deploy.canary_min_requests, deploy.canary_max_seconds)."
+        f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} requests of new "
+        f"and old, required are {rules.canary_min_requests} of each, with figures for all (deploy.canary_min_requests, "
+        "deploy.canary_max_seconds)."
     )
