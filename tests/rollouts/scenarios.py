@@ -176,7 +176,7 @@ def everything_killed(arena: Arena) -> list[Row]:
         time.sleep(1)
         killed = time.time()
         arena.kill_all()
-        time.sleep(BACK_SECONDS / 2)
+        time.sleep(BACK_SECONDS - 4)
         seen = client.stop()
     arena.registry.start()
     lost = [one.due for one in between(seen, killed, killed + BACK_SECONDS) if one.error]
