@@ -14,6 +14,7 @@ RUN         := $(VENV)/bin/python
 STAGE       := --config $(CONFIG) --build $(BUILD)
 # The one place with uv's version; requirements/uv.txt has its hashes.
 UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+TOOLS       := .tools
 CHAIN       := data train evaluate build load-test drift
 # What the load test loads: image, process, or auto: the image where a container engine answers, else a process.
 TARGET      ?= auto
@@ -95,8 +96,10 @@ retrain: setup ## Is a retrain due? Then move data.as_of; HISTORY=folder as for 
 ##@ Around it
 
 .PHONY: champion
-champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, or none
-	@$(RUN) -m deploy.fetch_champion --champion "$(CHAMPION)" --build $(BUILD)
+champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, production, or none
+	@champion="$${CHAMPION:-}"; if [ "$$champion" = production ]; then \
+	    $(MAKE) fetch-history; champion="$$($(RUN) -m deploy.production print --history "$${HISTORY:-$(BUILD)/history}")"; fi; \
+	$(RUN) -m deploy.fetch_champion --champion "$$champion" --build $(BUILD)
 
 .PHONY: push
 push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
@@ -174,6 +177,119 @@ torture: setup ## Try to break the service: kills, full disks, overload …; wri
 .PHONY: endpoints
 endpoints: setup ## Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page
+
+##@ What workflows do beside the chain (docs/github.md)
+
+# Texts from outside come in the environment and are read there: make would expand them, and a shell run them.
+# Those with $(PYTHON) need no package, so a job that does nothing else installs none.
+
+.PHONY: scope
+scope: ## Say whether anything but documents changed since BASE, or since what production runs
+	@$(PYTHON) -m publishing.scope --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: fetch-history
+fetch-history: ## The history branch as the folder HISTORY=build/history
+	@$(PYTHON) -m publishing.history_branch fetch --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: push-history
+push-history: ## The folder HISTORY=build/history as a commit on the history branch
+	@$(PYTHON) -m publishing.history_branch push --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: count-tries
+count-tries: setup ## Put this run's look at the holdout into the history's count
+	@$(RUN) -m publishing.tries --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: publish-image
+publish-image: setup ## Pass the built image on: to the registry that PUSH_TO=user/name names, or as a file
+	@$(RUN) -m deploy.publish_image --build $(BUILD)
+
+.PHONY: fetch-image
+fetch-image: setup ## Have the very image that an earlier job built
+	@$(RUN) -m deploy.fetch_image --build $(BUILD)
+
+.PHONY: release
+release: setup ## Deploy to DEPLOY_HOST=ssh://user@host; where none is named, rehearse the same rollout here
+	@if [ -n "$${DEPLOY_HOST:-}" ]; then \
+	    IMAGE="$$($(RUN) -m deploy.pushed_image --build $(BUILD))" $(RUN) -m deploy.with_target $(MAKE) deploy; \
+	else \
+	    echo "release: no target. The variable DEPLOY_HOST names one (docs/github.md); this is a rehearsal."; \
+	    $(MAKE) rehearse; \
+	fi
+
+.PHONY: put-back
+put-back: setup ## Roll DEPLOY_HOST back to IMAGE=name@sha256:…; where no host is named, only the champion moves
+	@if [ -n "$${DEPLOY_HOST:-}" ]; then $(RUN) -m deploy.with_target $(MAKE) rollback; \
+	else echo "put-back: no target. The variable DEPLOY_HOST names one (docs/github.md); the champion moves."; fi
+	@$(RUN) -m deploy.move_champion --image "$${IMAGE:?name@sha256:… is required}" --build $(BUILD)
+
+.PHONY: move-champion
+move-champion: setup ## After a deploy: this run's model is the champion, in the registry too
+	@$(RUN) -m deploy.move_champion --build $(BUILD)
+
+.PHONY: record-champion
+record-champion: setup ## Put what this run deployed into HISTORY, for the next run to compare with
+	@$(RUN) -m deploy.production record --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: job-summary
+job-summary: ## Show the metric diff, or the table of drills, on the run's page
+	@$(PYTHON) -m publishing.job_summary --build $(BUILD)
+
+.PHONY: comment
+comment: setup ## The metric diff as one comment on the pull request
+	@$(RUN) -m publishing.comment --build $(BUILD)
+
+.PHONY: drift-issue
+drift-issue: setup ## One issue that follows drift: found, clean, could not run
+	@$(RUN) -m publishing.drift_issue --build $(BUILD)
+
+.PHONY: security-issue
+security-issue: setup ## One issue that follows the audits: found, clean, could not run
+	@$(RUN) -m publishing.security_issue --build $(BUILD)
+
+.PHONY: retrain-pr
+retrain-pr: setup ## Where a retrain is due: the pull request that moves data.as_of, and its run
+	@$(RUN) -m publishing.retrain_pull_request --config $(CONFIG) --build $(BUILD)
+
+.PHONY: as-of
+as-of: setup ## Move data.as_of to AS_OF=YYYY-MM-DD
+	@$(RUN) -m publishing.as_of --config $(CONFIG)
+
+.PHONY: recorded-releases
+recorded-releases: setup ## What the history says was put into production, newest first
+	@$(RUN) -m publishing.recorded_releases --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: outcome
+outcome: ## The last job's question: did every job in NEEDS pass?
+	@$(PYTHON) -m publishing.outcome
+
+.PHONY: audit-workflows
+audit-workflows: setup ## zizmor on the workflows; with GH_TOKEN also the audits that need the network
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m publishing.audit workflows --build $(BUILD)
+
+.PHONY: audit-dependencies
+audit-dependencies: setup $(TOOLS)/osv-scanner ## What is known against the pinned dependencies
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(RUN) -m publishing.audit dependencies --build $(BUILD)
+
+.PHONY: audit-image
+audit-image: setup $(TOOLS)/osv-scanner ## What is known against the image that production runs
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(RUN) -m publishing.audit image --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: workflow-check
+workflow-check: setup $(TOOLS)/actionlint ## actionlint, zizmor, the schemas and our own rules, on .github
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs tests/repository/test_workflows.py
+
+.PHONY: programs
+programs: ## The programs that the tests of the stack run (Debian and Ubuntu; asks for sudo where you are not root)
+	@$$(test $$(id -u) = 0 || echo sudo) apt-get update --quiet=2
+	@$$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
+	    --no-install-recommends prometheus prometheus-alertmanager haproxy openssl docker-registry
+
+# Linters that no package index has: built from source by Go, which checks what it downloads against its checksum database.
+$(TOOLS)/actionlint:
+	@GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(TOOLS)/osv-scanner:
+	@GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.3.5
 
 .PHONY: format
 format: setup ## Format and mend what can be mended

@@ -12,3 +12,13 @@ class Deployment(Schema):
     model: str
     previous: str = ""
     reason: str
+
+
+class Champion(Schema):
+    """champion.json, beside the folder `champion`: what production runs. `image` is `name@sha256:…`, "" where none was
+    pushed; `commit` is the one that it was built from."""
+
+    format_version: Literal[1] = 1
+    model: str
+    image: str = ""
+    commit: str = ""

@@ -3,6 +3,7 @@
     CHAMPION=docker://user/name:champion   out of that image; a digest (…@sha256:…) instead of a tag is as good
     CHAMPION=path/to/model                 a copy of that folder
     CHAMPION=none                          there is none yet: the gate's floors alone decide
+    CHAMPION=production                    what the history branch names (deploy/production.py), as workflows do
 
 A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted.
 

@@ -1,0 +1,112 @@
+"""The connection to GitHub's API: PyGithub, with waits that end before the job does, and errors that say what to do.
+
+Pages are followed by the library. A rate limit is waited for as GitHub asks (Retry-After, X-RateLimit-Reset), up to
+MOST_SECONDS_WAITED; a 5xx is tried again. What remains becomes one sentence: what was asked, what came back, and which
+permission or setting is missing.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from github import Auth, Github, GithubException, GithubRetry
+from github.Repository import Repository
+
+from contracts.exits import UsageError
+
+# GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
+BOT = "github-actions[bot]"
+ATTEMPTS = 5
+MOST_SECONDS_WAITED = 240.0
+SECONDS_TO_ANSWER = 20
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")
+SERVER = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?")
+ADVICE = {
+    401: "The token is not valid (any more).",
+    403: "The job's permissions lack this right, or a setting forbids it: docs/github.md lists them.",
+    404: "There is no such thing, or the job's permissions do not show it: docs/github.md lists them.",
+    410: "This is switched off in the repository's settings.",
+    422: "GitHub refuses the content.",
+    429: "The rate limit did not end in time. Run the job again later.",
+}
+
+
+class ApiError(Exception):
+    """GitHub's API did not do what was asked. Ends in exit 1."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """This run, as GitHub describes it to a job. `event` is its payload."""
+
+    server: str
+    repository: str
+    run_id: str
+    branch: str
+    event: Mapping[str, Any]
+
+    @property
+    def url(self) -> str:
+        return f"{self.server}/{self.repository}/actions/runs/{self.run_id}"
+
+
+def run_of(environment: Mapping[str, str]) -> Run:
+    """Raises UsageError where a variable is not what GitHub sets."""
+    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+    name = environment.get("GITHUB_REPOSITORY", "")
+    run_id = environment.get("GITHUB_RUN_ID", "")
+    if not SERVER.fullmatch(server) or not REPOSITORY.fullmatch(name) or not run_id.isdigit():
+        raise UsageError("GITHUB_SERVER_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID are set by GitHub; this is not a job.")
+    payload: Any = {}
+    if path := environment.get("GITHUB_EVENT_PATH"):
+        try:
+            payload = json.loads(Path(path).read_bytes())
+        except (OSError, ValueError):
+            raise UsageError(f"GITHUB_EVENT_PATH names {path}, which is no JSON file.") from None
+    if not isinstance(payload, dict):
+        raise UsageError("GITHUB_EVENT_PATH names a file that is no event.")
+    return Run(server, name, run_id, environment.get("GITHUB_REF_NAME", ""), payload)
+
+
+@contextmanager
+def repository(run: Run, environment: Mapping[str, str], doing: str) -> Iterator[Repository]:
+    """The repository, with its errors as ApiError: `doing` is what the job wanted. Raises UsageError and ApiError."""
+    token = environment.get("GITHUB_TOKEN", "")
+    if not token:
+        raise UsageError("GITHUB_TOKEN is not set. In a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}.")
+    url = environment.get("GITHUB_API_URL", "https://api.github.com")
+    if not SERVER.fullmatch(url):
+        raise UsageError(f"GITHUB_API_URL is {url!r}, which is no address of a server.")
+    retry = GithubRetry(total=ATTEMPTS, backoff_factor=0.5, max_rate_limit_wait=MOST_SECONDS_WAITED)
+    client = Github(
+        base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER,
+        seconds_between_requests=0, seconds_between_writes=0,
+    )  # fmt: skip
+    try:
+        yield client.get_repo(run.repository, lazy=True)
+    except GithubException as error:
+        raise ApiError(f"{doing}: {_explain(error)}") from None
+    except requests.exceptions.RequestException as error:
+        raise ApiError(f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.") from None
+    finally:
+        client.close()
+
+
+def _explain(error: GithubException) -> str:
+    said = error.data.get("message", "") if isinstance(error.data, dict) else str(error.data or "")
+    details = error.data.get("errors", []) if isinstance(error.data, dict) else []
+    if details and isinstance(details[0], dict):
+        said = f"{said} {details[0].get('message', '')}".strip()
+    advice = ADVICE.get(error.status, "Run the job again.")
+    return f"GitHub answered {error.status} ({one_line(said)}). {advice}"
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """Text from outside for a log: one line, no control characters (which could hide a line, or be a command)."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(plain.split())[:most]

@@ -1,0 +1,26 @@
+"""A command of this room: what it says, and the exit code of what went wrong."""
+
+import sys
+from collections.abc import Callable
+
+from contracts.exits import Exit, FindingError, UsageError
+from publishing.api import ApiError, one_line
+
+CODES: dict[type[Exception], Exit] = {
+    UsageError: Exit.USAGE,
+    FindingError: Exit.FINDING,
+    ApiError: Exit.CRASH,
+}
+
+
+def run_command(name: str, work: Callable[[], str]) -> Exit:
+    """Print what `work` returns, or on standard error why it could not, and return the exit code.
+
+    What is printed is one line: a job's log takes a line that begins with `::` for a command.
+    """
+    try:
+        print(f"{name}: {one_line(work(), 2000)}")
+    except tuple(CODES) as error:
+        print(f"{name}: {one_line(str(error), 2000)}", file=sys.stderr)
+        return next(code for kind, code in CODES.items() if isinstance(error, kind))
+    return Exit.PASS

@@ -1,0 +1,222 @@
+"""`make fetch-history`, `make push-history`: the branch `history` as a folder, and back.
+
+The branch shares no commit with the code. It holds what must outlive a run and its artifacts: small JSON for each run,
+the champion, the count of tries on each holdout. A branch that is not there is a first run, and said so; one that
+cannot be reached ends the job, for a champion that cannot be had must never pass for "none".
+
+A push that finds the branch moved puts only its own changes on top. The counts of tries are united; any other file that
+both changed ends the job.
+
+Reads   the remote `origin`; GITHUB_TOKEN, GITHUB_SERVER_URL for a private one
+Writes  HISTORY (replaced), and the count of tries into <build>/tries.json; or one commit on the branch
+Exits   0 done (also where there is no branch yet) · 1 the remote does not answer, or refuses · 2 not a git checkout
+"""
+
+import argparse
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contracts.exits import Exit, UsageError
+
+BRANCH = "refs/heads/history"
+# Where the branch stood when it was fetched: what a push builds on.
+FETCHED = "refs/gatehouse/history"
+TRIES = "tries.json"
+ATTEMPTS = 5
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "github-actions[bot]",
+    "GIT_AUTHOR_EMAIL": "41898282+github-actions[bot]@users.noreply.github.com",
+}
+
+
+class RemoteError(Exception):
+    """The remote did not do what was asked; the text has git's last words. Ends in exit 1."""
+
+
+class History:
+    """The branch, seen from one checkout."""
+
+    def __init__(self, checkout: Path, environment: Mapping[str, str]) -> None:
+        self.checkout = checkout
+        self.environment = git_environment(environment)
+
+    def git(self, *arguments: str, index: Path | None = None, entered: str | None = None) -> str:
+        """Standard output, stripped. Raises RemoteError."""
+        environment = self.environment | ({"GIT_INDEX_FILE": str(index)} if index else {})
+        done = subprocess.run(
+            ["git", "-C", str(self.checkout), *arguments],
+            env=environment, input=entered, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise RemoteError(f"git {arguments[0]} ended with code {done.returncode}: {last}")
+        return done.stdout.strip()
+
+    def fetch(self) -> str:
+        """Fetch the branch's tip and return its commit; "" where the remote has no such branch. Raises RemoteError."""
+        if not self.git("ls-remote", "origin", BRANCH):
+            self.git("update-ref", "-d", FETCHED)
+            return ""
+        self.git("fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+{BRANCH}:{FETCHED}")
+        return self.git("rev-parse", FETCHED)
+
+    def unpack(self, commit: str, folder: Path) -> None:
+        """Replace the folder by the commit's files; a link in it becomes a plain file with the link's text."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if not commit:
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            index = Path(scratch) / "index"
+            self.git("read-tree", commit, index=index)
+            prefix = f"--prefix={folder.resolve()}/"
+            self.git("-c", "core.symlinks=false", "checkout-index", "--all", "--force", prefix, index=index)
+
+    def tree_of(self, folder: Path) -> str:
+        """Write the folder as a tree and return its id."""
+        with tempfile.TemporaryDirectory() as scratch:
+            index = Path(scratch) / "index"
+            work_tree = f"--work-tree={folder.resolve()}"
+            self.git(work_tree, "add", "--all", "--force", ".", index=index)
+            return self.git("write-tree", index=index)
+
+    def files(self, tree: str) -> dict[str, str]:
+        """Path and blob of each file in a tree or commit; empty for ""."""
+        if not tree:
+            return {}
+        listed = self.git("ls-tree", "-r", "-z", "--full-tree", tree)
+        entries = [line.split("\t", 1) for line in listed.split("\0") if line]
+        return {path: about.split()[2] for about, path in entries}
+
+    def on_top(self, base: str, ours: str, tip: str) -> str:
+        """The tree of `tip` with what changed from `base` to `ours`. Raises RemoteError where both changed one file."""
+        before, mine, theirs = self.files(base), self.files(ours), self.files(tip)
+        with tempfile.TemporaryDirectory() as scratch:
+            index = Path(scratch) / "index"
+            self.git("read-tree", tip, index=index)
+            for path in sorted(before.keys() | mine.keys()):
+                if before.get(path) == mine.get(path) or mine.get(path) == theirs.get(path):
+                    continue
+                blob = mine.get(path)
+                if theirs.get(path) != before.get(path):
+                    blob = self._united(path, theirs.get(path), blob)
+                if blob is None:
+                    self.git("update-index", "--force-remove", "--", path, index=index)
+                else:
+                    self.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", index=index)
+            return self.git("write-tree", index=index)
+
+    def _united(self, path: str, theirs: str | None, ours: str | None) -> str:
+        if path != TRIES or theirs is None or ours is None:
+            raise RemoteError(f"the branch moved, and {path} was changed there too. Run the job again.")
+        both = united(json.loads(self.git("cat-file", "blob", theirs)), json.loads(self.git("cat-file", "blob", ours)))
+        return self.git("hash-object", "-w", "--stdin", entered=json.dumps(both, indent=2) + "\n")
+
+    def push(self, folder: Path, message: str) -> str:
+        """Send the folder as one commit; returns its id, "" where nothing changed. Raises RemoteError."""
+        base = self._base()
+        ours, tip = self.tree_of(folder), base
+        for attempt in range(ATTEMPTS):
+            tree = ours if tip == base else self.on_top(base, ours, tip)
+            if tip and tree == self.git("rev-parse", f"{tip}^{{tree}}"):
+                return ""
+            commit = self.git("commit-tree", tree, *(["-p", tip] if tip else []), "-m", message)
+            try:
+                self.git("push", "--quiet", "origin", f"{commit}:{BRANCH}")
+            except RemoteError:
+                moved = self.git("ls-remote", "origin", BRANCH).partition("\t")[0]
+                if moved == tip or attempt == ATTEMPTS - 1:
+                    raise
+                tip = self._moved_to()
+                continue
+            self.git("update-ref", FETCHED, commit)
+            return commit
+        raise RemoteError("unreachable")  # pragma: no cover
+
+    def _base(self) -> str:
+        try:
+            return self.git("rev-parse", "--verify", "--quiet", FETCHED)
+        except RemoteError:
+            return ""
+
+    def _moved_to(self) -> str:
+        self.git("fetch", "--quiet", "--no-tags", "--depth=1", "origin", BRANCH)
+        return self.git("rev-parse", "FETCH_HEAD")
+
+
+def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Both counts of tries: theirs keep their numbers, ours come after. A function is counted once on a holdout."""
+    holdouts = {holdout: list(tries) for holdout, tries in theirs.get("holdouts", {}).items()}
+    for holdout, tries in ours.get("holdouts", {}).items():
+        counted = holdouts.setdefault(holdout, [])
+        known = {one["function"] for one in counted}
+        counted.extend(one for one in tries if one["function"] not in known)
+    return {**theirs, "holdouts": holdouts}
+
+
+def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """With the token as a header for its own server only, and never as an argument that a process list would show."""
+    made = {**environment, **AUTHOR, "GIT_TERMINAL_PROMPT": "0"}
+    made |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
+    if token := environment.get("GITHUB_TOKEN"):
+        server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+        basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        made |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
+            "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {basic}",
+        }
+    return made
+
+
+def bring(history: History, folder: Path, tries: Path) -> str:
+    """Replace the folder, unite the count of tries, and say what came. Raises RemoteError and UsageError."""
+    commit = history.fetch()
+    history.unpack(commit, folder)
+    if (folder / TRIES).is_file():
+        kept = json.loads(tries.read_bytes()) if tries.is_file() else {}
+        tries.parent.mkdir(parents=True, exist_ok=True)
+        both = united(json.loads((folder / TRIES).read_bytes()), kept)
+        tries.write_text(json.dumps(both, indent=2) + "\n", encoding="utf-8")
+    if not commit:
+        return "the remote has no branch `history` yet: this is a first run, without a champion."
+    return f"{len(list(folder.rglob('*')))} files and folders of {commit[:12]} in {folder}."
+
+
+def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make fetch-history", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("direction", choices=["fetch", "push"])
+    parser.add_argument("--history", type=Path, required=True, help="the folder")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args(arguments)
+    history = History(Path.cwd(), environment)
+    try:
+        if asked.direction == "fetch":
+            print(f"fetch-history: {bring(history, asked.history, asked.build / TRIES)}")
+            return Exit.PASS
+        if not asked.history.is_dir():
+            raise UsageError(f"{asked.history} is not there. Run `make fetch-history` first.")
+        run = environment.get("GITHUB_RUN_ID", "")
+        commit = history.push(asked.history, f"Record run {run}" if run else "Record a run on a laptop")
+        print(f"push-history: {f'{commit[:12]} is on the branch' if commit else 'nothing changed'}.")
+    except UsageError as error:
+        print(f"{asked.direction}-history: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except (RemoteError, ValueError) as error:
+        print(f"{asked.direction}-history: {error}", file=sys.stderr)
+        return Exit.CRASH
+    return Exit.PASS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

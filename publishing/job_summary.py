@@ -1,0 +1,51 @@
+"""`make job-summary`: puts what a run has to say on its page: the metric diff, the drills, what was rolled out.
+
+Each is Markdown that its stage made from figures, with every text from outside escaped. GitHub shows at most 1 MiB.
+
+Reads   build/report/summary.md, build/drills/table.md, build/deploy/summary.md, build/drift/summary.md, where they are
+Writes  the file that GITHUB_STEP_SUMMARY names; standard output where it names none
+Exits   0 written · 2 there is nothing to show
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from contracts.exits import Exit
+
+PARTS = ("report/summary.md", "drills/table.md", "deploy/summary.md", "drift/summary.md")
+MOST_BYTES = 1024 * 1024 - 1024
+
+
+def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make job-summary", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    build = parser.parse_args(arguments).build
+    parts = [text for part in PARTS if (text := _text(build / part))]
+    if not parts:
+        print(f"job-summary: none of {', '.join(PARTS)} is in {build}. Run `make report` first.", file=sys.stderr)
+        return Exit.USAGE
+    summary = "\n".join(parts).encode()[:MOST_BYTES].decode("utf-8", errors="ignore")
+    if shown := environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(shown).open("a", encoding="utf-8") as file:
+            file.write(summary)
+        print(f"job-summary: {len(summary.encode()):,} bytes of {len(parts)} parts are on the run's page.")
+    else:
+        print(summary)
+    return Exit.PASS
+
+
+def _text(path: Path) -> str:
+    """The file's beginning; "" where there is none, or where it is no plain file."""
+    if not path.is_file() or path.is_symlink():
+        return ""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES).decode("utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""`make outcome`: the last job of a workflow. Did every job that this one needs pass?
+
+GitHub takes a skipped job that is required for a passed one, so the one required check is the job that runs this. A
+skipped job is all right only where something says so: it may stay out by design (ON_MAIN), or `scope` said that only
+documents changed.
+
+Reads   NEEDS, the `needs` context as JSON; GITHUB_REF and AS_OF
+Exits   0 all passed · 3 one failed, was cancelled, or was skipped for no known reason · 2 NEEDS is not that context
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contracts.exits import Exit
+
+# The chain's jobs, which stay out where only documents changed.
+CHAIN = frozenset({"train", "evaluate", "image", "load-test", "drift", "report"})
+# Jobs that only a run on main has.
+ON_MAIN = frozenset({"deploy"})
+# Publishing waits for the report, so it stays out where that does.
+AFTER_REPORT = frozenset({"publish"})
+
+
+def objections(needs: Mapping[str, Any], deploys: bool) -> Iterator[str]:
+    """One sentence for each job that did not pass."""
+    only_documents = needs.get("scope", {}).get("outputs", {}).get("chain") == "false"
+    for job, seen in needs.items():
+        result = seen.get("result")
+        if result == "success":
+            continue
+        may_be_skipped = (
+            (only_documents and job in CHAIN | ON_MAIN | AFTER_REPORT) or (job in ON_MAIN and not deploys)
+        )  # fmt: skip
+        if result == "skipped" and may_be_skipped:
+            continue
+        yield f"{job}: {result}"
+
+
+def main(environment: Mapping[str, str] = os.environ) -> Exit:
+    """Run the command and return its exit code."""
+    needs = _read(environment.get("NEEDS", ""))
+    if not needs:
+        print("outcome: NEEDS is not the JSON of the `needs` context; it is set by the workflow.", file=sys.stderr)
+        return Exit.USAGE
+    against = list(objections(needs, deploys(environment)))
+    if against:
+        print(f"outcome: not passed. {', '.join(against)}", file=sys.stderr)
+        return Exit.FINDING
+    print("outcome: passed. " + ", ".join(f"{job}: {seen['result']}" for job, seen in needs.items()))
+    return Exit.PASS
+
+
+def _read(text: str) -> dict[str, dict[str, Any]]:
+    """The context; empty where it is not one."""
+    try:
+        needs = json.loads(text)
+    except ValueError:
+        return {}
+    fits = isinstance(needs, dict) and all(isinstance(one, dict) for one in needs.values())
+    return needs if fits else {}
+
+
+def deploys(environment: Mapping[str, str]) -> bool:
+    """Whether this run is one that puts something into production: on main, and no retrain by hand."""
+    return environment.get("GITHUB_REF") == "refs/heads/main" and not environment.get("AS_OF")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""`make recorded-releases`: what the history says was put into production, newest first, and what runs now.
+
+This is what a rollback can name; whether the host still has it is what `make releases` asks the host.
+
+Reads   <HISTORY>/runs, <HISTORY>/champion.json
+Writes  a table, to standard output and to the run's page (GITHUB_STEP_SUMMARY)
+Exits   0 listed, or nothing was released yet · 2 there is no such folder, or a damaged record
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from contracts.deployment import Champion
+from contracts.exits import Exit, UsageError
+from contracts.history import HistoryEntry
+from contracts.schema import read_outside_json
+from reports.history_folder import read_past
+from reports.summary import cell, table
+
+MOST_SHOWN = 30
+MOST_BYTES = 100_000
+
+
+def releases(history: Path) -> list[HistoryEntry]:
+    """Runs that put something into production, newest first. Raises UsageError."""
+    if not history.is_dir():
+        raise UsageError(f"{history} is not there. Run `make fetch-history` first.")
+    return [entry for entry in reversed(read_past(history).entries) if entry.deployed is not None][:MOST_SHOWN]
+
+
+def render(entries: Sequence[HistoryEntry], champion: Champion | None) -> str:
+    """The table as Markdown; every text in it is escaped."""
+    if not entries:
+        return "Nothing was put into production yet.\n"
+    rows = [
+        [
+            "runs now" if champion is not None and one.deployed.model == champion.model else "",
+            one.at,
+            one.event,
+            cell(one.deployed.model[:19]),
+            f"`{image_of(one)}`" if image_of(one) else "not in a registry",
+            cell(one.deployed.reason),
+        ]
+        for one in entries
+        if one.deployed is not None
+    ]
+    return table(["", "when", "by", "model", "image", "why"], rows) + "\n"
+
+
+def image_of(entry: HistoryEntry) -> str:
+    """`name@sha256:…`, or "": only a name that is one can be put into a rollback's field."""
+    image = entry.deployed.image if entry.deployed else ""
+    if not image and entry.image is not None and entry.image.is_pushed:
+        image = entry.image.reference
+    return image if "@sha256:" in image and "`" not in image else ""
+
+
+def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make recorded-releases", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--history", type=Path, required=True, help="the folder")
+    history: Path = parser.parse_args(arguments).history
+    try:
+        entries = releases(history)
+        record = history / "champion.json"
+        champion = None
+        if record.exists():
+            champion = read_outside_json(record, Champion, "make record-champion", MOST_BYTES)
+        text = render(entries, champion)
+    except UsageError as error:
+        print(f"recorded-releases: {error}", file=sys.stderr)
+        return Exit.USAGE
+    print(text)
+    if page := environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(text)
+    return Exit.PASS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""`make retrain-pr`: where `make retrain` moved data.as_of, opens the pull request that does so, and starts its run.
+
+Retraining is a pull request that moves one line: what it does to the metrics is shown before anybody merges it. The
+token of a workflow starts no workflows by opening a pull request, so the pipeline is started on the branch by name; its
+verdict is the comment. One such pull request is open at a time; while it is, nothing else is asked for.
+
+Reads   pipeline.toml here and in the last commit; <build>/drift/retrain.json for the reasons; GitHub's API
+Writes  a branch retrain/<day> with one commit, its pull request, one run of pipeline.yml on it
+Exits   0 opened, open already, or nothing is due · 1 GitHub's API refuses or does not answer ·
+        2 pipeline.toml changed in more than data.as_of
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from github import GithubException
+from github.PullRequest import PullRequest
+from github.Repository import Repository
+
+from contracts.exits import Exit, UsageError
+from contracts.schema import require_file
+from publishing.api import BOT, Run, repository, run_of
+from publishing.as_of import day_of, moved
+from publishing.command import run_command
+from reports.summary import cell
+
+WORKFLOW = "pipeline.yml"
+PREFIX = "retrain/"
+MOST_BYTES = 1_000_000
+UNPROCESSABLE = 422
+
+
+def due_day(config: Path) -> str:
+    """The day to which data.as_of was moved since the last commit; "" where it was not. Raises UsageError."""
+    done = subprocess.run(["git", "show", f"HEAD:./{config.name}"], cwd=config.resolve().parent, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    if done.returncode != 0:
+        raise UsageError(f"{config} is in no commit: what would the pull request change?")
+    now = config.read_text(encoding="utf-8")
+    if now == done.stdout:
+        return ""
+    day = day_of(str(tomllib.loads(now)["data"]["as_of"]))
+    if moved(done.stdout, day) != now:
+        raise UsageError(f"{config} differs from the last commit in more than data.as_of. Undo that first.")
+    return day.isoformat()
+
+
+def reasons(build: Path) -> str:
+    """What `make retrain` wrote down, as Markdown with every text escaped."""
+    path = build / "drift" / "retrain.json"
+    if not path.exists():
+        return ""
+    require_file(path, "make retrain", MOST_BYTES)
+    try:
+        document = json.loads(path.read_bytes())
+        shown = document.items() if isinstance(document, dict) else []
+    except ValueError:
+        raise UsageError(f"{path} is no JSON. Run `make retrain` again.") from None
+    return "\n".join(f"- {cell(name)}: {cell(value)}" for name, value in shown)
+
+
+def open_pull_request(repo: Repository) -> PullRequest | None:
+    """The one that asks for a retrain, if it is open."""
+    for one in repo.get_pulls(state="open", sort="created", direction="desc"):
+        if one.user.login == BOT and one.head.ref.startswith(PREFIX):
+            return one
+    return None
+
+
+def ask(repo: Repository, config: Path, day: str, body: str) -> str:
+    """Branch, commit, pull request, run; each may be there already from a run that ended half-way."""
+    waiting = open_pull_request(repo)
+    if waiting is not None:
+        return f"#{waiting.number} is open already; nothing else is asked for."
+    branch, title = f"{PREFIX}{day}", f"Retrain as of {day}"
+    base = repo.default_branch
+    _branch_from(repo, base, branch)
+    text = config.read_text(encoding="utf-8")
+    held = repo.get_contents(config.name, ref=branch)
+    assert not isinstance(held, list)
+    if held.decoded_content.decode("utf-8") != text:
+        repo.update_file(config.name, title, text, held.sha, branch=branch)
+    made = repo.create_pull(base=base, head=branch, title=title, body=body)
+    repo.get_workflow(WORKFLOW).create_dispatch(branch, throw=True)
+    return f"opened #{made.number}, and started {WORKFLOW} on {branch}."
+
+
+def _branch_from(repo: Repository, base: str, branch: str) -> None:
+    commit = repo.get_branch(base).commit.sha
+    try:
+        repo.create_git_ref(f"refs/heads/{branch}", commit)
+    except GithubException as error:
+        if error.status != UNPROCESSABLE:  # it is there already
+            raise
+
+
+def body_of(run: Run, day: str, why: str) -> str:
+    """The pull request's text."""
+    return (
+        f"This moves `data.as_of` to {day}: the model is trained on rows up to then and compared with the champion on "
+        f"the newest holdout. [A scheduled run]({run.url}) asks for it, because:\n\n{why or '- no reason given'}\n\n"
+        "The comment below says what it does to the metrics. Merging deploys it; closing this asks for nothing more "
+        "until the cooldown is over."
+    )
+
+
+def retrain_pull_request(config: Path, build: Path, environment: Mapping[str, str]) -> str:
+    """Raises UsageError and ApiError."""
+    day = due_day(config)
+    if not day:
+        return "no retrain is due."
+    run = run_of(environment)
+    body = body_of(run, day, reasons(build))
+    doing = "Asking for a retrain (contents, pull-requests and actions: write)"
+    with repository(run, environment, doing) as repo:
+        return ask(repo, config, day, body)
+
+
+def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make retrain-pr", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args(arguments)
+    return run_command("retrain-pr", lambda: retrain_pull_request(asked.config, asked.build, environment))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
