@@ -13,11 +13,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from reports.history_folder import read_past
+
 from contracts.deployment import Champion
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
 from contracts.schema import read_outside_json
-from reports.history_folder import read_past
 from reports.summary import cell, table
 
 MOST_SHOWN = 30
