@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
+from contracts.markdown import escape as cell
 from contracts.schema import read_outside_json
 from contracts.stage import Build, StageRecord
 from contracts.verdict import DriftVerdict
 from publishing.api import repository, run_of
 from publishing.command import run_command
 from publishing.tracking_issue import Answer, Topic, track
-from reports.summary import cell, table
+from reports.summary import table
 
 MOST_BYTES = 2_000_000
 TOPIC = Topic(
@@ -39,13 +40,13 @@ def answer_of(build: Build) -> Answer:
     try:
         record = read_outside_json(folder / "stage.json", StageRecord, "make watch", MOST_BYTES)
     except UsageError as error:
-        return Answer("could not run", f"{COULD_NOT_RUN}: {cell(error)}")
+        return Answer("could not run", f"{COULD_NOT_RUN}: {cell(str(error))}")
     if record.exit_code not in (Exit.PASS, Exit.FINDING):
         return Answer("could not run", f"{COULD_NOT_RUN}: {cell(record.verdict)}. {cell(record.headline)}")
     try:
         verdict = read_outside_json(folder / "verdict.json", DriftVerdict, "make watch", MOST_BYTES)
     except UsageError as error:
-        return Answer("could not run", f"{COULD_NOT_RUN}: {cell(error)}")
+        return Answer("could not run", f"{COULD_NOT_RUN}: {cell(str(error))}")
     text = f"**{cell(record.verdict)}** {cell(record.headline)}\n\n{describe(verdict)}"
     if record.exit_code == Exit.FINDING:
         return Answer("found", text)

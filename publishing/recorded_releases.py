@@ -13,13 +13,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reports.history_folder import read_past
-
 from contracts.deployment import Champion
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
+from contracts.markdown import escape as cell
 from contracts.schema import read_outside_json
-from reports.summary import cell, table
+from reports.past.folder import read_past
+from reports.summary import table
 
 MOST_SHOWN = 30
 MOST_BYTES = 100_000

@@ -24,11 +24,11 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from contracts.exits import Exit, UsageError
+from contracts.markdown import escape as cell
 from contracts.schema import require_file
 from publishing.api import BOT, Run, repository, run_of
 from publishing.as_of import day_of, moved
 from publishing.command import run_command
-from reports.summary import cell
 
 WORKFLOW = "pipeline.yml"
 PREFIX = "retrain/"
@@ -62,7 +62,7 @@ def reasons(build: Path) -> str:
         shown = document.items() if isinstance(document, dict) else []
     except ValueError:
         raise UsageError(f"{path} is no JSON. Run `make retrain` again.") from None
-    return "\n".join(f"- {cell(name)}: {cell(value)}" for name, value in shown)
+    return "\n".join(f"- {cell(name)}: {cell(str(value))}" for name, value in shown)
 
 
 def open_pull_request(repo: Repository) -> PullRequest | None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import get_args
 
 from contracts.exits import Exit, UsageError
+from contracts.markdown import escape as cell
 from contracts.schema import read_outside_json
 from publishing.api import repository, run_of
 from publishing.audit import Audit, What
 from publishing.command import run_command
 from publishing.tracking_issue import Answer, Topic, track
-from reports.summary import cell, table
+from reports.summary import table
 
 MOST_BYTES = 2_000_000
 MOST_SHOWN = 60

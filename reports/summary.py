@@ -42,7 +42,7 @@ def render_summary(results: Results) -> str:
 
 def _title(results: Results) -> str:
     if results.failed:
-        return f"## {ICONS[results.failed.exit_code]} Stopped at {results.failed.stage}: {results.failed.verdict}"
+        return f"## {ICONS[results.failed.exit_code]} Stopped at {results.failed.stage}: {cell(results.failed.verdict)}"
     if len(results.records) < len(CHAIN):
         return "## ⚠️ Unfinished: not every stage has run"
     return "## ✅ Every stage passed"
