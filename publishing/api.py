@@ -1,7 +1,7 @@
 """The connection to GitHub's API: PyGithub, with waits that end before the job does, and errors that say what to do.
 
 Pages are followed by the library. A rate limit is waited for as GitHub asks (Retry-After, X-RateLimit-Reset), up to
-MOST_SECONDS_WAITED; a 5xx is tried again. What remains becomes one sentence: what was asked, what came back, and which
+a limit; a 5xx is tried again. What remains becomes one sentence: what was asked, what came back, and which
 permission or setting is missing.
 """
 
@@ -21,8 +21,6 @@ from contracts.exits import UsageError
 
 # GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
 BOT = "github-actions[bot]"
-ATTEMPTS = 5
-MOST_SECONDS_WAITED = 240.0
 SECONDS_TO_ANSWER = 20
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")
 SERVER = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?")
@@ -38,6 +36,15 @@ ADVICE = {
 
 class ApiError(Exception):
     """GitHub's API did not do what was asked. Ends in exit 1."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a failure is tried again, the wait after the first, and the longest wait for a rate limit to end."""
+
+    attempts: int = 5
+    first_seconds: float = 0.5
+    most_seconds: float = 240.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,9 @@ def run_of(environment: Mapping[str, str]) -> Run:
 
 
 @contextmanager
-def repository(run: Run, environment: Mapping[str, str], doing: str) -> Iterator[Repository]:
+def repository(
+    run: Run, environment: Mapping[str, str], doing: str, patience: Patience = Patience()
+) -> Iterator[Repository]:
     """The repository, with its errors as ApiError: `doing` is what the job wanted. Raises UsageError and ApiError."""
     token = environment.get("GITHUB_TOKEN", "")
     if not token:
@@ -82,13 +91,16 @@ def repository(run: Run, environment: Mapping[str, str], doing: str) -> Iterator
     url = environment.get("GITHUB_API_URL", "https://api.github.com")
     if not SERVER.fullmatch(url):
         raise UsageError(f"GITHUB_API_URL is {url!r}, which is no address of a server.")
-    retry = GithubRetry(total=ATTEMPTS, backoff_factor=0.5, max_rate_limit_wait=MOST_SECONDS_WAITED)
+    retry = GithubRetry(
+        total=patience.attempts, backoff_factor=patience.first_seconds, max_rate_limit_wait=patience.most_seconds,
+        secondary_rate_wait=min(60.0, patience.most_seconds),
+    )  # fmt: skip
     client = Github(
-        base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER,
+        base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER, lazy=True,
         seconds_between_requests=0, seconds_between_writes=0,
     )  # fmt: skip
     try:
-        yield client.get_repo(run.repository, lazy=True)
+        yield client.get_repo(run.repository)
     except GithubException as error:
         raise ApiError(f"{doing}: {_explain(error)}") from None
     except requests.exceptions.RequestException as error:

@@ -70,7 +70,7 @@ def _open_issues(repo: Repository, topic: Topic) -> list[Issue]:
     return [
         one
         for one in listed
-        if one.user.login == BOT and (one.body or "").startswith(topic.marker) and one.pull_request is None
+        if one.user.login == BOT and (one.body or "").startswith(topic.marker) and "/pull/" not in one.html_url
     ]
 
 
