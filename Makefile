@@ -77,7 +77,7 @@ history: setup ## Append this run to the folder HISTORY=history (or EVENT=drift 
 
 .PHONY: site
 site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history
-	@$(RUN) -m reports.site $(STAGE) --history "$(HISTORY)"
+	@$(RUN) -m reports.site $(STAGE) --history "$${HISTORY:-}"
 
 ##@ The scheduled drift job
 
@@ -103,7 +103,7 @@ champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a f
 
 .PHONY: push
 push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
-	@$(RUN) -m deploy.push --repository "$(REPOSITORY)" --build $(BUILD)
+	@$(RUN) -m deploy.push --repository "$${REPOSITORY:-}" --build $(BUILD)
 
 .PHONY: rollback
 rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into production without the registry

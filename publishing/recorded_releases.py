@@ -9,6 +9,7 @@ Exits   0 listed, or nothing was released yet · 2 there is no such folder, or a
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from reports.summary import table
 
 MOST_SHOWN = 30
 MOST_BYTES = 100_000
+IMAGE = re.compile(r"[A-Za-z0-9./:_-]{1,250}@sha256:[0-9a-f]{64}")
 
 
 def releases(history: Path) -> list[HistoryEntry]:
@@ -56,7 +58,7 @@ def image_of(entry: HistoryEntry) -> str:
     image = entry.deployed.image if entry.deployed else ""
     if not image and entry.image is not None and entry.image.is_pushed:
         image = entry.image.reference
-    return image if "@sha256:" in image and "`" not in image else ""
+    return image if IMAGE.fullmatch(image) else ""
 
 
 def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:

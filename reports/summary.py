@@ -62,7 +62,9 @@ def _stages(results: Results) -> str:
 
 
 def _decision(decision: Decision) -> list[str]:
-    span = f", {decision.holdout_first[:10]} to {decision.holdout_last[:10]}" if decision.holdout_first else ""
+    span = ""
+    if decision.holdout_first:
+        span = f", {cell(decision.holdout_first[:10])} to {cell(decision.holdout_last[:10])}"
     about = (
         f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
         f"so each bound is one-sided at {decision.confidence:.4g}."

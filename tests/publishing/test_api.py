@@ -10,7 +10,6 @@ from contracts.exits import UsageError
 from publishing.api import ApiError, Patience, one_line, repository, run_of
 from tests.publishing.github_server import Fault, GitHub, asked
 
-
 QUICK = Patience(attempts=3, first_seconds=0.01)
 
 

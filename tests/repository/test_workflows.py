@@ -1,5 +1,6 @@
 """The promises of .github: what it may do, what it pins, that its commands are those of the Makefile."""
 
+import itertools
 import json
 import re
 import shutil
@@ -165,7 +166,7 @@ def test_only_known_jobs_may_be_skipped() -> None:
 
 def test_a_stage_waits_for_the_one_before_it_by_needs_alone() -> None:
     found = jobs(GITHUB / "workflows" / "pipeline.yml")
-    for before, after in zip(JOBS_OF_THE_CHAIN, JOBS_OF_THE_CHAIN[1:-1], strict=False):
+    for before, after in itertools.pairwise(JOBS_OF_THE_CHAIN[:-1]):
         assert found[after]["needs"] == before
         assert "if" not in found[after]
     assert set(JOBS_OF_THE_CHAIN) <= set(found["deploy"]["needs"])

@@ -1,0 +1,198 @@
+"""The history branch on a real git remote: first run, later runs, two at once, and each way in which it must refuse."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from contracts.exits import Exit
+from publishing.history_branch import BRANCH, History, bring, git_environment, main, united
+from tests.publishing.repositories import clone, git, make_remote
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GIT")}
+A, B, C = ({"model": f"m{letter}", "function": f"f{letter}"} for letter in "abc")
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    return make_remote(tmp_path)
+
+
+def job(remote: Path, name: str) -> tuple[History, Path]:
+    """A job's checkout, and the history that it fetched."""
+    checkout = clone(remote, remote.parent / name)
+    history = History(checkout, ENVIRONMENT)
+    bring(history, checkout / "history", checkout / "tries.json")
+    return history, checkout / "history"
+
+
+def count(folder: Path, *tries: dict[str, str]) -> None:
+    (folder / "tries.json").write_text(json.dumps({"format_version": 1, "holdouts": {"h": tries}}))
+
+
+def held(remote: Path, path: str) -> str:
+    return git(remote, "show", f"{BRANCH}:{path}")
+
+
+def test_a_remote_without_the_branch_is_a_first_run(remote: Path) -> None:
+    checkout = clone(remote, remote.parent / "one")
+    said = bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "tries.json")
+    assert "first run" in said
+    assert list((checkout / "history").iterdir()) == []
+    assert not (checkout / "tries.json").exists()
+
+
+def test_the_first_push_makes_a_branch_that_shares_no_commit_with_the_code(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    (folder / "runs").mkdir()
+    (folder / "runs" / "1.json").write_text("{}")
+    commit = history.push(folder, "Record run 1")
+    assert git(remote, "rev-parse", BRANCH) == commit
+    assert git(remote, "rev-list", "--count", BRANCH) == "1"
+    assert git(remote, "ls-tree", "-r", "--name-only", BRANCH) == "runs/1.json"
+
+
+def test_a_later_run_finds_what_was_pushed_and_adds_to_it(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    (folder / "a.json").write_text("1")
+    history.push(folder, "Record run 1")
+    history, folder = job(remote, "two")
+    assert (folder / "a.json").read_text() == "1"
+    (folder / "b.json").write_text("2")
+    (folder / "a.json").unlink()
+    history.push(folder, "Record run 2")
+    assert git(remote, "ls-tree", "-r", "--name-only", BRANCH) == "b.json"
+    assert git(remote, "rev-list", "--count", BRANCH) == "2"
+
+
+def test_nothing_new_makes_no_commit(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    (folder / "a.json").write_text("1")
+    history.push(folder, "Record run 1")
+    history, folder = job(remote, "two")
+    assert history.push(folder, "Record run 2") == ""
+    assert git(remote, "rev-list", "--count", BRANCH) == "1"
+
+
+def test_a_file_that_git_is_told_to_ignore_is_kept_all_the_same(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    (folder / ".gitignore").write_text("*\n")
+    (folder / "a.json").write_text("1")
+    history.push(folder, "Record run 1")
+    assert held(remote, "a.json") == "1"
+
+
+def test_two_runs_at_once_both_keep_their_files(remote: Path) -> None:
+    first, first_folder = job(remote, "one")
+    second, second_folder = job(remote, "two")
+    (first_folder / "a.json").write_text("1")
+    (second_folder / "b.json").write_text("2")
+    first.push(first_folder, "Record run 1")
+    second.push(second_folder, "Record run 2")
+    assert git(remote, "ls-tree", "-r", "--name-only", BRANCH).split() == ["a.json", "b.json"]
+
+
+def test_two_runs_at_once_both_count_their_tries(remote: Path) -> None:
+    history, folder = job(remote, "zero")
+    count(folder, A)
+    history.push(folder, "Record run 0")
+    first, first_folder = job(remote, "one")
+    second, second_folder = job(remote, "two")
+    count(first_folder, A, B)
+    count(second_folder, A, C)
+    first.push(first_folder, "Record run 1")
+    second.push(second_folder, "Record run 2")
+    assert json.loads(held(remote, "tries.json"))["holdouts"]["h"] == [A, B, C]
+
+
+def test_two_runs_that_change_one_file_are_not_merged_by_guess(remote: Path) -> None:
+    first, first_folder = job(remote, "one")
+    second, second_folder = job(remote, "two")
+    (first_folder / "champion.json").write_text("1")
+    (second_folder / "champion.json").write_text("2")
+    first.push(first_folder, "Record run 1")
+    with pytest.raises(Exception, match=r"champion\.json was changed there too"):
+        second.push(second_folder, "Record run 2")
+    assert held(remote, "champion.json") == "1"
+
+
+def test_the_count_of_tries_comes_with_the_branch_and_is_united_with_what_is_here(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    count(folder, A, B)
+    history.push(folder, "Record run 1")
+    checkout = clone(remote, remote.parent / "two")
+    count(checkout, B, C)
+    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "tries.json")
+    assert json.loads((checkout / "tries.json").read_text())["holdouts"]["h"] == [A, B, C]
+
+
+def test_a_count_is_united_without_taking_one_away_or_renumbering() -> None:
+    assert united({"holdouts": {"h": [A]}}, {"holdouts": {"h": [B, A], "i": [C]}}) == {
+        "holdouts": {"h": [A, B], "i": [C]}
+    }
+    assert united({}, {"holdouts": {"h": [A]}}) == {"holdouts": {"h": [A]}}
+    assert united({"holdouts": {"h": [A, B]}}, {}) == {"holdouts": {"h": [A, B]}}
+
+
+def test_a_link_on_the_branch_leads_nowhere(remote: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a secret")
+    history, folder = job(remote, "one")
+    (folder / "champion.json").symlink_to(secret)
+    history.push(folder, "Record run 1")
+    _, folder = job(remote, "two")
+    assert not (folder / "champion.json").is_symlink()
+    assert "a secret" not in (folder / "champion.json").read_text()
+
+
+@pytest.mark.parametrize("direction", ["fetch", "push"])
+def test_a_remote_that_does_not_answer_is_no_first_run(
+    remote: Path, direction: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = job(remote, "one")
+    (folder / "a.json").write_text("1")
+    monkeypatch.chdir(folder.parent)
+    remote.rename(remote.parent / "gone.git")
+    assert main(ENVIRONMENT, [direction, "--history", "history"]) is Exit.CRASH
+    assert "first run" not in "".join(capsys.readouterr())
+
+
+def test_a_damaged_count_on_the_branch_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, folder = job(remote, "one")
+    (folder / "tries.json").write_text("not json")
+    history.push(folder, "Record run 1")
+    checkout = clone(remote, remote.parent / "two")
+    monkeypatch.chdir(checkout)
+    assert main(ENVIRONMENT, ["fetch", "--history", "history"]) is Exit.CRASH
+
+
+def test_a_remote_that_refuses_the_push_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, folder = job(remote, "one")
+    (folder / "a.json").write_text("1")
+    hook = remote / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    monkeypatch.chdir(folder.parent)
+    assert main(ENVIRONMENT, ["push", "--history", "history"]) is Exit.CRASH
+
+
+def test_there_is_nothing_to_push_before_a_fetch(
+    remote: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(clone(remote, remote.parent / "one"))
+    assert main(ENVIRONMENT, ["push", "--history", "history"]) is Exit.USAGE
+    assert "make fetch-history" in capsys.readouterr().err
+
+
+def test_the_token_goes_to_its_own_server_and_into_no_argument() -> None:
+    made = git_environment({"GITHUB_TOKEN": "a-token", "GITHUB_SERVER_URL": "https://github.example"})
+    assert made["GIT_CONFIG_KEY_0"] == "http.https://github.example/.extraheader"
+    assert "a-token" not in made["GIT_CONFIG_VALUE_0"]
+    shown = subprocess.run(
+        ["git", "config", "--get-urlmatch", "http.extraheader", "https://elsewhere.example/x"],
+        env={**os.environ, **made}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "AUTHORIZATION" not in shown.stdout
