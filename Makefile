@@ -73,7 +73,7 @@ report: setup ## One page and one summary of all stages
 
 .PHONY: history
 history: setup ## Append this run to the folder HISTORY=history (or EVENT=drift alone), and prune it
-	@$(RUN) -m reports.history --build $(BUILD) --history "$(HISTORY)" --event "$(EVENT)"
+	@$(RUN) -m reports.history --build $(BUILD) --history "$${HISTORY:-}" --event "$${EVENT:-}"
 
 .PHONY: site
 site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history

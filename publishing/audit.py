@@ -144,7 +144,7 @@ def _audit(what: What, subject: str, findings: tuple[Finding, ...], without_reme
 
 def _zizmor_findings(document: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     for one in document:
-        place = one["locations"][0]["symbolic"]["key"]["Local"]["given_path"]
+        place = one["locations"][0]["symbolic"]["key"]["Local"]["verbatim_path"]
         severity = one["determinations"]["severity"]
         yield Finding(what=f"{one['ident']} ({severity}): {one['desc']}", where=place, remedy=one["url"])
 
