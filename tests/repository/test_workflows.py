@@ -208,6 +208,27 @@ def test_zizmors_strictest_persona_finds_nothing() -> None:
     assert json.loads(done.stdout) == []
 
 
+class WrittenOut(yaml.SafeDumper):
+    """YAML without anchors."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+def test_nothing_hides_behind_an_anchor(tmp_path: Path) -> None:
+    """Written out, zizmor misses the reasons beside the rights, for comments are lost, and finds nothing else."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for path in WORKFLOWS:
+        document = {"on" if key is True else key: value for key, value in load(path).items()}
+        (folder / path.name).write_text(yaml.dump(document, Dumper=WrittenOut, sort_keys=False, width=300))
+    done = subprocess.run(
+        [BIN / "zizmor", "--persona=auditor", "--offline", "--format=json-v1", tmp_path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert {finding["ident"] for finding in json.loads(done.stdout)} == {"undocumented-permissions"}
+
+
 def test_no_finding_of_a_linter_is_ignored() -> None:
     for path in [*FILES, GITHUB / "dependabot.yml"]:
         assert not re.search(r"zizmor: *ignore|shellcheck disable|actionlint", path.read_text(encoding="utf-8"))
