@@ -95,9 +95,7 @@ def _dataset(table: pd.DataFrame, columns: Sequence[str], others: Sequence[str])
 
     numbers = [harmless(column) for column in columns if column not in others]
     shown = pd.DataFrame({harmless(column): _values(table[column]) for column in columns})
-    definition = DataDefinition(
-        numerical_columns=numbers, categorical_columns=[harmless(column) for column in others]
-    )
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=[harmless(column) for column in others])
     return Dataset.from_pandas(shown, data_definition=definition)
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from contracts.markdown import escape as cell
 from contracts.scheduled_drift import RetrainDecision
 from contracts.verdict import ColumnComparison, DriftVerdict
-from reports.summary import cell, table
+from reports.summary import table
 
 MOST_COLUMNS = 12
 STATES = {"stable": "Stable", "insufficient": "Too few requests to tell", "drift": "Drift"}

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
-from reports.drift_rules import ColumnRule
-from reports.evidently_report import HTML_FILE, write_report
+from contracts.features import Feature
+from contracts.verdict import ColumnComparison
+from reports.drifting.evidently_report import HTML_FILE, write_report
 from tests.browser.browser import live_markup, watched
 from tests.browser.conftest import report_page, site_page
 from tests.payloads import PAYLOADS
@@ -54,16 +55,21 @@ def test_the_pages_own_policy_stops_a_script_that_got_in(
 def test_names_and_values_in_evidentlys_page_run_nowhere(browser: Browser, tmp_path: Path) -> None:
     random = np.random.default_rng(7)
     names = [text for text in PAYLOADS if "<" in text]
-    rules = [
-        ColumnRule(name, name, "number" if place % 2 else "category", "jensenshannon", 0.2)
-        for place, name in enumerate(names)
+    features = [Feature(name=name, kind=("categorical", "numeric")[place % 2]) for place, name in enumerate(names)]
+    columns = [
+        ColumnComparison(
+            column=name, kind="feature", method="jensenshannon", distance=0.1, threshold=0.2, drifted=False
+        )
+        for name in names
     ]
 
     def table() -> pd.DataFrame:
         values = (random.normal(size=100), random.choice(PAYLOADS, 100))
         return pd.DataFrame({name: values[0 if place % 2 else 1] for place, name in enumerate(names)})
 
-    assert set(write_report(table(), table(), rules, 0.3, tmp_path)) == set(names)
+    theirs = write_report(table(), table(), columns, features, tmp_path)
+    assert set(theirs.drifted) <= set(names)
+    assert theirs.columns == len(names)
     with watched(browser, tmp_path / HTML_FILE) as (page, seen):
         page.get_by_text("Dataset Drift").first.wait_for()
         assert (seen.dialogs, seen.complaints) == ([], [])

@@ -64,7 +64,7 @@ def test_a_service_that_is_never_ready_is_refused_and_stopped(model: Path, tmp_p
     command = (sys.executable, str(MISBEHAVING), "never ready")
     with (
         # On a busy machine two seconds may not be enough to listen, either.
-        pytest.raises(ServiceError, match="not ready within 2 s: GET /readyz gave (503|nothing)"),
+        pytest.raises(ServiceError, match=r"not ready within 2 s: GET /readyz gave (503|nothing)"),
         served(model, tmp_path / "requests", tmp_path / "service.log", command, ready_seconds=2),
     ):
         pass

@@ -51,7 +51,8 @@ def imports_of(path: Path) -> set[str]:
 @pytest.mark.parametrize("room", sorted(MAY_IMPORT))
 def test_a_room_imports_only_what_it_may(room: str) -> None:
     ours = {
-        "contracts", "training", "service", "reports", "deploy", "monitoring", "publishing", "benchmarks", "drills", "tests",
+        "contracts", "training", "service", "reports", "deploy", "monitoring", "publishing", "benchmarks", "drills",
+        "tests",
     }  # fmt: skip
     for path in (ROOT / room).rglob("*.py"):
         assert imports_of(path) & ours <= MAY_IMPORT[room], path

@@ -208,7 +208,7 @@ def test_zizmors_strictest_persona_finds_nothing() -> None:
     assert json.loads(done.stdout) == []
 
 
-class WrittenOut(yaml.SafeDumper):
+class WrittenOut(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
     """YAML without anchors."""
 
     def ignore_aliases(self, _data: Any) -> bool:
