@@ -119,7 +119,7 @@ class Load(Section):
     max_error_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     min_rate_share: Share = 0.95
     max_stall_ms: Positive = 1000.0
-    max_growth_mb: Positive = 16.0
+    max_growth_mb: Positive = 32.0
     blocks: Annotated[int, Field(ge=8)] = 20
     max_ratio: Annotated[float, Field(gt=1)] = 1.10
 
