@@ -1,7 +1,8 @@
 """How often the drift verdict errs: windows of which it is known whether they drifted, judged by the stage's own rules.
 
     python -m drills.rates.drift independent   false alarms and power on rows drawn at random, Evidently beside it
-    python -m drills.rates.drift weeks         real weeks and months after training, clean and with planted faults
+    python -m drills.rates.drift weeks         real weeks after training, clean and with planted faults
+    python -m drills.rates.drift labelled      the same, and months, by measured performance with weather a day old
     python -m drills.rates.drift table         the table of both, into docs/drift.md
 
 *Independent*: reference and window are drawn from the train rows, so that nothing has moved; many references, for one
@@ -15,12 +16,9 @@ Writes  drills/rates/drift.json, docs/drift.md between its marks
 import argparse
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +42,8 @@ PAGE = Path("docs/drift.md")
 BEGIN, END = "<!-- rates: begin -->", "<!-- rates: end -->"
 SIZES = (100, 200, 500, 1000, 5000)
 SHIFT_SD = 0.3
+# Windows whose sizes round to the same share their thresholds: they differ by a hundredth.
+ROWS_ALIKE = 500
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 # Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
 SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
@@ -83,22 +83,13 @@ def wilson(hits: int, trials: int) -> dict[str, float]:
     return {"hits": hits, "trials": trials, "share": share, "low": middle - reach, "high": middle + reach}
 
 
-def independent(build: Path, references: int, windows: int, evidently: int) -> dict[str, Any]:
-    """Alarms on rows of one distribution, and on the same with one column shifted; one process for each core."""
-    asked = [(build, size, references, windows, evidently) for size in reversed(SIZES)]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        found = dict(zip(reversed(SIZES), pool.map(_of_size, asked), strict=True))
-    return {str(size): found[size] for size in SIZES}
-
-
-def _of_size(asked: tuple[Path, int, int, int, int]) -> dict[str, Any]:
-    build, size, references, windows, evidently = asked
-    world = world_of(build)
-    pool = world.answered(pd.read_parquet(build / "data" / "train.parquet"))
+def independent(world: World, size: int, first: int, references: int, windows: int, evidently: int) -> dict[str, Any]:
+    """Alarms in windows of `size` rows of one distribution, and in the same with one column shifted."""
+    pool = world.answered(pd.read_parquet(world.build / "data" / "train.parquet"))
     card = world.card.model_copy(update={"history": ()})  # rows drawn at random have no time
     counts: Counter[str] = Counter()
     by_column: dict[str, Counter[str]] = {name: Counter() for name in SHIFTED}
-    for number in range(references):
+    for number in range(first, first + references):
         random = np.random.default_rng([number, size])
         reference = pool.iloc[random.choice(len(pool), world.config.drift.reference_rows, replace=False)]
         baseline = baseline_of(world.config.drift, card, reference, card.features)
@@ -113,7 +104,7 @@ def _of_size(asked: tuple[Path, int, int, int, int]) -> dict[str, Any]:
             seen = any(one.drifted for one in _compared(baseline, world.answered(moved), limits))
             counts["shift"] += seen
             by_column[column][str(seen)] += 1
-            if number + turn * references < evidently:
+            if number - first + turn * references < evidently:
                 theirs = default_verdict(reference, window, [one.name for one in card.features])
                 counts["evidently any"] += bool(theirs.drifted)
                 counts["evidently half"] += theirs.is_drift
@@ -131,30 +122,37 @@ def _of_size(asked: tuple[Path, int, int, int, int]) -> dict[str, Any]:
     return found
 
 
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two runs with different seeds as one: hits and trials add up."""
+    if "trials" in one:
+        return wilson(one["hits"] + other["hits"], one["trials"] + other["trials"])
+    return {key: merged(value, other[key]) for key, value in one.items()}
+
+
 def world_of(build: Path) -> World:
     """The shipped configuration and the model that it made."""
     return World(load_config(Path("pipeline.toml")), load_scorer(build / "train" / "model"), build)
 
 
 def weeks(world: World) -> dict[str, Any]:
-    """Real windows after training: clean ones, planted faults, and measured performance with weather a day old."""
+    """Real weeks after training: clean ones, and planted faults."""
     later = _later(world)
     reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
     baseline = baseline_of(world.config.drift, world.card, reference, world.card.features)
     found: dict[str, Any] = {}
     by_size: dict[int, dict[str, float]] = {}
     for rows in (0, 500):
-        hits: dict[str, list[str]] = {name: [] for name in FAULTS}
+        hits: dict[str, list[str]] = {name: [] for name in (THINNED if rows else FAULTS)}
         count = 0
         for first, window in _windows(later, 7):
             count += 1
             thinned = window.sample(rows, random_state=world.config.data.seed).sort_index() if rows else window
-            for name, fault in FAULTS.items():
+            for name, fault in (THINNED if rows else FAULTS).items():
                 table = world.answered(fault(thinned))
-                if len(table) not in by_size:
-                    seed = world.config.data.seed
-                    by_size[len(table)] = baseline.by_chance(len(table), has_labels=False, seed=seed)
-                limits = by_size[len(table)]
+                size = max(ROWS_ALIKE, round(len(table) / ROWS_ALIKE) * ROWS_ALIKE)
+                if size not in by_size:
+                    by_size[size] = baseline.by_chance(size, has_labels=False, seed=world.config.data.seed)
+                limits = by_size[size]
                 moved = [one.column for _, one in baseline.compared(table, limits, 7) if one.drifted]
                 if moved:
                     hits[name].append(f"{first}: {', '.join(moved[:3])}")
@@ -162,13 +160,18 @@ def weeks(world: World) -> dict[str, Any]:
             name: wilson(len(where), count) | {"where": where[:20]} for name, where in hits.items()
         }
         print(rows, {name: f"{len(where)}/{count}" for name, where in hits.items()}, flush=True)
-    found["evidently weeks"] = wilson(
-        sum(
-            bool(default_verdict(reference, world.answered(window), [one.name for one in world.card.features]).drifted)
-            for _, window in _windows(later, 7)
-        ),
-        17,
-    )
+    return found
+
+
+def labelled(world: World) -> dict[str, Any]:
+    """The same windows by measured performance, with weather as it was and a day old; and Evidently's own verdict."""
+    later = _later(world)
+    reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
+    names = [one.name for one in world.card.features]
+    called = [
+        bool(default_verdict(reference, world.answered(window), names).drifted) for _, window in _windows(later, 7)
+    ]
+    found: dict[str, Any] = {"evidently weeks": wilson(sum(called), len(called))}
     for days in (7, 30):
         found[f"performance of {days} days"] = list(_performance(world, later, days))
     return found
@@ -252,6 +255,7 @@ FAULTS: dict[str, Fault] = {
     "origin EWR gone": lambda table: table[table["origin"] != "EWR"],
     "origin in lower case": lambda table: table.assign(origin=table["origin"].str.lower()),
 }
+THINNED = {name: FAULTS[name] for name in ("clean", "temp in °C", "carrier UA renamed", "origin in lower case")}
 
 
 def table_text(figures: dict[str, Any]) -> str:
@@ -264,23 +268,29 @@ def table_text(figures: dict[str, Any]) -> str:
             "| --- | --- | --- | --- | --- | --- |",
         ]
         keys = ("clean", "clean, by chance alone", "evidently, any column", "evidently, half of the columns", "shift")
-        for size, row in figures["independent"].items():
+        for size, row in sorted(figures["independent"].items(), key=lambda item: int(item[0])):
             lines.append(f"| {int(size):,} | " + " | ".join(_share(row[key]) for key in keys) + " |")
         parts.append("\n".join(lines))
-        columns = figures["independent"]["200"]["shift by column"]
+        columns = figures["independent"].get("200", {}).get("shift by column", {})
         named = ", ".join(f"{name} {one['share']:.0%}" for name, one in columns.items())
         parts.append(f"Which column is shifted matters; at 200 rows: {named}.")
     if "weeks" in figures:
         parts.append(_weeks_text(figures["weeks"]))
+    if "labelled" in figures:
+        parts.append(_labelled_text(figures["labelled"]))
     return "\n\n".join(parts)
 
 
 def _weeks_text(found: dict[str, Any]) -> str:
     whole, thin = found["weeks of all rows"], found["weeks of 500 rows"]
     lines = ["| real weeks, September to December | called, all rows | called, 500 rows each |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {_of(whole[name])} | {_of(thin[name])} |" for name in whole]
-    lines.append(f"| clean, Evidently's default: any column | {_of(found['evidently weeks'])} | |")
-    lines += ["", "| window | roc_auc | measured | weather a day old | measured |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {name} | {_of(whole[name])} | {_of(thin[name]) if name in thin else ''} |" for name in whole]
+    return "\n".join(lines)
+
+
+def _labelled_text(found: dict[str, Any]) -> str:
+    lines = [f"Evidently's default calls a column in {_of(found['evidently weeks'])} clean weeks.", ""]
+    lines += ["| window | roc_auc | measured | weather a day old | measured |", "| --- | --- | --- | --- | --- |"]
     for row in found["performance of 30 days"]:
         clean, stale = row["clean"], row["stale"]
         lines.append(
@@ -306,8 +316,12 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m drills.rates.drift", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("part", choices=("independent", "weeks", "table"))
+    parser.add_argument("part", choices=("independent", "weeks", "labelled", "table"))
     parser.add_argument("--build", type=Path, default=Path("build"))
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first reference's number; others are added to what is there"
+    )
+    parser.add_argument("--size", type=int, action="append", help="rows of a window; default: all sizes")
     parser.add_argument("--references", type=int, default=40)
     parser.add_argument("--windows", type=int, default=27)
     parser.add_argument("--evidently", type=int, default=40, help="windows of each size given to Evidently, too")
@@ -316,8 +330,14 @@ def main() -> None:
     if asked.part != "table":
         if asked.part == "weeks":
             figures["weeks"] = weeks(world_of(asked.build))
+        elif asked.part == "labelled":
+            figures["labelled"] = labelled(world_of(asked.build))
         else:
-            figures["independent"] = independent(asked.build, asked.references, asked.windows, asked.evidently)
+            world, rows = world_of(asked.build), figures.setdefault("independent", {})
+            for size in asked.size or SIZES:
+                found = independent(world, size, asked.first, asked.references, asked.windows, asked.evidently)
+                known = rows.get(str(size)) if asked.first else None
+                rows[str(size)] = merged(known, found) if known else found
         FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]

@@ -1,0 +1,52 @@
+"""The rates of drift: what is counted, added up and planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from drills.rates.drift import FAULTS, THINNED, WEATHER, _stale, _windows, merged, wilson
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 17), (5, 100), (17, 17)])
+def test_intervals_are_wilsons(hits: int, trials: int) -> None:
+    seen, theirs = wilson(hits, trials), binomtest(hits, trials).proportion_ci(method="wilson")
+    assert [seen["low"], seen["high"]] == pytest.approx([theirs.low, theirs.high], abs=1e-6)
+
+
+def test_runs_with_other_seeds_add_up() -> None:
+    one = {"clean": wilson(3, 100), "columns": {"temp": wilson(1, 10)}}
+    other = {"clean": wilson(7, 100), "columns": {"temp": wilson(9, 10)}}
+    assert merged(one, other) == {"clean": wilson(10, 200), "columns": {"temp": wilson(10, 20)}}
+
+
+def flights(days: int) -> pd.DataFrame:
+    """One flight each noon from each of two airports; the weather tells day and airport."""
+    moments = pd.date_range("2013-09-01 12:00", periods=days, freq="D")
+    table = pd.DataFrame({"scheduled_at": np.repeat(moments, 2), "origin": ["EWR", "JFK"] * days})
+    told = np.repeat(np.arange(days), 2) + np.tile([0, 0.5], days)
+    return table.assign(carrier="UA", distance=1000.0, **dict.fromkeys(WEATHER, told.astype(float)))
+
+
+def test_stale_weather_is_that_of_the_day_before_at_the_same_airport() -> None:
+    table = flights(4)
+    old = _stale(table)
+    assert list(old["temp"][2:]) == list(table["temp"][:-2])
+    assert old["temp"][:2].isna().all()
+    assert list(old["origin"]) == list(table["origin"])
+
+
+def test_windows_are_whole_and_in_order() -> None:
+    assert [first for first, _ in _windows(flights(20), 7)] == ["2013-09-01", "2013-09-08"]
+
+
+def test_every_fault_but_clean_changes_the_table_and_keeps_its_columns() -> None:
+    table = pd.concat([flights(3), flights(3).assign(carrier="MQ")], ignore_index=True)
+    for name, fault in FAULTS.items():
+        changed = fault(table)
+        assert list(changed.columns) == list(table.columns)
+        assert changed.equals(table) == (name == "clean"), name
+
+
+def test_the_thinned_weeks_have_faults_that_the_whole_ones_have() -> None:
+    assert set(THINNED) < set(FAULTS)
