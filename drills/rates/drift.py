@@ -80,7 +80,8 @@ def wilson(hits: int, trials: int) -> dict[str, float]:
     share, z2 = hits / trials, Z * Z
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     reach = Z / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
-    return {"hits": hits, "trials": trials, "share": share, "low": middle - reach, "high": middle + reach}
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    return {"hits": hits, "trials": trials, "share": share, "low": low, "high": high}
 
 
 def independent(world: World, size: int, first: int, references: int, windows: int, evidently: int) -> dict[str, Any]:
