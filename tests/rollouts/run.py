@@ -4,7 +4,7 @@
     make deploy-test PARTS="good"      a part: good, refusals, early-kills, late-kills, lock, rollback, outage
 
 Reads   build/image/image.json, whose image the engine must have: `make build` first
-Writes  build/deploy/test/<part>.json, and docs/deploys.md between its marks once there is one of each part
+Writes  build/deploy/test/<part>.json, and docs/deploys.md between its marks: every part that was played and passed
 Exits   0 all as promised · 3 something was not, and the text says what was seen · 2 no image, no engine or registry
 """
 
@@ -74,8 +74,7 @@ def main() -> Exit:
         for part in chosen:
             passed &= _play(part, stage, folder / f"{part}.json")
     _print(folder, chosen)
-    if all((folder / f"{part}.json").exists() for part in parts()):
-        write_page(list(_rows(folder, parts())))
+    write_page(list(_rows(folder, parts())))
     return Exit.PASS if passed else Exit.FINDING
 
 
