@@ -66,7 +66,6 @@ class Arena:
     folder: Path
     base: str
     rows: list[dict[str, Any]]
-    images: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
@@ -138,7 +137,6 @@ class Arena:
                 (Path(scratch) / file).write_bytes(content)
             (Path(scratch) / "Dockerfile").write_text("\n".join([f"FROM {of}", *lines, ""]))
             docker("build", "--quiet", "--network=none", f"--tag={self.tag_of(name)}", scratch)
-        self.images.append(self.tag_of(name))
         reference = push(self.tag_of(name), f"{self.registry.address}/user/service", _slug(name))
         self.versions[name] = reference
         return reference
@@ -230,7 +228,7 @@ def arena(base: str) -> Iterator[Arena]:
     finally:
         registry.stop()
         made.host.compose("--profile=deploy", "down", "--volumes", "--timeout=2", "--remove-orphans")
-        _remove_rest(project, made.images)
+        _remove_rest(project, registry.address)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -257,12 +255,13 @@ def eventually(look: Callable[[], bool], seconds: float, what: str) -> float:
     return time.monotonic() - started
 
 
-def _remove_rest(project: str, images: Sequence[str]) -> None:
+def _remove_rest(project: str, registry: str) -> None:
     for volume in docker("volume", "ls", "--quiet", f"--filter=name=^{project}_").split():
         docker("volume", "rm", volume)
-    for image in images:
-        with suppress(EngineError):
-            docker("image", "rm", "--force", image)
+    for reference in (project, f"{registry}/user/*"):
+        for image in set(docker("image", "ls", "--quiet", f"--filter=reference={reference}").split()):
+            with suppress(EngineError):
+                docker("image", "rm", "--force", image)
 
 
 def _slug(name: str) -> str:
