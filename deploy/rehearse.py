@@ -96,10 +96,13 @@ class Stage:
     def run(self, action: Action, work: Callable[[Production], object]) -> Rollout:
         """One deploy or rollback with the real steps, under the real lock. Raises what refuses it."""
         journal = Journal(action)
-        journal.plan(order.steps_of(self.rules) if action == "deploy" else rollback.STEPS)
-        with lock(
-            self.host, self.host.edge_image(), {one: self.host.volume(one) for one in VOLUMES}, "rehearsal"
-        ) as held:
+        steps = order.steps_of(self.rules) if action == "deploy" else rollback.STEPS
+        journal.plan(tuple(one for one in steps if one != "tag"))
+        volumes = {one: self.host.volume(one) for one in VOLUMES}
+        with ExitStack() as stack:
+            with journal.step("lock") as step:
+                held = stack.enter_context(lock(self.host, self.host.edge_image(), volumes, "a rehearsal"))
+                step.said = f"{held.name} on the engine"
             work(Production(self.host, held, self.rules, journal))
         return journal.record("", int(Exit.PASS), "serves")
 
