@@ -163,8 +163,8 @@ drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for 
 	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
 
 .PHONY: drill-list
-drill-list: setup ## Write the list of drills into docs/drills.md
-	@$(RUN) -m drills --write-handbook
+drill-list: setup ## Write the list of drills into docs/drills.md, and the project's limits into drills/pipeline.toml
+	@$(RUN) -m drills --write
 
 .PHONY: bench
 bench: setup ## Measure the service beside its like, and the chain; PART=serving or chain does one; writes docs/benchmarks.md

@@ -16,23 +16,26 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.config_file import load_config
 from contracts.drills import DrillRecord, DrillRecords
 from contracts.exits import Exit
 from contracts.schema import write_json
-from drills.bases import make_base
+from drills.bases import CONFIG, as_the_project_has_it, make_base
+from drills.commands import CHECKOUT
 from drills.drill import Drill, find_drills
 from drills.run import failures, run_all
 from drills.scene import PlantError
 from drills.table import between_marks, handbook, summary
 
-HANDBOOK = Path(__file__).resolve().parent.parent / "docs" / "drills.md"
+HANDBOOK = CHECKOUT / "docs" / "drills.md"
 
 
 def main() -> Exit:
     """The command `make drill`."""
     arguments = _parser().parse_args()
     found = find_drills()
-    if arguments.write_handbook:
+    if arguments.write:
+        follow_the_project(CHECKOUT / "pipeline.toml")
         HANDBOOK.write_text(between_marks(HANDBOOK.read_text(encoding="utf-8"), handbook(found)), encoding="utf-8")
         return Exit.PASS
     drills = chosen(found, arguments.only, full=arguments.full)
@@ -40,6 +43,12 @@ def main() -> Exit:
         print(f"drill: there is no drill {arguments.only!r}. There are: {_names(found)}.", file=sys.stderr)
         return Exit.USAGE
     return drill_all(drills, arguments.build / "drills", full=arguments.full)
+
+
+def follow_the_project(config: Path) -> None:
+    """Take over the limits of the project's pipeline.toml, as long as that names the flights."""
+    if load_config(config).data.source == load_config(CONFIG).data.source:
+        CONFIG.write_text(as_the_project_has_it(config.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
@@ -88,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     parser.add_argument("--only", default="", help="names or rooms of drills, with commas or spaces between them")
     parser.add_argument("--full", action="store_true", help="the nightly drills too, on the whole search")
-    parser.add_argument("--write-handbook", action="store_true", help="write the list into docs/drills.md and end")
+    parser.add_argument("--write", action="store_true", help="write docs/drills.md and drills/pipeline.toml, and end")
     return parser
 
 

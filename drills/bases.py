@@ -48,6 +48,12 @@ def make_base(root: Path, *, full: bool) -> Scene:
     return scene
 
 
+def as_the_project_has_it(project: str) -> str:
+    """The text of drills/pipeline.toml for the project's own, without its comments."""
+    title, *_ = CONFIG.read_text(encoding="utf-8").splitlines()
+    return "\n".join([title, "", *(line for line in project.splitlines() if not line.startswith("#"))]) + "\n"
+
+
 def _table(data: Data, *, full: bool) -> pd.DataFrame:
     """The source's table; unless `full`, thinned before the holdout, and as it is from there on."""
     table = read_source(data.source, data.sha256).table

@@ -36,7 +36,7 @@ def test_a_file_that_is_no_drill_is_refused_by_name() -> None:
 def test_the_drills_run_at_the_limits_of_the_project() -> None:
     ours, theirs = (tomllib.loads((ROOT / path).read_text()) for path in ("pipeline.toml", "drills/pipeline.toml"))
     if ours["data"]["source"] == theirs["data"]["source"]:
-        assert ours == theirs
+        assert ours == theirs, "run `make drill-list`"
 
 
 def test_the_handbook_lists_every_drill() -> None:
