@@ -39,7 +39,7 @@ def run_all(drills: Sequence[Drill], base: Scene, folder: Path, say: Say) -> tup
 def run_one(drill: Drill, base: Scene, root: Path) -> DrillRecord:
     """One drill on a copy of `base`. The copy stays where the drill did not end as planned."""
     started = time.perf_counter()
-    scene = copy_of(base.root, root)
+    scene = copy_of(base, root)
     try:
         drill.plant(scene)
     except PlantError as error:

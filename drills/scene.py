@@ -152,11 +152,11 @@ class Scene:
         write_json(self.build.stage("data") / "data.json", changed)
 
 
-def copy_of(base: Path, root: Path) -> Scene:
+def copy_of(base: Scene, root: Path) -> Scene:
     """A fresh scene that is all that `base` is."""
     shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(base, root)
-    scene = Scene(root)
+    shutil.copytree(base.root, root)
+    scene = Scene(root, dict(base.environment))
     text = scene.config.read_text(encoding="utf-8")
     scene.config.write_text(with_key(text, "data.source", str(root / SOURCE)), encoding="utf-8")
     return scene

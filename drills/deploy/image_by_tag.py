@@ -1,0 +1,9 @@
+"""Production is told to take an image by its tag, under which tomorrow another one may be."""
+
+from drills.drill import USAGE, drill
+from drills.scene import Scene
+
+
+@drill("deploy", USAGE, r"^deploy: 'flights:champion' is no digest; required: name@sha256:<64 hex digits>")
+def plant(scene: Scene) -> None:
+    scene.environment["IMAGE"] = "flights:champion"
