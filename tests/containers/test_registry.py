@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from contracts.exits import Exit
+from contracts.deployment import Champion
+from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, ChampionImage, PushedImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES
 from contracts.schema import read_json
 from contracts.scoring import load_scorer
 from contracts.stage import Build
 from deploy.engine import EngineError, docker
+from deploy.fetch_image import fetch as fetch_image
 from deploy.image import self_test
+from deploy.move_champion import move, put_back
+from deploy.publish_image import ARCHIVE, publish
 from deploy.push import push_built
 from deploy.registry import NoSuchImageError, WrongDigestError, manifest, move_tag, pull, push
 from tests.containers.conftest import ROOT, Built, free_port, variant
@@ -212,3 +216,62 @@ def test_a_push_of_an_image_that_is_gone_says_to_build_again(built: Built, regis
 def test_the_fetched_folder_has_the_model_folders_files_only(pushed: PushedImage, build: Build) -> None:
     fetch(build, f"docker://{pushed.reference}")
     assert set(contents(build.champion)) == {CARD_FILE, *MODEL_FILES}
+
+
+def test_an_image_travels_through_the_registry_by_digest(built: Built, registry: str) -> None:
+    assert publish(built.build, f"{registry}/user/travels").startswith("pushed ")
+    docker("image", "rm", "--force", built.image.image_id)
+    name, digest = fetch_image(built.build)
+    assert name == f"{registry}/user/travels"
+    assert digest == manifest_digest(f"{name}@{digest}")
+    assert docker("image", "inspect", "--format", "{{.Id}}", built.image.reference) == built.image.image_id
+    (built.build.stage("build") / "pushed.json").unlink()
+
+
+def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> None:
+    archive = built.build.stage("build") / ARCHIVE
+    publish(built.build, "")
+    docker("image", "rm", "--force", built.image.image_id)
+    name, digest = fetch_image(built.build)
+    assert (name, digest) == (built.image.reference.rpartition(":")[0], built.image.image_id)
+    self_test(built.image.image_id, built.image.model)
+    archive.unlink()
+
+
+def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> None:
+    archive = built.build.stage("build") / ARCHIVE
+    with variant(built.image.reference, "LABEL planted=yes") as planted:
+        docker("tag", planted, built.image.reference)
+        docker("save", "--output", str(archive), built.image.reference)
+        docker("tag", built.image.image_id, built.image.reference)
+        with pytest.raises(WrongDigestError, match="built was"):
+            fetch_image(built.build)
+        docker("tag", built.image.image_id, built.image.reference)
+    archive.unlink()
+
+
+def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
+    built: Built, registry: str, tmp_path: Path
+) -> None:
+    repository = f"{registry}/user/moves"
+    publish(built.build, repository)
+    first = read_json(built.build.stage("build") / "pushed.json", PushedImage, "make publish-image").reference
+    assert "has the tag champion" in move(built.build)
+    other = push(built.image.image_id, repository, "other")
+    assert pull(f"{repository}:champion") == built.image.image_id
+    build = Build(tmp_path / "build")
+    assert put_back(build, other).startswith(built.image.model[:19])
+    assert read_json(build.stage("deploy") / "champion.json", Champion, "make move-champion").image == other
+    assert manifest_digest(f"{repository}:champion") == first.partition("@")[2]
+    (built.build.stage("build") / "pushed.json").unlink()
+
+
+@pytest.mark.parametrize("reference", ["user/name:champion", "user/name", "$(id)", "a@sha256:1"])
+def test_only_a_digest_is_put_back(reference: str, build: Build) -> None:
+    with pytest.raises(UsageError, match="no digest"):
+        put_back(build, reference)
+
+
+def manifest_digest(reference: str) -> str:
+    about = json.loads(docker("buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", reference))
+    return str(about["digest"])
