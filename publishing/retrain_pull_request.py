@@ -4,14 +4,13 @@ Retraining is a pull request that moves one line: what it does to the metrics is
 token of a workflow starts no workflows by opening a pull request, so the pipeline is started on the branch by name; its
 verdict is the comment. One such pull request is open at a time; while it is, nothing else is asked for.
 
-Reads   pipeline.toml here and in the last commit; <build>/drift/retrain.json for the reasons; GitHub's API
+Reads   pipeline.toml here and in the last commit; <build>/drift/retrain.md for the reasons; GitHub's API
 Writes  a branch retrain/<day> with one commit, its pull request, one run of pipeline.yml on it
 Exits   0 opened, open already, or nothing is due · 1 GitHub's API refuses or does not answer ·
         2 pipeline.toml changed in more than data.as_of
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -24,15 +23,15 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from contracts.exits import Exit, UsageError
-from contracts.markdown import escape as cell
 from contracts.schema import require_file
+from contracts.stage import Build
 from publishing.api import BOT, Run, repository, run_of
 from publishing.as_of import day_of, moved
 from publishing.command import run_command
 
 WORKFLOW = "pipeline.yml"
 PREFIX = "retrain/"
-MOST_BYTES = 1_000_000
+MOST_BYTES = 50_000
 UNPROCESSABLE = 422
 
 
@@ -51,18 +50,13 @@ def due_day(config: Path) -> str:
     return day.isoformat()
 
 
-def reasons(build: Path) -> str:
-    """What `make retrain` wrote down, as Markdown with every text escaped."""
-    path = build / "drift" / "retrain.json"
+def reasons(build: Build) -> str:
+    """What `make retrain` wrote for people, in this job. Raises UsageError where it is no plain file, or too large."""
+    path = build.stage("drift") / "retrain.md"
     if not path.exists():
         return ""
     require_file(path, "make retrain", MOST_BYTES)
-    try:
-        document = json.loads(path.read_bytes())
-        shown = document.items() if isinstance(document, dict) else []
-    except ValueError:
-        raise UsageError(f"{path} is no JSON. Run `make retrain` again.") from None
-    return "\n".join(f"- {cell(name)}: {cell(str(value))}" for name, value in shown)
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def open_pull_request(repo: Repository) -> PullRequest | None:
@@ -110,7 +104,7 @@ def body_of(run: Run, day: str, why: str) -> str:
     )
 
 
-def retrain_pull_request(config: Path, build: Path, environment: Mapping[str, str]) -> str:
+def retrain_pull_request(config: Path, build: Build, environment: Mapping[str, str]) -> str:
     """Raises UsageError and ApiError."""
     day = due_day(config)
     if not day:
@@ -129,7 +123,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args(arguments)
-    return run_command("retrain-pr", lambda: retrain_pull_request(asked.config, asked.build, environment))
+    return run_command("retrain-pr", lambda: retrain_pull_request(asked.config, Build(asked.build), environment))
 
 
 if __name__ == "__main__":

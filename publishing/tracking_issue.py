@@ -1,7 +1,8 @@
 """One issue that follows one scheduled question: opened when something is found, updated, closed when all is well.
 
-Four answers are kept apart: found, clean, could not run, and (where there was too little to tell) undecided. A run that
-could not run is never taken for clean: it opens the issue too, under its own title, and never closes one.
+Four answers are kept apart: found, clean, could not run, and (where there is too little to tell, or it may not last)
+undecided. A run that could not run is never taken for clean: it opens the issue too, under its own title, and never
+closes one.
 """
 
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def track(repo: Repository, topic: Topic, answer: Answer, run: Run) -> str:
     if answer.state == "clean":
         return _close(issue, answer, run)
     if answer.state == "undecided" and issue is None:
-        return "too little to tell, and no issue is open; nothing to do."
+        return "nothing certain, and no issue is open; nothing to do."
     title = topic.title_could_not_run if answer.state == "could not run" else topic.title_found
     body = _body(topic, answer, run)
     if issue is None:
@@ -57,7 +58,7 @@ def track(repo: Repository, topic: Topic, answer: Answer, run: Run) -> str:
         return f"opened #{repo.create_issue(title=title, body=body, labels=[topic.name]).number}: {title}."
     if answer.state == "undecided":
         issue.edit(body=body)
-        return f"updated #{issue.number}: too little to tell."
+        return f"updated #{issue.number}: nothing certain."
     if issue.title != title:
         issue.create_comment(f"{title}.\n\n{_foot(run)}")
     issue.edit(title=title, body=body)

@@ -1,6 +1,5 @@
 """The retrain's pull request: one line moved, its run started, one at a time."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def run(checkout: Path, job: dict[str, str]) -> Exit:
 def due(checkout: Path, text: str = DUE) -> None:
     (checkout / "pipeline.toml").write_text(text)
     (checkout / "build" / "drift").mkdir(parents=True, exist_ok=True)
-    (checkout / "build" / "drift" / "retrain.json").write_text(json.dumps({"reason": "3 of 4 windows @everyone <b>"}))
+    (checkout / "build" / "drift" / "retrain.md").write_text("3 of 4 windows drifted.")
 
 
 def test_it_moves_one_line_on_a_branch_and_starts_the_pipeline_there(
@@ -41,8 +40,6 @@ def test_it_moves_one_line_on_a_branch_and_starts_the_pipeline_there(
     assert [(one["title"], one["base"]["ref"]) for one in github.pulls] == [("Retrain as of 2013-11-01", "main")]
     assert [one["ref"] for one in github.dispatches] == ["retrain/2013-11-01"]
     assert "3 of 4 windows" in github.pulls[0]["body"]
-    assert "@everyone" not in github.pulls[0]["body"]
-    assert "<b>" not in github.pulls[0]["body"]
 
 
 def test_where_nothing_is_due_nobody_is_asked(checkout: Path, github: GitHub, job: dict[str, str]) -> None:
@@ -105,10 +102,13 @@ def test_a_change_of_anything_else_is_refused(
     assert "more than data.as_of" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["not json", " " * 1_000_001])
-def test_reasons_that_are_none_are_refused(checkout: Path, github: GitHub, job: dict[str, str], content: str) -> None:
+def test_reasons_that_are_too_long_or_a_link_are_refused(checkout: Path, github: GitHub, job: dict[str, str]) -> None:
     due(checkout)
-    (checkout / "build" / "drift" / "retrain.json").write_text(content)
+    reasons = checkout / "build" / "drift" / "retrain.md"
+    reasons.write_text("x" * 50_001)
+    assert run(checkout, job) is Exit.USAGE
+    reasons.unlink()
+    reasons.symlink_to(checkout / "pipeline.toml")
     assert run(checkout, job) is Exit.USAGE
     assert github.requests == []
 
