@@ -2,11 +2,11 @@
 
 Each block has three figures: p50 and p95 of the latency from due, and the service's CPU seconds per request. Blocks
 that stand beside each other in the plan make a pair, one of each arm, so what changes slowly on the machine is in both.
-The ratio is the median over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron and
-Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
+The ratio is the interquartile mean over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron
+and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
 
-A block that something else on the machine disturbed is one pair of many: it widens the interval and hardly moves the
-median.
+A block that something else on the machine disturbed is one pair of many and among those left out. On a machine with
+eight times more work than cores the median missed one in fifty services that cost a fifth more CPU, this mean none.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,9 @@ from contracts.verdict import LoadRatio
 
 Figure = Literal["p50", "p95", "cpu"]
 FIGURES: tuple[Figure, ...] = ("p50", "p95", "cpu")
-# One-sided, for each bound. The limit stands well above 1, so an equal pair is called far less often than this.
-CONFIDENCE = 0.95
+# One-sided, for each bound: three figures are looked at, and the latencies of a busy machine vary by more than a half.
+CONFIDENCE = 0.99
+LEFT_OUT = 0.25
 DRAWS = 4000
 SEED = 7
 # Finer than this no clock of ours counts; it keeps a ratio finite.
@@ -71,12 +72,19 @@ def of_plan(plan: Plan, measured: Measured, limit: float) -> tuple[LoadRatio, ..
 
 
 def ratio_of(challenger: Sequence[float], champion: Sequence[float]) -> Ratio:
-    """The median ratio of pairs, and its bootstrap interval. Both sequences [pairs], positive."""
+    """The mean ratio of pairs, and its bootstrap interval. Both sequences [pairs], positive."""
     logs = np.log(np.maximum(challenger, LEAST)) - np.log(np.maximum(champion, LEAST))
     drawn = np.random.default_rng(SEED).integers(len(logs), size=(DRAWS, len(logs)))
-    medians: npt.NDArray[np.float64] = np.median(logs[drawn], axis=1)
-    low, high = np.quantile(medians, [1 - CONFIDENCE, CONFIDENCE])
-    return Ratio(float(np.exp(np.median(logs))), float(np.exp(low)), float(np.exp(high)))
+    low, high = np.quantile(_interquartile_mean(logs[drawn]), [1 - CONFIDENCE, CONFIDENCE])
+    return Ratio(float(np.exp(_interquartile_mean(logs))), float(np.exp(low)), float(np.exp(high)))
+
+
+def _interquartile_mean(logs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[..., pairs] to [...]: without the largest and the smallest quarter."""
+    pairs = logs.shape[-1]
+    left_out = int(LEFT_OUT * pairs)
+    middle: npt.NDArray[np.float64] = np.sort(logs, axis=-1)[..., left_out : pairs - left_out].mean(axis=-1)
+    return middle
 
 
 def _ratio(

@@ -5,7 +5,7 @@
     python -m drills.rates.load write                  the table in docs/load.md, from all that was recorded
 
 All run on this machine, for real, on the challenger under build/. The slower service is the same service with a planted
-fault: ahead of each request it burns as much CPU time as 20 % of what a request cost when the recording began.
+fault: ahead of each request it burns a fifth of the CPU time that its process has used since it began to answer.
 
 A recorded session is one Locust run with three services, blocks of the length and rate of pipeline.toml in the order
 A A' B B A' A: each block stands beside one of each other kind. Runs are then resampled from the sessions: `load.blocks`
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))
 
 from paired import FIGURES, BlockFigures, block_figures, ratios  # noqa: E402 — scripts, not a package: found by path
-from plan import GAP_SECONDS, Arm, Block, Plan, one_block  # noqa: E402
+from plan import GAP_SECONDS, Arm, Block, Plan  # noqa: E402
 from run import load_test, run_locust  # noqa: E402
 from service_process import SERVICE, served  # noqa: E402
 from starlette.types import Receive, Scope, Send  # noqa: E402
@@ -70,7 +70,6 @@ Draw = Callable[[int, int], Iterator[Sequence[int]]]
 class Session:
     """One recording: the blocks of each of the three services, in the order of time."""
 
-    burn_us: float
     equal: tuple[BlockFigures, ...]
     also_equal: tuple[BlockFigures, ...]
     slower: tuple[BlockFigures, ...]
@@ -95,10 +94,10 @@ def main() -> Exit:
     commands.add_parser("record").add_argument("--minutes", type=float, default=4.5)
     commands.add_parser("run").add_argument("--times", type=int, default=1)
     commands.add_parser("write")
-    commands.add_parser("serve").add_argument("--burn-us", type=float, required=True)
+    commands.add_parser("serve").add_argument("--slower-by", type=float, required=True)
     asked = parser.parse_args()
     if asked.command == "serve":
-        return serve_slowed(asked.burn_us)
+        return serve_slowed(asked.slower_by)
     build, config = Build(asked.build), load_config(asked.config)
     folder = build.root / "rates" / "load"
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,53 +113,48 @@ def main() -> Exit:
     return Exit.PASS
 
 
-def serve_slowed(burn_us: float) -> Exit:
-    """Our service, with so much CPU time burnt ahead of each request."""
+def serve_slowed(slower_by: float) -> Exit:
+    """Our service, burning that share of its own CPU time ahead of each request."""
+    burnt_s = 0.0
 
     class SlowedFront(Front):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            until = time.thread_time_ns() + burn_us * 1000
-            while time.thread_time_ns() < until:
+            nonlocal burnt_s
+            began = time.process_time()
+            while burnt_s + (now := time.process_time()) - began < slower_by * (began - started - burnt_s):
                 pass
+            burnt_s += now - began
             await super().__call__(scope, receive, send)
 
     vars(serve)["Front"] = SlowedFront  # the planted fault
+    started = time.process_time()
     sys.argv = sys.argv[:1]
     return serve_one_model()
 
 
-def slowed(burn_us: float) -> tuple[str, ...]:
+def slowed(slower_by: float) -> tuple[str, ...]:
     """The command of a service that is slower by so much."""
-    return (sys.executable, "-m", "drills.rates.load", "serve", "--burn-us", f"{burn_us:.1f}")
+    return (sys.executable, "-m", "drills.rates.load", "serve", "--slower-by", str(slower_by))
 
 
 def record(build: Build, config: Config, seconds: float) -> Session:
     """One session, and what it saw of each block."""
     in_block = round(config.load.requests_per_second * config.load.seconds / config.load.blocks)
     block_seconds = in_block / config.load.requests_per_second
-    burn_us = calibrated(build, config)
     rounds = math.floor(seconds / (len(ORDER) * (block_seconds + GAP_SECONDS)))
     blocks = tuple(
         Block(arm=arm, begin_s=number * (block_seconds + GAP_SECONDS), requests=in_block)
         for number, arm in enumerate(ORDER * rounds)
     )
     plan = _plan(build, config, 3, blocks)
-    seen = _loaded(build, plan, [slowed(0.0), slowed(0.0), slowed(burn_us)])
-    return Session(burn_us, *(tuple(one) for one in seen))
-
-
-def calibrated(build: Build, config: Config) -> float:
-    """µs of CPU time that make a request of this service cost `SLOWER_BY` more."""
-    requests = round(config.load.requests_per_second * config.load.seconds / 2)
-    plan = _plan(build, config, 1, one_block(requests))
-    return SLOWER_BY * _loaded(build, plan, [slowed(0.0)])[0][0].cpu
+    seen = _loaded(build, plan, [slowed(0.0), slowed(0.0), slowed(SLOWER_BY)])
+    return Session(*(tuple(one) for one in seen))
 
 
 def whole_runs(build: Build, config: Config, times: int, folder: Path, now: str) -> None:
     """The stage itself, challenger and champion being one model: as it is, and with a slower challenger."""
-    burn_us = calibrated(build, config)
     for number in range(times):
-        for kind, command in (("equal", SERVICE), ("slower", slowed(burn_us))):
+        for kind, command in (("equal", SERVICE), ("slower", slowed(SLOWER_BY))):
             with _same_champion(build) as own:
                 own.stage("load-test").mkdir()
                 outcome = load_test(Context(config, own, own.stage("load-test")), command)
@@ -176,11 +170,13 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
         raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.")
     load, blocks = config.load, sum(len(one.equal) for one in sessions)
     run_seconds = 2 * load.seconds + load.warmup_seconds
+    p50_ms = _middle(sessions, "p50")
     about = (
         f"{len(sessions)} recorded sessions, {blocks} blocks of {load.seconds / load.blocks:g} s of each service at "
-        f"{load.requests_per_second:g} requests/s; the slower one burns {sessions[0].burn_us:.0f} µs of CPU time more "
-        f"a request. A run is {load.blocks} pairs of blocks, {run_seconds:g} s of load; it is called when a lower "
-        f"bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: Wilson's 95 % interval."
+        f"{load.requests_per_second:g} requests/s, p50 {p50_ms:.2f} ms; the slower service cost "
+        f"{_slower_by(sessions):.0%} more CPU time a request. A run is {load.blocks} pairs of blocks, {run_seconds:g} s "
+        f"of load; it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: "
+        "Wilson's 95 % interval."
     )
     rows = [
         "| runs | challenger | number | called | by p50 | by p95 | by CPU |",
@@ -193,6 +189,16 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
         verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{name}-*.json"))]
         rows.append(_row("whole, by the stage", kind, _tally([_figures_called(one) for one in verdicts])))
     return "\n".join([about, "", *rows])
+
+
+def _middle(sessions: Sequence[Session], figure: str) -> float:
+    """The median of one figure over all blocks of the first service."""
+    return float(np.median([getattr(block, figure) for one in sessions for block in one.equal]))
+
+
+def _slower_by(sessions: Sequence[Session]) -> float:
+    slower = np.median([block.cpu for one in sessions for block in one.slower])
+    return float(slower / _middle(sessions, "cpu") - 1)
 
 
 def drawn(runs: int, pairs: int, blocks: int) -> Iterator[Sequence[int]]:
@@ -271,7 +277,7 @@ def _same_champion(build: Build) -> Iterator[Build]:
 def _read_session(path: Path) -> Session:
     content = json.loads(path.read_text(encoding="utf-8"))
     arms = (tuple(BlockFigures(**one) for one in content[name]) for name in ("equal", "also_equal", "slower"))
-    return Session(content["burn_us"], *arms)
+    return Session(*arms)
 
 
 def _resampled(sessions: Sequence[Session], kind: str, draw: Draw, load: Load) -> Iterator[set[str]]:

@@ -20,7 +20,7 @@ def blocks(scale: float, seed: int, number: int = 60) -> tuple[BlockFigures, ...
 
 
 def write_session(folder: Path, slower_by: float) -> None:
-    session = Session(80.0, blocks(1, seed=1), blocks(1, seed=2), blocks(slower_by, seed=3))
+    session = Session(blocks(1, seed=1), blocks(1, seed=2), blocks(slower_by, seed=3))
     (folder / "session-1.json").write_text(json.dumps(asdict(session)))
 
 
@@ -72,7 +72,6 @@ def test_a_recorded_session_has_three_real_services_and_the_slower_one_burns_mor
     build = tiny_build(tmp_path)
     quick = config(requests_per_second=200.0, seconds=2.0, blocks=10, warmup_seconds=0.5)
     session = record(build, quick, seconds=4.0)
-    assert 5 < session.burn_us < 5_000
     assert len(session.equal) == len(session.also_equal) == len(session.slower) == 2 * math.floor(4.0 / (6 * 0.3))
     cost = {name: np.median([one.cpu for one in getattr(session, name)]) for name in ("equal", "slower")}
     assert cost["slower"] > cost["equal"]
