@@ -5,8 +5,7 @@ that stand beside each other in the plan make a pair, one of each arm, so what c
 The ratio is the interquartile mean over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron
 and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
 
-A block that something else on the machine disturbed is one pair of many and among those left out. On a machine with
-eight times more work than cores the median missed one in fifty services that cost a fifth more CPU, this mean none.
+A block that something else on the machine disturbed is one pair of many and among those left out.
 """
 
 from collections.abc import Sequence

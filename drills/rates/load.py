@@ -174,8 +174,8 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
     about = (
         f"{len(sessions)} recorded sessions, {blocks} blocks of {load.seconds / load.blocks:g} s of each service at "
         f"{load.requests_per_second:g} requests/s, p50 {p50_ms:.2f} ms; the slower service cost "
-        f"{_slower_by(sessions):.0%} more CPU time a request. A run is {load.blocks} pairs of blocks, {run_seconds:g} s "
-        f"of load; it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: "
+        f"{_slower_by(sessions):.0%} more CPU time a request. A run is {load.blocks} pairs of blocks, "
+        f"{run_seconds:g} s of load; it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: "
         "Wilson's 95 % interval."
     )
     rows = [
@@ -183,10 +183,10 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for how, draw in (("drawn at random", functools.partial(drawn, drawn_runs)), ("as they stood", standing)):
-        for kind in ("equal", "20 % slower"):
+        for kind in ("equal", "slower"):
             rows.append(_row(how, kind, _tally(_resampled(sessions, kind, draw, load))))
-    for kind, name in (("equal", "equal"), ("20 % slower", "slower")):
-        verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{name}-*.json"))]
+    for kind in ("equal", "slower"):
+        verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{kind}-*.json"))]
         rows.append(_row("whole, by the stage", kind, _tally([_figures_called(one) for one in verdicts])))
     return "\n".join([about, "", *rows])
 
