@@ -24,6 +24,7 @@ import functools
 import json
 import math
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -170,13 +171,13 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
         raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.")
     load, blocks = config.load, sum(len(one.equal) for one in sessions)
     run_seconds = 2 * load.seconds + load.warmup_seconds
-    p50_ms = _middle(sessions, "p50")
     about = (
         f"{len(sessions)} recorded sessions, {blocks} blocks of {load.seconds / load.blocks:g} s of each service at "
-        f"{load.requests_per_second:g} requests/s, p50 {p50_ms:.2f} ms; the slower service cost "
-        f"{_slower_by(sessions):.0%} more CPU time a request. A run is {load.blocks} pairs of blocks, "
-        f"{run_seconds:g} s of load; it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. In brackets: "
-        "Wilson's 95 % interval."
+        f"{load.requests_per_second:g} requests/s, p50 {_middle(sessions, 'p50'):.2f} ms. "
+        f"The slower service cost {_slower_by(sessions):.0%} more CPU time a request. "
+        f"A run is {load.blocks} pairs of blocks, {run_seconds:g} s of load; "
+        f"it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. "
+        "In brackets: Wilson's 95 % interval."
     )
     rows = [
         "| runs | challenger | number | called | by p50 | by p95 | by CPU |",
@@ -314,6 +315,7 @@ def _row(how: str, kind: str, tally: Tally) -> str:
 
 if __name__ == "__main__":
     os.environ["TARGET"] = "process"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.CRASH))  # so that the services are stopped, too
     try:
         sys.exit(main())
     except UsageError as error:
