@@ -7,7 +7,7 @@
 
 Only what has a remedy counts as found: of a vulnerability without a fixed version the number is told.
 
-Reads   .github/, requirements/, Dockerfile, <HISTORY>/champion.json
+Reads   .github/, requirements/, Dockerfile, <HISTORY>/champion.json; GH_TOKEN, OSV_OFFLINE
 Writes  <build>/audit/<what>.json
 Exits   0 clean · 3 found · 1 could not run (no answer from the network, a crash of the tool) · 2 no such tool here
 """
@@ -94,11 +94,12 @@ def audit_workflows(environment: Mapping[str, str]) -> Audit:
     return _audit("workflows", subject, findings)
 
 
-def audit_dependencies(requirements: Path) -> Audit:
-    """osv-scanner on every pinned requirement."""
+def audit_dependencies(requirements: Path, environment: Mapping[str, str]) -> Audit:
+    """osv-scanner on every pinned requirement; with OSV_OFFLINE it asks its own copy of the database."""
     files = [requirements / name for name in REQUIREMENTS if (requirements / name).is_file()]
     locked = [f"--lockfile=requirements.txt:{path}" for path in files]
-    ran = run_tool("osv-scanner", "scan", "source", "--format=json", *locked)
+    mode = ["--offline"] if environment.get("OSV_OFFLINE") else []
+    ran = run_tool("osv-scanner", "scan", "source", "--format=json", *mode, *locked)
     return _osv("dependencies", f"{len(files)} files of {requirements.name}/", ran)
 
 
@@ -185,7 +186,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     if asked.what == "workflows":
         audit = audit_workflows(environment)
     elif asked.what == "dependencies":
-        audit = audit_dependencies(Path("requirements"))
+        audit = audit_dependencies(Path("requirements"), environment)
     else:
         audit = audit_image(image_of_production(asked.history, Path("Dockerfile").read_text(encoding="utf-8")))
     write_json(asked.build / "audit" / f"{audit.what}.json", audit)

@@ -1,7 +1,10 @@
 """The audits: zizmor itself, and what is read out of osv-scanner's documented output. Never clean without an answer."""
 
 import json
+import os
+import shutil
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from contracts.exits import Exit
 from contracts.schema import read_json
-from publishing.audit import Audit, Ran, audit_workflows, image_of_production, main, run_tool
+from publishing.audit import Audit, Ran, audit_dependencies, audit_workflows, image_of_production, main, run_tool
 from publishing.audit import _osv as osv
 from tests.repository.test_promises import ROOT
 
@@ -127,3 +130,24 @@ def test_production_is_audited_by_digest_and_before_a_push_its_base(tmp_path: Pa
     assert image_of_production(tmp_path, dockerfile) == "user/flights@sha256:2"
     (tmp_path / "champion.json").write_text('{"image": "user/flights:latest"}')
     assert image_of_production(tmp_path, dockerfile) == "python:3.13@sha256:1"
+
+
+@pytest.mark.parametrize(("package", "state"), [("numpy", "found"), ("nothing-of-ours", "clean")])
+def test_osv_scanner_itself_on_our_requirements(
+    package: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real tool, with a database of one advisory in the place where it keeps its own."""
+    tools = f"{ROOT / '.tools'}:{os.environ['PATH']}"
+    if shutil.which("osv-scanner", path=tools) is None:
+        pytest.skip("no osv-scanner: `make audit-dependencies` builds it with Go")
+    database = tmp_path / "osv-scanner" / "PyPI"
+    database.mkdir(parents=True)
+    about = advisory(package, "99.0", schema_version="1.6.0", modified="2026-01-01T00:00:00Z")
+    about["affected"][0]["package"]["ecosystem"] = "PyPI"
+    with zipfile.ZipFile(database / "all.zip", "w") as archive:
+        archive.writestr("OSV-1.json", json.dumps(about))
+    monkeypatch.setenv("PATH", tools)
+    monkeypatch.setenv("OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY", str(tmp_path))
+    audit = audit_dependencies(ROOT / "requirements", {"OSV_OFFLINE": "1"})
+    assert audit.state == state
+    assert all(finding.where.startswith("numpy ") for finding in audit.findings)
