@@ -285,11 +285,13 @@ programs: ## The programs that the tests of the stack run (Debian and Ubuntu; as
 	    --no-install-recommends prometheus prometheus-alertmanager haproxy openssl docker-registry
 
 # Linters that no package index has: built from source by Go, which checks what it downloads against its checksum database.
+GO = command -v go >/dev/null || { echo "Go is required to build $$(basename $@): https://go.dev/dl/" >&2; exit 2; };
+
 $(TOOLS)/actionlint:
-	@GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 $(TOOLS)/osv-scanner:
-	@GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.3.5
+	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.3.5
 
 .PHONY: format
 format: setup ## Format and mend what can be mended
@@ -325,4 +327,4 @@ clean: ## Remove what the chain wrote, but not the champion and the count of tri
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	    /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2} END {print ""}' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2} END {print ""}' $(firstword $(MAKEFILE_LIST))
