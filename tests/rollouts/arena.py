@@ -27,6 +27,7 @@ from deploy.registry import manifest, push
 from deploy.rollout.host import SIDES, Host
 from deploy.rollout.state import parse
 from deploy.rollout.traffic import Request, Running, traffic
+from tests.containers.conftest import free_port
 from tests.rollouts.faults import SITE, SITES
 from tests.rollouts.registry import Registry
 
@@ -213,7 +214,9 @@ def arena(base: str) -> Iterator[Arena]:
     project = f"ghrollout-{secrets.token_hex(3)}"
     environment = dict(os.environ) | {
         "COMPOSE_PROJECT_NAME": project, "SCRAPE_INTERVAL": "1s", "PYTHONPATH": str(ROOT),
-        **{f"{name}_PORT": "0" for name in ("EDGE", "EDGE_TLS", "PROMETHEUS", "ALERTMANAGER")},
+        **{f"{name}_PORT": "0" for name in ("EDGE_TLS", "PROMETHEUS", "ALERTMANAGER")},
+        # Not 0: the engine would give the edge another port when it starts it again.
+        "EDGE_PORT": str(free_port()),
     }  # fmt: skip
     for name in ("IMAGE", "OTHER_IMAGE", "GRAFANA_PASSWORD", "API_KEYS_FILE", "DOMAIN"):
         environment.pop(name, None)
