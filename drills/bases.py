@@ -23,6 +23,11 @@ QUICK = {
     "training.folds": 2,
     "load.seconds": 5.0,
 }
+# The healthy chain's load test is not what is proven: a busy machine must not end the drills before they begin.
+WIDE = {
+    "load.max_p50_ms": 1e4, "load.max_p95_ms": 1e4, "load.max_p99_ms": 1e4, "load.max_stall_ms": 1e4,
+    "load.max_ratio": 1e3, "load.min_rate_share": 0.1,
+}  # fmt: skip
 KEPT_OF_TRAIN = 3
 CONFIG = Path(__file__).with_name("pipeline.toml")
 COMMIT_OF_CHAMPION = "c" * 40
@@ -44,7 +49,10 @@ def make_base(root: Path, *, full: bool) -> Scene:
     scene.run("data", "train")
     shutil.copytree(scene.challenger, scene.champion)
     sign(scene.champion, commit=COMMIT_OF_CHAMPION)
+    for key, value in WIDE.items():
+        scene.set(key, value)
     scene.run("evaluate", "build", "load-test", "drift")
+    scene.config.write_text(text, encoding="utf-8")
     return scene
 
 
