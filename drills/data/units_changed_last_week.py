@@ -5,7 +5,10 @@ from drills.scene import Scene, to_celsius
 
 
 @drill(
-    "evaluate", FINDING, r"^Challenger rejected \(table contract\): temp is outside .* of the seven days to 2013-09-30"
+    "evaluate",
+    FINDING,
+    r"^Challenger rejected \(table contract\): temp is outside .* of the seven days to 2013-09-30",
+    nightly=True,
 )
 def plant(scene: Scene) -> None:
     is_new = scene.is_from(days_before_as_of=7)

@@ -6,7 +6,7 @@ from drills.drill import FINDING, drill
 from drills.scene import Scene
 
 
-@drill("evaluate", FINDING, r"^Challenger rejected \(training data\)")
+@drill("evaluate", FINDING, r"^Challenger rejected \(training data\)", nightly=True)
 def plant(scene: Scene) -> None:
     today = scene.manifest.as_of
     scene.set("data.as_of", dt.date.fromisoformat(today) + dt.timedelta(days=30))
