@@ -125,14 +125,14 @@ def test_texts_for_issues_and_pull_requests_let_nothing_in() -> None:
     for one in (text, asks):
         assert "<" not in one.replace("&lt;", "")
         assert "@everyone" not in one
-        assert "[x](http" not in one.replace("\\[x\\](http", "")
-        assert "\\#1" in one
+        assert "[x](http" not in one
+        assert " #1" not in one
 
 
 def test_the_text_of_an_issue_says_whether_it_lasts() -> None:
     assert drift_text(verdict()).startswith("## Drift that lasts")
     assert drift_text(verdict(drifted=1)).startswith("## Drift, not yet lasting")
-    assert "| Has the model become worse? | worse: roc\\_auc 0.660, 9,000 labels |" in drift_text(verdict())
+    assert "| Has the model become worse? | worse: roc_auc 0.660, 9,000 labels |" in drift_text(verdict())
 
 
 def test_the_text_of_a_pull_request_has_both_days() -> None:
