@@ -32,12 +32,12 @@ def stage(built: Built) -> Iterator[Arena]:
 def test_a_good_deploy_loses_no_request_and_moves_the_champion(
     stage: Arena, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (row,) = scenarios.good_deploy(stage, canary_seconds=3.0, least=1_000, rate=200.0)
+    (row,) = scenarios.good_deploy(stage, canary_seconds=3.0, least=1_000, rate=200.0, quiet_seconds=2.0)
     with capsys.disabled():
         print(f"\n  good deploy: {row.requests:,} requests, {row.failed} failed; {row.outcome}")
 
 
-@pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision", "crashes at boot"])
+@pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision"])
 def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) -> None:
     (row,) = scenarios.REFUSALS[what](stage)
     assert row.exit_code == 3

@@ -16,7 +16,7 @@ from tests.rollouts.registry import breaking_way
 Outcome = TypeVar("Outcome")
 
 QUIET_SECONDS = 15.0
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 1.0
 LEAST_REQUESTS = 20_000
 KILL_AFTER_SECONDS = 0.15
 BACK_SECONDS = 30.0
@@ -47,13 +47,18 @@ def two_releases(arena: Arena) -> None:
 
 
 def good_deploy(
-    arena: Arena, canary_seconds: float = 25.0, least: int = LEAST_REQUESTS, rate: float = 300.0
+    arena: Arena,
+    canary_seconds: float = 25.0,
+    least: int = LEAST_REQUESTS,
+    rate: float = 300.0,
+    quiet_seconds: float = QUIET_SECONDS,
 ) -> list[Row]:
     """Nothing fails, nothing is answered by the wrong version after the switch, and it is hardly slower meanwhile."""
     quiet, seen, done = _loaded(
         arena,
         lambda: arena.run("deploy", other(arena), canary_seconds=canary_seconds, watch_seconds=canary_seconds),
         rate,
+        quiet_seconds,
     )
     assert done.exit_code == 0, done.output
     assert done.rollout is not None
