@@ -17,11 +17,9 @@ from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import Golden, ModelCard
 from contracts.release import State
 from contracts.schema import Schema, read_json
-from contracts.scoring import load_scorer
 from contracts.stage import Build, StageName
 from contracts.verdict import LoadVerdict
 from deploy.engine import EngineError, docker
-from deploy.fetch_champion import copy_model
 from deploy.registry import NoSuchImageError, check_digest_reference, labels_of, pull
 
 AnyRecord = TypeVar("AnyRecord", bound=Schema)
@@ -81,6 +79,10 @@ def judge(image: str, labels: Mapping[str, str], build: Build, state: State) -> 
 
 def fetch(candidate: Candidate) -> Proved:
     """Pull it to the host, unless it is there, and prove its model here. Raises NotAdmittedError, ModelFolderError."""
+    # ONNX Runtime takes half a second to import: a rollback needs none of it, and every second counts there.
+    from contracts.scoring import load_scorer
+    from deploy.fetch_champion import copy_model
+
     if on_host(candidate.image) is None:
         try:
             pull(candidate.image)
