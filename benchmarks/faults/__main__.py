@@ -19,6 +19,7 @@ from benchmarks.faults import (
     bad_models,
     disks,
     endings,
+    fuzz,
     hostile_input,
     kills,
     overload,
@@ -32,6 +33,7 @@ from contracts.exits import Exit, UsageError
 
 FAMILIES: dict[str, Callable[[Path], list[Figure]]] = {
     "hostile": hostile_input.run,
+    "fuzz": fuzz.run,
     "models": bad_models.run,
     "slow": slow_sockets.run,
     "kills": kills.run,
