@@ -65,7 +65,8 @@ drift: setup ## Compare the served requests with the model's reference
 
 .PHONY: deploy
 deploy: setup ## Make the challenger the champion; with IMAGE=name@sha256:…, put that image into production on DOCKER_HOST
-	@$(if $(IMAGE),$(RUN) -m deploy.rollout deploy --image "$(IMAGE)" $(STAGE),$(RUN) -m deploy.champion $(STAGE))
+	@if [ -n "$${IMAGE:-}" ]; then $(RUN) -m deploy.rollout deploy --image "$$IMAGE" $(STAGE); \
+	else $(RUN) -m deploy.champion $(STAGE); fi
 
 .PHONY: report
 report: setup ## One page and one summary of all stages
@@ -83,15 +84,15 @@ site: setup ## The site, build/site/index.html, from build/ and, where given, HI
 
 .PHONY: requests
 requests: setup ## Bring production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
-	@REQUESTS_URL="$(REQUESTS_URL)" $(RUN) -m reports.requests $(STAGE)
+	@$(RUN) -m reports.requests $(STAGE)
 
 .PHONY: watch
 watch: setup ## That log against the champion; HISTORY=folder remembers earlier windows
-	@HISTORY="$(HISTORY)" $(RUN) -m reports.watch $(STAGE)
+	@$(RUN) -m reports.watch $(STAGE)
 
 .PHONY: retrain
 retrain: setup ## Is a retrain due? Then move data.as_of; HISTORY=folder as for watch
-	@HISTORY="$(HISTORY)" $(RUN) -m reports.retrain $(STAGE)
+	@$(RUN) -m reports.retrain $(STAGE)
 
 ##@ Around it
 
@@ -107,7 +108,7 @@ push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
 
 .PHONY: rollback
 rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into production without the registry
-	@$(RUN) -m deploy.rollout rollback --image "$(IMAGE)" $(STAGE)
+	@$(RUN) -m deploy.rollout rollback --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: releases
 releases: setup ## What ran in production, when, why, with its figures
@@ -115,7 +116,8 @@ releases: setup ## What ran in production, when, why, with its figures
 
 .PHONY: rehearse
 rehearse: setup ## Play the deploy of build/image on the engine at hand: champion to new image and back, under load
-	@$(RUN) -m deploy.rehearse --champion "$(filter docker://%,$(CHAMPION))" $(STAGE)
+	@case "$${CHAMPION:-}" in docker://*) champion="$$CHAMPION";; *) champion="";; esac; \
+	$(RUN) -m deploy.rehearse --champion "$$champion" $(STAGE)
 
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs

@@ -140,6 +140,13 @@ def test_in_a_jobs_log_no_line_begins_with_a_command(
         ("recorded-releases", ["HISTORY"]),
         ("history", ["HISTORY", "EVENT", "RUN_TITLE"]),
         ("site", ["HISTORY"]),
+        ("deploy", ["IMAGE"]),
+        ("rollback", ["IMAGE"]),
+        ("rehearse", ["CHAMPION"]),
+        ("push", ["REPOSITORY"]),
+        ("requests", ["REQUESTS_URL", "REQUESTS_KEY"]),
+        ("watch", ["HISTORY"]),
+        ("retrain", ["HISTORY"]),
     ],
 )
 def test_make_hands_a_variable_on_without_reading_it(
