@@ -8,6 +8,7 @@ mended; the last, because retiring the old side is nothing else; and the answer 
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.config import Deploy as Rules
 from contracts.exits import UsageError
@@ -94,7 +95,7 @@ class Production:
             return ""
         if on_host(previous.image) is None:
             return f"; {_short(previous.image)} is no longer on the host"
-        self.replicas(previous.side).keep(previous.image)
+        self.replicas(previous.side).make(previous.image)
         return f"; kept {_short(previous.image)} on {previous.side}"
 
     def bring_stack_up(self, image: str, live: Side | None) -> str:
@@ -125,8 +126,8 @@ class Production:
         """All traffic to this side, now and after a restart of the edge."""
         self.held.check()
         self.edge.switch(side)
-        self.stack.write_live(side)
         self.journal.serving()
+        self.stack.write_live(side)
         return f"all traffic to {side}"
 
     def drain(self, side: Side) -> str:
@@ -187,11 +188,13 @@ def _bring_up(production: Production, state: State, new: Release, proved: Proved
     with journal.step("start") as step:
         if state.current is None:
             production.bring_stack_up(new.image, None)
-        replicas.start(new.image)
-        step.said = f"{' and '.join(SIDES[side])} beside the old ones" if state.current else " and ".join(SIDES[side])
+        replicas.make(new.image)
+        step.said = f"{' and '.join(SIDES[side])} made, with the limits of compose.yaml"
     with journal.step("ready") as step:
-        replicas.wait_until_ready(production.rules.ready_seconds, lambda: _check(production, side))
-        step.said = "/readyz says 200 at the real port of both"
+        for one in SIDES[side]:  # one after the other: two boots at once are felt by those who are served
+            replicas.start_made(one)
+            replicas.wait_until_ready(production.rules.ready_seconds, partial(_check, production, side, one), one)
+        step.said = "one after the other; /readyz says 200 at the real port of both"
     with journal.step("golden") as step:
         arguments = (proved.card, proved.golden, new.model, production.key)
         rows = [golden.ask(production.host, one, *arguments) for one in SIDES[side]]
@@ -255,9 +258,9 @@ def _watch(production: Production, state: State, side: Side) -> str:
     return words_of(compared)
 
 
-def _check(production: Production, side: Side) -> None:
+def _check(production: Production, side: Side, *services: str) -> None:
     production.held.check()
-    production.replicas(side).refuse_the_dead()
+    production.replicas(side).refuse_the_dead(*services)
     production.journal.progress(f"{' and '.join(SIDES[side])} run")
 
 

@@ -41,13 +41,13 @@ class Replicas:
         """Make and start both, with compose.yaml's limits. Those that run this image already are left as they are."""
         self._up(image, "--detach")
 
-    def keep(self, image: str) -> None:
-        """Make both without starting them, ready for an instant rollback."""
+    def make(self, image: str) -> None:
+        """Make both without starting them."""
         self._up(image, "--no-start")
 
-    def start_kept(self) -> None:
-        """Start what was stopped and kept."""
-        docker("start", *(self.host.name(one) for one in self.services))
+    def start_made(self, *services: str) -> None:
+        """Start what was made, or stopped and kept; all where none is named."""
+        docker("start", *(self.host.name(one) for one in services or self.services))
 
     def run(self, image_id: str) -> bool:
         """Whether both run, of this very image."""
@@ -59,10 +59,13 @@ class Replicas:
         found = self.inspect()
         return len(found) == 2 and all(one["Image"] == image_id for one in found.values())
 
-    def wait_until_ready(self, seconds: float, check: Callable[[], None]) -> None:
-        """Until /readyz says 200 at the real port of each. Raises ReplicaError after `seconds`, or as `check` does."""
+    def wait_until_ready(self, seconds: float, check: Callable[[], None], *services: str) -> None:
+        """Until /readyz says 200 at the real port of each; of all where none is named.
+
+        Raises ReplicaError after `seconds`, or as `check` does.
+        """
         deadline = time.monotonic() + seconds
-        waiting = list(self.services)
+        waiting = list(services or self.services)
         while waiting := [one for one in waiting if not self._is_ready(one)]:
             check()
             if time.monotonic() > deadline:
@@ -82,10 +85,10 @@ class Replicas:
         """From now on they count as much as those that serve."""
         docker("update", "--cpu-shares", SERVING_CPU_SHARES, *(self.host.name(one) for one in self.services))
 
-    def refuse_the_dead(self) -> None:
-        """Raises ReplicaError where one has ended, or was started again because it had."""
+    def refuse_the_dead(self, *services: str) -> None:
+        """Raises ReplicaError where one has ended, or was started again because it had; any where none is named."""
         found = self.inspect()
-        for service in self.services:
+        for service in services or self.services:
             one = found.get(service)
             if one is None:
                 raise ReplicaError(f"{service} is gone.")

@@ -80,12 +80,12 @@ def find(state: State, asked: str) -> Release:
 
 
 def _start(production: Production, new: Release) -> str:
-    replicas = production.replicas(new.side)
-    kept = replicas.are_kept(new.image_id)
-    if kept:
-        replicas.start_kept()
-    else:
-        replicas.start(new.image)
-    replicas.wait_until_ready(production.rules.ready_seconds, replicas.refuse_the_dead)
+    replicas, seconds = production.replicas(new.side), production.rules.ready_seconds
+    if replicas.are_kept(new.image_id):
+        replicas.start_made()
+        replicas.wait_until_ready(seconds, replicas.refuse_the_dead)
+        return "kept containers started and ready"
+    replicas.start(new.image)
+    replicas.wait_until_ready(seconds, replicas.refuse_the_dead)
     replicas.give_full_cpu()
-    return "kept containers started and ready" if kept else "containers made from the image on the host, and ready"
+    return "containers made from the image on the host, and ready"
