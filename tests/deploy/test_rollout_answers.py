@@ -10,7 +10,7 @@ import pytest
 
 from contracts.model_folder import ModelCard
 from deploy.rollout.edge import EdgeError, parse_servers
-from deploy.rollout.figures import PrometheusError, parse_value
+from deploy.rollout.figures import PrometheusError, parse_values
 from deploy.rollout.golden import WrongAnswerError, difference, read_answers
 from deploy.rollout.traffic import Client, summary
 from tests.load_tests.tiny_build import card
@@ -111,18 +111,29 @@ def prometheus(*samples: str) -> bytes:
     return http(200, json.dumps({"status": "success", "data": {"result": result}}).encode())
 
 
+def one_value(raw: bytes, query: str) -> float | None:
+    (value,) = parse_values(raw, [query])
+    return value
+
+
+def test_several_answers_on_one_connection_are_told_apart() -> None:
+    assert parse_values(prometheus("1") + prometheus() + prometheus("3"), "abc") == [1.0, None, 3.0]
+    with pytest.raises(PrometheusError, match="`b`"):
+        parse_values(prometheus("1"), "ab")
+
+
 def test_an_empty_answer_or_nan_is_not_known_and_not_zero() -> None:
-    assert parse_value(prometheus("0.25"), "q") == 0.25
-    assert parse_value(prometheus("0"), "q") == 0.0
-    assert parse_value(prometheus(), "q") is None
-    assert parse_value(prometheus("NaN"), "q") is None
-    assert parse_value(prometheus("+Inf"), "q") is None
+    assert one_value(prometheus("0.25"), "q") == 0.25
+    assert one_value(prometheus("0"), "q") == 0.0
+    assert one_value(prometheus(), "q") is None
+    assert one_value(prometheus("NaN"), "q") is None
+    assert one_value(prometheus("+Inf"), "q") is None
 
 
 @pytest.mark.parametrize("raw", [b"", http(503, b"starting"), http(200, b"{}"), prometheus("1", "2")])
 def test_an_answer_that_is_none_is_an_error(raw: bytes) -> None:
     with pytest.raises(PrometheusError):
-        parse_value(raw, "q")
+        one_value(raw, "q")
 
 
 @asynccontextmanager
