@@ -139,7 +139,7 @@ def _rows(folder: Path, chosen: Iterable[str]) -> Iterator[Row]:
 
 def _outcome(row: Row) -> str:
     short = re.sub(r"127\.0\.0\.1:\d+/user/(\w+)@(sha256:[0-9a-f]{12})[0-9a-f]*", r"\1@\2", row.outcome)
-    short = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1", short).replace("|", "/")
+    short = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1", short).replace("|", "/").replace("`", "")
     return short if len(short) <= LONGEST_OUTCOME else short[:LONGEST_OUTCOME].rstrip() + " …"
 
 
