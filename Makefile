@@ -134,7 +134,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 .PHONY: test
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring --ignore tests/browser
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring --ignore tests/browser --ignore tests/drills
 
 .PHONY: container-test
 container-test: setup ## Tests of the image on a real container engine and registry
@@ -163,6 +163,10 @@ check: setup ## Formatting, lint, strict types, and the repository's own promise
 .PHONY: drill
 drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for the nightly ones too, ONLY=name
 	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
+
+.PHONY: drill-test
+drill-test: setup ## Tests of the drills' runner and of the rates, which run the real stages
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile tests/drills
 
 .PHONY: drill-list
 drill-list: setup ## Write the list of drills into docs/drills.md, and the project's limits into drills/pipeline.toml
