@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.exits import Exit
-from publishing.outcome import AFTER_REPORT, CHAIN, ON_MAIN, main
+from publishing.outcome import CHAIN, MAY_WRITE, ON_MAIN, main
 
-JOBS = ["scope", *sorted(CHAIN), *sorted(ON_MAIN), *sorted(AFTER_REPORT)]
+JOBS = ["scope", *sorted(CHAIN), *sorted(ON_MAIN), *sorted(MAY_WRITE)]
 MAIN = {"GITHUB_REF": "refs/heads/main"}
 PULL = {"GITHUB_REF": "refs/pull/7/merge"}
 
@@ -35,6 +35,16 @@ def test_a_pull_request_does_not_deploy() -> None:
     assert run(PULL, needs(deploy="skipped")) is Exit.PASS
 
 
+def test_a_pull_request_from_a_fork_does_not_publish() -> None:
+    assert run(PULL, needs(deploy="skipped", publish="skipped")) is Exit.PASS
+    assert run(PULL, needs(deploy="skipped", publish="failure")) is Exit.FINDING
+    assert run(PULL, needs(deploy="skipped", publish="")) is Exit.FINDING
+
+
+def test_main_publishes() -> None:
+    assert run(MAIN, needs(publish="skipped")) is Exit.FINDING
+
+
 def test_a_retrain_by_hand_does_not_deploy() -> None:
     assert run(MAIN | {"AS_OF": "2013-11-01"}, needs(deploy="skipped")) is Exit.PASS
 
@@ -50,7 +60,7 @@ def test_a_stage_that_did_not_succeed_fails_the_run(job: str, result: str) -> No
 
 
 def test_where_only_documents_changed_the_chain_stays_out() -> None:
-    skipped = {job.replace("-", "_"): "skipped" for job in CHAIN | ON_MAIN | AFTER_REPORT}
+    skipped = {job.replace("-", "_"): "skipped" for job in CHAIN | ON_MAIN | MAY_WRITE}
     assert run(MAIN, needs("false", **skipped)) is Exit.PASS
     assert run(MAIN, needs("true", **skipped)) is Exit.FINDING
     assert run(MAIN, needs("", **skipped)) is Exit.FINDING
