@@ -33,6 +33,14 @@ def pushed(built: Built, registry: str) -> PushedImage:
     return push_built(built.build, f"{registry}/user/flights")
 
 
+@pytest.fixture(autouse=True)
+def nothing_passed_on(built: Built) -> Iterator[None]:
+    """Each test finds the image built, and not yet on its way anywhere."""
+    yield
+    for name in ("pushed.json", ARCHIVE):
+        (built.build.stage("build") / name).unlink(missing_ok=True)
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
     """A build folder that already has a champion: what a refusal must leave alone."""
@@ -225,7 +233,6 @@ def test_an_image_travels_through_the_registry_by_digest(built: Built, registry:
     assert name == f"{registry}/user/travels"
     assert digest == manifest_digest(f"{name}@{digest}")
     assert docker("image", "inspect", "--format", "{{.Id}}", built.image.reference) == built.image.image_id
-    (built.build.stage("build") / "pushed.json").unlink()
 
 
 def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> None:
@@ -235,7 +242,6 @@ def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> 
     name, digest = fetch_image(built.build)
     assert (name, digest) == (built.image.reference.rpartition(":")[0], built.image.image_id)
     self_test(built.image.image_id, built.image.model)
-    archive.unlink()
 
 
 def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> None:
@@ -247,7 +253,6 @@ def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> 
         with pytest.raises(WrongDigestError, match="built was"):
             fetch_image(built.build)
         docker("tag", built.image.image_id, built.image.reference)
-    archive.unlink()
 
 
 def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
@@ -263,7 +268,6 @@ def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
     assert put_back(build, other).startswith(built.image.model[:19])
     assert read_json(build.stage("deploy") / "champion.json", Champion, "make move-champion").image == other
     assert manifest_digest(f"{repository}:champion") == first.partition("@")[2]
-    (built.build.stage("build") / "pushed.json").unlink()
 
 
 @pytest.mark.parametrize("reference", ["user/name:champion", "user/name", "$(id)", "a@sha256:1"])
