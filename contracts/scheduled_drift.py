@@ -10,7 +10,7 @@ import datetime as dt
 from typing import Literal
 
 from contracts.schema import Schema
-from contracts.verdict import DriftState, PerformanceOutcome
+from contracts.verdict import DriftState, LabelledDay, PerformanceOutcome
 
 
 class RequestsBrought(Schema):
@@ -44,6 +44,7 @@ class DriftWindow(Schema):
     inputs: DriftState
     predictions: DriftState
     performance: PerformanceOutcome | None = None
+    labelled_days: tuple[LabelledDay, ...] = ()
 
 
 class Retrain(Schema):

@@ -1,5 +1,6 @@
 """`build/load-test/verdict.json`, `build/drift/verdict.json`: what a stage saw, and whether it is within the limits."""
 
+import datetime as dt
 from typing import Literal
 
 from contracts.decision import Check, Interval
@@ -130,6 +131,28 @@ class EstimatedPerformance(Schema):
     assumption: str
 
 
+class LabelledDay(Schema):
+    """One day's mean prediction and mean label: of the positive class, of each of several, or of the value."""
+
+    day: dt.date
+    labels: int
+    predicted: tuple[float, ...]
+    actual: tuple[float, ...]
+
+
+class Timing(Schema):
+    """How much of a difference between days in predictions shows in labels of that day (`own`), and of the day before.
+
+    `own` is 1 and `following` 0 where the probabilities are right and inputs in time; `high` bounds own - following.
+    """
+
+    days: int
+    own: float
+    following: float
+    high: float
+    is_late: bool
+
+
 class LibraryVerdict(Schema):
     """What the library says by its own defaults, on the same rows: shown for comparison, it decides nothing."""
 
@@ -175,5 +198,7 @@ class DriftVerdict(Schema):
     false_alarm_rate: float | None = None
     labels: LabelComparison | None = None
     estimated: EstimatedPerformance | None = None
+    labelled_days: tuple[LabelledDay, ...] = ()
+    timing: Timing | None = None
     evidently: LibraryVerdict | None = None
     persistence: Persistence | None = None

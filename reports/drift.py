@@ -33,11 +33,12 @@ from contracts.model_folder import (
 from contracts.readings import check_columns
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
-from contracts.verdict import DriftVerdict
+from contracts.verdict import DriftVerdict, LabelledDay
 from reports.drifting.comparison import compare
 from reports.drifting.evidently_report import write_report
 from reports.drifting.performance import estimated, measured
 from reports.drifting.request_log import RequestWindow, read_window
+from reports.drifting.timing import labelled_days, timing_of
 from reports.drifting.verdict import Findings, exit_code, headline, judge
 
 VERDICT_FILE = "verdict.json"
@@ -46,11 +47,15 @@ REFERENCE_FILE = "reference.parquet"
 
 @dataclass(frozen=True)
 class Traffic:
-    """A folder of request logs. `about`: what kind of requests these are; `days`: how long the window was."""
+    """A folder of request logs. `about`: what kind of requests these are; `days`: how long the window was.
+
+    `earlier`: days with labels that earlier windows of the same model had; only `timing` looks at them.
+    """
 
     folder: Path
     about: str
     days: int
+    earlier: tuple[LabelledDay, ...] = ()
 
 
 def work(context: Context) -> Outcome:
@@ -74,22 +79,23 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     digest = model_digest(model)
     check_columns(config.drift, card.features)
     window = read_window(traffic.folder, card, digest, config.data.seed)
-    findings = _examined(config, card, pd.read_parquet(model / REFERENCE_FILE), window, traffic.days, folder)
+    findings = _examined(config, card, pd.read_parquet(model / REFERENCE_FILE), window, traffic, folder)
     verdict = judge(config.drift, window, findings, digest, traffic.about)
     return verdict, headline(config.drift, findings, verdict)
 
 
 def _examined(
-    config: Config, card: ModelCard, reference: pd.DataFrame, window: RequestWindow, days: int, folder: Path
+    config: Config, card: ModelCard, reference: pd.DataFrame, window: RequestWindow, traffic: Traffic, folder: Path
 ) -> Findings:
     """Everything that is measured. No rows, no distances."""
     required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
     if absent := [name for name in required if name not in reference]:
         raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
-    seed = config.data.seed
+    seed, days = config.data.seed, traffic.days
     compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
     if window.rows.empty:
         return Findings(len(reference), days, compared)
+    of_window = labelled_days(card, window.answers)
     return Findings(
         len(reference),
         days,
@@ -97,6 +103,8 @@ def _examined(
         measured(config, card, window.answers),
         estimated(config, card, window.answers, seed),
         write_report(reference, window.rows, compared.columns, card.features, folder),
+        of_window,
+        timing_of(of_window, traffic.earlier, config.gate.confidence),
     )
 
 

@@ -140,5 +140,7 @@ def _drift(drift: DriftVerdict) -> str:
         columns = f"{len(drift.evidently.drifted)} of {drift.evidently.columns} columns"
         other = f" {cell(drift.evidently.library)} by its defaults: {columns}."
     answers = f"Inputs: **{drift.inputs}**, predictions: **{drift.predictions}**, performance: {performance}"
+    if drift.timing and drift.timing.is_late:
+        answers += ", **inputs look a day late**"
     rows = f"{drift.current_rows:,} requests against {drift.reference_rows:,} reference rows"
     return f"### Drift\n\n{answers}; {rows}. Traffic: {cell(drift.traffic)}.{over}{other}"

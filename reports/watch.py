@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
-from contracts.model_folder import CARD_FILE
+from contracts.model_folder import CARD_FILE, model_digest
 from contracts.scheduled_drift import DriftWindow, RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
@@ -42,7 +42,9 @@ def watch(context: Context, history: Path | None) -> Outcome:
     folder = build.stage("requests")
     brought = read_json(folder / REQUESTS_FILE, RequestsBrought, "make requests")
     earlier = read_windows(history) if history else ()
-    traffic = Traffic(folder, brought.about, brought.days)
+    champion = model_digest(build.champion)
+    known = tuple(day for one in earlier if one.model == champion for day in one.labelled_days)
+    traffic = Traffic(folder, brought.about, brought.days, known)
     verdict, line = examine(context.config, build.champion, traffic, context.folder)
     verdict = verdict.model_copy(update={"torn_lines": verdict.torn_lines + brought.torn_lines})
     window = _window(verdict, brought)
@@ -71,6 +73,7 @@ def _window(verdict: DriftVerdict, brought: RequestsBrought) -> DriftWindow:
         inputs=verdict.inputs,
         predictions=verdict.predictions,
         performance=verdict.performance.outcome if verdict.performance else None,
+        labelled_days=verdict.labelled_days,
     )
 
 

@@ -22,7 +22,7 @@ from benchmarks.faults.wire import Exchange, Wire, request_bytes
 from tests.service.hostile import GOOD
 from tests.service.served_folders import write_folder
 
-BATCH_ROWS = 300
+BATCH_ROWS = 1000
 TIMES = (2, 5)
 SECONDS = 30.0
 SINGLE_ROWS_SECONDS = 10.0

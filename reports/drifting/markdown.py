@@ -79,6 +79,9 @@ def _answers(verdict: DriftVerdict) -> Iterator[list[str]]:
         yield ["Has the model become worse?", f"no labels; estimated {cell(guess.metric)} {interval}"]
     else:
         yield ["Has the model become worse?", "not known, no labels"]
+    if timing := verdict.timing:
+        said = f"{timing.own:.2f} of their own day, {timing.following:.2f} of the day after"
+        yield ["Do the inputs arrive a day late?", f"{'yes' if timing.is_late else 'no'}; labels follow {said}"]
     if labels := verdict.labels:
         yield ["Are labels distributed as in training?", f"{'no' if labels.moved else 'yes'}, {labels.distance:.3f}"]
 

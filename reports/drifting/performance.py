@@ -37,7 +37,7 @@ ASSUMPTION = (
 
 def measured(config: Config, card: ModelCard, answers: Answers) -> PerformanceComparison | None:
     """None where no label came in. Labels that the model could not have given are left out."""
-    truth, known = _truth(card, answers)
+    truth, known = truth_of(card, answers)
     count, metric = int(known.sum()), config.gate.metric
     if not count or metric not in card.metrics:
         return None
@@ -114,8 +114,8 @@ def estimated(config: Config, card: ModelCard, answers: Answers, seed: int) -> E
     )
 
 
-def _truth(card: ModelCard, answers: Answers) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Positions of classes, or values, [rows]; and which rows have one that can be judged."""
+def truth_of(card: ModelCard, answers: Answers) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
+    """Positions of classes in `score_order`, or values, [rows]; and which rows have one that can be judged."""
     scored = np.isfinite(answers.scores).all(axis=1) if answers.scores.size else np.zeros(len(answers.actual), bool)
     if card.task == "regression":
         values = np.array([_number(one) for one in answers.actual], dtype=np.float64)

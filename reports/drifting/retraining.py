@@ -1,6 +1,7 @@
 """When a retrain is due, and to which day `data.as_of` moves. Pure rules.
 
-Due is what lasts and costs: lasting drift (`persistence.py`) with a measured loss in performance. Inputs that moved
+Due is what lasts and costs: lasting drift (`persistence.py`) with a measured loss in performance, unless inputs arrive
+late (`timing.py`), which a retrain does not mend. Inputs that moved
 while performance held ask for nothing, and an estimate without labels decides nothing. A cooldown and a cap per week
 keep a job that runs daily from asking for the same thing daily.
 """
@@ -81,6 +82,8 @@ def _against(
             f"No lasting drift: {lasting.drifted} of the last {lasting.windows} windows drifted, "
             f"{lasting.needed} of {lasting.of_windows} are required (drift.lasting_windows)."
         )
+    if verdict.timing and verdict.timing.is_late:
+        return "Inputs arrive a day late: that is mended where they are joined, and no retrain helps."
     if verdict.performance is None:
         return "Drift lasts, but no labels came in: whether the model became worse is not known (POST /feedback)."
     if verdict.performance.outcome != "worse":

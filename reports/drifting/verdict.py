@@ -3,7 +3,8 @@
 Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? What asks
 for somebody (`state`) follows from all three:
 
-    performance is worse, or labels are distributed otherwise           drift, whatever the inputs say
+    performance is worse, labels are distributed otherwise, or
+    follow the next day's predictions better than their own's           drift, whatever the inputs say
     performance held                                                    stable: inputs and predictions may move
     labels came in, and cannot tell                                     drift if the predictions moved
     no labels                                                           drift if inputs or predictions moved
@@ -21,8 +22,10 @@ from contracts.verdict import (
     DriftState,
     DriftVerdict,
     EstimatedPerformance,
+    LabelledDay,
     LibraryVerdict,
     PerformanceComparison,
+    Timing,
 )
 from reports.drifting.comparison import Compared
 from reports.drifting.request_log import RequestWindow
@@ -40,6 +43,8 @@ class Findings:
     performance: PerformanceComparison | None = None
     estimated: EstimatedPerformance | None = None
     evidently: LibraryVerdict | None = None
+    labelled_days: tuple[LabelledDay, ...] = ()
+    timing: Timing | None = None
 
 
 def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
@@ -51,7 +56,8 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
     if is_enough:
         predictions = "drift" if compared.prediction.drifted else "stable"
     labels = compared.labels if is_enough else None
-    state = overall(inputs, predictions, performance, has_labels_moved=bool(labels and labels.moved))
+    is_wrong = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
+    state = overall(inputs, predictions, performance, are_labels_other=is_wrong)
     answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
     advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
     return DriftVerdict(
@@ -74,16 +80,18 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
         false_alarm_rate=drift.false_alarm_rate,
         labels=labels,
         estimated=findings.estimated,
+        labelled_days=findings.labelled_days,
+        timing=findings.timing,
         evidently=findings.evidently,
     )
 
 
 def overall(
-    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, has_labels_moved: bool
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, are_labels_other: bool
 ) -> DriftState:
     """The table at the head of this module."""
     outcome = performance.outcome if performance else None
-    if outcome == "worse" or has_labels_moved:
+    if outcome == "worse" or are_labels_other:
         return "drift"
     if "insufficient" in (inputs, predictions):
         return "drift" if "drift" in (inputs, predictions) else "insufficient"
@@ -144,6 +152,8 @@ def _answers(findings: Findings, inputs: DriftState, predictions: DriftState) ->
     says = "drifted" if predictions == "drift" else "are stable"
     yield f"Predictions {says}: {_distance(compared.prediction)}, {compared.prediction.method}."
     yield _performance(findings)
+    if timing := findings.timing:
+        yield _in_time(timing)
     if labels := compared.labels:
         says = "are distributed otherwise than in training" if labels.moved else "are distributed as in training"
         against = f"{labels.distance:.3g} {'>' if labels.moved else '≤'} {labels.threshold:.3g}"
@@ -171,6 +181,14 @@ def _measured(seen: PerformanceComparison) -> str:
     return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin)."
 
 
+def _in_time(timing: Timing) -> str:
+    says = "look a day late: labels follow" if timing.is_late else "do not look a day late: labels follow"
+    return (
+        f"Inputs {says} the predictions of their own day by {timing.own:.2f} and those of the day after by "
+        f"{timing.following:.2f}, over {timing.days} days; 1 and 0 is right. Difference at most {timing.high:.2f}."
+    )
+
+
 def _named(compared: Compared) -> str:
     named = [_distance(one) for one in compared.drifted[:NAMED_COLUMNS]]
     if len(compared.drifted) > NAMED_COLUMNS:
@@ -184,7 +202,12 @@ def _distance(one: ColumnComparison) -> str:
 
 def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: bool) -> Iterator[str]:
     performance, labels = findings.performance, findings.compared.labels
-    if performance and performance.outcome == "worse":
+    if findings.timing and findings.timing.is_late:
+        yield (
+            "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Mend it "
+            "there; a retrain would learn from a table that is not late."
+        )
+    elif performance and performance.outcome == "worse":
         yield "To do: mend what the inputs show, or retrain with a later data.as_of."
     elif state == "drift" and labels and labels.moved:
         yield (
