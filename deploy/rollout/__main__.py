@@ -39,6 +39,9 @@ from deploy.rollout.stack import VOLUMES
 from deploy.rollout.state import read_state_unlocked
 
 
+LEAST_URGENT = 19
+
+
 class TagNotMovedError(EngineError):
     """The version serves, but the registry does not say so."""
 
@@ -80,6 +83,8 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
     rules = load_config(asked.config).deploy
     if action == "deploy":
         check_digest_reference(asked.image)
+        # Where the host is this machine, those who are served come first. A rollback has no time for that.
+        os.nice(LEAST_URGENT)
     journal.plan(order.steps_of(rules) if action == "deploy" else back.STEPS)
     reason = f"{action} of {asked.image or 'the previous release'}"
     with ExitStack() as stack:
