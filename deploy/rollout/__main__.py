@@ -38,7 +38,6 @@ from deploy.rollout.order import Production
 from deploy.rollout.stack import VOLUMES
 from deploy.rollout.state import read_state_unlocked
 
-
 LEAST_URGENT = 19
 
 

@@ -35,6 +35,7 @@ from reports.drifting.comparison import Baseline, baseline_of
 from reports.drifting.evidently_report import default_verdict
 from reports.drifting.performance import measured
 from reports.drifting.request_log import UNKNOWN_CATEGORY, Answers
+from reports.drifting.timing import labelled_days, timing_of
 from training.dataset.sources import read_source
 
 FIGURES = Path("drills/rates/drift.json")
@@ -47,6 +48,7 @@ ROWS_ALIKE = 500
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 # Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
 SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
+LATE_DAYS = 30
 Z = 1.959964
 Fault = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -175,24 +177,44 @@ def labelled(world: World) -> dict[str, Any]:
     found: dict[str, Any] = {"evidently weeks": wilson(sum(called), len(called))}
     for days in (7, 30):
         found[f"performance of {days} days"] = list(_performance(world, later, days))
+    return found | _late(world, later)
+
+
+def _late(world: World, later: pd.DataFrame) -> dict[str, Any]:
+    """Of all windows of 30 days, one beginning each day: how many are called late, as they were and a day old."""
+    found: dict[str, Any] = {}
+    for name, table in (("clean", later), ("stale", _stale(later))):
+        days = labelled_days(world.card, _answers(world, table))
+        windows = [days[first : first + LATE_DAYS] for first in range(len(days) - LATE_DAYS + 1)]
+        seen = [timing_of(window, (), world.config.gate.confidence) for window in windows]
+        found[f"late, {name}"] = wilson(sum(bool(one and one.is_late) for one in seen), len(seen))
+        print(f"late, {name}", found[f"late, {name}"], flush=True)
     return found
 
 
+def _answers(world: World, table: pd.DataFrame) -> Answers:
+    """What the model says of these rows, and what came of them."""
+    scores = world.answered(table)[PREDICTION_COLUMN].to_numpy(dtype=np.float64)
+    moments = table[world.config.data.time].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    return Answers(np.stack([1 - scores, scores], axis=1), table[world.card.target].to_numpy(dtype=object), moments)
+
+
 def _performance(world: World, later: pd.DataFrame, days: int) -> Iterator[dict[str, Any]]:
-    """Each window's measured outcome, with weather as it was and a day old, and whether any input moved."""
+    """What is measured in each window, with weather as it was and a day old."""
     old = _stale(later)
     for (first, window), (_, stale) in zip(_windows(later, days), _windows(old, days), strict=True):
         row: dict[str, Any] = {"first": first}
         for name, table in (("clean", window), ("stale", stale)):
-            answered = world.answered(table)
-            scores = answered[PREDICTION_COLUMN].to_numpy(dtype=np.float64)
-            moments = table[world.config.data.time].to_numpy(dtype="datetime64[D]").astype(np.int64)
-            answers = Answers(
-                np.stack([1 - scores, scores], axis=1), table[world.card.target].to_numpy(dtype=object), moments
-            )
+            answers = _answers(world, table)
             seen = measured(world.config, world.card, answers)
+            late = timing_of(labelled_days(world.card, answers), (), world.config.gate.confidence)
             if seen and seen.difference:
-                row[name] = {"value": seen.current, "outcome": seen.outcome, "difference": seen.difference.model_dump()}
+                row[name] = {
+                    "value": seen.current,
+                    "outcome": seen.outcome,
+                    "difference": seen.difference.model_dump(),
+                    "timing": late.model_dump() if late else None,
+                }
         print(days, row, flush=True)
         yield row
 
@@ -291,18 +313,26 @@ def _weeks_text(found: dict[str, Any]) -> str:
 
 def _labelled_text(found: dict[str, Any]) -> str:
     lines = [f"Evidently's default calls a column in {_of(found['evidently weeks'])} clean weeks.", ""]
-    lines += ["| window | roc_auc | measured | weather a day old | measured |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        "| 30 days from | roc_auc | measured | in time? | weather a day old: roc_auc | measured | in time? |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for row in found["performance of 30 days"]:
-        clean, stale = row["clean"], row["stale"]
-        lines.append(
-            f"| 30 days from {row['first']} | {clean['value']:.3f} | {clean['outcome']} | {stale['value']:.3f} "
-            f"| {stale['outcome']} |"
-        )
+        lines.append(f"| {row['first']} | {_measured_cells(row['clean'])} | {_measured_cells(row['stale'])} |")
+    overlapping = f"{_of(found['late, clean'])} as they were, {_of(found['late, stale'])} with weather a day old"
+    lines += ["", "In time: how much of a difference between days shows in labels of that day, and of the day before."]
+    lines += ["", f"Called late, of windows of 30 days that begin on each day, and overlap: {overlapping}."]
     weekly = found["performance of 7 days"]
     worse = {name: sum(row[name]["outcome"] == "worse" for row in weekly) for name in ("clean", "stale")}
     said = f"Of {len(weekly)} weeks, {worse['clean']} are measured worse as they were"
     lines += ["", f"{said}, and {worse['stale']} with weather a day old."]
     return "\n".join(lines)
+
+
+def _measured_cells(one: dict[str, Any]) -> str:
+    late = one["timing"]
+    in_time = f"{'**late**' if late['is_late'] else 'yes'}: {late['own']:.2f}, {late['following']:.2f}"
+    return f"{one['value']:.3f} | {one['outcome']} | {in_time}"
 
 
 def _share(one: dict[str, float]) -> str:

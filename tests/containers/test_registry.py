@@ -236,7 +236,6 @@ def test_an_image_travels_through_the_registry_by_digest(built: Built, registry:
 
 
 def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> None:
-    archive = built.build.stage("build") / ARCHIVE
     publish(built.build, "")
     docker("image", "rm", "--force", built.image.image_id)
     name, digest = fetch_image(built.build)

@@ -10,7 +10,7 @@ from contracts.config import Drift
 from contracts.decision import Interval
 from contracts.exits import UsageError
 from contracts.scheduled_drift import Retrain, RetrainDecision
-from contracts.verdict import DriftVerdict, PerformanceComparison, PerformanceOutcome, Persistence
+from contracts.verdict import DriftVerdict, PerformanceComparison, PerformanceOutcome, Persistence, Timing
 from reports.drifting.markdown import drift_text, retrain_text
 from reports.drifting.retraining import decide, newest_day, with_as_of
 from tests.reports.records import drift_verdict
@@ -64,6 +64,12 @@ def test_without_a_lasting_and_measured_loss_none_is_due(seen: DriftVerdict, say
     assert not decision.is_due
     assert decision.as_of is None
     assert says in decision.reasons[0]
+
+
+def test_inputs_that_are_late_are_mended_and_not_learned_around() -> None:
+    late = Timing(days=28, own=0.1, following=0.9, high=-0.2, is_late=True)
+    assert "no retrain helps" in due(verdict().model_copy(update={"timing": late})).reasons[0]
+    assert due(verdict().model_copy(update={"timing": late.model_copy(update={"is_late": False})})).is_due
 
 
 def test_the_cooldown_is_kept() -> None:

@@ -1,6 +1,7 @@
 """The rules: what inputs, predictions, labels and performance of one window mean together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from contracts.verdict import (
     LabelComparison,
     PerformanceComparison,
     PerformanceOutcome,
+    Timing,
 )
 from reports.drifting.comparison import Compared
 from reports.drifting.request_log import Answers, RequestWindow
@@ -105,6 +107,24 @@ def test_what_asks_for_somebody_follows_from_all_three_questions(
     outcome: PerformanceOutcome | None, distances: dict[str, float], state: str
 ) -> None:
     assert verdict(outcome=outcome, distances=distances).state == state
+
+
+@pytest.mark.parametrize("outcome", ["held", "inconclusive", None])
+def test_inputs_that_are_late_ask_for_somebody_whatever_else_holds(outcome: PerformanceOutcome | None) -> None:
+    timing = Timing(days=29, own=0.22, following=0.52, high=0.41, is_late=True)
+    findings = Findings(5000, 30, compared(STILL), performance(outcome) if outcome else None, timing=timing)
+    seen = judge(DRIFT, window(), findings, "sha256:1", "production")
+    assert (seen.state, seen.inputs, seen.predictions, seen.timing) == ("drift", "stable", "stable", timing)
+    assert any("predictions of their own day by 0.22 and those of the day after by 0.52" in one for one in seen.reasons)
+    assert any("the join that brings the inputs" in reason for reason in seen.reasons)
+    in_time = judge(
+        DRIFT,
+        window(),
+        replace(findings, timing=timing.model_copy(update={"is_late": False})),
+        "sha256:1",
+        "production",
+    )
+    assert (in_time.state, "Inputs do not look a day late" in " ".join(in_time.reasons)) == ("stable", True)
 
 
 def test_inputs_that_moved_while_performance_held_ask_for_nothing_and_are_still_said() -> None:

@@ -53,8 +53,16 @@ def champion(root: Path) -> tuple[Build, str]:
     return build, model_digest(folder)
 
 
-def bring_log(build: Build, digest: str, traffic: pd.DataFrame, last: str, actual: np.ndarray | None = None) -> None:
-    """What `make requests` leaves, with labels of ten days where `actual` is given."""
+def bring_log(
+    build: Build,
+    digest: str,
+    traffic: pd.DataFrame,
+    last: str,
+    actual: np.ndarray | None = None,
+    days: np.ndarray | None = None,
+) -> None:
+    """What `make requests` leaves, with labels where `actual` is given: of these days, or of ten."""
+    days = np.arange(len(traffic)) % 10 if days is None else days
     folder = build.stage("requests")
     made = records(traffic, digest)
     write_log(folder, made)
@@ -62,8 +70,8 @@ def bring_log(build: Build, digest: str, traffic: pd.DataFrame, last: str, actua
         old.unlink()
     if actual is not None:
         labels = [
-            LabelRecord(id=one.id, at_us=NOON_US, actual=str(truth), observed_us=NOON_US + place % 10 * DAY_US)
-            for place, (one, truth) in enumerate(zip(made, actual, strict=True))
+            LabelRecord(id=one.id, at_us=NOON_US, actual=str(truth), observed_us=NOON_US + int(day) * DAY_US)
+            for one, truth, day in zip(made, actual, days, strict=True)
         ]
         (folder / "labels-1-1.jsonl").write_text("".join(one.model_dump_json() + "\n" for one in labels))
     end = dt.datetime.fromisoformat(last)
@@ -111,6 +119,25 @@ def test_labels_that_no_longer_follow_are_found_while_no_input_moved(tmp_path: P
     assert (verdict.inputs, verdict.predictions, code) == ("stable", "stable", Exit.FINDING)
     assert verdict.performance
     assert (verdict.performance.outcome, verdict.performance.days, verdict.performance.labels) == ("worse", 10, 3000)
+
+
+def test_weeks_add_up_until_they_show_that_inputs_are_a_day_late(tmp_path: Path) -> None:
+    """The predictions of each day are right for the day before. A week is too short to tell; the history's are not."""
+    build, digest = champion(tmp_path)
+    random = np.random.default_rng(5)
+    shares = random.uniform(0.1, 0.4, 36)
+    seen = []
+    for week in range(5):
+        days = np.repeat(np.arange(7 * week, 7 * week + 7), 100)
+        traffic = rows(700, seed=week).assign(prediction=shares[days])
+        actual = np.where(random.random(700) < shares[days + 1], "true", "false")
+        last = dt.datetime(2013, 10, 8) + dt.timedelta(days=7 * week)
+        bring_log(build, digest, traffic, last.isoformat(), actual, days)
+        seen.append(watched(build, tmp_path, tmp_path / "history")[1])
+    assert [one.timing is None for one in seen] == [True, True, True, True, False]
+    assert seen[-1].timing
+    assert (seen[-1].timing.days, seen[-1].timing.is_late, seen[-1].state) == (30, True, "drift")
+    assert "Do the inputs arrive a day late? | yes" in (build.stage("drift") / "drift.md").read_text()
 
 
 def test_inputs_that_moved_while_labels_still_follow_call_nobody(tmp_path: Path) -> None:
