@@ -6,6 +6,7 @@ HAPROXY_IMAGE, PROMETHEUS_IMAGE and ALERTMANAGER_IMAGE name mirrors. Nothing sta
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from deploy.rollout.lock import LockedError, lock
 from tests.containers.conftest import Built
 from tests.rollouts import scenarios
 from tests.rollouts.arena import Arena, arena
+from tests.rollouts.ssh_host import ssh_host, sshd
 
 Limits = dict[str, object]
 
@@ -50,6 +52,21 @@ def test_a_deployer_killed_in_mid_canary_is_noticed_by_no_client_and_converges(s
 def test_a_rollback_needs_no_registry_and_loses_no_request(stage: Arena) -> None:
     # How long it may take is for `make deploy-test` to say, on a machine that does nothing else.
     scenarios.rollback_without_registry(stage, within_seconds=60.0)
+
+
+def test_a_host_is_reached_over_ssh_by_the_key_and_known_hosts_that_are_named(stage: Arena, tmp_path: Path) -> None:
+    if not sshd():
+        pytest.skip("no sshd: openssh-server is not installed")
+    with ssh_host(tmp_path) as target:
+        before = stage.state()
+        done = stage.run("rollback", target=target)
+        assert done.exit_code == 0, done.output
+        assert before.previous is not None
+        assert stage.state().current == before.previous
+        _, key = target["DEPLOY_KNOWN_HOSTS"].split(" ", 1)
+        unknown = stage.run("rollback", target=dict(target) | {"DEPLOY_KNOWN_HOSTS": f"[127.0.0.1]:1 {key}"})
+    assert unknown.exit_code == 1
+    assert "host key" in unknown.output.lower()
 
 
 def test_a_tag_instead_of_a_digest_is_wrong_usage(stage: Arena) -> None:

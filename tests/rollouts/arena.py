@@ -85,13 +85,27 @@ class Arena:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def begin(self, action: str, image: str = "", tag: str = "champion", **rules: object) -> "Run":
-        """Start a deployer, as `make` does."""
-        return Run(self, action, image, tag, self.config(**rules))
+    def begin(
+        self,
+        action: str,
+        image: str = "",
+        tag: str = "champion",
+        target: Mapping[str, str] | None = None,
+        **rules: object,
+    ) -> "Run":
+        """Start a deployer, as `make` does; with `target`, as the workflow does for the host that it names."""
+        return Run(self, action, image, tag, self.config(**rules), target or {})
 
-    def run(self, action: str, image: str = "", tag: str = "champion", **rules: object) -> Done:
+    def run(
+        self,
+        action: str,
+        image: str = "",
+        tag: str = "champion",
+        target: Mapping[str, str] | None = None,
+        **rules: object,
+    ) -> Done:
         """Run a deployer to its end."""
-        return self.begin(action, image, tag, **rules).wait()
+        return self.begin(action, image, tag, target, **rules).wait()
 
     def client(self, rate: float = RATE) -> AbstractContextManager[Running]:
         """A client at work."""
@@ -168,15 +182,19 @@ class Arena:
 class Run:
     """A deployer at work."""
 
-    def __init__(self, arena: Arena, action: str, image: str, tag: str, config: Path) -> None:
+    def __init__(
+        self, arena: Arena, action: str, image: str, tag: str, config: Path, target: Mapping[str, str]
+    ) -> None:
         self._build = arena.folder / f"build-{secrets.token_hex(4)}"
         command = [sys.executable, "-m", "deploy.rollout", action, "--image", image, "--tag", tag]
         command += ["--config", str(config), "--build", str(self._build)]
+        if target:
+            command = [sys.executable, "-m", "deploy.with_target", *command]
         self.began = time.time()
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=dict(arena.host.environment),
+            env=dict(arena.host.environment) | dict(target),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -49,6 +49,7 @@ def parts() -> dict[str, list[Scenario]]:
         "late-kills": [_killed_at(step) for step in steps[FIRST_LATE:]],
         "lock": [scenarios.two_at_once],
         "rollback": [scenarios.rollback_without_registry],
+        "ssh": [scenarios.over_ssh],
         "outage": [scenarios.everything_killed],
     }
 

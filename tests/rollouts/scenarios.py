@@ -1,9 +1,11 @@
 """What `make deploy-test` shows, one function a scenario: rows of the table, or AssertionError with what was seen."""
 
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from deploy.engine import docker
@@ -12,6 +14,7 @@ from deploy.rollout.traffic import Request, summary
 from tests.rollouts.arena import RATE, Arena, Done, between, eventually
 from tests.rollouts.faults import SITES
 from tests.rollouts.registry import breaking_way
+from tests.rollouts.ssh_host import ssh_host
 
 Outcome = TypeVar("Outcome")
 
@@ -171,6 +174,25 @@ def rollback_without_registry(arena: Arena, within_seconds: float = ROLLBACK_SEC
     return [Row("rollback, registry stopped", whole.requests, 0, done.exit_code, done.seconds, words)]
 
 
+def over_ssh(arena: Arena) -> list[Row]:
+    """A deploy, and a rollback, by an engine that is reached through a real SSH server only."""
+    with tempfile.TemporaryDirectory() as folder, ssh_host(Path(folder)) as target:
+        image = other(arena)
+        _, seen, done = _loaded(
+            arena, lambda: arena.run("deploy", image, target=target, **FAST), RATE, quiet_seconds=1.0
+        )
+        assert done.exit_code == 0, done.output
+        now = arena.state().current
+        assert now is not None
+        assert now.image == image
+        _, during, back = _loaded(arena, lambda: arena.run("rollback", target=target), RATE, quiet_seconds=1.0)
+        assert back.exit_code == 0, back.output
+    whole = summary([*seen, *during])
+    assert whole.failed == 0, whole.errors
+    words = f"every command to the engine over SSH; the rollback after it took {back.seconds:.1f} s"
+    return [Row("deploy over ssh://, and back", whole.requests, 0, done.exit_code, done.seconds, words)]
+
+
 def everything_killed(arena: Arena) -> list[Row]:
     """kill -9 of the proxy and of all containers, without a registry: the same version is back."""
     before = arena.state()
@@ -214,7 +236,7 @@ def assert_whole(arena: Arena, image: str) -> None:
     eventually(lambda: not _has_lock(arena), 5, "the lock is gone")
 
 
-def _refused(arena: Arena, what: str, image: str, **rules: float) -> Row:
+def _refused(arena: Arena, what: str, image: str, **rules: Any) -> Row:
     before = arena.state_bytes()
     running = arena.running()
     model = arena.state().current
