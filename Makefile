@@ -134,7 +134,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 .PHONY: test
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --ignore tests/containers --ignore tests/monitoring --ignore tests/browser --ignore tests/drills
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder --ignore tests/containers --ignore tests/monitoring --ignore tests/browser --ignore tests/drills
 
 .PHONY: container-test
 container-test: setup ## Tests of the image on a real container engine and registry

@@ -21,7 +21,7 @@ from sklearn.datasets import load_breast_cancer
 from contracts.image import Image
 from contracts.schema import read_json
 from deploy.engine import docker
-from tests.test_chain import CONFIG, MARGINS
+from tests.chain.commands import CONFIG, MARGINS
 
 ROOT = Path(__file__).parents[2]
 JOBS = ("scope", "train", "evaluate", "image", "load-test", "drift", "report")

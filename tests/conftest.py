@@ -1,0 +1,16 @@
+"""The order in which files of tests begin."""
+
+import pytest
+
+# Each takes a minute or so on its own. A file is one worker's: begun last, the others would wait for it.
+LONGEST = (
+    "test_tables.py", "test_runs.py", "test_stages.py", "test_texts_from_outside.py", "test_export.py", "test_watch.py",
+    "test_drift.py", "test_train.py",
+)  # fmt: skip
+
+
+# After pytest-randomly, whose order is kept otherwise.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
