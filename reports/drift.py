@@ -38,7 +38,7 @@ from reports.drifting.comparison import compare
 from reports.drifting.evidently_report import write_report
 from reports.drifting.performance import estimated, measured
 from reports.drifting.request_log import RequestWindow, read_window
-from reports.drifting.timing import labelled_days, timing_of
+from reports.drifting.timing import MOST_DAYS, labelled_days, timing_of
 from reports.drifting.verdict import Findings, exit_code, headline, judge
 
 VERDICT_FILE = "verdict.json"
@@ -95,7 +95,7 @@ def _examined(
     compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
     if window.rows.empty:
         return Findings(len(reference), days, compared)
-    of_window = labelled_days(card, window.answers)
+    of_window = labelled_days(card, window.answers)[-MOST_DAYS:]
     return Findings(
         len(reference),
         days,

@@ -28,6 +28,8 @@ LEAST_DAYS = 28
 LOOK_BACK_DAYS = 30
 # What the day after must add, at least: two slopes that are noise around 0 say nothing of time.
 LEAST_FOLLOWING = 0.25
+# What a window remembers of itself; a client's mistaken dates may be thousands.
+MOST_DAYS = LOOK_BACK_DAYS + 1
 EPOCH = dt.date(1970, 1, 1)
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,6 +38,8 @@ FloatArray = npt.NDArray[np.float64]
 def labelled_days(card: ModelCard, answers: Answers) -> tuple[LabelledDay, ...]:
     """Each day's mean prediction and mean label: of the positive class, of each of several classes, or of the value."""
     truth, known = truth_of(card, answers)
+    # A label's moment is a number that a client chose: what no calendar has is left out.
+    known &= (answers.days > (dt.date.min - EPOCH).days) & (answers.days < (dt.date.max - EPOCH).days)
     scores, days = answers.scores[known], answers.days[known]
     if card.task == "regression":
         seen: FloatArray = truth[known].astype(np.float64)[:, None]
@@ -43,14 +47,16 @@ def labelled_days(card: ModelCard, answers: Answers) -> tuple[LabelledDay, ...]:
         seen = (truth[known][:, None] == np.arange(scores.shape[1])).astype(np.float64)
     if card.task == "binary":
         scores, seen = scores[:, -1:], seen[:, -1:]
+    distinct, places, counts = np.unique(days, return_inverse=True, return_counts=True)
+    predicted, actual = (_means(values, places, counts) for values in (scores, seen))
     return tuple(
         LabelledDay(
             day=EPOCH + dt.timedelta(days=int(day)),
-            labels=int((rows := days == day).sum()),
-            predicted=tuple(scores[rows].mean(axis=0).tolist()),
-            actual=tuple(seen[rows].mean(axis=0).tolist()),
+            labels=int(counts[place]),
+            predicted=tuple(predicted[place].tolist()),
+            actual=tuple(actual[place].tolist()),
         )
-        for day in np.unique(days)
+        for place, day in enumerate(distinct)
     )
 
 
@@ -78,6 +84,12 @@ def timing_of(days: Iterable[LabelledDay], earlier: Iterable[LabelledDay], confi
     high = own - following + float(t.ppf(confidence, len(pairs) - 3)) * error
     is_late = own < following and following >= LEAST_FOLLOWING and high < 1
     return Timing(days=len(pairs), own=own, following=following, high=high, is_late=is_late)
+
+
+def _means(values: FloatArray, places: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> FloatArray:
+    sums = np.zeros((len(counts), values.shape[1]))
+    np.add.at(sums, places, values)
+    return sums / counts[:, None]
 
 
 def _differ(pairs: Sequence[tuple[LabelledDay, LabelledDay]]) -> bool:

@@ -101,6 +101,11 @@ def test_only_the_last_thirty_days_count() -> None:
     assert (seen.days, seen.is_late) == (30, False)
 
 
+def test_a_moment_that_no_calendar_has_is_left_out() -> None:
+    answers = Answers(np.full((3, 2), 0.5), np.array(["true"] * 3, dtype=object), np.array([5, 10**9, -(10**9)]))
+    assert [one.day for one in labelled_days(card("binary"), answers)] == [dt.date(1970, 1, 6)]
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_days_are_the_means_of_what_was_said_and_what_happened(task: Task) -> None:
     model = card(task)
