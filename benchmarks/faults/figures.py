@@ -21,12 +21,17 @@ class Figure:
 
 def at_most(what: str, seen: float, limit: float, unit: str = "") -> Figure:
     """Holds where `seen` ≤ `limit`."""
-    return Figure(what, f"{seen:,.4g}{unit}", f"≤ {limit:,.4g}{unit}", seen <= limit)
+    return Figure(what, f"{_number(seen)}{unit}", f"≤ {_number(limit)}{unit}", seen <= limit)
 
 
 def at_least(what: str, seen: float, limit: float, unit: str = "") -> Figure:
     """Holds where `seen` ≥ `limit`."""
-    return Figure(what, f"{seen:,.4g}{unit}", f"≥ {limit:,.4g}{unit}", seen >= limit)
+    return Figure(what, f"{_number(seen)}{unit}", f"≥ {_number(limit)}{unit}", seen >= limit)
+
+
+def _number(value: float) -> str:
+    """Four digits, or whole thousands and what is below them."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def none_of(what: str, seen: int, tried: int, of: str) -> Figure:

@@ -75,7 +75,7 @@ def run(folder: Path) -> list[Figure]:
     """Measure the capacity, exceed it, and look how fast all is well again."""
     model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
     with without_collections(), subject(model, folder / "log") as service:
-        figures = [note("load", f"batches of {BATCH_ROWS} rows, {len(BATCH) / 1000:.0f} kB, default settings")]
+        figures = [note("load", f"batches of {BATCH_ROWS:,} rows, {len(BATCH) / 1000:.0f} kB, default settings")]
         for times in TIMES:
             figures += overload(service, times)
         figures.append(single_rows(service))
