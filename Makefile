@@ -133,8 +133,13 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 
 .PHONY: test
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
-test: setup ## All tests, in random order, on all cores
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder --ignore tests/containers --ignore tests/monitoring --ignore tests/browser --ignore tests/drills
+test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
+	    tests $(addprefix --ignore tests/,containers monitoring browser drills chain)
+
+.PHONY: chain-test
+chain-test: setup ## The whole chain by its real commands, on three small tables
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) tests/chain
 
 .PHONY: container-test
 container-test: setup ## Tests of the image on a real container engine and registry

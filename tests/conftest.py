@@ -4,8 +4,7 @@ import pytest
 
 # Each takes a minute or so on its own. A file is one worker's: begun last, the others would wait for it.
 LONGEST = (
-    "test_tables.py", "test_runs.py", "test_stages.py", "test_texts_from_outside.py", "test_export.py", "test_watch.py",
-    "test_drift.py", "test_train.py",
+    "test_runs.py", "test_texts_from_outside.py", "test_export.py", "test_watch.py", "test_drift.py", "test_train.py",
 )  # fmt: skip
 
 
