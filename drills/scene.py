@@ -78,6 +78,10 @@ class Scene:
             raise PlantError(f"pipeline.toml has {key} = {value!r} already")
         self.config.write_text(changed, encoding="utf-8")
 
+    def prepare(self, key: str, value: object) -> None:
+        """Write what the fault needs around it into pipeline.toml, where it is not so already."""
+        self.config.write_text(with_key(self.config.read_text(encoding="utf-8"), key, value), encoding="utf-8")
+
     def source(self, change: Change) -> None:
         """Let the source have another table: `change` gets all columns and rows as the flights have them."""
         before = pd.read_parquet(self.root / SOURCE)

@@ -6,4 +6,4 @@ from drills.scene import Scene
 
 @drill("load-test", PASS, r"[\d,]+ requests at 200/s, 0 failed.* Against the champion: p50")
 def plant(scene: Scene) -> None:
-    scene.set("load.seconds", 8.0)
+    scene.prepare("load.seconds", 8.0)

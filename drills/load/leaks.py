@@ -7,5 +7,5 @@ from drills.scene import Scene
 
 @drill("load-test", FINDING, r"The growth of its memory under load was \d+\.\d MB .* required at most 32 MB")
 def plant(scene: Scene) -> None:
-    scene.set("load.seconds", 10.0)
+    scene.prepare("load.seconds", 10.0)
     scene.environment.update(serves_with("leaks"))

@@ -7,5 +7,5 @@ from drills.scene import Scene
 
 @drill("load-test", FINDING, r"The (CPU time of a request|p50 latency), challenger over champion, was 1\.[1-3]\d")
 def plant(scene: Scene) -> None:
-    scene.set("load.seconds", 20.0)
+    scene.prepare("load.seconds", 20.0)
     scene.environment.update(serves_with("slower"))

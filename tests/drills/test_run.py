@@ -41,6 +41,13 @@ def run(drill: Drill, base: Scene) -> DrillRecord:
     return run_one(drill, base, base.root.parent / "scene")
 
 
+def test_what_a_fault_needs_may_be_so_already_and_the_fault_may_not(base: Scene) -> None:
+    for _ in range(2):
+        base.prepare("load.seconds", 7.0)
+    with pytest.raises(PlantError, match=r"load\.seconds = 7\.0 already"):
+        base.set("load.seconds", 7.0)
+
+
 def test_a_fault_that_is_refused_by_its_reason_ends_as_planned_and_leaves_no_copy(base: Scene) -> None:
     record = run(drill_of(), base)
     assert record.passed
