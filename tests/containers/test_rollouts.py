@@ -5,6 +5,7 @@ HAPROXY_IMAGE, PROMETHEUS_IMAGE and ALERTMANAGER_IMAGE name mirrors. Nothing sta
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_a_host_is_reached_over_ssh_by_the_key_and_known_hosts_that_are_named(st
         assert done.exit_code == 0, done.output
         assert before.previous is not None
         assert stage.state().current == before.previous
+        assert not list(Path(tempfile.gettempdir()).glob("gatehouse-*/connection-*")), "the shared connection is ended"
         _, key = target["DEPLOY_KNOWN_HOSTS"].split(" ", 1)
         unknown = stage.run("rollback", target=dict(target) | {"DEPLOY_KNOWN_HOSTS": f"[127.0.0.1]:1 {key}"})
     assert unknown.exit_code == 1

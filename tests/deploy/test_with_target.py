@@ -46,6 +46,7 @@ def test_the_command_finds_an_ssh_that_knows_key_and_host(environment: dict[str,
     assert told["modes"] == ["0o600", "0o600", "0o700"]
     assert told["arguments"][-2:] == ["deploy@host", "a b"]
     assert {"IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "BatchMode=yes"} <= set(told["arguments"])
+    assert f"ControlPath={told['folder']}/connection-%C" in told["arguments"]
     assert told["named"] is None, "the key itself is in no environment that a container could see"
     assert not Path(told["folder"]).exists()
 
