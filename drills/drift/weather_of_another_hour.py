@@ -8,7 +8,10 @@ from drills.traffic import WEATHER, rows_like_training, serve
 
 
 @drill(
-    "drift", FINDING, r"^Inputs are stable: .* Predictions are stable.* Performance became worse: roc_auc 0\.[56]\d\d"
+    "drift",
+    FINDING,
+    r"^Inputs are stable: .* Predictions are stable.* Performance became worse: roc_auc 0\.[56]\d\d",
+    nightly=True,
 )
 def plant(scene: Scene) -> None:
     rows = rows_like_training(scene, 20_000)

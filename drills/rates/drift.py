@@ -31,6 +31,7 @@ from contracts.features import MISSING
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.scoring import Scorer, load_scorer
 from contracts.verdict import ColumnComparison
+from drills.rates.handbook import tables
 from reports.drifting.comparison import Baseline, baseline_of
 from reports.drifting.evidently_report import default_verdict
 from reports.drifting.performance import measured
@@ -314,7 +315,8 @@ def _weeks_text(found: dict[str, Any]) -> str:
 def _labelled_text(found: dict[str, Any]) -> str:
     lines = [f"Evidently's default calls a column in {_of(found['evidently weeks'])} clean weeks.", ""]
     lines += [
-        "| 30 days from | roc_auc | measured | in time? | weather a day old: roc_auc | measured | in time? |",
+        "| 30 days from | roc_auc | measured | in time? "
+        "| a day old: roc_auc | a day old: measured | a day old: in time? |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in found["performance of 30 days"]:
@@ -369,7 +371,9 @@ def main() -> None:
                 found = independent(world, size, asked.first, asked.references, asked.windows, asked.evidently)
                 known = rows.get(str(size)) if asked.first else None
                 rows[str(size)] = merged(known, found) if known else found
-        FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    figures = {key: value for key, value in figures.items() if isinstance(value, dict)}
+    kept = figures | tables(table_text(figures))
+    FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n\n{table_text(figures)}\n\n{END}{after}", encoding="utf-8")

@@ -14,7 +14,7 @@ as independent), and as they stood, from each possible first pair on (what is sl
 overlap). The whole runs need no resampling: they are the stage.
 
 Reads   build/data, build/train/model, pipeline.toml
-Writes  build/rates/load/*.json: session-*.json and run-*.json; docs/load.md between its marks
+Writes  build/rates/load/*.json: session-*.json and run-*.json; docs/load.md between its marks, drills/rates/load.json
 """
 
 import argparse
@@ -51,12 +51,14 @@ from contracts.schema import read_json, write_json  # noqa: E402
 from contracts.scoring import load_scorer  # noqa: E402
 from contracts.stage import Build, Context  # noqa: E402
 from contracts.verdict import LoadVerdict  # noqa: E402
+from drills.rates.handbook import tables  # noqa: E402
 from service import serve  # noqa: E402
 from service.__main__ import main as serve_one_model  # noqa: E402
 from service.front import Front  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "load.md"
 BEGIN, END = "<!-- rates: written by `python -m drills.rates.load write` -->", "<!-- end of rates -->"
+RATES = ROOT / "drills" / "rates" / "load.json"
 SLOWER_BY = 0.20
 EQUAL, ALSO_EQUAL, SLOWER = 0, 1, 2
 ORDER = (EQUAL, ALSO_EQUAL, SLOWER, SLOWER, ALSO_EQUAL, EQUAL)
@@ -109,7 +111,9 @@ def main() -> Exit:
     elif asked.command == "run":
         whole_runs(build, config, asked.times, folder, now)
     else:
-        write_section(section(folder, config))
+        text = section(folder, config)
+        write_section(text)
+        RATES.write_text(json.dumps(tables(text), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"{DOCUMENT.relative_to(ROOT)} written")
     return Exit.PASS
 

@@ -176,6 +176,12 @@ def test_rates_of_another_form_become_tables_with_their_notes(tmp_path: Path) ->
     assert table.rows == (("another seed", 40, 38, 22),)
 
 
+def test_the_rates_that_were_measured_are_all_shown() -> None:
+    seen = read_drill_tables(Path("nowhere"), Path(__file__).parents[2] / "drills" / "rates")
+    assert seen.unreadable == ()
+    assert {table.title.split()[2].strip(":") for table in seen.rates} == {"gate", "load", "drift"}
+
+
 def test_labels_that_came_in_are_shown_as_performance(tmp_path: Path) -> None:
     for day, value in enumerate((0.71, 0.69)):
         watch = Build(tmp_path / str(day))

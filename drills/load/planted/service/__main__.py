@@ -13,7 +13,7 @@ Handle = Callable[[Predictor, Mapping[bytes, bytes], bytes, int, str], bytes]
 SLOWER_BY = 0.20
 ONE_IN = 100
 STALL_AT, STALL_SECONDS = 500, 2.0
-LEAKED_BYTES = 40_000
+LEAKED_BYTES = 80_000
 
 answered = 0
 burnt_seconds = 0.0
