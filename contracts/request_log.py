@@ -36,12 +36,14 @@ class PredictionRecord(Schema):
 class LabelRecord(Schema):
     """What really happened to the row whose prediction was `id`: a class, or the value of a regression.
 
-    `at_us`: when the label came in; `observed_us`: when it happened, where the client said so.
+    `at_us`: when the label came in; `observed_us`: when it happened, where the client said so. `brought`: the id of its
+    place in the request that brought it, where that has a name; a replay of the request gives the same.
     """
 
     v: Literal[1] = 1
     id: str
     at_us: int
+    brought: str | None = None
     key: str | None = None
     actual: str | float
     observed_us: int | None = None

@@ -169,7 +169,7 @@ def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:
         headers = dict(request.scope["headers"])
         refuse_another_type(headers)
         body = await parts.reader.read(request.receive, headers, MAX_FEEDBACK_BYTES)
-        return await parts.feedback.take(body, card, request.scope[CLIENT])
+        return await parts.feedback.take(body, card, request.scope[CLIENT], headers)
 
 
 def _export_route(app: FastAPI, folder: Path) -> None:

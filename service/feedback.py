@@ -1,5 +1,7 @@
 """POST /feedback: what really happened, by prediction id. Every label is answered for and counted; none is kept unseen.
 
+An edge whose replica dies replays the request on another: what the first has recorded is "recorded", not "repeated".
+
 recorded    it is in the log of labels
 unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention)
 repeated    this prediction has a label already; the first one stays
@@ -11,6 +13,7 @@ import asyncio
 import math
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,7 +23,8 @@ from contracts.config import Task
 from contracts.model_folder import ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
 from service.admission import refused_for_now
-from service.id_index import MINUTE_US, IdIndex
+from service.id_index import BROUGHT, MINUTE_US, IdIndex
+from service.ids import derived_of_parts
 from service.metrics import Metrics
 from service.problems import DOES_NOT_FIT, NOT_JSON, Problem
 from service.request_log import RecordLog
@@ -79,49 +83,59 @@ class Feedback:
     def __init__(self, folder: Path, log: RecordLog, max_age_days: int, metrics: Metrics) -> None:
         self._predictions = IdIndex(folder, PREDICTIONS_GLOB)
         self._labels = IdIndex(folder, LABELS_GLOB)
+        self._brought = IdIndex(folder, LABELS_GLOB, BROUGHT)
         self._log = log
         self._max_age_us = max_age_days * _US_PER_DAY
         self._metrics = metrics
         metrics.feedback.make((outcome,) for outcome in get_args(FeedbackOutcome))
         self._one_at_a_time = asyncio.Lock()
 
-    async def take(self, body: bytes, card: ModelCard, client: str) -> FeedbackAnswer:
+    async def take(self, body: bytes, card: ModelCard, client: str, headers: Mapping[bytes, bytes]) -> FeedbackAnswer:
         """Record the labels in `body`. Raises Problem where it is not a list of labels at all."""
         labels = _labels_in(body)
+        brought = derived_of_parts(headers, client, body, len(labels)) or [b""] * len(labels)
         async with self._one_at_a_time:
             await asyncio.to_thread(self._refresh)
             at_us = time.time_ns() // 1000
-            recorded: dict[str, LabelRecord] = {}
-            outcomes = [self._judge(label, card, at_us, client, recorded) for label in labels]
-            if recorded:
-                lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in recorded.values())
-                if self._log.append(lines.encode(), len(recorded)) < len(recorded):
-                    # The disk is full or fails: sent again later, those that were kept are "repeated".
+            records = [
+                _record_of(label, card, at_us, client, name.decode())
+                for label, name in zip(labels, brought, strict=True)
+            ]
+            new: dict[str, LabelRecord] = {}
+            outcomes = [self._judge(record, new) for record in records]
+            if new:
+                lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in new.values())
+                if self._log.append(lines.encode(), len(new)) < len(new):
+                    # The disk is full or fails: to be sent again later.
                     raise refused_for_now()
                 self._metrics.last_feedback.set(at_us / 1e6)
         for outcome in outcomes:
             self._metrics.feedback.add(outcome)
-        return FeedbackAnswer(recorded=len(recorded), outcomes=outcomes)
+        return FeedbackAnswer(recorded=outcomes.count("recorded"), outcomes=outcomes)
 
     def _refresh(self) -> None:
+        """Read what all replicas have written. `_brought` last, so that it knows each label that `_labels` knows."""
         self._predictions.refresh()
         self._labels.refresh()
+        self._brought.refresh()
 
-    def _judge(
-        self, label: Any, card: ModelCard, at_us: int, client: str, recorded: dict[str, LabelRecord]
-    ) -> FeedbackOutcome:
-        record = _record_of(label, card, at_us, client)
+    def _judge(self, record: LabelRecord | None, new: dict[str, LabelRecord]) -> FeedbackOutcome:
+        """What becomes of a label. It is added to `new` where it has to be written."""
         if record is None:
             return "malformed"
         minute = self._predictions.minute_of(record.id)
         if minute is None:
             return "unknown"
-        if record.id in recorded or self._labels.minute_of(record.id) is not None:
-            return "repeated"
-        if at_us - minute * MINUTE_US > self._max_age_us:
+        if record.id in new or self._labels.minute_of(record.id) is not None:
+            return "recorded" if self._was_brought_by(record) else "repeated"
+        if record.at_us - minute * MINUTE_US > self._max_age_us:
             return "late"
-        recorded[record.id] = record
+        new[record.id] = record
         return "recorded"
+
+    def _was_brought_by(self, record: LabelRecord) -> bool:
+        """Whether this very request wrote it, on a replica that died before it could answer."""
+        return record.brought is not None and self._brought.minute_of(record.brought) is not None
 
 
 _read_envelope = TypeAdapter(_Envelope).validate_json
@@ -140,7 +154,7 @@ def _labels_in(body: bytes) -> list[Any]:
     return envelope.labels
 
 
-def _record_of(label: Any, card: ModelCard, at_us: int, client: str) -> LabelRecord | None:
+def _record_of(label: Any, card: ModelCard, at_us: int, client: str, brought: str) -> LabelRecord | None:
     """The label as a record; None where it is none."""
     if not isinstance(label, dict) or not set(label) <= {"id", "actual", "observed_us"}:
         return None
@@ -150,7 +164,9 @@ def _record_of(label: Any, card: ModelCard, at_us: int, client: str) -> LabelRec
         return None
     if observed is not None and not (_is_integer(observed) and _EARLIEST_US <= observed <= _LATEST_US):
         return None
-    return LabelRecord(id=identity, at_us=at_us, key=client or None, actual=actual, observed_us=observed)
+    return LabelRecord(
+        id=identity, at_us=at_us, brought=brought or None, key=client or None, actual=actual, observed_us=observed
+    )
 
 
 def _is_integer(value: Any) -> bool:

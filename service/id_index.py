@@ -14,7 +14,10 @@ import numpy.typing as npt
 # Small: a search holds up every other thread until it ends.
 CHUNK_BYTES = 256 * 1024
 MINUTE_US = 60_000_000
-_HEAD = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{19}([0-9a-f]{4})-([0-9a-f]{12})","at_us":(\d+)', re.M)
+# The two parts of an id's last 64 bits, then the time. Of records by their own id, and of labels by who brought them.
+_TAIL = rb"[0-9a-f-]{19}([0-9a-f]{4})-([0-9a-f]{12})"
+RECORD = re.compile(rb'^\{"v":1,"id":"%b","at_us":(\d+)' % _TAIL, re.M)
+BROUGHT = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{36}"(?=,"at_us":\d+,"brought":"%b"),"at_us":(\d+)' % _TAIL, re.M)
 
 
 class _File:
@@ -33,11 +36,12 @@ class _File:
 
 
 class IdIndex:
-    """The ids in the files of `folder` that match `pattern`."""
+    """The ids that `head` finds in the files of `folder` that match `pattern`."""
 
-    def __init__(self, folder: Path, pattern: str) -> None:
+    def __init__(self, folder: Path, pattern: str, head: re.Pattern[bytes] = RECORD) -> None:
         self._folder = folder
         self._pattern = pattern
+        self._head = head
         self._files: dict[str, _File] = {}
 
     def refresh(self) -> None:
@@ -58,7 +62,7 @@ class IdIndex:
                     end = chunk.rfind(b"\n") + 1
                     if not end:
                         break
-                    for first, second, at_us in _HEAD.findall(chunk, 0, end):
+                    for first, second, at_us in self._head.findall(chunk, 0, end):
                         ids.append(int(first + second, 16))
                         minutes.append(int(at_us) // MINUTE_US)
                     file.read += end
@@ -70,7 +74,7 @@ class IdIndex:
                 file.add(ids, minutes)
 
     def minute_of(self, identity: str) -> int | None:
-        """The minute since 1970 in which the record of this id was made; None where there is none."""
+        """The minute since 1970 in which the record with this id was made; None where there is none."""
         wanted = np.uint64(int(identity[19:23] + identity[24:], 16))
         for file in self._files.values():
             place = int(np.searchsorted(file.ids, wanted))

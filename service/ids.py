@@ -54,11 +54,19 @@ class IdSource:
 
     def of_rows(self, headers: Mapping[bytes, bytes], client: str, body: bytes, at_us: int, rows: int) -> list[bytes]:
         """An id for each row of a batch; derived ones also depend on the row's position."""
-        name = name_of_request(headers)
-        if name is None:
-            return self.many(at_us, rows)
-        whole = hashlib.sha256(body).digest()
-        return [derived(name, client, b"%b%d" % (whole, position)) for position in range(rows)]
+        return derived_of_parts(headers, client, body, rows) or self.many(at_us, rows)
+
+
+def derived_of_parts(headers: Mapping[bytes, bytes], client: str, body: bytes, parts: int) -> list[bytes] | None:
+    """An id for each part of a request, by its position: the same when it is replayed. None where it has no name.
+
+    Raises Problem.
+    """
+    name = name_of_request(headers)
+    if name is None:
+        return None
+    whole = hashlib.sha256(body).digest()
+    return [derived(name, client, b"%b%d" % (whole, position)) for position in range(parts)]
 
 
 def name_of_request(headers: Mapping[bytes, bytes]) -> bytes | None:

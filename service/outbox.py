@@ -2,12 +2,15 @@
 
 A loop that serves many connections computes many answers in one turn. Sending each at once goes through the kernel and
 wakes the client in between, which costs more than the computing: sent together they took a tenth off each request's
-CPU at 16 connections (docs/benchmarks.md). An answer that is alone is sent at once.
+CPU at 16 connections (docs/benchmarks.md). An answer that is alone is sent at once, but its head waits for its body: a
+process that is killed has then answered or not, and an edge can ask another replica.
 """
 
 import asyncio
 from collections.abc import Sized
 from typing import Any
+
+_HEAD = b"HTTP/1."
 
 
 class Outbox:
@@ -31,7 +34,7 @@ class Outbox:
 
 
 class GatheredTransport(asyncio.Transport):
-    """A connection whose writes wait for the end of the turn while other requests are at work."""
+    """A connection whose writes wait: heads for what follows, all for the end of the turn while others are at work."""
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         super().__init__()
@@ -43,14 +46,14 @@ class GatheredTransport(asyncio.Transport):
         self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
-        """Send now if nothing else is at work, with all that waits; else at the end of the turn."""
-        if len(self._outbox.tasks) > 1:
-            if not self._held:
-                self._outbox.add(self)
-            self._held.append(data)
-        else:
+        """Send now if nothing else is at work, with all that waits; else, and a head, at the end of the turn."""
+        waits = len(self._outbox.tasks) > 1 or data.startswith(_HEAD)
+        if waits and not self._held:
+            self._outbox.add(self)
+        self._held.append(data)
+        if not waits:
             self._outbox.flush()
-            self._transport.write(data)
+            self.flush()
 
     def flush(self) -> None:
         """Send what is held."""

@@ -21,8 +21,8 @@ def predicted(service: InProcess, **headers: str) -> str:
     return str(service.post("/predict", ROW, **headers).json()["id"])
 
 
-def outcomes(service: InProcess, *labels: Any) -> list[str]:
-    answer = service.post("/feedback", {"labels": list(labels)})
+def outcomes(service: InProcess, *labels: Any, **headers: str) -> list[str]:
+    answer = service.post("/feedback", {"labels": list(labels)}, **headers)
     assert answer.status_code == 202
     content = answer.json()
     assert content["recorded"] == content["outcomes"].count("recorded")
@@ -77,6 +77,51 @@ def test_another_process_on_the_same_folder_knows_predictions_and_labels(folder:
     identity = predicted(first)
     assert outcomes(second, {"id": identity, "actual": "no"}) == ["recorded"]
     assert outcomes(first, {"id": identity, "actual": "no"}) == ["repeated"]
+
+
+@pytest.mark.parametrize("header", ["idempotency_key", "x_request_id"])
+def test_a_replay_on_another_replica_is_answered_as_the_first_time_and_writes_nothing(
+    folder: Path, tmp_path: Path, header: str
+) -> None:
+    first, second = (InProcess(folder, tmp_path / "log") for _ in range(2))
+    labelled, other = predicted(first), predicted(first)
+    assert outcomes(first, {"id": labelled, "actual": "no"}, **{header: "order-1"}) == ["recorded"]
+    labels = [{"id": labelled, "actual": "no"}, {"id": other, "actual": "no"}, {"id": other, "actual": "yes"}]
+    asked = [outcomes(service, *labels, **{header: "order-2"}) for service in (first, second, first)]
+    assert asked == [["repeated", "recorded", "repeated"]] * 3
+    assert [(line["id"], line["actual"]) for line in first.records("labels")] == [(labelled, "no"), (other, "no")]
+
+
+def test_a_replay_writes_what_the_first_replica_did_not(folder: Path, tmp_path: Path) -> None:
+    first, second = (InProcess(folder, tmp_path / "log") for _ in range(2))
+    labels = [{"id": predicted(first), "actual": "no"} for _ in range(3)]
+    outcomes(first, *labels, x_request_id="order-1")
+    (path,) = first.log.glob("labels-*")
+    os.truncate(path, path.stat().st_size - 5)
+    assert outcomes(second, *labels, x_request_id="order-1") == ["recorded"] * 3
+    assert service_labels(tmp_path / "log") == {label["id"] for label in labels}
+
+
+def service_labels(log: Path) -> set[str]:
+    """The predictions that have a label in a whole line."""
+    lines = [line for path in log.glob("labels-*") for line in path.read_text().splitlines(keepends=True)]
+    return {json.loads(line)["id"] for line in lines if line.endswith("\n")}
+
+
+@pytest.mark.parametrize("again", [
+    {"x_request_id": "order-2"}, {"idempotency_key": "order-2"},
+    {"x_request_id": "order-1", "idempotency_key": "order-2"}, {},
+], ids=["another name", "another key", "a key beside it", "no name"])  # fmt: skip
+def test_what_another_request_brings_again_is_repeated(service: InProcess, again: dict[str, str]) -> None:
+    label = {"id": predicted(service), "actual": "no"}
+    assert outcomes(service, label, x_request_id="order-1") == ["recorded"]
+    assert outcomes(service, label, **again) == ["repeated"]
+
+
+def test_the_same_name_with_another_body_is_another_request(service: InProcess) -> None:
+    identity = predicted(service)
+    assert outcomes(service, {"id": identity, "actual": "no"}, x_request_id="order-1") == ["recorded"]
+    assert outcomes(service, {"id": identity, "actual": "yes"}, x_request_id="order-1") == ["repeated"]
 
 
 def test_a_label_that_comes_too_late_is_not_kept(folder: Path, tmp_path: Path) -> None:

@@ -51,6 +51,30 @@ def test_an_answer_that_is_alone_leaves_at_once(outbox: Outbox, log: list[tuple[
     assert log == [("a", b"1")]
 
 
+def test_a_head_leaves_with_its_body(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:
+    async def turn() -> None:
+        outbox.tasks = range(1)
+        transport = GatheredTransport(Wire(log, "a"), outbox)
+        transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        assert log == []
+        transport.write(b"1")
+        assert log == [("a", b"HTTP/1.1 200 OK\r\n\r\n1")]
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert len(log) == 1
+
+
+def test_a_head_without_a_body_leaves_when_the_turn_ends(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:
+    async def turn() -> None:
+        outbox.tasks = range(1)
+        GatheredTransport(Wire(log, "a"), outbox).write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert log == [("a", b"HTTP/1.1 204 No Content\r\n\r\n")]
+
+
 def test_answers_in_company_leave_together_when_the_turn_ends(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:
     async def turn() -> None:
         outbox.tasks = range(2)
@@ -72,10 +96,10 @@ def test_the_last_at_work_takes_all_with_it(outbox: Outbox, log: list[tuple[str,
         outbox.tasks = range(1)
         first.write(b"2")
         second.write(b"3")
-        assert log == [("a", b"1"), ("a", b"2"), ("b", b"3")]
+        assert log == [("a", b"12"), ("b", b"3")]
 
     asyncio.run(turn())
-    assert len(log) == 3
+    assert len(log) == 2
 
 
 def test_what_is_held_leaves_before_the_connection_closes(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:
