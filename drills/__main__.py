@@ -23,9 +23,10 @@ from contracts.schema import write_json
 from drills.bases import CONFIG, as_the_project_has_it, make_base
 from drills.commands import CHECKOUT
 from drills.drill import Drill, find_drills
+from drills.handbook import write_between
 from drills.run import failures, run_all
 from drills.scene import PlantError
-from drills.table import between_marks, handbook, summary
+from drills.table import BEGIN, END, listing, summary
 
 HANDBOOK = CHECKOUT / "docs" / "drills.md"
 
@@ -36,7 +37,7 @@ def main() -> Exit:
     found = find_drills()
     if arguments.write:
         follow_the_project(CHECKOUT / "pipeline.toml")
-        HANDBOOK.write_text(between_marks(HANDBOOK.read_text(encoding="utf-8"), handbook(found)), encoding="utf-8")
+        write_between(HANDBOOK, BEGIN, END, listing(found))
         return Exit.PASS
     drills = chosen(found, arguments.only, full=arguments.full)
     if not drills:

@@ -82,6 +82,10 @@ class Scene:
         """Write what the fault needs around it into pipeline.toml, where it is not so already."""
         self.config.write_text(with_key(self.config.read_text(encoding="utf-8"), key, value), encoding="utf-8")
 
+    def forget_champion(self) -> None:
+        """Let the challenger be judged by itself; the load is half as long."""
+        shutil.rmtree(self.champion)
+
     def source(self, change: Change) -> None:
         """Let the source have another table: `change` gets all columns and rows as the flights have them."""
         before = pd.read_parquet(self.root / SOURCE)

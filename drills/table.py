@@ -23,22 +23,13 @@ def summary(records: DrillRecords) -> str:
     return f"{title}\n\n{ran}\n\n{_table(('', 'drill', 'planted', 'answer', 'reason'), rows)}\n"
 
 
-def handbook(drills: Sequence[Drill]) -> str:
+def listing(drills: Sequence[Drill]) -> str:
     """Every drill there is, for docs/drills.md: nothing in it changes from run to run."""
     rows = (
         (_cell(one.name) + (" (nightly)" if one.nightly else ""), _cell(one.planted), f"{one.stage}: {one.exit_code}")
         for one in drills
     )
     return _table(("drill", "what is planted", "stage and exit code"), rows)
-
-
-def between_marks(text: str, table: str) -> str:
-    """The document with the table between its marks. Raises ValueError where it has none."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 
 def _ended(one: DrillRecord) -> str:

@@ -7,4 +7,5 @@ from drills.scene import Scene
 
 @drill("load-test", FINDING, r"The number of wrong answers with status 200 was \d+ of")
 def plant(scene: Scene) -> None:
+    scene.forget_champion()
     scene.environment.update(serves_with("lies"))

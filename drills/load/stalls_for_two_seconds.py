@@ -7,4 +7,5 @@ from drills.scene import Scene
 
 @drill("load-test", FINDING, r"The longest wait for an answer was 2\d\d\d ms, required at most 1000 ms")
 def plant(scene: Scene) -> None:
+    scene.forget_champion()
     scene.environment.update(serves_with("stalls"))

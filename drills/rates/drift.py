@@ -15,7 +15,6 @@ Writes  drills/rates/drift.json, docs/drift.md between its marks
 
 import argparse
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,7 +30,8 @@ from contracts.features import MISSING
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.scoring import Scorer, load_scorer
 from contracts.verdict import ColumnComparison
-from drills.rates.handbook import tables
+from drills.handbook import tables, write_between
+from drills.rates.proportion import Proportion
 from reports.drifting.comparison import Baseline, baseline_of
 from reports.drifting.evidently_report import default_verdict
 from reports.drifting.performance import measured
@@ -50,7 +50,6 @@ WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 # Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
 SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
 LATE_DAYS = 30
-Z = 1.959964
 Fault = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -78,13 +77,10 @@ class World:
         return frame
 
 
-def wilson(hits: int, trials: int) -> dict[str, float]:
-    """A share with its 95 % interval (Wilson 1927, "Probable inference", JASA 22)."""
-    share, z2 = hits / trials, Z * Z
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = Z / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return {"hits": hits, "trials": trials, "share": share, "low": low, "high": high}
+def share_of(hits: int, trials: int) -> dict[str, float]:
+    """A share with its interval, to be written down."""
+    seen = Proportion(hits, trials)
+    return {"hits": hits, "trials": trials, "share": seen.share, "low": seen.ends[0], "high": seen.ends[1]}
 
 
 def independent(world: World, size: int, first: int, references: int, windows: int, evidently: int) -> dict[str, Any]:
@@ -115,12 +111,12 @@ def independent(world: World, size: int, first: int, references: int, windows: i
     trials = references * windows
     shown = max(1, min(evidently, trials))
     found: dict[str, Any] = {
-        "clean": wilson(counts["shipped"], trials),
-        "clean, by chance alone": wilson(counts["by chance"], trials),
-        "shift": wilson(counts["shift"], trials),
-        "shift by column": {name: wilson(one["True"], one.total()) for name, one in by_column.items() if one},
-        "evidently, any column": wilson(counts["evidently any"], shown),
-        "evidently, half of the columns": wilson(counts["evidently half"], shown),
+        "clean": share_of(counts["shipped"], trials),
+        "clean, by chance alone": share_of(counts["by chance"], trials),
+        "shift": share_of(counts["shift"], trials),
+        "shift by column": {name: share_of(one["True"], one.total()) for name, one in by_column.items() if one},
+        "evidently, any column": share_of(counts["evidently any"], shown),
+        "evidently, half of the columns": share_of(counts["evidently half"], shown),
     }
     print(size, {key: round(one["share"], 3) for key, one in found.items() if "share" in one}, flush=True)
     return found
@@ -129,7 +125,7 @@ def independent(world: World, size: int, first: int, references: int, windows: i
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two runs with different seeds as one: hits and trials add up."""
     if "trials" in one:
-        return wilson(one["hits"] + other["hits"], one["trials"] + other["trials"])
+        return share_of(one["hits"] + other["hits"], one["trials"] + other["trials"])
     return {key: merged(value, other[key]) for key, value in one.items()}
 
 
@@ -161,7 +157,7 @@ def weeks(world: World) -> dict[str, Any]:
                 if moved:
                     hits[name].append(f"{first}: {', '.join(moved[:3])}")
         found[f"weeks of {rows or 'all'} rows"] = {
-            name: wilson(len(where), count) | {"where": where[:20]} for name, where in hits.items()
+            name: share_of(len(where), count) | {"where": where[:20]} for name, where in hits.items()
         }
         print(rows, {name: f"{len(where)}/{count}" for name, where in hits.items()}, flush=True)
     return found
@@ -175,7 +171,7 @@ def labelled(world: World) -> dict[str, Any]:
     called = [
         bool(default_verdict(reference, world.answered(window), names).drifted) for _, window in _windows(later, 7)
     ]
-    found: dict[str, Any] = {"evidently weeks": wilson(sum(called), len(called))}
+    found: dict[str, Any] = {"evidently weeks": share_of(sum(called), len(called))}
     for days in (7, 30):
         found[f"performance of {days} days"] = list(_performance(world, later, days))
     return found | _late(world, later)
@@ -188,7 +184,7 @@ def _late(world: World, later: pd.DataFrame) -> dict[str, Any]:
         days = labelled_days(world.card, _answers(world, table))
         windows = [days[first : first + LATE_DAYS] for first in range(len(days) - LATE_DAYS + 1)]
         seen = [timing_of(window, (), world.config.gate.confidence) for window in windows]
-        found[f"late, {name}"] = wilson(sum(bool(one and one.is_late) for one in seen), len(seen))
+        found[f"late, {name}"] = share_of(sum(bool(one and one.is_late) for one in seen), len(seen))
         print(f"late, {name}", found[f"late, {name}"], flush=True)
     return found
 
@@ -374,9 +370,7 @@ def main() -> None:
     figures = {key: value for key, value in figures.items() if isinstance(value, dict)}
     kept = figures | tables(table_text(figures))
     FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table_text(figures)}\n\n{END}{after}", encoding="utf-8")
+    write_between(PAGE, BEGIN, END, table_text(figures))
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ from contracts.config_file import load_config
 from contracts.schema import Schema, write_json
 from contracts.scoring import load_scorer
 from contracts.stage import Build
+from drills.handbook import write_between
 from drills.pipeline_toml import with_key
-from drills.rates.handbook import between
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
 from training.judging.comparisons import as_interval
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_json(RECORD, rates)
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(power_curves(rates), encoding="utf-8")
-    DOCUMENT.write_text(between(DOCUMENT.read_text(encoding="utf-8"), BEGIN, END, table(rates)), encoding="utf-8")
+    write_between(DOCUMENT, BEGIN, END, table(rates))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ from contracts.schema import read_json, write_json  # noqa: E402
 from contracts.scoring import load_scorer  # noqa: E402
 from contracts.stage import Build, Context  # noqa: E402
 from contracts.verdict import LoadVerdict  # noqa: E402
-from drills.rates.handbook import tables  # noqa: E402
+from drills.handbook import tables, write_between  # noqa: E402
+from drills.rates.proportion import Proportion  # noqa: E402
 from service import serve  # noqa: E402
 from service.__main__ import main as serve_one_model  # noqa: E402
 from service.front import Front  # noqa: E402
@@ -64,7 +65,6 @@ EQUAL, ALSO_EQUAL, SLOWER = 0, 1, 2
 ORDER = (EQUAL, ALSO_EQUAL, SLOWER, SLOWER, ALSO_EQUAL, EQUAL)
 DRAWN_RUNS = 1000
 SEED = 7
-Z_95 = 1.959964
 
 Draw = Callable[[int, int], Iterator[Sequence[int]]]
 
@@ -112,7 +112,7 @@ def main() -> Exit:
         whole_runs(build, config, asked.times, folder, now)
     else:
         text = section(folder, config)
-        write_section(text)
+        write_between(DOCUMENT, BEGIN, END, text)
         RATES.write_text(json.dumps(tables(text), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"{DOCUMENT.relative_to(ROOT)} written")
     return Exit.PASS
@@ -219,24 +219,6 @@ def standing(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
         yield range(first, first + blocks)
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson, JASA 22, 1927, 209-212)."""
-    share, z2 = successes / trials, Z_95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = Z_95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def write_section(text: str) -> None:
-    """Put it between the marks of docs/load.md."""
-    page = DOCUMENT.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError(f"{DOCUMENT} has no place between {BEGIN!r} and {END!r}.")
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
-
-
 def _plan(build: Build, config: Config, arms: int, blocks: tuple[Block, ...]) -> Plan:
     scorer, load = load_scorer(build.challenger), config.load
     wanted = round(load.requests_per_second * (load.warmup_seconds + load.seconds))
@@ -311,7 +293,7 @@ def _tally(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Tally:
 def _row(how: str, kind: str, tally: Tally) -> str:
     if not tally.runs:
         return f"| {how} | {kind} | 0 | | | | |"
-    low, high = wilson(tally.called, tally.runs)
+    low, high = Proportion(tally.called, tally.runs).ends
     called = f"{tally.called / tally.runs:.1%} [{low:.1%}, {high:.1%}]"
     shares = " | ".join(f"{tally.by[name] / tally.runs:.1%}" for name in FIGURES)
     return f"| {how} | {kind} | {tally.runs:,} | {called} | {shares} |"

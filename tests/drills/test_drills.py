@@ -8,8 +8,9 @@ import pytest
 
 from contracts.drills import DrillRecord, DrillRecords
 from drills.drill import ROOMS, NoDrillError, _drill_in, find_drills
+from drills.handbook import between
 from drills.pipeline_toml import with_key
-from drills.table import between_marks, handbook, summary
+from drills.table import BEGIN, END, listing, summary
 
 ROOT = Path(__file__).parents[2]
 DRILLS = find_drills()
@@ -41,12 +42,13 @@ def test_the_drills_run_at_the_limits_of_the_project() -> None:
 
 def test_the_handbook_lists_every_drill() -> None:
     text = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
-    assert between_marks(text, handbook(DRILLS)) == text, "run `make drill-list`"
+    assert between(text, BEGIN, END, listing(DRILLS)) == text, "run `make drill-list`"
 
 
-def test_a_document_without_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no <!-- drills: begin -->"):
-        between_marks("# Drills\n", "| |")
+def test_a_page_without_marks_is_refused() -> None:
+    assert between("a <b> x <c> d", "<b>", "<c>", "new") == "a <b>\n\nnew\n\n<c> d"
+    with pytest.raises(ValueError, match="no <b> and <c>"):
+        between("a <c> <b>", "<b>", "<c>", "new")
 
 
 def record(**changes: object) -> DrillRecord:

@@ -10,7 +10,7 @@ import pytest
 from paired import BlockFigures
 
 from contracts.exits import UsageError
-from drills.rates.load import Session, drawn, record, section, standing, wilson
+from drills.rates.load import Session, drawn, record, section, standing
 from tests.load_tests.tiny_build import config, tiny_build
 
 
@@ -58,11 +58,6 @@ def test_drawn_runs_are_the_same_each_time_and_within_what_was_recorded() -> Non
     first, again = [[list(one) for one in drawn(40, 7, 5)] for _ in range(2)]
     assert first == again
     assert {place for run in first for place in run} == set(range(7))
-
-
-@pytest.mark.parametrize(("successes", "low", "high"), [(0, 0.0, 0.0876), (40, 0.9124, 1.0), (20, 0.3520, 0.6480)])
-def test_the_interval_of_a_share_is_wilsons(successes: int, low: float, high: float) -> None:
-    assert list(wilson(successes, 40)) == pytest.approx([low, high], abs=2e-4)
 
 
 def test_a_recorded_session_has_three_real_services_and_the_slower_one_burns_more(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from drills.rates.gate import PAIRS, Population, Rule, apart, holdouts, measure_cell, measure_tries, table
 from drills.rates.gate import Rates as GateRates
-from drills.rates.handbook import between
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
 from training.statistics.metrics import score
@@ -79,9 +78,3 @@ def test_the_table_and_the_picture_say_what_was_measured(known: Population) -> N
     assert "10.0 % [" not in table(rates)
     assert power_curves(rates) == power_curves(rates)
     assert PAIR in power_curves(rates)
-
-
-def test_a_page_without_marks_is_refused() -> None:
-    assert between("a <b> x <c> d", "<b>", "<c>", "new") == "a <b>\n\nnew\n\n<c> d"
-    with pytest.raises(ValueError, match="no <b> and <c>"):
-        between("a <c> <b>", "<b>", "<c>", "new")

@@ -1,15 +1,21 @@
-"""Puts what a command measured between two marks of a page of the handbook, and reads its tables for the site."""
+"""Puts what a command found between two marks of a page of the handbook, and reads its tables for the site."""
 
 import itertools
+from pathlib import Path
 
 
-def between(text: str, begin: str, end: str, measured: str) -> str:
-    """The page with `measured` between its marks. Raises ValueError where it has none."""
-    before, found, rest = text.partition(begin)
+def write_between(page: Path, begin: str, end: str, found: str) -> None:
+    """Put it between the marks of the page. Raises ValueError where it has none."""
+    page.write_text(between(page.read_text(encoding="utf-8"), begin, end, found), encoding="utf-8")
+
+
+def between(text: str, begin: str, end: str, found: str) -> str:
+    """The page with `found` between its marks. Raises ValueError where it has none."""
+    before, opened, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"the page has no {begin} and {end}; put them where the figures belong")
-    return f"{before}{begin}\n\n{measured}\n\n{end}{after}"
+    return f"{before}{begin}\n\n{found}\n\n{end}{after}"
 
 
 def tables(text: str) -> dict[str, list[dict[str, str]]]:
