@@ -13,7 +13,7 @@ Sources: Efron & Stein 1981, "The jackknife estimate of variance" (Annals of Sta
 "Predicting with confidence on unseen distributions" (ICCV) for estimates from confidence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -146,8 +146,13 @@ def _jackknife(on: Callable[[npt.NDArray[np.bool_]], float], groups: IntArray) -
     numbers = np.unique(groups)
     if len(numbers) < 2:
         raise UnscorableError("one row is too little for an interval")
-    without = np.array([on(groups != one) for one in numbers])
-    return float(np.sqrt((len(numbers) - 1) / len(numbers) * ((without - without.mean()) ** 2).sum()))
+    return jackknife_error([on(groups != one) for one in numbers])
+
+
+def jackknife_error(without: Sequence[float]) -> float:
+    """The standard error of a figure, from what it is without each of the groups that it is made of."""
+    left = np.array(without)
+    return float(np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum()))
 
 
 def _difference(metric: str, current: float, error: float, reference: Metric, reach: float) -> Interval:

@@ -20,7 +20,7 @@ from scipy.stats import t
 
 from contracts.model_folder import ModelCard
 from contracts.verdict import LabelledDay, Timing
-from reports.drifting.performance import truth_of
+from reports.drifting.performance import jackknife_error, truth_of
 from reports.drifting.request_log import Answers
 
 # Below this, clean windows of the flights were called, too: 4 % of those of 21 days, none of 28 (docs/drift.md).
@@ -78,8 +78,8 @@ def timing_of(days: Iterable[LabelledDay], earlier: Iterable[LabelledDay], confi
     if len(pairs) < LEAST_DAYS or not _differ(pairs):
         return None
     own, following = _fit(pairs)
-    without = np.array([np.subtract(*_fit(pairs[:place] + pairs[place + 1 :])) for place in range(len(pairs))])
-    error = float(np.sqrt((len(pairs) - 1) / len(pairs) * ((without - without.mean()) ** 2).sum()))
+    without = [np.subtract(*_fit(pairs[:place] + pairs[place + 1 :])) for place in range(len(pairs))]
+    error = jackknife_error(without)
     # Two slopes and a mean are fitted.
     high = own - following + float(t.ppf(confidence, len(pairs) - 3)) * error
     is_late = own < following and following >= LEAST_FOLLOWING and high < 1
@@ -93,7 +93,7 @@ def _means(values: FloatArray, places: npt.NDArray[np.intp], counts: npt.NDArray
 
 
 def _differ(pairs: Sequence[tuple[LabelledDay, LabelledDay]]) -> bool:
-    """Whether both slopes can be told, with any one day left out too."""
+    """Whether both slopes can be told: predictions differ from day to day, and not in step with the day after."""
     spread = np.array([[*one.predicted, *after.predicted] for one, after in pairs])
     return bool((np.ptp(spread, axis=0) > 1e-9).any()) and np.linalg.matrix_rank(_columns(pairs)[0]) == 2
 

@@ -56,8 +56,8 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
     if is_enough:
         predictions = "drift" if compared.prediction.drifted else "stable"
     labels = compared.labels if is_enough else None
-    is_wrong = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
-    state = overall(inputs, predictions, performance, are_labels_other=is_wrong)
+    is_called = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
+    state = overall(inputs, predictions, performance, is_called_by_labels=is_called)
     answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
     advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
     return DriftVerdict(
@@ -87,11 +87,11 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
 
 
 def overall(
-    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, are_labels_other: bool
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, is_called_by_labels: bool
 ) -> DriftState:
     """The table at the head of this module."""
     outcome = performance.outcome if performance else None
-    if outcome == "worse" or are_labels_other:
+    if outcome == "worse" or is_called_by_labels:
         return "drift"
     if "insufficient" in (inputs, predictions):
         return "drift" if "drift" in (inputs, predictions) else "insufficient"

@@ -96,16 +96,9 @@ class Arena:
         """Start a deployer, as `make` does; with `target`, as the workflow does for the host that it names."""
         return Run(self, action, image, tag, self.config(**rules), target or {})
 
-    def run(
-        self,
-        action: str,
-        image: str = "",
-        tag: str = "champion",
-        target: Mapping[str, str] | None = None,
-        **rules: object,
-    ) -> Done:
-        """Run a deployer to its end."""
-        return self.begin(action, image, tag, target, **rules).wait()
+    def run(self, action: str, image: str = "", tag: str = "champion", **others: Any) -> Done:
+        """Run a deployer to its end; `others` as `begin` takes them."""
+        return self.begin(action, image, tag, **others).wait()
 
     def client(self, rate: float = RATE) -> AbstractContextManager[Running]:
         """A client at work."""
