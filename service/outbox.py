@@ -56,11 +56,12 @@ class GatheredTransport(asyncio.Transport):
             self.flush()
 
     def flush(self) -> None:
-        """Send what is held."""
+        """Send what is held, unless the client is gone: that must not keep the others from their answers."""
         if self._held:
             data = b"".join(self._held)
             self._held.clear()
-            self._transport.write(data)
+            if not self._transport.is_closing():
+                self._transport.write(data)
 
     def close(self) -> None:
         """Send what is held, then close."""

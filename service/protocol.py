@@ -79,6 +79,12 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
             self.cycle.keep_alive = False
 
+    def on_message_complete(self) -> None:
+        if isinstance(self.cycle, _Refused):
+            # Whole: the connection waits for the next request as any other does, not for the rest of this one.
+            self.cycle.more_body = False
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
@@ -156,10 +162,11 @@ _FOR_NOW = tuple(_on_the_wire(refused_for_now(seconds)) for seconds in RETRY_AFT
 
 
 class _Refused:
-    """Stands for a request that was answered before it became one. Whether more of it comes is not known."""
+    """Stands for a request that was answered before it became one. `more_body`: until all of it has come."""
 
-    response_started = response_complete = more_body = True
+    response_started = response_complete = True
 
     def __init__(self, scope: object) -> None:
         self.scope = scope
+        self.more_body = True
         self.message_event = asyncio.Event()

@@ -23,7 +23,7 @@ class Wire(asyncio.Transport):
         self._log.append((self._name, b"closed"))
 
     def is_closing(self) -> bool:
-        return False
+        return (self._name, b"closed") in self._log
 
     def pause_reading(self) -> None:
         """Nothing to pause."""
@@ -112,6 +112,19 @@ def test_what_is_held_leaves_before_the_connection_closes(outbox: Outbox, log: l
 
     asyncio.run(turn())
     assert log == [("a", b"1"), ("a", b"closed")]
+
+
+def test_a_client_that_is_gone_keeps_nobody_else_from_an_answer(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:
+    async def turn() -> None:
+        outbox.tasks = range(3)
+        gone, other = Wire(log, "a"), Wire(log, "b")
+        for wire in (gone, other):
+            GatheredTransport(wire, outbox).write(b"1")
+        gone.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert log == [("a", b"closed"), ("b", b"1")]
 
 
 def test_the_connection_itself_can_be_asked(outbox: Outbox, log: list[tuple[str, bytes]]) -> None:

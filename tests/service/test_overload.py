@@ -167,6 +167,16 @@ def test_the_body_of_a_refused_request_is_skipped(full: tuple[Process, socket.so
         assert everything(connection).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_refused_client_whose_body_was_whole_keeps_its_connection(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    with process.connect() as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        time.sleep(1.0)  # twice the time for a body
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_refused_client_that_stops_is_closed_in_time(full: tuple[Process, socket.socket]) -> None:
     process, _ = full
     answer = process.exchange(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n{")
