@@ -33,6 +33,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from starlette.types import Receive, Scope, Send
+
+from contracts.config import Config, Load
+from contracts.config_file import load_config
+from contracts.exits import Exit, UsageError
+from contracts.schema import read_json, write_json
+from contracts.scoring import load_scorer
+from contracts.stage import Build, Context
+from contracts.verdict import LoadVerdict
+from drills.handbook import tables, write_between
+from drills.rates.proportion import Proportion
+from service import serve
+from service.__main__ import main as serve_one_model
+from service.front import Front
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))
@@ -41,21 +55,7 @@ from paired import FIGURES, BlockFigures, block_figures, ratios  # noqa: E402 â€
 from plan import GAP_SECONDS, Arm, Block, Plan  # noqa: E402
 from run import load_test, run_locust  # noqa: E402
 from service_process import SERVICE, served  # noqa: E402
-from starlette.types import Receive, Scope, Send  # noqa: E402
 from traffic import replayed  # noqa: E402
-
-from contracts.config import Config, Load  # noqa: E402
-from contracts.config_file import load_config  # noqa: E402
-from contracts.exits import Exit, UsageError  # noqa: E402
-from contracts.schema import read_json, write_json  # noqa: E402
-from contracts.scoring import load_scorer  # noqa: E402
-from contracts.stage import Build, Context  # noqa: E402
-from contracts.verdict import LoadVerdict  # noqa: E402
-from drills.handbook import tables, write_between  # noqa: E402
-from drills.rates.proportion import Proportion  # noqa: E402
-from service import serve  # noqa: E402
-from service.__main__ import main as serve_one_model  # noqa: E402
-from service.front import Front  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "load.md"
 BEGIN, END = "<!-- rates: written by `python -m drills.rates.load write` -->", "<!-- end of rates -->"
