@@ -15,6 +15,8 @@ from service.problems import OVERLOADED, Problem
 from service.turns import Turns
 
 EXEMPT = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+# How much work may wait once it has been too much for long: enough for the next turns, and it is answered at once.
+STANDING_SECONDS = 0.02
 RETRY_AFTER_SECONDS = (1, 2, 3)
 
 
@@ -49,9 +51,13 @@ class Admission:
             raise refused_for_now()
 
     def _is_full(self) -> bool:
+        if len(self.tasks) - self.reading >= self._max_in_flight:
+            return True
+        wait = self.turns.backlog_seconds()
+        if wait <= STANDING_SECONDS:
+            return False
         # Half of the wait: what is expected is a guess, and who has waited to be refused has waited for nothing.
-        is_slow = self.turns.backlog_seconds() > 0.5 * self._max_wait_seconds
-        return is_slow or len(self.tasks) - self.reading >= self._max_in_flight
+        return wait > 0.5 * self._max_wait_seconds or self.turns.stand_for(self._max_wait_seconds)
 
     def refuse_late(self, path: str, arrived: float) -> None:
         """Raises Problem for a request that has waited too long. `arrived`: when it did, by perf_counter."""

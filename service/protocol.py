@@ -1,7 +1,8 @@
 """What arrives on a connection, within its bounds: uvicorn's HTTP protocol has none for slow or large headers.
 
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
-headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed.
+headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
+which there is no room is refused by its headers alone (admission.py), its body dropped where it is (intake.py).
 """
 
 import asyncio
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.admission import RETRY_AFTER_SECONDS, Admission, refused_for_now
+from service.intake import Intake, Room
 from service.metrics import Metrics
 from service.outbox import GatheredTransport, Outbox
 from service.problems import BAD_REQUEST, CLOSE, HEADERS_TOO_LARGE, OVERLOADED, TOO_SLOW, Kind, Problem
@@ -47,11 +50,13 @@ class BoundedProtocol(HttpToolsProtocol):
         readiness: Readiness,
         admission: Admission,
         outbox: Outbox,
+        room: Room,
         metrics: Metrics,
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
         self._outbox = outbox
+        self._room = room
         self._readiness = readiness
         self._admission = admission
         self._deadlines = deadlines
@@ -59,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
+        # Bytes of a refused request's body that are still to come.
+        self._unwanted = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheredTransport(transport, self._outbox))
@@ -79,17 +86,31 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, _Refused):
+            self._unwanted -= len(body)
+        else:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         if isinstance(self.cycle, _Refused):
-            # Whole: the connection waits for the next request as any other does, not for the rest of this one.
-            self.cycle.more_body = False
-        super().on_message_complete()
+            self._end_refused(self.cycle)
+        else:
+            super().on_message_complete()
+
+    def awaits_body(self) -> bool:
+        """Whether the rest of a body comes next, not a head."""
+        return self.cycle is not None and self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
+        if self._unwanted > 0 and not (data := self._without_unwanted(data)):
+            return
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
             return
         super().data_received(data)
+        if self._unwanted > 0:
+            self._drop_unwanted()
         cycle = self.cycle
         if cycle is None or cycle.scope is not self.scope:
             room = min(self._room_for_headers, MAX_HEADER_BYTES)
@@ -99,9 +120,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._room_for_headers = UNBOUNDED
             self._wait_for(headers=False)
         elif self._timer is not None:
-            self._stop_timer()
-            self._awaits_headers = True
-            self._room_for_headers = MAX_HEADER_BYTES
+            self._expect_headers()
+
+    def _expect_headers(self) -> None:
+        """Of another request, whenever it comes."""
+        self._stop_timer()
+        self._awaits_headers = True
+        self._room_for_headers = MAX_HEADER_BYTES
 
     def _wait_for(self, headers: bool) -> None:
         if self._timer is None or headers != self._awaits_headers:
@@ -123,15 +148,41 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_for_now(self, path: str) -> None:
         """Answer 503 without an ASGI task, for a third of what one costs. The connection stays."""
-        # What uvicorn asks of a request that it has answered; a body that follows is skipped.
-        self.cycle = _Refused(self.scope)  # type: ignore[assignment]
+        # What uvicorn asks of a request that it has answered.
+        self.cycle = _Refused(self.scope, closes=not self.parser.should_keep_alive())  # type: ignore[assignment]
+        self._unwanted = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         self.transport.write(random.choice(_FOR_NOW))
         self._metrics.refusals.add(OVERLOADED.slug)
         self._metrics.requests.add(path if (path, "5xx") in self._metrics.requests.values else UNMATCHED, "5xx")
-        if self.parser.should_keep_alive():
-            self.on_response_complete()
-        else:
+
+    def _drop_unwanted(self) -> None:
+        """Drop what has arrived of a refused body. Its parser, which waits for it, goes with it."""
+        if not self.transport.is_closing():
+            self._unwanted -= self._room.drop(self.transport, self._unwanted)
+            self._go_on_if_whole()
+
+    def _without_unwanted(self, data: bytes) -> bytes:
+        """What of `data` comes after the refused body."""
+        rest = data[self._unwanted :]
+        self._unwanted -= len(data) - len(rest)
+        self._go_on_if_whole()
+        return rest
+
+    def _go_on_if_whole(self) -> None:
+        if not self._unwanted:
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+            self._expect_headers()
+            self.on_message_complete()
+
+    def _end_refused(self, refused: "_Refused") -> None:
+        """All of a refused request has come: wait for the next, or close, now that nothing unread resets the answer."""
+        refused.more_body = False
+        self._unwanted = 0
+        if refused.closes:
             self.transport.close()
+        else:
+            self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 — called by uvicorn when its parser fails
         self.refuse(BAD_REQUEST)
@@ -149,6 +200,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class Connections:
+    """Makes the protocol of each connection, as uvicorn asks for it. `common`: what all of them share."""
+
+    def __init__(self, **common: Any) -> None:
+        self._common = common
+        self._room = Room()
+
+    def __call__(self, **named: Any) -> Intake:
+        return Intake(BoundedProtocol(room=self._room, **self._common, **named), self._room)
+
+
 def _on_the_wire(problem: Problem) -> bytes:
     """A whole HTTP answer."""
     answer = problem.answer()
@@ -162,11 +224,15 @@ _FOR_NOW = tuple(_on_the_wire(refused_for_now(seconds)) for seconds in RETRY_AFT
 
 
 class _Refused:
-    """Stands for a request that was answered before it became one. `more_body`: until all of it has come."""
+    """Stands for a request that was answered before it became one.
+
+    `more_body`: until all of it has come; `closes`: the connection, then.
+    """
 
     response_started = response_complete = True
+    message_event = asyncio.Event()  # nobody waits for it
 
-    def __init__(self, scope: object) -> None:
+    def __init__(self, scope: object, closes: bool) -> None:
         self.scope = scope
+        self.closes = closes
         self.more_body = True
-        self.message_event = asyncio.Event()

@@ -28,7 +28,7 @@ from service.negotiation import Choice, Direct, JsonOnly, JsonOrArrow
 from service.outbox import Outbox
 from service.predict import Predictor
 from service.problems import KINDS
-from service.protocol import BoundedProtocol, Deadlines
+from service.protocol import Connections, Deadlines
 from service.readiness import Readiness
 from service.reload import Reloader
 from service.request_log import Limits, LogKeeper, RecordLog, prepare_folder
@@ -104,8 +104,7 @@ class Service:
 
     def _configured(self) -> uvicorn.Config:
         settings = self._settings
-        protocol = functools.partial(
-            BoundedProtocol,
+        connections = Connections(
             deadlines=Deadlines(settings.header_seconds, settings.body_seconds),
             readiness=self.readiness,
             admission=self.admission,
@@ -115,7 +114,7 @@ class Service:
         return uvicorn.Config(
             self._traced(self.front),
             # uvicorn calls it as it would call the class.
-            http=protocol,  # type: ignore[arg-type]
+            http=connections,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,

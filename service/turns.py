@@ -11,6 +11,8 @@ from time import perf_counter
 
 # Longer than 64 single rows take, so that ordinary traffic never waits here.
 TURN_SECONDS = 0.005
+# So many must wait at least where all come too fast, so that work is always there.
+STANDING_PIECES = 4
 # Weight of the last turn in what one piece of work is expected to cost, and how much more than expected it may count:
 # a process that had to wait for its core once does not become slow by it.
 _LAST, _AT_MOST_TIMES = 0.2, 4
@@ -25,6 +27,7 @@ class Turns:
         self._began = 0.0
         self._pieces = 0
         self._seconds_each = 0.0
+        self._somebody_waits_since = 0.0
 
     def have_room(self) -> bool:
         """Whether a piece of work may begin now; if not, `wait` for it."""
@@ -38,6 +41,8 @@ class Turns:
 
     async def wait(self) -> None:
         """Return in a later turn, after everybody who waits already."""
+        if not self._waiting:
+            self._somebody_waits_since = perf_counter()
         place = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         await place
@@ -45,6 +50,10 @@ class Turns:
     def backlog_seconds(self) -> float:
         """How long whoever comes now would wait, as far as the last turns tell."""
         return len(self._waiting) * self._seconds_each
+
+    def stand_for(self, seconds: float) -> bool:
+        """Whether, for so long, somebody has waited at any time: no burst, then, but more than can be done."""
+        return len(self._waiting) > STANDING_PIECES and perf_counter() - self._somebody_waits_since > seconds
 
     def _open(self, pieces: int) -> None:
         self._is_open, self._began, self._pieces = True, perf_counter(), pieces

@@ -4,13 +4,15 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 
 import httpx
 import pytest
 
-from service.admission import EXEMPT, Admission, refused_for_now
+from service.admission import EXEMPT, STANDING_SECONDS, Admission, refused_for_now
 from service.body import MAX_PENDING_BYTES, BodyReader, Disconnected
 from service.metrics import Metrics
 from service.problems import OVERLOADED, TOO_LARGE, Problem
@@ -33,11 +35,12 @@ def test_a_request_is_shed_only_beyond_the_cap() -> None:
 
 
 class Backlog(Turns):
-    """So many seconds of work wait."""
+    """So many seconds of work wait, and have for long or not."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, stands: bool = False) -> None:
         super().__init__()
         self.backlog_seconds = lambda: seconds  # type: ignore[method-assign]
+        self.stand_for = lambda seconds: stands  # type: ignore[method-assign] # noqa: ARG005
 
 
 def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
@@ -47,6 +50,17 @@ def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
     admission.turns = Backlog(0.51)
     assert admission.sheds("/predict")
     assert not admission.sheds("/readyz")
+
+
+def test_a_queue_that_stands_is_kept_short() -> None:
+    admission = crowded(1)
+    for seconds in (0.9 * STANDING_SECONDS, 0.49):
+        admission.turns = Backlog(seconds)
+        assert not admission.sheds("/predict")
+    admission.turns = Backlog(0.9 * STANDING_SECONDS, stands=True)
+    assert not admission.sheds("/predict")
+    admission.turns = Backlog(1.1 * STANDING_SECONDS, stands=True)
+    assert admission.sheds("/predict")
 
 
 def test_a_request_that_waited_too_long_for_its_turn_is_refused() -> None:
@@ -113,19 +127,25 @@ def test_the_moment_to_come_back_differs_from_one_refusal_to_the_next() -> None:
     assert {refused_for_now().headers[0] for _ in range(200)} == {(b"retry-after", b"%d" % one) for one in (1, 2, 3)}
 
 
-@pytest.fixture
-def full(folder: Path, tmp_path: Path) -> Iterator[tuple[Process, socket.socket]]:
+@contextmanager
+def occupied(folder: Path, tmp_path: Path, **settings: str) -> Iterator[tuple[Process, socket.socket]]:
     """A service with room for one request, which one client takes by not reading its large answer."""
     log = tmp_path / "log"
     log.mkdir()
     line = b'{"v":1,"id":"01a20810-28ff-7abe-9eb0-0fe602519762","at_us":1,"x":"' + b"a" * 1_000_000 + b'"}\n'
     (log / "predictions-a-1.jsonl").write_bytes(line * 30)
-    with running(folder, log, MAX_IN_FLIGHT="1", BODY_SECONDS="0.5") as process, process.connect() as holder:
+    with running(folder, log, MAX_IN_FLIGHT="1", **settings) as process, process.connect() as holder:
         holder.sendall(b"GET /requests HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         with httpx.Client(base_url=process.url) as client:
             while metric_in(client.get("/metrics").text, "in_flight") < 2:
                 pass
         yield process, holder
+
+
+@pytest.fixture
+def full(folder: Path, tmp_path: Path) -> Iterator[tuple[Process, socket.socket]]:
+    with occupied(folder, tmp_path, BODY_SECONDS="0.5") as both:
+        yield both
 
 
 def test_a_full_service_refuses_with_a_moment_to_come_back_and_keeps_the_connection(
@@ -175,6 +195,52 @@ def test_a_refused_client_whose_body_was_whole_keeps_its_connection(full: tuple[
         time.sleep(1.0)  # twice the time for a body
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
+LARGE = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + b"a" * 3_000_000
+LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 300])
+def test_a_large_refused_body_is_dropped_to_the_byte(full: tuple[Process, socket.socket], pieces: int) -> None:
+    process, _ = full
+    text = LARGE + LARGE + LAST
+    size = len(text) // pieces + 1
+    with process.connect() as connection:
+        answers = Thread(target=lambda: received.append(everything(connection)))
+        received: list[bytes] = []
+        answers.start()
+        for start in range(0, len(text), size):
+            connection.sendall(text[start : start + size])
+            time.sleep(0.2 / pieces)
+        answers.join()
+    assert [one[:3] for one in received[0].split(b"HTTP/1.1 ")[1:]] == [b"503", b"503", b"200"]
+
+
+def test_a_refused_body_in_chunks_is_skipped(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answers = process.exchange(head, b"4000\r\n" + b"a" * 0x4000 + b"\r\n", b"0\r\n\r\n" + LAST)
+    assert [one[:3] for one in answers.split(b"HTTP/1.1 ")[1:]] == [b"503", b"200"]
+
+
+def test_a_refusal_that_closes_does_so_when_all_was_sent(full: tuple[Process, socket.socket]) -> None:
+    process, _ = full
+    body = b"a" * 3_000_000
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\nConnection: close\r\n\r\n"
+    with process.connect() as connection:
+        connection.sendall(head + body[:1])
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        connection.sendall(body[1:])  # closed earlier, this is a reset connection
+        assert connection.recv(65_536) == b""
+
+
+def test_a_connection_whose_refused_body_came_late_is_closed_when_idle(folder: Path, tmp_path: Path) -> None:
+    with occupied(folder, tmp_path, KEEP_ALIVE_SECONDS="1") as (process, _), process.connect() as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        connection.sendall(b"{}")
+        assert connection.recv(65_536) == b""
 
 
 def test_a_refused_client_that_stops_is_closed_in_time(full: tuple[Process, socket.socket]) -> None:

@@ -1,9 +1,11 @@
 """The log: what was appended is there, a full disk costs records and nothing else, and old files go."""
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,6 +142,31 @@ def test_a_file_is_closed_at_its_size_and_none_is_lost(tmp_path: Path) -> None:
         asyncio.run(log.sync())
     assert len(list(tmp_path.iterdir())) == 5
     assert sorted(lines_in(tmp_path)) == sorted((LINE % number).strip() for number in range(30))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what it keeps in memory")
+def test_a_file_that_is_closed_leaves_the_memory(tmp_path: Path) -> None:
+    log, _ = opened(tmp_path, Limits(rotate_bytes=2**20, rotate_seconds=1e9, keep_bytes=2**60, keep_seconds=1e9))
+    log.append(b"x" * 2**19)
+    asyncio.run(log.sync())
+    (file,) = tmp_path.iterdir()
+    if pages_in_memory(file) == 0:
+        pytest.skip(f"{tmp_path} is on a file system that does not tell")
+    log.append(b"x" * 2**19)
+    asyncio.run(log.sync())
+    assert pages_in_memory(file) == 0
+    assert file.stat().st_size == 2**20
+
+
+def pages_in_memory(file: Path) -> int:
+    """How many pages of a file can be read without waiting for the disk."""
+    page = bytearray(4096)
+    found = 0
+    with file.open("rb") as opened_file:
+        for start in range(0, file.stat().st_size, len(page)):
+            with contextlib.suppress(OSError):
+                found += os.preadv(opened_file.fileno(), [page], start, os.RWF_NOWAIT) > 0
+    return found
 
 
 def test_a_file_is_closed_at_its_age(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 
 from service.lifecycle import ACCEPTS_A_TURN, listen
-from service.turns import TURN_SECONDS, Turns
+from service.turns import STANDING_PIECES, TURN_SECONDS, Turns
 from tests.service.clients import InProcess
 
 
@@ -99,6 +99,31 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
         await asyncio.wait_for(tasks[3], 10)
 
     asyncio.run(crowd())
+
+
+def test_a_queue_stands_when_somebody_waited_all_the_time() -> None:
+    async def crowd(of: int, pause: float = 0.0) -> list[bool]:
+        """Whether the queue stood for 50 ms, asked whenever a piece of work is done."""
+        turns, stood = Turns(), []
+
+        async def piece() -> None:
+            await work(turns, 1.5 * TURN_SECONDS)
+            stood.append(turns.stand_for(0.05))
+
+        tasks = []
+        for _ in range(of):
+            tasks.append(asyncio.ensure_future(piece()))
+            if pause:
+                await asyncio.sleep(pause)
+        await asyncio.gather(*tasks)
+        return stood
+
+    stood = asyncio.run(crowd(30))
+    assert not stood[0]
+    assert any(stood)
+    assert not any(stood[-STANDING_PIECES:])
+    assert not any(asyncio.run(crowd(STANDING_PIECES)))
+    assert not any(asyncio.run(crowd(10, 3 * TURN_SECONDS)))
 
 
 def test_many_connections_are_accepted_in_one_turn(folder: Path, tmp_path: Path) -> None:

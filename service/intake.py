@@ -1,0 +1,75 @@
+"""Reads what arrives on a connection: the head of a request first, and of a body that nobody wants nothing.
+
+Under overload most requests are refused by their heads. To copy their bodies out of the kernel only to skip them took
+half of what refusing costs, and pushed the bodies that wait for their turn out of the processor's cache
+(docs/faults.md). So a first read has room for a head alone, and what follows a refusal is dropped where it is.
+"""
+
+import asyncio
+import socket
+from typing import Any, Protocol
+
+# Most heads, and most single rows whole. A head may be larger (protocol.py): it is then read in several pieces.
+HEAD_BYTES = 4 * 1024
+PIECE_BYTES = 256 * 1024
+# Linux drops what MSG_TRUNC asks for without copying it (tcp(7)); elsewhere it is read.
+_DROP = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
+
+
+class Room:
+    """What all connections of one event loop read into, one after the other: none keeps anything there."""
+
+    def __init__(self) -> None:
+        self.piece = memoryview(bytearray(PIECE_BYTES))
+        self.head = self.piece[:HEAD_BYTES]
+
+    def drop(self, transport: asyncio.BaseTransport, length: int) -> int:
+        """Throw away what has arrived already of the next `length` bytes; how much that was."""
+        # The transport keeps the socket: this is another name for it, given back unclosed.
+        number = transport.get_extra_info("socket").fileno()
+        same = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, number)
+        dropped = 0
+        try:
+            while dropped < length:
+                done = same.recv_into(self.piece, min(length - dropped, PIECE_BYTES), _DROP)
+                if not done:
+                    break
+                dropped += done
+        except OSError:  # nothing more is there, or the client is gone: the transport will see that, too
+            pass
+        finally:
+            same.detach()
+        return dropped
+
+
+class Reader(Protocol):
+    """Who takes what was read."""
+
+    def awaits_body(self) -> bool:
+        """Whether the rest of a body comes next, not a head."""
+
+    def data_received(self, data: bytes) -> None:
+        """As of asyncio.Protocol."""
+
+
+class Intake(asyncio.BufferedProtocol):
+    """One connection, as the event loop sees it. `protocol`: an asyncio.Protocol, too; it is told of all the rest."""
+
+    def __init__(self, protocol: Any, room: Room) -> None:
+        reader: Reader = protocol
+        self._awaits_body = reader.awaits_body
+        self._take = reader.data_received
+        self._head, self._piece = room.head, room.piece
+        self.connection_made = protocol.connection_made  # type: ignore[method-assign]
+        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
+        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
+        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
+        """Where the next bytes go."""
+        return self._piece if self._awaits_body() else self._head
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes are there."""
+        self._take(bytes(self._piece[:nbytes]))
