@@ -43,10 +43,9 @@ class Room:
 
 
 class Reader(Protocol):
-    """Who takes what was read."""
+    """Who takes what was read. `reads_into`: where the next bytes go, the room's `head` or its `piece`."""
 
-    def awaits_body(self) -> bool:
-        """Whether the rest of a body comes next, not a head."""
+    reads_into: memoryview
 
     def data_received(self, data: bytes) -> None:
         """As of asyncio.Protocol."""
@@ -56,10 +55,9 @@ class Intake(asyncio.BufferedProtocol):
     """One connection, as the event loop sees it. `protocol`: an asyncio.Protocol, too; it is told of all the rest."""
 
     def __init__(self, protocol: Any, room: Room) -> None:
-        reader: Reader = protocol
-        self._awaits_body = reader.awaits_body
-        self._take = reader.data_received
-        self._head, self._piece = room.head, room.piece
+        self._reader: Reader = protocol
+        self._take = self._reader.data_received
+        self._piece = room.piece
         self.connection_made = protocol.connection_made  # type: ignore[method-assign]
         self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
         self.eof_received = protocol.eof_received  # type: ignore[method-assign]
@@ -68,7 +66,7 @@ class Intake(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
         """Where the next bytes go."""
-        return self._piece if self._awaits_body() else self._head
+        return self._reader.reads_into
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes are there."""

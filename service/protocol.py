@@ -64,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
+        # Where the next bytes go (intake.py).
+        self.reads_into = room.head
         # Bytes of a refused request's body that are still to come.
         self._unwanted = 0
 
@@ -98,10 +100,6 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
-    def awaits_body(self) -> bool:
-        """Whether the rest of a body comes next, not a head."""
-        return self.cycle is not None and self.cycle.more_body
-
     def data_received(self, data: bytes) -> None:
         if self._unwanted > 0 and not (data := self._without_unwanted(data)):
             return
@@ -118,6 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for(headers=True)
         elif cycle.more_body:
             self._room_for_headers = UNBOUNDED
+            self.reads_into = self._room.piece
             self._wait_for(headers=False)
         elif self._timer is not None:
             self._expect_headers()
@@ -127,6 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._awaits_headers = True
         self._room_for_headers = MAX_HEADER_BYTES
+        self.reads_into = self._room.head
 
     def _wait_for(self, headers: bool) -> None:
         if self._timer is None or headers != self._awaits_headers:
