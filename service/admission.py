@@ -15,7 +15,7 @@ from service.problems import OVERLOADED, Problem
 from service.turns import Turns
 
 EXEMPT = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/v2/health/live", "/v2/health/ready"})
-# How much work may wait once it has been too much for long: enough for the next turns, and it is answered at once.
+# How much work may wait where others are refused all the time: enough for the next turns, and it is answered at once.
 STANDING_SECONDS = 0.02
 RETRY_AFTER_SECONDS = (1, 2, 3)
 
@@ -41,6 +41,7 @@ class Admission:
         """Whether a request that has just arrived has to be refused; if so, counts it. `path`: without its query."""
         if not self._is_full() or path in EXEMPT:
             return False
+        self.turns.overflow()
         self._shed.add("full")
         return True
 
@@ -57,7 +58,7 @@ class Admission:
         if wait <= STANDING_SECONDS:
             return False
         # Half of the wait: what is expected is a guess, and who has waited to be refused has waited for nothing.
-        return wait > 0.5 * self._max_wait_seconds or self.turns.stand_for(self._max_wait_seconds)
+        return wait > 0.5 * self._max_wait_seconds or self.turns.overflow_for(self._max_wait_seconds)
 
     def refuse_late(self, path: str, arrived: float) -> None:
         """Raises Problem for a request that has waited too long. `arrived`: when it did, by perf_counter."""

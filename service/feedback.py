@@ -23,7 +23,7 @@ from contracts.config import Task
 from contracts.model_folder import ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
 from service.admission import refused_for_now
-from service.id_index import BROUGHT, MINUTE_US, IdIndex
+from service.id_index import BROUGHT, MINUTE_US, RECORD, IdIndex
 from service.ids import derived_of_parts
 from service.metrics import Metrics
 from service.problems import DOES_NOT_FIT, NOT_JSON, Problem
@@ -81,9 +81,8 @@ class Feedback:
     """Takes labels for the predictions in one folder."""
 
     def __init__(self, folder: Path, log: RecordLog, max_age_days: int, metrics: Metrics) -> None:
-        self._predictions = IdIndex(folder, PREDICTIONS_GLOB)
-        self._labels = IdIndex(folder, LABELS_GLOB)
-        self._brought = IdIndex(folder, LABELS_GLOB, BROUGHT)
+        self._predictions = IdIndex(folder, PREDICTIONS_GLOB, RECORD)
+        self._labels = IdIndex(folder, LABELS_GLOB, RECORD, BROUGHT)
         self._log = log
         self._max_age_us = max_age_days * _US_PER_DAY
         self._metrics = metrics
@@ -114,10 +113,9 @@ class Feedback:
         return FeedbackAnswer(recorded=outcomes.count("recorded"), outcomes=outcomes)
 
     def _refresh(self) -> None:
-        """Read what all replicas have written. `_brought` last, so that it knows each label that `_labels` knows."""
+        """Read what all replicas have written."""
         self._predictions.refresh()
         self._labels.refresh()
-        self._brought.refresh()
 
     def _judge(self, record: LabelRecord | None, new: dict[str, LabelRecord]) -> FeedbackOutcome:
         """What becomes of a label. It is added to `new` where it has to be written."""
@@ -135,7 +133,7 @@ class Feedback:
 
     def _was_brought_by(self, record: LabelRecord) -> bool:
         """Whether this very request wrote it, on a replica that died before it could answer."""
-        return record.brought is not None and self._brought.minute_of(record.brought) is not None
+        return record.brought is not None and self._labels.minute_of(record.brought, BROUGHT) is not None
 
 
 _read_envelope = TypeAdapter(_Envelope).validate_json

@@ -20,11 +20,10 @@ RECORD = re.compile(rb'^\{"v":1,"id":"%b","at_us":(\d+)' % _TAIL, re.M)
 BROUGHT = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{36}"(?=,"at_us":\d+,"brought":"%b"),"at_us":(\d+)' % _TAIL, re.M)
 
 
-class _File:
-    """What is known of one file: up to which byte it was read, and the ids before that, sorted."""
+class _Ids:
+    """The ids that one pattern finds in one file, sorted."""
 
     def __init__(self) -> None:
-        self.read = 0
         self.ids: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
         self.minutes: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
 
@@ -34,27 +33,38 @@ class _File:
         order = np.argsort(every_id, kind="stable")
         self.ids, self.minutes = every_id[order], every_minute[order]
 
+    def minute_of(self, wanted: np.uint64) -> int | None:
+        place = int(np.searchsorted(self.ids, wanted))
+        return int(self.minutes[place]) if place < len(self.ids) and self.ids[place] == wanted else None
+
+
+class _File:
+    """What is known of one file: up to which byte it was read, and by each pattern the ids before that."""
+
+    def __init__(self, heads: tuple[re.Pattern[bytes], ...]) -> None:
+        self.read = 0
+        self.ids = {head: _Ids() for head in heads}
+
 
 class IdIndex:
-    """The ids that `head` finds in the files of `folder` that match `pattern`."""
+    """The ids that each of `heads` finds in the files of `folder` that match `pattern`."""
 
-    def __init__(self, folder: Path, pattern: str, head: re.Pattern[bytes] = RECORD) -> None:
+    def __init__(self, folder: Path, pattern: str, *heads: re.Pattern[bytes]) -> None:
         self._folder = folder
         self._pattern = pattern
-        self._head = head
+        self._heads = heads
         self._files: dict[str, _File] = {}
 
     def refresh(self) -> None:
         """Read what was appended since the last call. Takes as long as that does: call it outside the event loop."""
         present = {path.name: path for path in self._folder.glob(self._pattern)}
-        files = {name: self._files.get(name, _File()) for name in present}
+        files = {name: self._files.get(name) or _File(self._heads) for name in present}
         for name, path in present.items():
             self._read_on(path, files[name])
         self._files = files
 
     def _read_on(self, path: Path, file: _File) -> None:
-        ids: list[int] = []
-        minutes: list[int] = []
+        found: list[tuple[re.Pattern[bytes], list[int], list[int]]] = [(head, [], []) for head in self._heads]
         try:
             with path.open("rb") as content:
                 content.seek(file.read)
@@ -62,22 +72,23 @@ class IdIndex:
                     end = chunk.rfind(b"\n") + 1
                     if not end:
                         break
-                    for first, second, at_us in self._head.findall(chunk, 0, end):
-                        ids.append(int(first + second, 16))
-                        minutes.append(int(at_us) // MINUTE_US)
+                    for head, ids, minutes in found:
+                        for first, second, at_us in head.findall(chunk, 0, end):
+                            ids.append(int(first + second, 16))
+                            minutes.append(int(at_us) // MINUTE_US)
                     file.read += end
                     content.seek(file.read)
         except OSError:
             return
         finally:
-            if ids:
-                file.add(ids, minutes)
+            for head, ids, minutes in found:
+                if ids:
+                    file.ids[head].add(ids, minutes)
 
-    def minute_of(self, identity: str) -> int | None:
+    def minute_of(self, identity: str, head: re.Pattern[bytes] = RECORD) -> int | None:
         """The minute since 1970 in which the record with this id was made; None where there is none."""
         wanted = np.uint64(int(identity[19:23] + identity[24:], 16))
         for file in self._files.values():
-            place = int(np.searchsorted(file.ids, wanted))
-            if place < len(file.ids) and file.ids[place] == wanted:
-                return int(file.minutes[place])
+            if (minute := file.ids[head].minute_of(wanted)) is not None:
+                return minute
         return None

@@ -35,12 +35,12 @@ def test_a_request_is_shed_only_beyond_the_cap() -> None:
 
 
 class Backlog(Turns):
-    """So many seconds of work wait, and have for long or not."""
+    """So many seconds of work wait, and others have been refused for long, or not."""
 
-    def __init__(self, seconds: float, stands: bool = False) -> None:
+    def __init__(self, seconds: float, overflows: bool = False) -> None:
         super().__init__()
         self.backlog_seconds = lambda: seconds  # type: ignore[method-assign]
-        self.stand_for = lambda seconds: stands  # type: ignore[method-assign] # noqa: ARG005
+        self.overflow_for = lambda seconds: overflows  # type: ignore[method-assign] # noqa: ARG005
 
 
 def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
@@ -52,14 +52,14 @@ def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
     assert not admission.sheds("/readyz")
 
 
-def test_a_queue_that_stands_is_kept_short() -> None:
+def test_the_queue_is_short_where_others_are_refused_all_the_time() -> None:
     admission = crowded(1)
     for seconds in (0.9 * STANDING_SECONDS, 0.49):
         admission.turns = Backlog(seconds)
         assert not admission.sheds("/predict")
-    admission.turns = Backlog(0.9 * STANDING_SECONDS, stands=True)
+    admission.turns = Backlog(0.9 * STANDING_SECONDS, overflows=True)
     assert not admission.sheds("/predict")
-    admission.turns = Backlog(1.1 * STANDING_SECONDS, stands=True)
+    admission.turns = Backlog(1.1 * STANDING_SECONDS, overflows=True)
     assert admission.sheds("/predict")
 
 

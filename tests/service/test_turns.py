@@ -101,29 +101,54 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     asyncio.run(crowd())
 
 
-def test_a_queue_stands_when_somebody_waited_all_the_time() -> None:
-    async def crowd(of: int, pause: float = 0.0) -> list[bool]:
-        """Whether the queue stood for 50 ms, asked whenever a piece of work is done."""
-        turns, stood = Turns(), []
+def test_more_than_can_be_done_is_told_from_a_burst() -> None:
+    async def crowd(of: int, pause: float = 0.0, refused: bool = True) -> list[bool]:
+        """Whether it was too much for 50 ms, asked whenever a piece of work is done; one more is refused at once."""
+        turns, answers = Turns(), []
 
         async def piece() -> None:
             await work(turns, 1.5 * TURN_SECONDS)
-            stood.append(turns.stand_for(0.05))
+            answers.append(turns.overflow_for(0.05))
 
         tasks = []
         for _ in range(of):
             tasks.append(asyncio.ensure_future(piece()))
             if pause:
                 await asyncio.sleep(pause)
+        await asyncio.sleep(0)
+        if refused:
+            turns.overflow()
         await asyncio.gather(*tasks)
-        return stood
+        return answers
 
-    stood = asyncio.run(crowd(30))
-    assert not stood[0]
-    assert any(stood)
-    assert not any(stood[-STANDING_PIECES:])
+    answers = asyncio.run(crowd(30))
+    assert not answers[0]
+    assert any(answers)
+    assert not any(answers[-STANDING_PIECES:])
+    assert not any(asyncio.run(crowd(30, refused=False)))
     assert not any(asyncio.run(crowd(STANDING_PIECES)))
-    assert not any(asyncio.run(crowd(10, 3 * TURN_SECONDS)))
+    assert not any(asyncio.run(crowd(10, pause=3 * TURN_SECONDS)))
+
+
+def test_a_queue_that_was_empty_since_is_another() -> None:
+    async def twice() -> bool:
+        turns = Turns()
+
+        async def crowd() -> None:
+            await asyncio.gather(*(work(turns, 1.5 * TURN_SECONDS) for _ in range(10)))
+
+        first = asyncio.ensure_future(crowd())
+        await asyncio.sleep(0)
+        turns.overflow()
+        await first
+        second = asyncio.ensure_future(crowd())
+        await asyncio.sleep(0.001)
+        assert turns.backlog_seconds() > 0
+        overflows = turns.overflow_for(0.0)
+        await second
+        return overflows
+
+    assert not asyncio.run(twice())
 
 
 def test_many_connections_are_accepted_in_one_turn(folder: Path, tmp_path: Path) -> None:
