@@ -52,7 +52,7 @@ class Admission:
             raise refused_for_now()
 
     def _is_full(self) -> bool:
-        if len(self.tasks) - self.reading >= self._max_in_flight:
+        if self.in_flight() >= self._max_in_flight:
             return True
         wait = self.turns.backlog_seconds()
         if wait <= STANDING_SECONDS:

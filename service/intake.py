@@ -43,31 +43,45 @@ class Room:
 
 
 class Reader(Protocol):
-    """Who takes what was read. `reads_into`: where the next bytes go, the room's `head` or its `piece`."""
+    """Who takes what was read: an asyncio.Protocol. `reads_into`: where the next goes, the room's `head` or `piece`."""
 
     reads_into: memoryview
 
-    def data_received(self, data: bytes) -> None:
-        """As of asyncio.Protocol."""
+    def connection_made(self, transport: Any) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool | None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
 
 
 class Intake(asyncio.BufferedProtocol):
-    """One connection, as the event loop sees it. `protocol`: an asyncio.Protocol, too; it is told of all the rest."""
+    """One connection, as the event loop sees it: `reader` is told of everything."""
 
-    def __init__(self, protocol: Any, room: Room) -> None:
-        self._reader: Reader = protocol
-        self._take = self._reader.data_received
+    def __init__(self, reader: Reader, room: Room) -> None:
+        self._reader = reader
+        self._take = reader.data_received
         self._piece = room.piece
-        self.connection_made = protocol.connection_made  # type: ignore[method-assign]
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
-        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
-        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._reader.connection_made(transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 — asyncio's signature; a read fills what it is given
         """Where the next bytes go."""
         return self._reader.reads_into
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes are there."""
         self._take(bytes(self._piece[:nbytes]))
+
+    def eof_received(self) -> bool | None:
+        return self._reader.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._reader.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._reader.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._reader.resume_writing()

@@ -39,8 +39,13 @@ class Backlog(Turns):
 
     def __init__(self, seconds: float, overflows: bool = False) -> None:
         super().__init__()
-        self.backlog_seconds = lambda: seconds  # type: ignore[method-assign]
-        self.overflow_for = lambda seconds: overflows  # type: ignore[method-assign] # noqa: ARG005
+        self._backlog, self._overflows = seconds, overflows
+
+    def backlog_seconds(self) -> float:
+        return self._backlog
+
+    def overflow_for(self, seconds: float) -> bool:
+        return self._overflows and seconds == 1.0  # the longest wait of `crowded`
 
 
 def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
