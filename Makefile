@@ -293,7 +293,7 @@ workflow-check: setup $(TOOLS)/actionlint ## actionlint, zizmor, the schemas and
 programs: ## The programs that the tests of the stack run (Debian and Ubuntu; asks for sudo where you are not root)
 	@$$(test $$(id -u) = 0 || echo sudo) apt-get update --quiet=2
 	@$$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
-	    --no-install-recommends prometheus prometheus-alertmanager haproxy openssl docker-registry
+	    --no-install-recommends prometheus prometheus-alertmanager haproxy nginx-light openssl docker-registry
 
 # Linters that no package index has: built from source by Go, which checks what it downloads against its checksum database.
 GO = command -v go >/dev/null || { echo "Go is required to build $$(basename $@): https://go.dev/dl/" >&2; exit 2; };

@@ -17,7 +17,7 @@ from service.keys import Keys, scope_of
 from service.logs import Throttled
 from service.metrics import Metrics
 from service.negotiation import Choice
-from service.problems import CRASHED, Problem
+from service.problems import CRASHED, NOT_FOUND, Problem
 from service.protocol import ARRIVED, MALFORMED, UNMATCHED
 from service.trace import names_of
 
@@ -64,6 +64,8 @@ class Front:
         headers = dict(scope["headers"])
         try:
             self._refuse_late(route, started)
+            if not is_plain(scope):
+                raise Problem(NOT_FOUND)
             client = "" if self.keys is None else self._client(self.keys, headers, route)
             choice = self.direct.get(route)
             if choice is None or scope["method"] != "POST":
@@ -95,7 +97,7 @@ class Front:
         """The template of the route that answered; UNMATCHED where none did."""
         # Only FastAPI's own routes say so; its documentation's pages and ours have no parameters.
         path: str = getattr(scope.get("route"), "path", None) or scope["path"]
-        return path if path in self._saw_seconds else UNMATCHED
+        return path if path in self._saw_seconds and is_plain(scope) else UNMATCHED
 
     def _client(self, keys: Keys, headers: Mapping[bytes, bytes], path: str) -> str:
         scope = scope_of(path)
@@ -128,6 +130,13 @@ class Front:
             # FastAPI has answered 500 already, and raises it again for the log.
             self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
         return self.route_of(scope), status
+
+
+def is_plain(scope: Scope) -> bool:
+    """Whether the path was sent as it is meant. A proxy that hides a path may look at it before it is decoded: so each
+    path has one spelling that is answered, and no other is.
+    """
+    return bool(scope["raw_path"] == scope["path"].encode())
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -51,7 +51,7 @@ NO_KEY = Kind("no-key", 401, "No valid key", "Send `Authorization: Bearer <key>`
 NOT_ALLOWED = Kind(
     "not-allowed", 403, "The key does not open this", "The key is valid, but lacks the scope needed here."
 )
-NOT_FOUND = Kind("not-found", 404, "Nothing here", "See /docs for every route.")
+NOT_FOUND = Kind("not-found", 404, "Nothing here", "See /docs for every route, and spell it as there.")
 WRONG_METHOD = Kind("wrong-method", 405, "Not this method", "See /docs for the methods of this route.")
 TOO_SLOW = Kind("too-slow", 408, "The request took too long to arrive", "Send headers and body in one go.")
 TOO_LARGE = Kind("too-large", 413, "The body is too large", "Send fewer rows at once; see /docs for the limits.")

@@ -77,6 +77,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    def on_url(self, url: bytes) -> None:
+        # uvicorn drops a fragment (RFC 9112, section 3.2 has none), so a proxy would see another path than the service.
+        if b"#" in url:
+            raise ValueError("a fragment in a request's target")
+        super().on_url(url)
+
     def on_headers_complete(self) -> None:
         path = self.url.partition(b"?")[0].decode("latin-1")
         if self._is_idle() and self._admission.sheds(path):

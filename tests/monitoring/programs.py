@@ -25,6 +25,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "haproxy": "haproxy",
+    "nginx": "nginx-light",
 }
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 POLL_SECONDS = 0.1
@@ -99,6 +100,12 @@ def fetch(url: str, body: object = None) -> Any:
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.loads(answer.read() or b"null")
+
+
+def text_of(url: str) -> str:
+    """What a GET is answered with. Raises urllib.error.URLError."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def status_of(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> int:

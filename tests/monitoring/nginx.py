@@ -1,0 +1,40 @@
+"""A real nginx before the service, as people set it up who have one already."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.monitoring.programs import answers, eventually, free_port, program, running
+
+CONFIG = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        {locations}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, locations: str) -> Iterator[str]:
+    """Its address. `locations`: what stands in the block `server`; /livez must be answered."""
+    binary, port = program("nginx"), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "nginx.conf"
+    config.write_text(CONFIG.format(folder=folder, port=port, locations=locations))
+    with running((binary, "-c", config, "-p", folder), folder / "nginx.log"):
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(f"{url}/livez"), "nginx answers")
+        yield url
