@@ -3,6 +3,8 @@
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
 headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
 which there is no room is refused by its headers alone (admission.py), its body dropped where it is (intake.py).
+
+An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) lets a server: Java's HttpClient offers one by default.
 """
 
 import asyncio
@@ -84,6 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # it comes again, without that (_parse)
         path = self.url.partition(b"?")[0].decode("latin-1")
         if self._is_idle() and self._admission.sheds(path):
             self._refuse_for_now(path)
@@ -101,6 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         if isinstance(self.cycle, _Refused):
             self._end_refused(self.cycle)
         else:
@@ -112,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
             return
-        super().data_received(data)
+        self._parse(data)
         if self._unwanted > 0:
             self._drop_unwanted()
         cycle = self.cycle
@@ -126,6 +132,42 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for(headers=False)
         elif self._timer is not None:
             self._expect_headers()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, in place of uvicorn, which forgets the body of a request with `Upgrade`.
+
+        The parser stops after such a head and would take what follows for a new request, whatever length the head
+        gives. So another reads that head without the header, and then the body.
+        """
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as stop:
+                    rest = rest[stop.args[0] :]
+                    head = self._head_without_upgrade()
+                    # One that has also seen `Connection: close` reads no more.
+                    self._start_parser()
+                    self.parser.feed_data(head)
+        except httptools.HttpParserError:
+            self.refuse(BAD_REQUEST)
+
+    def _start_parser(self) -> None:
+        """As uvicorn does for each connection."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _head_without_upgrade(self) -> bytes:
+        """What the parser has just read. Raises HttpParserError for CONNECT, which is followed by no request."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError("no tunnels here")
+        version = self.parser.get_http_version().encode()
+        kept = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(kept))
 
     def _expect_headers(self) -> None:
         """Of another request, whenever it comes."""
@@ -176,8 +218,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _go_on_if_whole(self) -> None:
         if not self._unwanted:
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+            self._start_parser()
             self._expect_headers()
             self.on_message_complete()
 
@@ -189,9 +230,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 — called by uvicorn when its parser fails
-        self.refuse(BAD_REQUEST)
 
     def refuse(self, kind: Kind) -> None:
         """Answer with a problem detail, unless an answer has begun, and close."""
