@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from github import Auth, Github, GithubException, GithubRetry
 from github.Repository import Repository
+from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
+from contracts.addresses import is_local
 from contracts.exits import UsageError
 
 # GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
@@ -91,10 +94,14 @@ def repository(
     url = environment.get("GITHUB_API_URL", "https://api.github.com")
     if not SERVER.fullmatch(url):
         raise UsageError(f"GITHUB_API_URL is {url!r}, which is no address of a server.")
+    if url.startswith("http://") and not is_local(urlsplit(url).hostname):
+        raise UsageError(f"GITHUB_TOKEN is not sent to {url}: without TLS anybody can read it. Use https.")
     retry = GithubRetry(
         total=patience.attempts, backoff_factor=patience.first_seconds, max_rate_limit_wait=patience.most_seconds,
         secondary_rate_wait=min(60.0, patience.most_seconds),
     )  # fmt: skip
+    if url.startswith("http://"):
+        Requester.injectConnectionClasses(_Direct, HTTPSRequestsConnectionClass)
     client = Github(
         base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER, lazy=True,
         seconds_between_requests=0, seconds_between_writes=0,
@@ -107,6 +114,15 @@ def repository(
         raise ApiError(f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.") from None
     finally:
         client.close()
+        Requester.resetConnectionClasses()
+
+
+class _Direct(HTTPRequestsConnectionClass):
+    """To this machine, past any proxy that the environment names."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.session.trust_env = False
 
 
 def _explain(error: GithubException) -> str:

@@ -11,7 +11,9 @@ OpenTelemetry specification.
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
+import requests
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -21,6 +23,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.addresses import may_use_proxy
 from service.admission import EXEMPT
 
 FLUSH_SECONDS = 2.0
@@ -34,8 +37,16 @@ def provider_of(name: str, digest: str) -> TracerProvider:
     if str(resource.attributes[SERVICE_NAME]).startswith(_UNNAMED):
         resource = resource.merge(Resource({SERVICE_NAME: name}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_Session())))
     return provider
+
+
+class _Session(requests.Session):
+    """OTEL_EXPORTER_OTLP_HEADERS may hold a key."""
+
+    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
+        self.trust_env = may_use_proxy(url, has_key=True)
+        return super().merge_environment_settings(url, *settings)
 
 
 def finish(provider: TracerProvider) -> None:

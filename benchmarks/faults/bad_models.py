@@ -170,7 +170,10 @@ def reload_onto(folder: Path, bad: list[Path]) -> tuple[int, int, bool]:
     good, other = write_folder(folder / "one"), write_folder(folder / "two", bias=1.0)
     link = folder / "served"
     link.symlink_to(good)
-    with subject(link, folder / "log") as service, httpx.Client(base_url=service.process.url) as client:
+    with (
+        subject(link, folder / "log") as service,
+        httpx.Client(trust_env=False, base_url=service.process.url) as client,
+    ):
         kept = refused = 0
         for spoilt in bad:
             refused += outcome_of(service, link, spoilt) == "model-refused"

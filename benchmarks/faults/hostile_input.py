@@ -39,7 +39,7 @@ def run(folder: Path) -> list[Figure]:
     """Send everything and count."""
     model = write_folder(folder / "model")
     with subject(model, folder / "log", HEADER_SECONDS="1", BODY_SECONDS="1") as service:
-        with httpx.Client(base_url=service.process.url, timeout=30) as client:
+        with httpx.Client(trust_env=False, base_url=service.process.url, timeout=30) as client:
             paths: dict[str, Any] = client.get("/openapi.json").json()["paths"]
             for _ in range(200):
                 client.post("/predict", content=GOOD, headers=JSON)

@@ -2,7 +2,7 @@
 
 Nothing that comes is trusted: the size is bounded, packed and unpacked; each line must be a record of
 contracts/request_log.py; redirects are refused, since they would carry the key elsewhere; a key goes over TLS, or to
-this machine. Errors show neither key nor query.
+this machine, and in clear text to no proxy. Errors show neither key nor query.
 """
 
 import http.client
@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
+from contracts.addresses import is_local, may_use_proxy
 from contracts.exits import UsageError
 from contracts.request_log import LabelRecord, PredictionRecord
 
@@ -28,7 +29,6 @@ CHUNK_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 # A disk that was full leaves a torn line here and there; more is another format.
 MOST_REFUSED_SHARE = 0.01
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 GZIP = b"\x1f\x8b"
 PREDICTIONS_FILE = "predictions-0-brought.jsonl"
 LABELS_FILE = "labels-0-brought.jsonl"
@@ -87,11 +87,12 @@ def _opened(url: str, key: str) -> IO[bytes]:
             raise UsageError(f"REQUESTS_URL: {parts.path} cannot be read ({error.strerror}).") from None
     if parts.scheme not in ("http", "https"):
         raise UsageError(f"REQUESTS_URL is a {parts.scheme} address; required: https, http, file, or a path.")
-    if key and parts.scheme == "http" and parts.hostname not in LOCAL:
+    if key and parts.scheme == "http" and not is_local(parts.hostname):
         raise UsageError(f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.")
     headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
     try:
-        opener = urllib.request.build_opener(_NoRedirects)
+        proxies: dict[str, str] | None = None if may_use_proxy(url, bool(key)) else {}
+        opener = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler(proxies))
         answer: IO[bytes] = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
         return answer
     except urllib.error.HTTPError as error:

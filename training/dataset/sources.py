@@ -8,6 +8,8 @@ may change there at any time, so it is read only with a sha256.
 import contextlib
 import glob
 import importlib
+import netrc
+import os
 import re
 import tempfile
 import traceback
@@ -22,6 +24,7 @@ import fsspec.core
 import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 
+from contracts.addresses import may_use_proxy
 from contracts.exits import FindingError, UsageError
 from training.dataset.digests import files_digest, frame_digest
 from training.dataset.table_checks import refuse_bad_names
@@ -29,8 +32,7 @@ from training.dataset.table_files import SourceFile, read_files
 from training.refusals import SettingError, UnfitTableError, nearest
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-# Proxies named in the environment are used, as every other tool does.
-HTTP_OPTIONS = {"client_kwargs": {"trust_env": True}}
+HTTP = re.compile(r"https?://")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _files(source: str) -> Iterator[list[SourceFile]]:
 
 def _located(source: str) -> tuple[Any, list[str]]:
     """The fsspec file system and the names of the source's files in it."""
-    options = HTTP_OPTIONS if source.startswith(("http://", "https://")) else {}
+    options = {"client_kwargs": {"trust_env": _trusts_environment(source)}} if HTTP.match(source) else {}
     try:
         system, place = fsspec.core.url_to_fs(source, **options)
     except (ImportError, ValueError) as error:
@@ -117,6 +119,15 @@ def _located(source: str) -> tuple[Any, list[str]]:
     if glob.has_magic(place):
         return system, _matches(system, place, source)
     raise SettingError(f"data.source = {source!r}: no such file. A path counts from the checkout's root.")
+
+
+def _trusts_environment(source: str) -> bool:
+    """Whether the proxy and the passwords (.netrc) that the environment names are used: never both in clear text."""
+    try:
+        has_password = netrc.netrc(os.environ.get("NETRC")).authenticators(urlsplit(source).hostname or "") is not None
+    except (OSError, netrc.NetrcParseError):
+        has_password = False
+    return may_use_proxy(source, has_password)
 
 
 def _matches(system: Any, pattern: str, source: str) -> list[str]:
