@@ -26,12 +26,13 @@ RUN rm -r bin flatbuffers* packaging* h11* numpy/f2py onnxruntime/capi/libonnxru
     && find . -exec touch --no-dereference --date=@315532800 {} +
 WORKDIR /app
 COPY contracts contracts
+COPY scoring scoring
 COPY service service
 # Bytecode of exactly what serving imports, the standard library's too: a read-only container could not keep its own.
 # A fixed hash seed makes it the same each time.
 RUN chmod -R a-x,u=rwX,go=rX . && find . -exec touch --date=@315532800 {} + \
     && PYTHONDONTWRITEBYTECODE='' PYTHONHASHSEED=0 PYTHONPATH=/app:/dependencies PYTHONPYCACHEPREFIX=/app/.pycache \
-        ORT_DISABLE_TELEMETRY=1 python -c 'import service.__main__, service.tracing, uvloop, uvicorn.protocols.http.httptools_impl' \
+        ORT_DISABLE_TELEMETRY=1 python -c 'import service.__main__, service.http.tracing, uvloop, uvicorn.protocols.http.httptools_impl' \
     && find . -exec touch --date=@315532800 {} +
 COPY --from=model --chmod=644 model.onnx model.json reference.parquet golden.json /model/
 RUN mkdir --parents /mounts/requests && chmod 1777 /mounts/requests && touch --date=@315532800 /mounts/requests /model /model/*

@@ -53,7 +53,7 @@ evaluate: setup ## The gate: challenger against champion on the holdout
 # By itself it is asked for, so that no engine is an error; the chain passes its own TARGET.
 build: TARGET = image
 build: setup ## Build the image that serves the challenger, measure it and prove it (needs a container engine)
-	@$(RUN) -m deploy.image $(STAGE)
+	@$(RUN) -m deploy.image.build $(STAGE)
 
 .PHONY: load-test
 load-test: setup ## Serve challenger and champion, replay the next window with Locust, compare
@@ -61,50 +61,50 @@ load-test: setup ## Serve challenger and champion, replay the next window with L
 
 .PHONY: drift
 drift: setup ## Compare the served requests with the model's reference
-	@$(RUN) -m reports.drift $(STAGE)
+	@$(RUN) -m reports.drift.stage $(STAGE)
 
 .PHONY: deploy
 deploy: setup ## Make the challenger the champion; with IMAGE=name@sha256:…, put that image into production on DOCKER_HOST
 	@if [ -n "$${IMAGE:-}" ]; then $(RUN) -m deploy.rollout deploy --image "$$IMAGE" $(STAGE); \
-	else $(RUN) -m deploy.champion $(STAGE); fi
+	else $(RUN) -m deploy.champion.promote $(STAGE); fi
 
 .PHONY: report
 report: setup ## One page and one summary of all stages
-	@$(RUN) -m reports.report $(STAGE)
+	@$(RUN) -m reports.page.stage $(STAGE)
 
 .PHONY: history
 history: setup ## Append this run to the folder HISTORY=history (or EVENT=drift alone), and prune it
-	@$(RUN) -m reports.history --build $(BUILD) --history "$${HISTORY:-}" --event "$${EVENT:-}"
+	@$(RUN) -m reports.site.history.append --build $(BUILD) --history "$${HISTORY:-}" --event "$${EVENT:-}"
 
 .PHONY: site
 site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history
-	@$(RUN) -m reports.site $(STAGE) --history "$${HISTORY:-}"
+	@$(RUN) -m reports.site.build $(STAGE) --history "$${HISTORY:-}"
 
 ##@ The scheduled drift job
 
 .PHONY: requests
 requests: setup ## Bring production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
-	@$(RUN) -m reports.requests $(STAGE)
+	@$(RUN) -m reports.scheduled.requests $(STAGE)
 
 .PHONY: watch
 watch: setup ## That log against the champion; HISTORY=folder remembers earlier windows
-	@$(RUN) -m reports.watch $(STAGE)
+	@$(RUN) -m reports.scheduled.check $(STAGE)
 
 .PHONY: retrain
 retrain: setup ## Is a retrain due? Then move data.as_of; HISTORY=folder as for watch
-	@$(RUN) -m reports.retrain $(STAGE)
+	@$(RUN) -m reports.scheduled.retrain $(STAGE)
 
 ##@ Around it
 
 .PHONY: champion
 champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, production, or none
 	@champion="$${CHAMPION:-}"; if [ "$$champion" = production ]; then \
-	    $(MAKE) fetch-history; champion="$$($(RUN) -m deploy.production print --history "$${HISTORY:-$(BUILD)/history}")"; fi; \
-	$(RUN) -m deploy.fetch_champion --champion "$$champion" --build $(BUILD)
+	    $(MAKE) fetch-history; champion="$$($(RUN) -m deploy.champion.production print --history "$${HISTORY:-$(BUILD)/history}")"; fi; \
+	$(RUN) -m deploy.champion.fetch --champion "$$champion" --build $(BUILD)
 
 .PHONY: push
 push: setup ## Push the built image to REPOSITORY=user/name; prints its digest
-	@$(RUN) -m deploy.push --repository "$${REPOSITORY:-}" --build $(BUILD)
+	@$(RUN) -m deploy.registry.push --repository "$${REPOSITORY:-}" --build $(BUILD)
 
 .PHONY: rollback
 rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into production without the registry
@@ -117,7 +117,7 @@ releases: setup ## What ran in production, when, why, with its figures
 .PHONY: rehearse
 rehearse: setup ## Play the deploy of build/image on the engine at hand: champion to new image and back, under load
 	@case "$${CHAMPION:-}" in docker://*) champion="$$CHAMPION";; *) champion="";; esac; \
-	$(RUN) -m deploy.rehearse --champion "$$champion" $(STAGE)
+	$(RUN) -m deploy.rollout.rehearse --champion "$$champion" $(STAGE)
 
 .PHONY: serve
 serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
@@ -212,16 +212,16 @@ count-tries: setup ## Put this run's look at the holdout into the history's coun
 
 .PHONY: publish-image
 publish-image: setup ## Pass the built image on: to the registry that PUSH_TO=user/name names, or as a file
-	@$(RUN) -m deploy.publish_image --build $(BUILD)
+	@$(RUN) -m deploy.registry.publish_image --build $(BUILD)
 
 .PHONY: fetch-image
 fetch-image: setup ## Have the very image that an earlier job built
-	@$(RUN) -m deploy.fetch_image --build $(BUILD)
+	@$(RUN) -m deploy.registry.fetch_image --build $(BUILD)
 
 .PHONY: release
 release: setup ## Deploy to DEPLOY_HOST=ssh://user@host; where none is named, rehearse the same rollout here
 	@if [ -n "$${DEPLOY_HOST:-}" ]; then \
-	    IMAGE="$$($(RUN) -m deploy.pushed_image --build $(BUILD))" $(RUN) -m deploy.with_target $(MAKE) deploy; \
+	    IMAGE="$$($(RUN) -m deploy.registry.pushed_image --build $(BUILD))" $(RUN) -m deploy.rollout.with_target $(MAKE) deploy; \
 	else \
 	    echo "release: no target. The variable DEPLOY_HOST names one (docs/github.md); this is a rehearsal."; \
 	    $(MAKE) rehearse; \
@@ -229,17 +229,17 @@ release: setup ## Deploy to DEPLOY_HOST=ssh://user@host; where none is named, re
 
 .PHONY: put-back
 put-back: setup ## Roll DEPLOY_HOST back to IMAGE=name@sha256:…; where no host is named, only the champion moves
-	@if [ -n "$${DEPLOY_HOST:-}" ]; then $(RUN) -m deploy.with_target $(MAKE) rollback; \
+	@if [ -n "$${DEPLOY_HOST:-}" ]; then $(RUN) -m deploy.rollout.with_target $(MAKE) rollback; \
 	else echo "put-back: no target. The variable DEPLOY_HOST names one (docs/github.md); the champion moves."; fi
-	@$(RUN) -m deploy.move_champion --image "$${IMAGE:?name@sha256:… is required}" --build $(BUILD)
+	@$(RUN) -m deploy.champion.move --image "$${IMAGE:?name@sha256:… is required}" --build $(BUILD)
 
 .PHONY: move-champion
 move-champion: setup ## After a deploy: this run's model is the champion, in the registry too
-	@$(RUN) -m deploy.move_champion --build $(BUILD)
+	@$(RUN) -m deploy.champion.move --build $(BUILD)
 
 .PHONY: record-champion
 record-champion: setup ## Put what this run deployed into HISTORY, for the next run to compare with
-	@$(RUN) -m deploy.production record --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+	@$(RUN) -m deploy.champion.production record --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
 
 .PHONY: job-summary
 job-summary: ## Show the metric diff, or the table of drills, on the run's page
@@ -251,11 +251,11 @@ comment: setup ## The metric diff as one comment on the pull request
 
 .PHONY: drift-issue
 drift-issue: setup ## One issue that follows drift: found, clean, could not run
-	@$(RUN) -m publishing.drift_issue --build $(BUILD)
+	@$(RUN) -m publishing.issues.drift_issue --build $(BUILD)
 
 .PHONY: security-issue
 security-issue: setup ## One issue that follows the audits: found, clean, could not run
-	@$(RUN) -m publishing.security_issue --build $(BUILD)
+	@$(RUN) -m publishing.issues.security_issue --build $(BUILD)
 
 .PHONY: retrain-pr
 retrain-pr: setup ## Where a retrain is due: the pull request that moves data.as_of, and its run

@@ -21,10 +21,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.document import machine, write_section
-from contracts.features import Encoder
 from contracts.request_log import PredictionRecord
-from contracts.scoring import Scorer, load_scorer
 from contracts.stage import CHAIN, Build, StageName, StageRecord
+from scoring.encoder import Encoder
+from scoring.scorer import Scorer, load_scorer
 
 ROOT = Path(__file__).parents[1]
 SIZES = (10_000, 100_000, 327_346, 1_000_000, 3_000_000)
@@ -32,7 +32,7 @@ GROWING: dict[StageName, list[str]] = {
     "data": ["-m", "training.data"],
     "train": ["-m", "training.train"],
     "evaluate": ["-m", "training.evaluate"],
-    "drift": ["-m", "reports.drift"],
+    "drift": ["-m", "reports.drift.stage"],
 }
 DIFFERENT_REQUESTS = 20_000
 

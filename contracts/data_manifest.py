@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from contracts.config import Task
 from contracts.features import Feature
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import Schema
 
 TableName = Literal["train", "holdout", "replay"]

@@ -1,16 +1,13 @@
-"""From named values to the one float32 matrix that a model reads; the same code in training and in the service.
+"""The features that a model reads: names, kinds, categories, and how a value becomes a float32.
 
 Numeric: float32, NaN where missing. Boolean: 0, 1, NaN where missing. Categorical: the position in the feature's sorted
 `categories`, -1 when unknown; a missing string is the category MISSING, so that it is explicit in every table.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from contracts.config import FeatureKind
+from contracts.pipeline_toml.keys import FeatureKind
 from contracts.schema import Schema
 
 Matrix = npt.NDArray[np.float32]
@@ -34,47 +31,3 @@ class Feature(Schema):
     @property
     def may_be_missing(self) -> bool:
         return self.missing_share > 0
-
-
-class Encoder:
-    """Encodes rows, batches and tables for one list of features."""
-
-    def __init__(self, features: Sequence[Feature]) -> None:
-        self.features = tuple(features)
-        self.names = tuple(feature.name for feature in features)
-        self._codes: dict[str, dict[str, float]] = {
-            feature.name: {category: float(code) for code, category in enumerate(feature.categories)}
-            for feature in features
-            if feature.kind == "categorical"
-        }
-
-    def row(self, values: Mapping[str, Value]) -> list[float]:
-        """One row in the model's column order. KeyError when a feature has no key; None and NaN mean missing."""
-        encoded = []
-        for name in self.names:
-            value = values[name]
-            codes = self._codes.get(name)
-            if codes is not None:
-                encoded.append(codes.get(MISSING if value is None else str(value), UNKNOWN))
-            else:
-                encoded.append(np.nan if value is None else float(value))
-        return encoded
-
-    def rows(self, rows: Sequence[Mapping[str, Value]]) -> Matrix:
-        """Rows of named values to float32 [rows, features]."""
-        return np.array([self.row(row) for row in rows], dtype=np.float32).reshape(len(rows), len(self.names))
-
-    def columns(self, columns: Mapping[str, npt.NDArray[Any]]) -> Matrix:
-        """Arrays by name, each [rows], to float32 [rows, features]. KeyError when a column is absent."""
-        arrays = [columns[name] for name in self.names]
-        matrix = np.empty((len(arrays[0]), len(arrays)), dtype=np.float32)
-        for position, (name, array) in enumerate(zip(self.names, arrays, strict=True)):
-            codes = self._codes.get(name)
-            matrix[:, position] = array if codes is None else _look_up(array, codes)
-        return matrix
-
-
-def _look_up(values: npt.NDArray[Any], codes: Mapping[str, float]) -> npt.NDArray[np.float32]:
-    """Codes of strings; each distinct value is looked up once."""
-    distinct, inverse = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
-    return np.array([codes.get(value, UNKNOWN) for value in distinct], dtype=np.float32)[inverse]

@@ -14,9 +14,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from contracts.config import Task
 from contracts.exits import FindingError
 from contracts.features import Feature, Value
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import Schema
 
 MODEL_FILES = ("model.onnx", "reference.parquet", "golden.json")
@@ -49,7 +49,7 @@ class ExportProof(Schema):
 
 
 class ColumnHistory(Schema):
-    """How far one column of the train rows has been from reference.parquet, by a method of contracts/distances.py.
+    """How far one column of the train rows has been from reference.parquet, by a method of scoring/distances.py.
 
     `largest`: by length of the window in whole days, the largest distance of any such window. Seasons are in it.
     """

@@ -1,4 +1,7 @@
-"""What production runs and ran: the state that `make deploy` keeps on the host, and what one deploy or rollback did."""
+"""What production runs and ran: the state kept on the host, what one deploy or rollback did, and the champion's record.
+
+`build/deploy/deployed.json` is a Deployment, champion.json a Champion.
+"""
 
 from typing import Literal
 
@@ -88,3 +91,22 @@ class Rollout(Schema):
     serving_at: float | None
     steps: tuple[StepRecord, ...]
     compared: tuple[Compared, ...] = ()
+
+
+class Deployment(Schema):
+    """`model` and `previous` are model digests; `previous` is empty where there was no champion."""
+
+    format_version: Literal[1] = 1
+    model: str
+    previous: str = ""
+    reason: str
+
+
+class Champion(Schema):
+    """champion.json, beside the folder `champion`: what production runs. `image` is `name@sha256:…`, "" where none was
+    pushed; `commit` is the one that it was built from."""
+
+    format_version: Literal[1] = 1
+    model: str
+    image: str = ""
+    commit: str = ""

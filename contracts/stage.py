@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from contracts.config import Config
-from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
+from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import Schema, write_json
 
 StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy", "requests", "watch"]

@@ -71,7 +71,7 @@ class LoadVerdict(Schema):
 
 
 class ColumnComparison(Schema):
-    """The distance of one reading (contracts/readings.py) between reference and window, and from where on it is drift.
+    """The distance of one drift statistic (scoring/drift_statistics.py) from reference to window, and its threshold.
 
     `threshold` is the largest of three: `by_chance`, what rows of one distribution reach at this size, together with
     all other columns, in no more than the stated share of windows; `historic`, what windows of this length have reached

@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from contracts.config_file import load_config
 from contracts.drills import DrillRecord, DrillRecords
 from contracts.exits import Exit
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import write_json
 from drills.bases import CONFIG, as_the_project_has_it, make_base
 from drills.commands import CHECKOUT

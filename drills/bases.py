@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from contracts.config import Data
-from contracts.config_file import load_config
+from contracts.pipeline_toml.keys import Data
+from contracts.pipeline_toml.reader import load_config
 from drills.models import sign
 from drills.pipeline_toml import with_key
 from drills.scene import SOURCE, Scene

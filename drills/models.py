@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from contracts.features import Matrix
 from contracts.model_folder import CARD_FILE, MODEL_FILES, Golden, GoldenRow, ModelCard, read_card, sha256_of
 from contracts.schema import write_json
-from contracts.scoring import INPUT_NAME, OUTPUT_NAMES, Scorer, load_scorer
 from drills.scene import PlantError, Scene
+from scoring.scorer import INPUT_NAME, OUTPUT_NAMES, Scorer, load_scorer
 from training.statistics.metrics import score
 from training.tables import load_table
 

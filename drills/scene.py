@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from contracts.config_file import load_config
 from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.exits import Exit
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageName
 from drills.commands import make_stage

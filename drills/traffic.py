@@ -12,8 +12,8 @@ import pandas as pd
 from contracts.data_manifest import DataManifest, TableName
 from contracts.features import MISSING, Feature
 from contracts.request_log import LabelRecord, PredictionRecord
-from contracts.scoring import Scorer, load_scorer
 from drills.scene import PlantError, Scene
+from scoring.scorer import Scorer, load_scorer
 from training.tables import Table, load_table
 
 NAME = "20131101T000000.000000Z-1.jsonl"

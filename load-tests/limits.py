@@ -11,8 +11,8 @@ from paired import CONFIDENCE
 from plan import Measured, Plan
 from targets import Target
 
-from contracts.config import Load
 from contracts.decision import Check
+from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadRatio, LoadReason, LoadVerdict, PairedRun
 
 MOST_FAULTS = 3

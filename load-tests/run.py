@@ -41,12 +41,12 @@ from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
-from contracts.config import Load
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.keys import Load
 from contracts.schema import read_json, write_json
-from contracts.scoring import Scorer, load_scorer
 from contracts.stage import Context, Outcome, run_stage
 from contracts.verdict import PairedRun
+from scoring.scorer import Scorer, load_scorer
 
 MEASURED_RUN = Path(__file__).resolve().parent / "measured_run.py"
 WATCH_SECONDS = 0.1

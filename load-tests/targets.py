@@ -16,7 +16,7 @@ from contracts.image import ChampionImage, Image, PushedImage
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord
 from deploy.engine import EngineError, docker
-from deploy.registry import pull
+from deploy.registry.registry import pull
 from deploy.target import wanted_target
 
 MEND = "Run `make build`, or load a process: TARGET=process."

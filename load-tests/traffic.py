@@ -21,7 +21,7 @@ from plan import Request
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature, Value
 from contracts.model_folder import ModelCard
-from contracts.scoring import Scorer
+from scoring.scorer import Scorer
 
 Column = npt.NDArray[Any]
 Positions = npt.NDArray[np.int64]

@@ -22,8 +22,8 @@ from contracts.schema import require_file
 from contracts.stage import CHAIN, Build
 from publishing.api import BOT, Run, repository, run_of
 from publishing.command import run_command
-from reports.results import read_results
-from reports.summary import render_summary
+from reports.page.results import read_results
+from reports.page.summary import render_summary
 
 MARKER = "<!-- gatehouse: the pipeline's figures -->"
 MOST_BYTES = 1_000_000

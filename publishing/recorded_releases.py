@@ -14,13 +14,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contracts.deployment import Champion
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
 from contracts.markdown import escape as cell
+from contracts.release import Champion
 from contracts.schema import read_outside_json
-from reports.past.folder import read_past
-from reports.summary import table
+from reports.page.summary import table
+from reports.site.history.folder import read_past
 
 MOST_SHOWN = 30
 MOST_BYTES = 100_000

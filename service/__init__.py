@@ -1,5 +1,7 @@
-"""The service: one model folder, answered over HTTP. Imports `contracts` and nothing else of ours.
+"""The service: one model folder, answered over HTTP. Imports `contracts` and `scoring`, and nothing else of ours.
 
-Where to look: `front.py` is what every request meets first, `predict.py` what a prediction is, `app.py` the routes and
-their documentation, `settings.py` everything that can be set.
+A request passes `http/` (connection, load shedding, keys, body), `formats/` (bytes to rows and back), `prediction/`
+(encode, score, answer) and `log/` (one write, before the answer). `POST /predict` is answered by
+`prediction/predictor.py`. `api/` has every other route and the OpenAPI document; `serve.py` puts the parts together,
+`settings.py` says what can be set.
 """

@@ -10,7 +10,7 @@ import os
 import sys
 
 from contracts.exits import Exit, FindingError, UsageError
-from contracts.scoring import load_scorer
+from scoring.scorer import load_scorer
 from service.logs import log_as_json, say
 from service.serve import serve
 from service.settings import Settings, read_settings

@@ -15,26 +15,26 @@ from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
 from contracts.request_log import LogName
-from service.admission import Admission
-from service.app import Parts, build_app
-from service.body import BodyReader
-from service.feedback import Feedback
-from service.front import Front
-from service.keys import Keys, read_keys
-from service.lifecycle import Server, listen
+from service.api.feedback import Feedback
+from service.api.routes import Parts, build_app
+from service.http.api_keys import Keys, read_keys
+from service.http.application import Front
+from service.http.body import BodyReader
+from service.http.content_types import Choice, Direct, JsonOnly, JsonOrArrow
+from service.http.load_shedding import Admission
+from service.http.problems import KINDS
+from service.http.protocol import Connections, Deadlines
+from service.http.readiness import Readiness
+from service.http.server import Server, listen
+from service.http.write_coalescing import Outbox
+from service.log.writer import Limits, LogKeeper, RecordLog, prepare_folder
 from service.logs import say
 from service.metrics import Metrics
-from service.negotiation import Choice, Direct, JsonOnly, JsonOrArrow
-from service.outbox import Outbox
-from service.predict import Predictor
-from service.problems import KINDS
-from service.protocol import Connections, Deadlines
-from service.readiness import Readiness
-from service.reload import Reloader
-from service.request_log import Limits, LogKeeper, RecordLog, prepare_folder
-from service.served_model import ServedModel, load_served_model
+from service.prediction.predictor import Predictor
+from service.prediction.reload import Reloader
+from service.prediction.served_model import ServedModel, load_served_model
+from service.prediction.shadow import Shadow, refuse_other_features
 from service.settings import Settings
-from service.shadow import Shadow, refuse_other_features
 
 MEBIBYTE = 1024 * 1024
 
@@ -128,7 +128,7 @@ class Service:
         if self._settings.otel_exporter_otlp_endpoint is None:
             return app
         # Here, because it costs 0.3 s and 10 MB.
-        from service import tracing
+        from service.http import tracing
 
         model = self.predictor.model
         provider = tracing.provider_of(model.card.name, model.digest)

@@ -8,7 +8,7 @@ os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,::1")
 
 # Each takes a minute or so on its own. A file is one worker's: begun last, the others would wait for it.
 LONGEST = (
-    "test_runs.py", "test_texts_from_outside.py", "test_export.py", "test_watch.py", "test_drift.py", "test_train.py",
+    "test_runs.py", "test_texts_from_outside.py", "test_export.py", "test_check.py", "test_stage.py", "test_train.py",
 )  # fmt: skip
 
 

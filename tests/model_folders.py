@@ -15,13 +15,14 @@ import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
-from contracts.config import Task
 from contracts.data_manifest import DataManifest, Table, TableName
-from contracts.features import Encoder, Feature
+from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ExportProof, Golden, GoldenRow, ModelCard, model_digest
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import read_json, write_json
-from contracts.scoring import INPUT_NAME, OUTPUT_NAMES
 from contracts.stage import Build
+from scoring.encoder import Encoder
+from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
 from training.dataset.digests import frame_digest
 from training.fitting.model_folder import write_model_folder
 

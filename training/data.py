@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.config import Config, Data
 from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName
 from contracts.features import Feature
+from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
 from training.dataset.column_values import comparable, convert, to_text

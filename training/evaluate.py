@@ -5,7 +5,8 @@ must not be worse than gate.margin (`gate.py`), and must show it the more surely
 these rows before (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
 speed and size must hold as well. Without a champion the floors, limits and checks alone decide.
 
-A setting of the gate that asks less than it did of the champion has a line of its own in the decision (`loosened.py`).
+A setting of the gate that asks less than it did of the champion has a line of its own in the decision
+(`relaxed_thresholds.py`).
 
 It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
 folder gives the same decision.json, to the byte.
@@ -22,21 +23,21 @@ Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier sta
 import os
 from pathlib import Path
 
-from contracts.config import Config
 from contracts.data_manifest import DataManifest
 from contracts.decision import Check, Decision
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from training.judging.champion import champion_folder
+from training.judging.checks.run_checks import inspect_limits, inspect_validity
 from training.judging.comparisons import Contest, Figures, compare_all
 from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
-from training.judging.figures import rounded
+from training.judging.formatting import rounded
 from training.judging.gate import judge
-from training.judging.inspection import inspect_limits, inspect_validity
-from training.judging.loosened import loosened
 from training.judging.plots import write_plots
+from training.judging.relaxed_thresholds import loosened
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
 from training.judging.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
 from training.tables import Table, TableError, load_table

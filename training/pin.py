@@ -15,8 +15,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, UsageError
+from contracts.pipeline_toml.reader import load_config
 from training.dataset.sources import read_unpinned
 from training.refusals import SettingError
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from contracts.data_manifest import DataManifest, TableName
 from contracts.exits import FindingError, UsageError
-from contracts.features import Encoder, Feature, Matrix
+from contracts.features import Feature, Matrix
 from contracts.schema import read_json
 from contracts.stage import Build
+from scoring.encoder import Encoder
 from training.dataset.digests import frame_digest
 
 Integers = npt.NDArray[np.int64]

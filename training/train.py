@@ -21,23 +21,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from contracts.config import METRICS_OF_TASK, Config
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.features import Matrix
 from contracts.model_folder import ExportProof, Metric, ModelCard
-from contracts.scoring import Scorer
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, Config
 from contracts.stage import Build, Context, Outcome, run_stage
+from scoring.scorer import Scorer
 from training.fitting import revision
 from training.fitting.candidates import find_candidates
 from training.fitting.export import export
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
-from training.fitting.history import history_of
 from training.fitting.model_folder import golden_of, reference_of, write_model_folder
 from training.fitting.proof import Proof, prove
 from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
 from training.fitting.threshold import cheapest_threshold, threshold_of_costs
-from training.judging.loosened import recorded
+from training.fitting.window_distances import history_of
+from training.judging.relaxed_thresholds import recorded
 from training.refusals import nearest
 from training.statistics.intervals import interval
 from training.statistics.metrics import ScoringError

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.faults import (
+from benchmarks.faults.document import DOCUMENT, write_table
+from benchmarks.faults.families import (
     bad_models,
     disks,
     endings,
@@ -26,8 +27,7 @@ from benchmarks.faults import (
     slow_sockets,
     syncs,
 )
-from benchmarks.faults.document import DOCUMENT, write_table
-from benchmarks.faults.figures import Figure
+from benchmarks.faults.figure import Figure
 from benchmarks.faults.service_under_test import pin_the_client
 from contracts.exits import Exit, UsageError
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from contracts.model_folder import model_digest, read_card
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord, PredictionRecord
-from reports.drifting.request_log import RequestWindow, read_window
+from reports.drift.log_reader import RequestWindow, read_window
 
 
 @dataclass(frozen=True)

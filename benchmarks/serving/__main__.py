@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from benchmarks.document import machine, write_section
 from benchmarks.serving.client import load
-from benchmarks.serving.figures import (
+from benchmarks.serving.requests import Row, arrow_batches, frame_of, json_batches, replayed_rows, single
+from benchmarks.serving.results import (
     ARROW_BATCH,
     JSON_BATCH,
     OURS,
@@ -36,16 +37,15 @@ from benchmarks.serving.figures import (
     cell_of,
     tables,
 )
-from benchmarks.serving.requests import Row, arrow_batches, frame_of, json_batches, replayed_rows, single
 from benchmarks.serving.servers import Kind, Server, cores, kinds, started
 from benchmarks.serving.usual_model import write_usual_model
-from contracts.config_file import load_config
 from contracts.exits import UsageError
-from contracts.features import Encoder
 from contracts.image import Image
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
-from contracts.scoring import Scorer, load_scorer
 from contracts.stage import Build
+from scoring.encoder import Encoder
+from scoring.scorer import Scorer, load_scorer
 
 WARM_UP_SECONDS = 0.5
 STARTS = 5

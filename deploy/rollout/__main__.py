@@ -20,23 +20,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, UsageError
+from contracts.pipeline_toml.reader import load_config
 from contracts.release import Action, Release
 from contracts.schema import write_json
 from contracts.stage import Build
 from deploy.command import CODES, run_command
 from deploy.engine import EngineError
-from deploy.registry import check_digest_reference, move_tag
+from deploy.host.lock import lock
+from deploy.host.machine import Host
+from deploy.host.stack import VOLUMES
+from deploy.host.state import read_state_unlocked
+from deploy.registry.registry import check_digest_reference, move_tag
 from deploy.rollout import order, releases
 from deploy.rollout import rollback as back
 from deploy.rollout.admission import admit, fetch
-from deploy.rollout.host import Host
 from deploy.rollout.journal import Journal
-from deploy.rollout.lock import lock
 from deploy.rollout.order import Production
-from deploy.rollout.stack import VOLUMES
-from deploy.rollout.state import read_state_unlocked
 
 LEAST_URGENT = 19
 

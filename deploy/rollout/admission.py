@@ -20,7 +20,7 @@ from contracts.schema import Schema, read_json
 from contracts.stage import Build, StageName
 from contracts.verdict import LoadVerdict
 from deploy.engine import EngineError, docker
-from deploy.registry import NoSuchImageError, check_digest_reference, labels_of, pull
+from deploy.registry.registry import NoSuchImageError, check_digest_reference, labels_of, pull
 
 AnyRecord = TypeVar("AnyRecord", bound=Schema)
 
@@ -80,8 +80,8 @@ def judge(image: str, labels: Mapping[str, str], build: Build, state: State) -> 
 def fetch(candidate: Candidate) -> Proved:
     """Pull it to the host, unless it is there, and prove its model here. Raises NotAdmittedError, ModelFolderError."""
     # ONNX Runtime takes half a second to import: a rollback needs none of it, and every second counts there.
-    from contracts.scoring import load_scorer
-    from deploy.fetch_champion import copy_model
+    from deploy.champion.fetch import copy_model
+    from scoring.scorer import load_scorer
 
     if on_host(candidate.image) is None:
         try:

@@ -7,8 +7,8 @@ seconds, under the same traffic, so a busy machine makes both slow.
 import time
 from collections.abc import Callable, Iterator
 
-from contracts.config import Deploy
 from contracts.exits import FindingError
+from contracts.pipeline_toml.keys import Deploy
 from contracts.release import Compared, Figures
 
 POLL_SECONDS = 1.0

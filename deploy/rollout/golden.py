@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.exits import FindingError
 from contracts.model_folder import Golden, ModelCard
-from deploy.rollout.host import PORT, Host
+from deploy.host.machine import PORT, Host
 
 # Nine significant digits are on the wire; the model's own tolerance comes on top.
 WIRE_TOLERANCE = 1e-8

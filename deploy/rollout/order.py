@@ -10,20 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from contracts.config import Deploy as Rules
 from contracts.exits import UsageError
+from contracts.pipeline_toml.keys import Deploy as Rules
 from contracts.release import Compared, Entry, Figures, Release, Side, State
 from deploy.engine import EngineError
+from deploy.host.edge import Edge, spare_of
+from deploy.host.lock import Held, owner
+from deploy.host.machine import OTHER, SIDES, Host
+from deploy.host.replicas import ReplicaError, Replicas
+from deploy.host.stack import Stack
+from deploy.host.state import after, read_state, write_state
 from deploy.rollout import canary, golden
 from deploy.rollout.admission import Candidate, Proved, on_host
-from deploy.rollout.edge import Edge, spare_of
-from deploy.rollout.figures import Prometheus
-from deploy.rollout.host import OTHER, SIDES, Host
 from deploy.rollout.journal import Journal
-from deploy.rollout.lock import Held, owner
-from deploy.rollout.replicas import ReplicaError, Replicas
-from deploy.rollout.stack import Stack
-from deploy.rollout.state import after, read_state, write_state
+from deploy.rollout.version_metrics import Prometheus
 
 SCRAPED_SECONDS = 60.0
 FIRST_OVERRIDE = "target.yaml"

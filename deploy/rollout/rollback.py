@@ -7,10 +7,10 @@ Any other digest that served here is made anew from its image, which is still on
 from contracts.exits import FindingError
 from contracts.release import Release, State
 from deploy.engine import docker
+from deploy.host.machine import OTHER
+from deploy.host.state import after, read_state, write_state
 from deploy.rollout.admission import on_host
-from deploy.rollout.host import OTHER
 from deploy.rollout.order import Production, entry_of, put_back, refuse_foreign_replicas
-from deploy.rollout.state import after, read_state, write_state
 
 STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
 

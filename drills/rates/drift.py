@@ -24,19 +24,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.config import Config
-from contracts.config_file import load_config
 from contracts.features import MISSING
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
-from contracts.scoring import Scorer, load_scorer
+from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.reader import load_config
 from contracts.verdict import ColumnComparison
 from drills.handbook import tables, write_between
 from drills.rates.proportion import Proportion
-from reports.drifting.comparison import Baseline, baseline_of
-from reports.drifting.evidently_report import default_verdict
-from reports.drifting.performance import measured
-from reports.drifting.request_log import UNKNOWN_CATEGORY, Answers
-from reports.drifting.timing import labelled_days, timing_of
+from reports.drift.comparison import Baseline, baseline_of
+from reports.drift.evidently_report import default_verdict
+from reports.drift.log_reader import UNKNOWN_CATEGORY, Answers
+from reports.drift.performance import measured
+from reports.drift.timing import labelled_days, timing_of
+from scoring.scorer import Scorer, load_scorer
 from training.dataset.sources import read_source
 
 FIGURES = Path("drills/rates/drift.json")

@@ -27,14 +27,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from contracts.config_file import load_config
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import Schema, write_json
-from contracts.scoring import load_scorer
 from contracts.stage import Build
 from drills.handbook import write_between
 from drills.pipeline_toml import with_key
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
+from scoring.scorer import load_scorer
 from training.judging.comparisons import as_interval
 from training.judging.contestants import answers_of
 from training.judging.gate import outcome_of

@@ -35,18 +35,18 @@ from pathlib import Path
 import numpy as np
 from starlette.types import Receive, Scope, Send
 
-from contracts.config import Config, Load
-from contracts.config_file import load_config
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.keys import Config, Load
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json, write_json
-from contracts.scoring import load_scorer
 from contracts.stage import Build, Context
 from contracts.verdict import LoadVerdict
 from drills.handbook import tables, write_between
 from drills.rates.proportion import Proportion
+from scoring.scorer import load_scorer
 from service import serve
 from service.__main__ import main as serve_one_model
-from service.front import Front
+from service.http.application import Front
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))

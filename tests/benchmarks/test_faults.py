@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import __main__ as runner
-from benchmarks.faults import kills
 from benchmarks.faults.document import BEGIN, END, write_table
-from benchmarks.faults.figures import Figure, all_of, at_least, at_most, none_of, note, quantile
-from benchmarks.faults.overload import Offered, normal_after, offer
+from benchmarks.faults.families import kills
+from benchmarks.faults.families.overload import Offered, normal_after, offer
+from benchmarks.faults.figure import Figure, all_of, at_least, at_most, none_of, note, quantile
 from benchmarks.faults.service_under_test import subject
 from benchmarks.faults.wire import LOST, Exchange, Wire, request_bytes
 from contracts.exits import Exit

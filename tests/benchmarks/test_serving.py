@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.serving.client import AnswerError, load
-from benchmarks.serving.figures import (
+from benchmarks.serving.results import (
     ARROW_BATCH,
     BARE,
     JSON_BATCH,

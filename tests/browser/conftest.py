@@ -8,8 +8,8 @@ from playwright.sync_api import Browser
 
 from contracts.exits import Exit
 from contracts.stage import Build, execute
-from reports.report import work as report
-from reports.site import build_site
+from reports.page.stage import work as report
+from reports.site.build import build_site
 from tests.browser.browser import chromium
 from tests.reports.pasts import GITHUB, complete_run, write_past
 from tests.reports.records import write_record

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from contracts.features import Feature
 from contracts.verdict import ColumnComparison
-from reports.drifting.evidently_report import HTML_FILE, write_report
+from reports.drift.evidently_report import HTML_FILE, write_report
 from tests.browser.browser import live_markup, watched
 from tests.browser.conftest import report_page, site_page
 from tests.payloads import PAYLOADS

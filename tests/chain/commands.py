@@ -14,11 +14,11 @@ COMMANDS = {
     "data": ["-m", "training.data"],
     "train": ["-m", "training.train"],
     "evaluate": ["-m", "training.evaluate"],
-    "build": ["-m", "deploy.image"],
+    "build": ["-m", "deploy.image.build"],
     "load-test": ["load-tests/run.py"],
-    "drift": ["-m", "reports.drift"],
-    "report": ["-m", "reports.report"],
-    "deploy": ["-m", "deploy.champion"],
+    "drift": ["-m", "reports.drift.stage"],
+    "report": ["-m", "reports.page.stage"],
+    "deploy": ["-m", "deploy.champion.promote"],
 }
 TABLES: dict[str, tuple[Any, str, str, str]] = {
     "breast-cancer": (load_breast_cancer, "binary", "logistic", "roc_auc"),

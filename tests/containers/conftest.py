@@ -19,8 +19,8 @@ from contracts.exits import Exit, UsageError
 from contracts.image import Image
 from contracts.schema import read_json
 from contracts.stage import Build, execute
-from deploy import image as build_stage
 from deploy.engine import check_engine, docker
+from deploy.image import build as build_stage
 from tests.load_tests.tiny_build import write_model
 
 ROOT = Path(__file__).parents[2]

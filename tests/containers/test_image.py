@@ -22,13 +22,13 @@ from contracts.exits import Exit
 from contracts.image import DATA_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import CARD_FILE, MODEL_FILES, model_digest
 from contracts.schema import read_json
-from contracts.scoring import load_scorer
 from contracts.stage import StageRecord
 from deploy.engine import HARDENED, EngineError, container, docker
-from deploy.image import SelfTestError, build_arguments, build_command, self_test
-from deploy.layers import LayerContent, read_layers
-from deploy.measure import NotReadyError, measure, wait_until_ready
-from deploy.revision import Revision
+from deploy.image.build import SelfTestError, build_arguments, build_command, self_test
+from deploy.image.layers import LayerContent, read_layers
+from deploy.image.measure import NotReadyError, measure, wait_until_ready
+from deploy.image.revision import Revision
+from scoring.scorer import load_scorer
 from tests.containers.conftest import ROOT, Built, variant
 from tests.load_tests.tiny_build import write_model
 
@@ -39,8 +39,8 @@ MAX_OWN_MB, MAX_OWN_PACKED_MB, MAX_IDLE_MB = 150, 50, 120
 HEALTH_SECONDS = 30.0
 # Imports what the service imports, at start and while it serves, and names the distributions that were needed.
 IMPORTED = """
-import json, sys, service.__main__, service.tracing, uvloop, uvicorn.protocols.http.httptools_impl
-service.tracing.provider_of("", "")
+import json, sys, service.__main__, service.http.tracing, uvloop, uvicorn.protocols.http.httptools_impl
+service.http.tracing.provider_of("", "")
 from importlib.metadata import distributions, packages_distributions
 used = {module.partition(".")[0] for module in sys.modules}
 owners = packages_distributions()
@@ -289,7 +289,7 @@ def test_the_self_test_of_another_model_is_refused(built: Built) -> None:
 
 
 def make_build(build: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "deploy.image", "--build", str(build)]
+    command = [sys.executable, "-m", "deploy.image.build", "--build", str(build)]
     settings = {name: value for name, value in os.environ.items() if name != "TARGET"} | environment
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings, check=False)
 

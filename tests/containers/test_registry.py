@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from contracts.deployment import Champion
 from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, ChampionImage, PushedImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES
+from contracts.release import Champion
 from contracts.schema import read_json
-from contracts.scoring import load_scorer
 from contracts.stage import Build
+from deploy.champion.move import move, put_back
 from deploy.engine import EngineError, docker
-from deploy.fetch_image import fetch as fetch_image
-from deploy.image import self_test
-from deploy.move_champion import move, put_back
-from deploy.publish_image import ARCHIVE, publish
-from deploy.push import push_built
-from deploy.registry import NoSuchImageError, WrongDigestError, manifest, move_tag, pull, push
+from deploy.image.build import self_test
+from deploy.registry.fetch_image import fetch as fetch_image
+from deploy.registry.publish_image import ARCHIVE, publish
+from deploy.registry.push import push_built
+from deploy.registry.registry import NoSuchImageError, WrongDigestError, manifest, move_tag, pull, push
+from scoring.scorer import load_scorer
 from tests.containers.conftest import ROOT, Built, free_port, variant
 from tests.load_tests.tiny_build import write_model
 

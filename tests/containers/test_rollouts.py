@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy.engine import EngineError, docker
-from deploy.rollout.host import SIDES
-from deploy.rollout.lock import LockedError, lock
+from deploy.host.lock import LockedError, lock
+from deploy.host.machine import SIDES
 from tests.containers.conftest import Built
 from tests.rollouts import scenarios
 from tests.rollouts.arena import Arena, arena

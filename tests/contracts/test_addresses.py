@@ -106,7 +106,7 @@ proxy, server = pytest.fixture(answering, name="proxy"), pytest.fixture(answerin
 # Each asks URL in its own way, with a key where it can have one.
 CLIENTS = {
     "make requests": """
-        from reports.drifting.fetch import bring
+        from reports.scheduled.fetch import bring
         bring(URL + "/requests", KEY, Path(FOLDER))""",
     "data.source": """
         from training.dataset.sources import _files
@@ -118,7 +118,7 @@ CLIENTS = {
     "traces": """
         import os
         os.environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": URL, "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer " + KEY}
-        from service.tracing import provider_of
+        from service.http.tracing import provider_of
         provider = provider_of("model", "sha256:0")
         provider.get_tracer("test").start_span("one").end()
         provider.force_flush(5000)""",

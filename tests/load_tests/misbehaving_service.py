@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from contracts.scoring import load_scorer
+from scoring.scorer import load_scorer
 
 FAULT = sys.argv[1]
 SCORER = load_scorer(Path(os.environ["MODEL_DIR"]))

@@ -8,7 +8,7 @@ from limits import Figures, figures, headline, judge
 from plan import Arm, Block, Measured, Plan, Sample, one_block
 from targets import Target
 
-from contracts.config import Load
+from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadVerdict, PairedRun
 
 LOAD = Load(max_p50_ms=10, max_p95_ms=50, max_p99_ms=100, max_error_share=0.01, requests_per_second=200)

@@ -14,7 +14,7 @@ from traffic import answered, as_json, replayed, thinned
 
 from contracts.exits import UsageError
 from contracts.features import MISSING
-from contracts.scoring import Scorer, load_scorer
+from scoring.scorer import Scorer, load_scorer
 from tests.load_tests.tiny_build import FEATURES, ROWS, card, write_model, write_replay
 
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet
 from onnx import TensorProto, helper, numpy_helper
 
-from contracts.config import Config
-from contracts.features import MISSING, Encoder, Feature
+from contracts.features import MISSING, Feature
 from contracts.model_folder import MODEL_FILES, ExportProof, Golden, GoldenRow, ModelCard, sha256_of
+from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build
+from scoring.encoder import Encoder
 
 FEATURES = (
     Feature(name="distance", kind="numeric", missing_share=0.1, minimum=-4, maximum=4, example=1.5),

@@ -7,8 +7,8 @@ import pytest
 from contracts.exits import Exit
 from contracts.schema import write_json
 from contracts.stage import Build
-from publishing import drift_issue, security_issue
 from publishing.audit import Audit, AuditState, Finding, What
+from publishing.issues import drift_issue, security_issue
 from tests.publishing.builds import write_drift, write_record
 from tests.publishing.github_server import Fault, GitHub, asked
 

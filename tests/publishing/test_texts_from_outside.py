@@ -12,14 +12,15 @@ import pytest
 from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
 
-from contracts.deployment import Champion
 from contracts.exits import Exit
+from contracts.release import Champion
 from contracts.schema import write_json
 from contracts.stage import Build
-from publishing import comment, drift_issue, job_summary, recorded_releases, security_issue
+from publishing import comment, job_summary, recorded_releases
 from publishing.audit import Audit, Finding
-from reports.results import read_results
-from reports.summary import render_summary
+from publishing.issues import drift_issue, security_issue
+from reports.page.results import read_results
+from reports.page.summary import render_summary
 from tests.payloads import PAYLOADS
 from tests.publishing.builds import DIGEST, write_drift, write_record, write_run
 from tests.publishing.github_server import GitHub

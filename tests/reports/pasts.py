@@ -4,12 +4,12 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from contracts.deployment import Deployment
 from contracts.history import EventName
 from contracts.image import Image, PushedImage
+from contracts.release import Deployment
 from contracts.schema import write_json
 from contracts.stage import Build
-from reports.history import remember
+from reports.site.history.append import remember
 from tests.reports.records import decision, drift_verdict, load_verdict, whole_run, write_record
 
 FIRST = dt.datetime(2026, 1, 1, 5, 17, tzinfo=dt.UTC)

@@ -21,12 +21,12 @@ from typing import Any
 from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import Golden, model_digest
 from contracts.release import Rollout, State
+from deploy.champion.fetch import copy_model
 from deploy.engine import EngineError, docker, docker_bytes
-from deploy.fetch_champion import copy_model
-from deploy.registry import manifest, push
-from deploy.rollout.host import SIDES, Host
-from deploy.rollout.state import parse
-from deploy.rollout.traffic import Request, Running, traffic
+from deploy.host.machine import SIDES, Host
+from deploy.host.state import parse
+from deploy.registry.registry import manifest, push
+from deploy.rollout.steady_client import Request, Running, traffic
 from tests.containers.conftest import free_port
 from tests.rollouts.faults import SITE, SITES
 from tests.rollouts.registry import Registry
@@ -182,7 +182,7 @@ class Run:
         command = [sys.executable, "-m", "deploy.rollout", action, "--image", image, "--tag", tag]
         command += ["--config", str(config), "--build", str(self._build)]
         if target:
-            command = [sys.executable, "-m", "deploy.with_target", *command]
+            command = [sys.executable, "-m", "deploy.rollout.with_target", *command]
         self.began = time.time()
         self.process = subprocess.Popen(
             command,

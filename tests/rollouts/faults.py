@@ -9,7 +9,7 @@ os._exit(1)
 """
 
 NEVER_READY = """
-from service.readiness import Readiness
+from service.http.readiness import Readiness
 Readiness.__call__ = lambda self: False
 """
 
@@ -17,7 +17,7 @@ Readiness.__call__ = lambda self: False
 DIES_UNDER_FULL_LOAD = """
 import os, time
 from collections import deque
-from service.predict import Predictor
+from service.prediction.predictor import Predictor
 good, seen = Predictor.one, deque(maxlen=200)
 def one(self, *arguments):
     seen.append(time.monotonic())
@@ -29,7 +29,7 @@ Predictor.one = one
 
 WRONG_ANSWERS = """
 import re
-from service.predict import Predictor
+from service.prediction.predictor import Predictor
 good = Predictor.one
 def one(self, *arguments):
     return re.sub(rb'"probability":[-+.e0-9]+', b'"probability":0.123', good(self, *arguments))
@@ -39,7 +39,7 @@ Predictor.one = one
 # On top of what takes 0.4 ms otherwise.
 FIVE_TIMES_SLOWER = """
 import time
-from service.predict import Predictor
+from service.prediction.predictor import Predictor
 good = Predictor.one
 def one(self, *arguments):
     time.sleep(0.0016)

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from contracts.config import Deploy
 from contracts.exits import Exit, UsageError
 from contracts.image import Image
+from contracts.pipeline_toml.keys import Deploy
 from contracts.schema import read_json
 from contracts.stage import Build
 from deploy.engine import EngineError, check_engine, docker

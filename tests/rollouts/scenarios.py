@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deploy.engine import docker
-from deploy.registry import push
-from deploy.rollout.traffic import Request, summary
+from deploy.registry.registry import push
+from deploy.rollout.steady_client import Request, summary
 from tests.rollouts.arena import RATE, Arena, Done, between, eventually
 from tests.rollouts.faults import SITES
 from tests.rollouts.registry import breaking_way

@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 
 from contracts.request_log import LogName
-from service.keys import Keys
+from service.http.api_keys import Keys
+from service.prediction.served_model import load_served_model
 from service.serve import Service
-from service.served_model import load_served_model
 from service.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]

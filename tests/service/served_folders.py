@@ -9,11 +9,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from contracts.config import Task
-from contracts.features import MISSING, Encoder, Feature, Value
+from contracts.features import MISSING, Feature, Value
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ExportProof, Golden, GoldenRow, ModelCard, sha256_of
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import write_json
-from contracts.scoring import INPUT_NAME, OUTPUT_NAMES
+from scoring.encoder import Encoder
+from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
 
 Row = dict[str, Value]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from service.http.request_ids import names_of
 from service.logs import MAX_LINES_A_SECOND, Throttled, say
-from service.trace import names_of
 from tests.service.clients import ROOT, InProcess
 from tests.service.served_folders import ROW
 

@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.feedback import FeedbackOutcome
-from service.keys import SCOPES
+from service.api.feedback import FeedbackOutcome
+from service.http.api_keys import SCOPES
+from service.http.problems import KINDS
 from service.metrics import Series, Tally
-from service.problems import KINDS
 from tests.service.clients import InProcess
 from tests.service.served_folders import FEATURES, ROW, write_folder
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from contracts.config import Task
 from contracts.decision import Check, Comparison, Decision
 from contracts.exits import Exit
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord, execute
 from tests.model_folders import SIGNAL, draw_tables, write_data, write_model

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.config_file import load_config
 from contracts.data_manifest import TABLE_NAMES, DataManifest
 from contracts.exits import Exit
-from contracts.features import MISSING, Encoder
+from contracts.features import MISSING
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
 from contracts.stage import Build, Context, StageRecord, execute
+from scoring.encoder import Encoder
 from tests.training.toy_tables import BY_TIME, finding, machines, misuse, run, table_of, wine, write_config
 from training.data import work
 

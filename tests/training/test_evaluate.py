@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.config import Task
 from contracts.exits import Exit
+from contracts.pipeline_toml.keys import Task
 from contracts.stage import Build
 from tests.model_folders import BIAS, SIGNAL, Frames, draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.config_file import load_config
 from contracts.exits import Exit, FindingError, UsageError
+from contracts.pipeline_toml.reader import load_config
 from tests.training.toy_tables import write_config
 from training.dataset.sources import read_source
 from training.pin import pin, with_sha256

@@ -9,9 +9,10 @@ import pytest
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
-from contracts.features import MISSING, UNKNOWN, Encoder, Feature
+from contracts.features import MISSING, UNKNOWN, Feature
 from contracts.schema import write_json
 from contracts.stage import Build
+from scoring.encoder import Encoder
 from tests.training.toy_build import FEATURES, write_build
 from training.tables import Table, TableError, load_manifest, load_table
 

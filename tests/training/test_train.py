@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from contracts.config import METRICS_OF_TASK, Task
 from contracts.exits import Exit
-from contracts.features import Encoder
 from contracts.model_folder import MODEL_FILES, ModelCard, read_card
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, Task
 from contracts.schema import read_json, write_json
-from contracts.scoring import load_scorer
 from contracts.stage import Build, StageRecord, execute
+from scoring.encoder import Encoder
+from scoring.scorer import load_scorer
 from tests.training.toy_build import FEATURES, write_build, write_config
 from training.tables import load_manifest, load_table
 from training.train import work

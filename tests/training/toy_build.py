@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.config import Task
 from contracts.data_manifest import TABLE_NAMES, DataManifest, Table, TableName
 from contracts.features import MISSING, Feature
+from contracts.pipeline_toml.keys import Task
 from contracts.schema import write_json
 from contracts.stage import Build
 from training.dataset.digests import frame_digest

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-from contracts.config_file import load_config
 from contracts.data_manifest import DataManifest, TableName
 from contracts.exits import FindingError, UsageError
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
 from contracts.stage import Build, Context
 from training.data import work

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from contracts.config import FeatureKind
 from contracts.features import MISSING
+from contracts.pipeline_toml.keys import FeatureKind
 from training.dataset.digests import ArrowColumn
 from training.dataset.table_checks import refuse_infinite
 from training.refusals import SettingError

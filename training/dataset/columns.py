@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.config import Config, FeatureKind, Features
 from contracts.data_manifest import LeftOut
+from contracts.pipeline_toml.keys import Config, FeatureKind, Features
 from training.dataset.column_values import plain, shape_of, to_numbers
 from training.refusals import SettingError, UnfitTableError, nearest
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from contracts.config import FeatureKind
 from contracts.features import MISSING, Feature
+from contracts.pipeline_toml.keys import FeatureKind
 from training.dataset.digests import ArrowColumn
 
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.config import Data
 from contracts.data_manifest import TableName
+from contracts.pipeline_toml.keys import Data
 from training.dataset.column_values import example_of, plain, shape_of, text_codes, to_text
 from training.refusals import SettingError, UnfitTableError
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.config import Data
 from contracts.model_folder import PREDICTION_COLUMN
+from contracts.pipeline_toml.keys import Data
 from training.refusals import SettingError, UnfitTableError, listed, nearest
 
 CLUSTER_COLUMN = "cluster"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from contracts.config import Data
+from contracts.pipeline_toml.keys import Data
 from training.dataset.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
 from training.dataset.digests import ArrowColumn
 from training.dataset.table_checks import refuse_infinite

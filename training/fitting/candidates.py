@@ -34,9 +34,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from contracts.config import Task
 from contracts.exits import UsageError
 from contracts.features import Feature
+from contracts.pipeline_toml.keys import Task
 
 Setting = Mapping[str, float | int | str | bool | None]
 Make = Callable[[Sequence[Feature], Task, int, Setting], Any]

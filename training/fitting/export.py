@@ -34,10 +34,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from contracts.config import Task
 from contracts.exits import FindingError
-from contracts.onnx_bytes import KNOWN_DOMAINS
-from contracts.scoring import INPUT_NAME, OUTPUT_NAMES
+from contracts.pipeline_toml.keys import Task
+from scoring.onnx_inspection import KNOWN_DOMAINS
+from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
 
 Indices = npt.NDArray[np.int64]
 

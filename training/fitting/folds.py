@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from contracts.config import Task
 from contracts.exits import FindingError
+from contracts.pipeline_toml.keys import Task
 from training.tables import Integers, Numbers
 
 REMEDY = "Ask for fewer (training.folds in pipeline.toml) or bring more rows to train on"

@@ -21,7 +21,7 @@ from contracts.model_folder import (
     sha256_of,
 )
 from contracts.schema import write_json
-from contracts.scoring import Scorer, load_scorer
+from scoring.scorer import Scorer, load_scorer
 from training.tables import Table
 
 Numbers = npt.NDArray[np.float64]

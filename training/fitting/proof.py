@@ -23,9 +23,9 @@ import onnx
 import onnxruntime
 from onnx import helper
 
-from contracts.config import Task
 from contracts.features import UNKNOWN, Matrix
-from contracts.scoring import INPUT_NAME
+from contracts.pipeline_toml.keys import Task
+from scoring.scorer import INPUT_NAME
 from training.fitting.export import ADVICE, Columns, ExportRefusedError, Indices
 
 Numbers = npt.NDArray[np.float64]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import threadpoolctl
 
-from contracts.config import Task
 from contracts.exits import FindingError
 from contracts.features import Matrix
+from contracts.pipeline_toml.keys import Task
 from training.fitting.candidates import Candidate, Setting
 from training.fitting.folds import Fold
 from training.statistics.metrics import METRICS, ScoringError, score

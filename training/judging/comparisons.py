@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from contracts.config import METRICS_OF_TASK, Gate, Task
 from contracts.decision import Comparison, Interval, Outcome
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, Gate, Task
 from training.judging.contestants import Answers
-from training.judging.figures import rounded
+from training.judging.formatting import rounded
 from training.judging.gate import outcome_of
 from training.statistics.intervals import Estimate, interval, paired_difference, smallest_detectable
 from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError

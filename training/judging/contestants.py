@@ -13,7 +13,7 @@ import pandas as pd
 from contracts.data_manifest import DataManifest
 from contracts.exits import FindingError
 from contracts.model_folder import ModelCard, ModelFolderError, model_digest
-from contracts.scoring import Scorer, load_scorer
+from scoring.scorer import Scorer, load_scorer
 from training.refusals import listed
 from training.statistics.metrics import FloatArray
 from training.tables import Table

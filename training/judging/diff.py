@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from contracts.decision import Check, Comparison, Decision, SliceComparison
 from contracts.markdown import escape
-from training.judging.figures import bounds, decimals_of, figure, signed
+from training.judging.formatting import bounds, decimals_of, figure, signed
 
 MOST_SLICES = 40
 NOTHING = "–"

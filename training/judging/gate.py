@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, SliceComparison
-from training.judging.figures import bounds, decimals_of, figure
+from training.judging.formatting import bounds, decimals_of, figure
 
 NO_FIGURE = "no figure of the champion to compare with"
 

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from contracts.config import Task
 from contracts.decision import Curve
+from contracts.pipeline_toml.keys import Task
 from training.judging.comparisons import Contest
 from training.statistics.metrics import FloatArray
 

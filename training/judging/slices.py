@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.config import Gate
 from contracts.data_manifest import DataManifest
 from contracts.decision import SliceComparison
 from contracts.exits import UsageError
 from contracts.features import MISSING
+from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest, as_interval
-from training.judging.figures import rounded
+from training.judging.formatting import rounded
 from training.judging.gate import slice_outcome_of
 from training.refusals import nearest
 from training.statistics.metrics import METRICS, ScoringError, score

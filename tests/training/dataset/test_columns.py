@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from contracts.config import Features
 from contracts.exits import FindingError, UsageError
 from contracts.features import MISSING
+from contracts.pipeline_toml.keys import Features
 from training.dataset.column_values import convert, shape_of, to_text
 from training.dataset.columns import judge
 

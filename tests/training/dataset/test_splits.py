@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.config import Data
 from contracts.data_manifest import TABLE_NAMES
 from contracts.exits import FindingError, UsageError
+from contracts.pipeline_toml.keys import Data
 from training.dataset.splits import cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 
 DAY = np.timedelta64(1, "D")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.config import Task
+from contracts.pipeline_toml.keys import Task
 from contracts.stage import Build
 from tests.training.toy_build import FEATURES, write_build
 from training.fitting.candidates import KINDS, Candidate, CandidateError, find_candidates

@@ -39,8 +39,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from contracts.config import Task
 from contracts.features import Matrix
+from contracts.pipeline_toml.keys import Task
 from training.fitting.export import ExportRefusedError, export, floor32
 from training.fitting.proof import prove
 

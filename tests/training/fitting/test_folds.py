@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.config import Task
+from contracts.pipeline_toml.keys import Task
 from training.fitting.folds import FoldsError, require_every_class, shuffled_folds, time_folds
 
 

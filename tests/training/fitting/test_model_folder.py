@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contracts.config import Task
 from contracts.features import MISSING
 from contracts.model_folder import ExportProof, Golden, GoldenRow, ModelCard, ModelFolderError, read_card, sha256_of
-from contracts.scoring import Scorer
+from contracts.pipeline_toml.keys import Task
+from scoring.scorer import Scorer
 from tests.training.toy_build import CLASSES, FEATURES, write_build
 from training.fitting.candidates import find_candidates
 from training.fitting.export import export

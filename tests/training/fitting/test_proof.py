@@ -25,8 +25,8 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from contracts.config import Task
 from contracts.features import Matrix
+from contracts.pipeline_toml.keys import Task
 from training.fitting.export import ExportRefusedError, export, floor32
 from training.fitting.proof import LIMIT, MAX_BOUNDARY_ROWS, ROWS_PER_FEATURE, boundary_rows, prove
 

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.decision import Check, Comparison, Decision, Interval, SliceComparison
 from training.judging.diff import MOST_SLICES, render
-from training.judging.figures import decimals_of, decimals_to_tell_apart, figure, percent, rounded, signed
+from training.judging.formatting import decimals_of, decimals_to_tell_apart, figure, percent, rounded, signed
 
 COMPARISON = Comparison(
     metric="roc_auc",

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.config import Gate
 from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, SliceComparison
+from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest, compare
 from training.judging.contestants import Answers
 from training.judging.gate import Judgement, judge, outcome_of, slice_outcome_of

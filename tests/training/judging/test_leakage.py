@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contracts.config import Task
 from contracts.data_manifest import DataManifest
 from contracts.data_manifest import Table as Described
 from contracts.features import MISSING, Feature
-from training.judging.leakage import row_hashes, shared_rows
-from training.judging.telling_features import telling
+from contracts.pipeline_toml.keys import Task
+from training.judging.checks.shared_rows import row_hashes, shared_rows
+from training.judging.checks.target_leakage import telling
 from training.tables import Table
 
 COLUMNS = ["size", "shop", "answer"]

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contracts.config import Gate
 from contracts.data_manifest import DataManifest
 from contracts.data_manifest import Table as Described
 from contracts.decision import SliceComparison
 from contracts.features import MISSING
+from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest
 from training.judging.contestants import Answers
 from training.judging.slices import SliceError, compare_slices, refuse_impossible_slices

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contracts.features import MISSING, Feature
-from training.judging.table_contract import breaches, is_monotone, jumps
+from training.judging.checks.table_contract import breaches, is_monotone, jumps
 
 FEATURES = (
     Feature(name="temp", kind="numeric", minimum=10.0, maximum=100.0, missing_share=0.05),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from service.predict import Predictor
+from service.prediction.predictor import Predictor
 
 Handle = Callable[[Predictor, Mapping[bytes, bytes], bytes, int, str], bytes]
 

@@ -1,0 +1,28 @@
+"""Schemathesis, from the service's own OpenAPI document: all its checks, a pinned seed, 2,000 examples an operation.
+
+Routes that take no input have one case each, and those with a few have what there is; the bodies have all of them.
+"""
+
+from pathlib import Path
+
+from benchmarks.faults.figure import Figure, at_least, note
+from benchmarks.faults.service_under_test import subject
+from tests.service.fuzzing import SEED, fuzz
+from tests.service.served_folders import write_folder
+
+EXAMPLES = 2000
+# Seven routes take something: those that have 2,000 different cases to give are five.
+LEAST_CASES = 5 * EXAMPLES
+
+
+def run(folder: Path) -> list[Figure]:
+    """Fuzz one process."""
+    with subject(write_folder(folder / "model"), folder / "log") as service:
+        fuzzed = fuzz(service.process.url, EXAMPLES)
+    if not fuzzed.passed:
+        print(fuzzed.report)
+    return [
+        Figure("all checks of Schemathesis", "hold" if fuzzed.passed else "fail", "hold", fuzzed.passed),
+        at_least("cases", fuzzed.cases, LEAST_CASES),
+        note("operations, examples asked for each, seed", f"{fuzzed.operations}, {EXAMPLES:,}, {SEED}"),
+    ]

@@ -1,0 +1,180 @@
+"""Overload: 2 and 5 times what the service can do, offered without regard to its answers (an open loop), 30 s each.
+
+Refusing costs the service too: reading, parsing and answering a single row with 503 is a third of predicting it, so no
+process can answer 90 % of its capacity while it refuses four single rows for each that it answers, and no client in
+Python can offer that much from one core. So the load is batches, where answering is what costs; the figure for single
+rows stands beside it as a note. Everything is at its default: what is refused is what would wait too long.
+
+The capacity is the mean of what a closed loop measures just before and just after, for a machine is not equally fast
+all the time. Latency counts from when a request was due. How late the client itself was is part of the table.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.faults.figure import Figure, at_least, at_most, none_of, note, quantile
+from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.wire import Exchange, Wire, request_bytes
+from tests.service.hostile import GOOD
+from tests.service.served_folders import write_folder
+
+BATCH_ROWS = 1000
+TIMES = (2, 5)
+SECONDS = 30.0
+SINGLE_ROWS_SECONDS = 10.0
+CAPACITY_SECONDS = 5.0
+CAPACITY_CONNECTIONS = 8
+# MAX_WAIT_SECONDS, which the service keeps to by default.
+LIMIT_SECONDS = 0.5
+LEAST_OF_CAPACITY = 0.9
+REFUSAL_P99_MS, HEALTH_MS, NORMAL_AGAIN_SECONDS = 50, 250, 2.0
+# A client that is later than this is what is measured: something else uses the machine.
+LATENESS_MS = 20
+HEALTH_EVERY_SECONDS = 0.1
+LIGHT_LOAD, LIGHT_SECONDS, WINDOW_SECONDS = 0.2, 5.0, 0.25
+AT_MOST_CONNECTIONS = 2000
+BATCH = request_bytes("/predict/batch", b'{"rows":[' + b",".join([GOOD] * BATCH_ROWS) + b"]}")
+ONE = request_bytes("/predict", GOOD)
+# On a connection of its own, as an orchestrator asks.
+HEALTH = b"GET /readyz HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What became of an open loop's requests and of the health checks beside it.
+
+    `unsent`: the client did not come to it; `unanswered`: still waiting seconds after the end; `cpu_seconds`: the
+    service's.
+    """
+
+    rate: float
+    seconds: float
+    end: float
+    requests: list[Exchange]
+    health: list[Exchange]
+    unsent: int
+    unanswered: int
+    cpu_seconds: float
+
+    @property
+    def answered_in_time(self) -> float:
+        """Requests a second that were answered 200 within the limit."""
+        return sum(one.status == 200 and one.seconds <= LIMIT_SECONDS for one in self.requests) / self.seconds
+
+    def p99_ms(self, status: int) -> float:
+        """Of the answers with this status, from when they were due; 0 where there are none."""
+        seconds = [one.seconds for one in self.requests if one.status == status]
+        return 1000 * quantile(seconds, 0.99) if seconds else 0.0
+
+
+def run(folder: Path) -> list[Figure]:
+    """Measure the capacity, exceed it, and look how fast all is well again."""
+    model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
+    with without_collections(), subject(model, folder / "log") as service:
+        figures = [note("load", f"batches of {BATCH_ROWS:,} rows, {len(BATCH) / 1000:.0f} kB, default settings")]
+        for times in TIMES:
+            figures += overload(service, times)
+        figures.append(single_rows(service))
+    return figures
+
+
+def overload(service: Subject, times: int) -> list[Figure]:
+    """The figures at so many times the capacity."""
+    capacity = capacity_of(service, BATCH)
+    before = offer(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
+    offered = offer(service, BATCH, times * capacity, SECONDS)
+    after = offer(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
+    capacities = capacity, capacity_of(service, BATCH)
+    lost = sum(one.status not in (200, 503) for one in offered.requests) + offered.unanswered
+    health = [1000 * one.seconds for one in offered.health]
+    bad_health = sum(one.status != 200 for one in offered.health)
+    late = quantile([1000 * (one.sent - one.due) for one in offered.requests], 0.99)
+    share = 100 * offered.answered_in_time / (sum(capacities) / 2)
+    at = f"at {times}×:"
+    return [
+        note(f"{at} capacity, before and after", "{:,.0f} and {:,.0f} requests/s".format(*capacities)),
+        at_least(f"{at} answered within {LIMIT_SECONDS:g} s, of capacity", share, 100 * LEAST_OF_CAPACITY, " %"),
+        at_most(f"{at} refusals, p99", offered.p99_ms(503), REFUSAL_P99_MS, " ms"),
+        at_most(f"{at} health on new connections, slowest", max(health), HEALTH_MS, " ms"),
+        none_of(f"{at} health other than 200", bad_health, len(health), "checks"),
+        none_of(f"{at} requests neither answered nor refused", lost, len(offered.requests), "requests"),
+        at_most(f"{at} until all is as before", normal_after(before, after), NORMAL_AGAIN_SECONDS, " s"),
+        note(f"{at} answers, p99", f"{offered.p99_ms(200):.0f} ms"),
+        at_most(f"{at} the client's own lateness, p99", late, LATENESS_MS, " ms"),
+        note(f"{at} offered", f"{offered.rate:,.0f} requests/s; {offered.unsent:,} not sent in time"),
+        note(f"{at} the service's share of a core meanwhile", f"{100 * offered.cpu_seconds / SECONDS:.0f} %"),
+    ]
+
+
+def single_rows(service: Subject) -> Figure:
+    """What is left of the capacity for single rows, at twice it."""
+    capacity = capacity_of(service, ONE)
+    offered = offer(service, ONE, 2 * capacity, SINGLE_ROWS_SECONDS)
+    seen = f"{100 * offered.answered_in_time / capacity:.0f} % of {capacity:,.0f} requests/s"
+    return note(
+        "single rows at 2×: answered in time, of capacity", f"{seen}; refusals p99 {offered.p99_ms(503):.0f} ms"
+    )
+
+
+def capacity_of(service: Subject, request: bytes) -> float:
+    """Requests a second in a closed loop, where each connection sends again when it was answered."""
+    answered = 0
+    with Wire(service.address, CAPACITY_CONNECTIONS) as wire:
+        started = perf_counter()
+        for _ in range(CAPACITY_CONNECTIONS):
+            wire.send(request, started)
+        while (now := perf_counter()) < started + CAPACITY_SECONDS:
+            for exchange in wire.poll(0.1):
+                answered += exchange.status == 200
+                wire.send(request, now)
+        return answered / (now - started)
+
+
+def offer(service: Subject, request: bytes, rate: float, seconds: float) -> Offered:
+    """An open loop: each request is due at its time, whatever became of those before it."""
+    requests: list[Exchange] = []
+    checks: list[Exchange] = []
+    count, sent, checked = int(rate * seconds), 0, 0
+    with Wire(service.address, AT_MOST_CONNECTIONS) as wire, Wire(service.address, 100) as health:
+        started, cpu_before = perf_counter(), service.process_seconds()
+        while (now := perf_counter()) < started + seconds:
+            while sent < count and (due := started + sent / rate) <= now and wire.send(request, due):
+                sent += 1
+            if now >= (due := started + checked * HEALTH_EVERY_SECONDS):
+                health.send(HEALTH, due)
+                checked += 1
+            requests += wire.poll(min(0.001, max(0.0, started + sent / rate - perf_counter())))
+            checks += health.poll(0)
+        while wire.waiting + health.waiting and perf_counter() < now + 2 * NORMAL_AGAIN_SECONDS:
+            requests += wire.poll(0.01)
+            checks += health.poll(0)
+        cpu_seconds = service.process_seconds() - cpu_before
+        return Offered(
+            rate, seconds, started + seconds, requests, checks, count - sent, wire.waiting + health.waiting, cpu_seconds
+        )
+
+
+def normal_after(before: Offered, after: Offered) -> float:
+    """Seconds until a window of a light load is answered whole, and as fast as that load was before."""
+    normal = 2 * quantile([one.seconds for one in before.requests], 0.95)
+    started = after.end - after.seconds
+    for number in range(int(after.seconds / WINDOW_SECONDS)):
+        window = [one for one in after.requests if int((one.due - started) / WINDOW_SECONDS) == number]
+        is_whole = bool(window) and all(one.status == 200 for one in window)
+        if is_whole and quantile([one.seconds for one in window], 0.95) <= normal:
+            return number * WINDOW_SECONDS
+    return float("inf")
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """The client keeps every exchange; collecting garbage among them would make it late."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

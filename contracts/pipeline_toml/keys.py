@@ -1,0 +1,223 @@
+"""The schema of pipeline.toml: every key, its type and its bounds. `reader.py` reads the file.
+
+Comments in pipeline.toml say when to change a value; the docstrings here say what it means.
+"""
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["numeric", "categorical", "boolean"]
+NumericDistance = Literal["wasserstein", "jensenshannon", "psi"]
+CategoricalDistance = Literal["jensenshannon", "psi"]
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[Annotated[str, Strict()], ...], Strict(False)]  # a TOML array
+
+METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy", "precision", "recall", "f1"),
+    "multiclass": ("roc_auc", "brier", "log_loss", "accuracy", "f1"),
+    "regression": ("rmse", "mae", "r2"),
+}
+
+
+class Section(BaseModel):
+    """One table of pipeline.toml: unknown keys, wrong types and impossible values are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Project(Section):
+    """Names the model, the image and the pages."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class Data(Section):
+    """Where the table comes from and how it is cut into train, holdout and replay."""
+
+    source: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    target: Annotated[str, Field(min_length=1)]
+    task: Task
+    positive: str = ""
+    time: str = ""
+    group: str = ""
+    as_of: dt.date | None = None
+    holdout_days: Count = 30
+    replay_days: Count = 30
+    holdout_share: Share = 0.25
+    replay_share: Share = 0.15
+    min_train_rows: Count = 1000
+    min_holdout_rows: Count = 1000
+    max_repeated_rows: Annotated[float, Field(ge=0, le=1)] = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _time_needs_as_of(self) -> "Data":
+        if self.time and self.as_of is None:
+            raise ValueError("as_of is missing: a table with a time column needs the day that counts as today")
+        if self.as_of is not None and not self.time:
+            raise ValueError("as_of is set, but time is empty: name the time column, or take as_of out")
+        if self.holdout_share + self.replay_share >= 1:
+            raise ValueError("holdout_share and replay_share together leave no rows to train on")
+        return self
+
+
+class Features(Section):
+    """Which columns the model sees, and as what. Empty `include` means: infer."""
+
+    include: Names = ()
+    exclude: Names = ()
+    kinds: dict[str, FeatureKind] = {}
+    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 200
+
+
+class Training(Section):
+    """The candidates, the search among them, and the costs that set the decision threshold."""
+
+    candidates: Annotated[Names, Field(min_length=1)]
+    metric: str
+    trials: Count = 4
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    cost_of_a_miss: Positive = 1.0
+    cost_of_a_false_alarm: Positive = 1.0
+
+
+class Gate(Section):
+    """What a challenger must show against the champion, and on its own."""
+
+    metric: str
+    margin: Annotated[float, Field(ge=0)]
+    confidence: Annotated[float, Field(ge=0.8, lt=1)] = 0.95
+    floors: dict[str, float] = {}
+    limits: dict[str, float] = {}
+    max_calibration_error: Positive | None = None
+    slices: Names = ()
+    slice_margin: Annotated[float, Field(ge=0)] = 0.05
+    slice_min_rows: Count = 500
+    max_shared_rows: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.98
+    max_row_us: Positive = 1000.0
+    max_model_mb: Positive = 50.0
+
+
+class Load(Section):
+    """How hard the service is loaded, and the most that each figure may be."""
+
+    requests_per_second: Positive = 200.0
+    connections: Count = 8
+    seconds: Positive = 20.0
+    warmup_seconds: Annotated[float, Field(ge=0)] = 2.0
+    max_p50_ms: Positive = 10.0
+    max_p95_ms: Positive = 50.0
+    max_p99_ms: Positive = 100.0
+    max_error_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    min_rate_share: Share = 0.95
+    max_stall_ms: Positive = 1000.0
+    max_growth_mb: Positive = 32.0
+    blocks: Annotated[int, Field(ge=8)] = 20
+    max_ratio: Annotated[float, Field(gt=1)] = 1.10
+
+
+class ColumnDrift(Section):
+    """Method and effect size of one column, where the general ones do not fit."""
+
+    method: NumericDistance | CategoricalDistance
+    effect: Positive
+
+
+class Drift(Section):
+    """How reference and window are compared, how often that may alarm without drift, and when a retrain is due.
+
+    An effect is the least distance that matters, however sure it is.
+    """
+
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    numeric_method: NumericDistance = "wasserstein"
+    numeric_effect: Positive = 0.1
+    categorical_method: CategoricalDistance = "jensenshannon"
+    categorical_effect: Positive = 0.1
+    prediction_effect: Positive = 0.1
+    label_effect: Positive = 0.05
+    missing_effect: Share = 0.02
+    columns: dict[str, ColumnDrift] = {}
+    historic_factor: Annotated[float, Field(ge=1)] = 1.25
+    window_days: Count = 7
+    min_rows: Count = 200
+    min_labels: Count = 500
+    reference_rows: Annotated[int, Field(ge=30)] = 5000
+    lasting_windows: Count = 2
+    of_windows: Count = 3
+    retrain_cooldown_days: Count = 3
+    max_retrains_per_week: Count = 1
+    blocks_deploy: bool = False
+
+    @model_validator(mode="after")
+    def _lasting_is_reachable(self) -> "Drift":
+        if self.lasting_windows > self.of_windows:
+            raise ValueError("drift.lasting_windows is more than drift.of_windows: nothing could ever last")
+        return self
+
+
+class Service(Section):
+    """What travels with the model into the service."""
+
+    max_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    logged_features: Names = ()
+
+
+class Deploy(Section):
+    """What a new version must show beside the old one before it gets all the traffic."""
+
+    canary_percent: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Strict(False)] = (10, 50)
+    canary_seconds: Positive = 30.0
+    canary_min_requests: Count = 100
+    canary_max_seconds: Positive = 600.0
+    max_error_increase: Annotated[float, Field(ge=0, le=1)] = 0.005
+    max_latency_ratio: Annotated[float, Field(gt=1)] = 2.0
+    fast_enough_ms: Annotated[float, Field(ge=0)] = 5.0
+    ready_seconds: Positive = 120.0
+    drain_seconds: Positive = 35.0
+    watch_seconds: Positive = 60.0
+
+    @model_validator(mode="after")
+    def _shares_grow(self) -> "Deploy":
+        if list(self.canary_percent) != sorted(set(self.canary_percent)):
+            raise ValueError("deploy.canary_percent must grow from step to step")
+        if self.canary_max_seconds < self.canary_seconds:
+            raise ValueError("deploy.canary_max_seconds is less than deploy.canary_seconds: no step could end")
+        return self
+
+
+class Config(Section):
+    """The whole of pipeline.toml."""
+
+    project: Project
+    data: Data
+    features: Features = Features()
+    training: Training
+    gate: Gate
+    load: Load = Load()
+    drift: Drift = Drift()
+    service: Service = Service()
+    deploy: Deploy = Deploy()
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_task(self) -> "Config":
+        known = METRICS_OF_TASK[self.data.task]
+        asked = {"training.metric": [self.training.metric], "gate.metric": [self.gate.metric]}
+        asked |= {"gate.floors": list(self.gate.floors), "gate.limits": list(self.gate.limits)}
+        for key, names in asked.items():
+            for name in names:
+                if name not in known:
+                    raise ValueError(
+                        f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {', '.join(known)}"
+                    )
+        if self.gate.max_calibration_error is not None and self.data.task != "binary":
+            raise ValueError("gate.max_calibration_error is for binary tasks only: take it out")
+        return self

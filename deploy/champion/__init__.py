@@ -1,0 +1,1 @@
+"""Which model is the champion: promoted on a laptop, moved after a deploy, fetched from where production has it."""

@@ -1,0 +1,136 @@
+"""`make champion CHAMPION=…`: puts the model folder of what production runs into build/champion, proved.
+
+    CHAMPION=docker://user/name:champion   out of that image; a digest (…@sha256:…) instead of a tag is as good
+    CHAMPION=path/to/model                 a copy of that folder
+    CHAMPION=none                          there is none yet: the gate's floors alone decide
+    CHAMPION=production                    what the history branch names (production.py), as workflows do
+
+A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted.
+
+Reads   the image's /model, or the folder
+Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion-image.json, which image it
+        came out of, so that the load test can serve the champion by its own image
+Exits   0 there (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
+        1 the registry or the engine does not answer
+"""
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from contracts.exits import Exit, UsageError
+from contracts.image import MODEL_LABEL, MODEL_PLACE, ChampionImage
+from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
+from contracts.schema import write_json
+from contracts.stage import Build
+from deploy.champion.promote import replace_folder
+from deploy.command import run_command
+from deploy.engine import docker
+from deploy.registry.registry import pull
+from scoring.scorer import load_scorer
+
+SCHEME = "docker://"
+NONE = "none"
+MAX_BYTES = 2_000_000_000
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make champion", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--champion", default="", help="docker://user/name:tag, a folder, or none")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args()
+    return run_command("champion", lambda: f"champion: {fetch(asked.champion, Build(asked.build))}")
+
+
+def fetch(champion: str, build: Build) -> str:
+    """Put the champion in its place and say what it is. Raises UsageError, ModelFolderError and EngineError."""
+    if not champion:
+        raise UsageError("CHAMPION is not set; required: docker://user/name:champion, a folder, or none.")
+    if champion == NONE:
+        shutil.rmtree(build.champion, ignore_errors=True)
+        build.champion_image.unlink(missing_ok=True)
+        return "none, as asked: the floors alone decide."
+    with tempfile.TemporaryDirectory() as scratch:
+        fetched = Path(scratch) / "model"
+        image_id = ""
+        if champion.startswith(SCHEME):
+            image_id = _from_image(champion.removeprefix(SCHEME), fetched)
+        else:
+            _from_folder(Path(champion), fetched)
+        scorer = load_scorer(fetched)
+        build.root.mkdir(parents=True, exist_ok=True)
+        build.champion_image.unlink(missing_ok=True)
+        replace_folder(fetched, build.champion)
+        if image_id:
+            reference = champion.removeprefix(SCHEME)
+            write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, image_id=image_id))
+    return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
+
+
+def _from_folder(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise UsageError(f"CHAMPION is {str(source)!r}: no such folder, and it does not begin with {SCHEME}.")
+    target.mkdir()
+    for name in (CARD_FILE, *MODEL_FILES):
+        if not (source / name).is_file():
+            raise ModelFolderError(f"{source / name} is not there: not a model folder.")
+        shutil.copyfile(source / name, target / name)
+
+
+def _from_image(reference: str, target: Path) -> str:
+    """The image's id."""
+    image_id = pull(reference)
+    copy_model(image_id, reference, target)
+    return image_id
+
+
+def copy_model(image_id: str, reference: str, target: Path) -> None:
+    """The model folder of an image that the engine has, proved, and compared with its label. Raises ModelFolderError.
+
+    Nothing of the image is run: a container is made, its files are read, and it is removed.
+    """
+    container = docker("create", "--network=none", image_id, "--self-test")
+    try:
+        archive = _read_archive(container, reference)
+    finally:
+        docker("rm", container)
+    unpack(archive, target, reference)
+    labelled = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{MODEL_LABEL}"}}}}', image_id)
+    digest = load_scorer(target).digest
+    if labelled != digest:
+        raise ModelFolderError(f"{reference} holds model {digest}, but its label {MODEL_LABEL} says {labelled!r}.")
+
+
+def _read_archive(container: str, reference: str) -> bytes:
+    done = subprocess.run(["docker", "cp", f"{container}:{MODEL_PLACE}", "-"], capture_output=True, check=False)
+    if done.returncode != 0:
+        raise ModelFolderError(f"{reference} has no {MODEL_PLACE}: it is not an image of this service.")
+    return done.stdout
+
+
+def unpack(archive: bytes, target: Path, reference: str) -> None:
+    """Write the model folder's files, and only them, out of the tar that `docker cp` gives. Raises ModelFolderError."""
+    allowed = {f"{MODEL_PLACE.strip('/')}/{name}": name for name in (CARD_FILE, *MODEL_FILES)}
+    target.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            if member.isdir() and member.name.strip("/") == MODEL_PLACE.strip("/"):
+                continue
+            name = allowed.get(member.name)
+            file = tar.extractfile(member) if name is not None and member.isreg() else None
+            if name is None or file is None or member.size > MAX_BYTES:
+                raise ModelFolderError(
+                    f"{reference} has {member.name!r} in {MODEL_PLACE}: a model folder has no such file."
+                )
+            (target / name).write_bytes(file.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

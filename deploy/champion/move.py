@@ -1,0 +1,84 @@
+"""`make move-champion`: after a deploy, the new model is the champion; after a rollback, the one that was put back.
+
+The last step, so that whatever ends a deploy leaves the champion where it was. With an image in a registry the tag
+`champion` is moved to its digest. In both cases the model folder and its record are laid out for the history branch.
+
+Reads   build/train/model and build/image/pushed.json; or, with IMAGE=name@sha256:…, that image
+Writes  the tag in the registry; build/deploy/champion, champion.json, deployed.json
+Exits   0 moved, or there already · 3 not a model that can be trusted · 2 nothing to move to · 1 no answer
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from contracts.exits import Exit
+from contracts.image import Image, PushedImage
+from contracts.model_folder import CARD_FILE, model_digest
+from contracts.release import Champion, Deployment
+from contracts.schema import read_json, write_json
+from contracts.stage import Build
+from deploy.champion.fetch import SCHEME
+from deploy.champion.fetch import fetch as fetch_champion
+from deploy.champion.promote import replace_folder
+from deploy.command import run_command
+from deploy.registry.registry import check_digest_reference, move_tag
+from scoring.scorer import load_scorer
+
+TAG = "champion"
+FOLDER = "champion"
+RECORD = "champion.json"
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make move-champion", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--image", default="", help="name@sha256:…, after a rollback")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args()
+    build = Build(asked.build)
+    return run_command(
+        "move-champion", lambda: f"move-champion: {put_back(build, asked.image) if asked.image else move(build)}"
+    )
+
+
+def move(build: Build) -> str:
+    """The challenger of this run. Raises UsageError, FindingError and EngineError."""
+    challenger = load_scorer(build.challenger)
+    image = read_json(build.stage("build") / "image.json", Image, "make build")
+    pushed = build.stage("build") / "pushed.json"
+    reference = read_json(pushed, PushedImage, "make publish-image").reference if pushed.exists() else ""
+    record = Champion(model=challenger.digest, image=reference, commit=image.commit)
+    return _move(build, build.challenger, record, "every stage passed for it")
+
+
+def put_back(build: Build, reference: str) -> str:
+    """The model inside an image that ran before. Raises UsageError, FindingError and EngineError."""
+    check_digest_reference(reference)
+    before = _digest(build.champion)
+    fetch_champion(SCHEME + reference, build)
+    scorer = load_scorer(build.champion)
+    record = Champion(model=scorer.digest, image=reference, commit=scorer.card.commit)
+    return _move(build, build.champion, record, "put back by hand", before)
+
+
+def _move(build: Build, model: Path, record: Champion, reason: str, before: str | None = None) -> str:
+    folder = build.stage("deploy")
+    if record.image:
+        move_tag(record.image, TAG)
+    previous = _digest(build.champion) if before is None else before
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_folder(model, folder / FOLDER)
+    write_json(folder / RECORD, record)
+    write_json(folder / "deployed.json", Deployment(model=record.model, previous=previous, reason=reason))
+    where = f"{record.image} has the tag {TAG}" if record.image else "no image was pushed, so there is no tag to move"
+    return f"{record.model[:19]} is the champion; {where}."
+
+
+def _digest(folder: Path) -> str:
+    return model_digest(folder) if (folder / CARD_FILE).exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

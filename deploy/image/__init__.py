@@ -1,0 +1,1 @@
+"""The image: built, measured, self-tested, and listed down to its last package."""

@@ -1,0 +1,77 @@
+"""`make fetch-image`: puts the very image that an earlier job built onto this engine, by digest or from its file.
+
+What comes is compared with image.json: another image under that name is refused.
+
+Reads   build/image/image.json, pushed.json or image.tar
+Writes  the image on this engine; `name` and `digest` as outputs of the step, for the signature
+Exits   0 it is here · 3 it is another image · 2 nothing was published · 1 the registry or the engine does not answer
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from contracts.exits import Exit, UsageError
+from contracts.image import Image, PushedImage
+from contracts.schema import read_json, require_file
+from contracts.stage import Build
+from deploy.command import run_command
+from deploy.engine import EngineError, docker
+from deploy.registry.publish_image import ARCHIVE
+from deploy.registry.registry import WrongDigestError, check_digest_reference, pull
+
+MOST_BYTES = 4_000_000_000
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make fetch-image", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    build = Build(parser.parse_args().build)
+
+    def work() -> str:
+        name, digest = fetch(build)
+        if output := os.environ.get("GITHUB_OUTPUT"):
+            with Path(output).open("a", encoding="utf-8") as file:
+                file.write(f"name={name}\ndigest={digest}\n")
+        return f"fetch-image: {name}@{digest} is here."
+
+    return run_command("fetch-image", work)
+
+
+def fetch(build: Build) -> tuple[str, str]:
+    """Have it, and return its name and digest: the registry's, or its id where it was not pushed.
+
+    Raises UsageError, WrongDigestError and EngineError.
+    """
+    folder = build.stage("build")
+    image = read_json(folder / "image.json", Image, "make build")
+    if (folder / "pushed.json").exists():
+        reference = check_digest_reference(
+            read_json(folder / "pushed.json", PushedImage, "make publish-image").reference
+        )
+        _require_same(pull(reference), image, reference)
+        docker("tag", image.image_id, image.reference)
+        name, _, digest = reference.partition("@")
+        return name, digest
+    if not (folder / ARCHIVE).exists():
+        raise UsageError(f"{folder} has neither pushed.json nor {ARCHIVE}. Run `make publish-image` first.")
+    require_file(folder / ARCHIVE, "make publish-image", MOST_BYTES)
+    docker("load", "--quiet", "--input", str(folder / ARCHIVE))
+    try:
+        seen = docker("image", "inspect", "--format", "{{.Id}}", image.reference)
+    except EngineError:
+        raise WrongDigestError(f"{folder / ARCHIVE} does not hold {image.reference}.") from None
+    _require_same(seen, image, str(folder / ARCHIVE))
+    return image.reference.rpartition(":")[0], image.image_id
+
+
+def _require_same(seen: str, image: Image, origin: str) -> None:
+    if seen != image.image_id:
+        raise WrongDigestError(f"{origin} holds image {seen}; built was {image.image_id}. Nothing of it was run.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

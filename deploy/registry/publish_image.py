@@ -1,0 +1,48 @@
+"""`make publish-image`: sends the built image on to the next job, through the registry or as a file.
+
+PUSH_TO=user/name pushes it and notes its digest, as `make push` does. Empty, it becomes one file: a pull request, a
+fork or a repository without a registry passes the very image on too, and no secret is needed for that.
+
+Reads   build/image/image.json, and the image on this engine; PUSH_TO
+Writes  sha-<commit> in the registry and build/image/pushed.json; or build/image/image.tar
+Exits   0 sent on · 3 the registry holds something else · 2 no image, no such repository · 1 no answer
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from contracts.exits import Exit
+from contracts.image import Image
+from contracts.schema import read_json
+from contracts.stage import Build
+from deploy.command import run_command
+from deploy.engine import docker
+from deploy.registry.push import push_built
+
+ARCHIVE = "image.tar"
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make publish-image", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    build = Build(parser.parse_args().build)
+    return run_command("publish-image", lambda: f"publish-image: {publish(build, os.environ.get('PUSH_TO', ''))}")
+
+
+def publish(build: Build, push_to: str) -> str:
+    """Push or save, and say which. Raises UsageError, FindingError and EngineError."""
+    if push_to:
+        return f"pushed {push_built(build, push_to).reference}"
+    folder = build.stage("build")
+    image = read_json(folder / "image.json", Image, "make build")
+    docker("save", "--output", str(folder / ARCHIVE), image.reference)
+    size = (folder / ARCHIVE).stat().st_size / 1e6
+    return f"PUSH_TO names no repository, so {image.reference} is in {folder / ARCHIVE} ({size:.0f} MB)."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

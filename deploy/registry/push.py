@@ -1,0 +1,67 @@
+"""`make push REPOSITORY=user/name`: sends the image that `make build` made, and prints its one name for ever.
+
+Reads   build/image/image.json, and the image on this engine
+Writes  repository:sha-<commit> in the registry; build/image/pushed.json, and the pushed digest into provenance.json;
+        on standard output nothing but `repository@sha256:…`
+Exits   0 pushed · 3 the registry holds something else · 2 no image, no such repository · 1 the registry does not answer
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from contracts.exits import Exit, UsageError
+from contracts.image import Image, PushedImage
+from contracts.schema import read_json, write_json
+from contracts.stage import Build, StageRecord
+from deploy.command import run_command
+from deploy.engine import EngineError, docker
+from deploy.image.provenance import subject
+from deploy.registry.registry import check_repository, manifest, push
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make push", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--repository", default="", help="user/name on Docker Hub, or host/name elsewhere")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args()
+    return run_command("push", lambda: push_built(Build(asked.build), asked.repository).reference)
+
+
+def push_built(build: Build, repository: str) -> PushedImage:
+    """Push what the build stage made. Raises UsageError, FindingError and EngineError."""
+    if not repository:
+        raise UsageError("REPOSITORY is not set; required: where to push to, as in `make push REPOSITORY=user/name`.")
+    check_repository(repository)
+    folder = build.stage("build")
+    record = read_json(folder / "stage.json", StageRecord, "make build")
+    if record.exit_code != 0:
+        raise UsageError(f"The last `make build` ended with code {record.exit_code} ({record.headline}). Run it again.")
+    image = read_json(folder / "image.json", Image, "make build")
+    try:
+        docker("image", "inspect", "--format", "{{.Id}}", image.image_id)
+    except EngineError:
+        raise UsageError(f"{image.reference} is no longer on this engine. Run `make build` again.") from None
+    tag = image.reference.rpartition(":")[2]
+    reference = push(image.image_id, repository, tag)
+    pushed = PushedImage(
+        reference=reference, tag=tag, image_id=image.image_id, packed_bytes=manifest(reference).packed_bytes
+    )
+    _name_subject(folder / "provenance.json", reference)
+    write_json(folder / "pushed.json", pushed)
+    return pushed
+
+
+def _name_subject(statement: Path, reference: str) -> None:
+    """Make the provenance speak of what the registry holds."""
+    document = json.loads(statement.read_text(encoding="utf-8"))
+    repository, _, digest = reference.partition("@")
+    document["subject"] = [subject(repository, digest)]
+    statement.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

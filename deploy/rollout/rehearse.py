@@ -1,0 +1,252 @@
+"""`make rehearse`: the deploy that would follow, played on the engine at hand, under load, and taken down again.
+
+For where no production is configured, such as a pull request or a fork: the same steps, the same edge, the same
+refusals. The stack is started with the champion, a client sends requests all the time, the new image is rolled out and,
+where there was a champion, rolled back. With no champion the new image is the first, and rolls over itself.
+
+Reads   build/image/image.json and its image on this engine; build/champion, or CHAMPION=docker://user/name:champion;
+        pipeline.toml, [deploy] and load.requests_per_second
+Writes  build/deploy/rehearsal.md and rehearsal.json; nothing is left running
+Exits   0 the new version would serve, and no request was lost · 3 it was refused, or one was lost · 2 no image, no
+        engine · 1 the engine failed
+"""
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.exits import Exit, FindingError, UsageError
+from contracts.image import MODEL_LABEL, Image
+from contracts.model_folder import CARD_FILE, Golden
+from contracts.pipeline_toml.keys import Config, Deploy
+from contracts.pipeline_toml.reader import load_config
+from contracts.release import Action, Rollout, State
+from contracts.schema import Schema, read_json, write_json
+from contracts.stage import Build
+from deploy.champion.fetch import SCHEME
+from deploy.command import run_command
+from deploy.engine import EngineError, check_engine, docker
+from deploy.host.lock import lock
+from deploy.host.machine import Host
+from deploy.host.stack import VOLUMES
+from deploy.registry.registry import pull
+from deploy.rollout import order, rollback
+from deploy.rollout.admission import Candidate, fetch, judge, on_host
+from deploy.rollout.journal import Journal
+from deploy.rollout.order import Production
+from deploy.rollout.steady_client import Request, summary, traffic
+from scoring.scorer import load_scorer
+
+# A rehearsal has steady traffic, so its steps need not be as long as production's.
+STEP_SECONDS = 10.0
+QUIET_SECONDS = 5.0
+PORTS = ("EDGE", "EDGE_TLS", "PROMETHEUS", "ALERTMANAGER")
+# What production has and a rehearsal must not meet.
+LEFT_OUT = ("IMAGE", "OTHER_IMAGE", "GRAFANA_PASSWORD", "API_KEYS_FILE", "METRICS_KEY_FILE", "DOMAIN", "PAGE_URL_FILE",
+            "TICKET_URL_FILE")  # fmt: skip
+TARGET = (
+    "Nothing was deployed. To name a production: the variable DEPLOY_HOST=ssh://user@host in the workflows' "
+    "settings, or DOCKER_HOST and `make deploy IMAGE=name@sha256:…` from here."
+)
+
+
+class RehearsalError(FindingError):
+    """Requests were lost, or answered by the wrong version: better here than there."""
+
+
+class Played(Schema):
+    """One act: a deploy or a rollback, and what the client saw from its beginning on. Latencies in ms."""
+
+    what: str
+    rollout: Rollout
+    requests: int
+    failed: int
+    wrong_version: int
+    p50_ms: float
+    p99_ms: float
+    quiet_p99_ms: float
+
+
+class Rehearsal(Schema):
+    """rehearsal.json."""
+
+    image: str
+    champion: str
+    acts: tuple[Played, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the rehearsal plays."""
+
+    host: Host
+    rules: Deploy
+    rate: float
+    rows: Sequence[Any]
+    folder: Path
+
+    def run(self, action: Action, work: Callable[[Production], object]) -> Rollout:
+        """One deploy or rollback with the real steps, under the real lock. Raises what refuses it."""
+        journal = Journal(action)
+        steps = order.steps_of(self.rules) if action == "deploy" else rollback.STEPS
+        journal.plan(tuple(one for one in steps if one != "tag"))
+        volumes = {one: self.host.volume(one) for one in VOLUMES}
+        with ExitStack() as stack:
+            with journal.step("lock") as step:
+                held = stack.enter_context(lock(self.host, self.host.edge_image(), volumes, "a rehearsal"))
+                step.said = f"{held.name} on the engine"
+            work(Production(self.host, held, self.rules, journal))
+        return journal.record("", int(Exit.PASS), "serves")
+
+    def under_load(self, what: str, action: Action, work: Callable[[Production], object], model: str) -> Played:
+        """The same, with a client at work. `model`: the digest that must answer once it has all the traffic."""
+        url = f"http://{docker('port', self.host.name('edge'), '8080/tcp').splitlines()[0]}"
+        with traffic(url, self.rows, self.rate, self.folder / action) as client:
+            time.sleep(QUIET_SECONDS)
+            began = time.time()
+            rollout = self.run(action, work)
+            time.sleep(1)
+            seen = client.stop()
+        return played(what, rollout, seen, began, model)
+
+
+def main() -> Exit:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--champion", default="", help="docker://user/name:champion; default: build/champion, if there")
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args()
+    return run_command("rehearse", lambda: rehearse(load_config(asked.config), Build(asked.build), asked.champion))
+
+
+def rehearse(config: Config, build: Build, champion: str) -> str:
+    """Play it all and say what came of it. Raises UsageError, FindingError and EngineError."""
+    check_engine()
+    image = read_json(build.stage("build") / "image.json", Image, "make build").reference
+    labels = on_host(image)
+    if labels is None:
+        raise UsageError(f"{image} is not on this engine. Run `make build` first.")
+    new = judge(image, labels, build, State())
+    folder = build.stage("deploy")
+    with ExitStack() as stack:
+        project = stack.enter_context(_project())
+        before = stack.enter_context(_before(champion, build, image, project))
+        proved = fetch(new)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rules = config.deploy.model_copy(
+            update={
+                name: min(STEP_SECONDS, getattr(config.deploy, name)) for name in ("canary_seconds", "watch_seconds")
+            }
+        )
+        stage = Stage(project, rules, config.load.requests_per_second, rows_of(proved.golden), scratch)
+        stage.run("deploy", lambda production: order.deploy(production, lambda _: before, fetch))
+        acts = (
+            stage.under_load(
+                "deploy", "deploy", lambda production: order.deploy(production, lambda _: new, fetch), new.model
+            ),
+            stage.under_load(
+                "rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model
+            ),
+        )
+    write_json(folder / "rehearsal.json", Rehearsal(image=image, champion=before.image, acts=acts))
+    (folder / "rehearsal.md").write_text(table(acts) + "\n", encoding="utf-8")
+    print(f"\n{table(acts)}\n")
+    if bad := [one for one in acts if one.failed or one.wrong_version]:
+        raise RehearsalError(
+            f"{', '.join(one.what for one in bad)}: {sum(one.failed for one in bad)} requests failed, "
+            f"{sum(one.wrong_version for one in bad)} were answered by the wrong version. {TARGET}"
+        )
+    return f"rehearse: {image} would serve; no request was lost. {TARGET}"
+
+
+def rows_of(golden: Golden) -> list[dict[str, Any]]:
+    """What the client asks: rows that the model is known to read."""
+    return [dict(row.inputs) for row in golden.rows]
+
+
+def played(what: str, rollout: Rollout, seen: Sequence[Request], began: float, model: str) -> Played:
+    """The client's side of one act."""
+    during, quiet = (
+        summary([one for one in seen if one.due >= began]),
+        summary([one for one in seen if one.due < began]),
+    )
+    served = rollout.serving_at
+    later = [one for one in seen if served is not None and one.due > served and not one.error]
+    return Played(
+        what=what,
+        rollout=rollout,
+        requests=during.requests,
+        failed=during.failed + quiet.failed,
+        wrong_version=sum(one.model != model for one in later),
+        p50_ms=during.p50_ms,
+        p99_ms=during.p99_ms,
+        quiet_p99_ms=quiet.p99_ms,
+    )
+
+
+def table(acts: Sequence[Played]) -> str:
+    """In Markdown."""
+    columns = ("rehearsed", "requests", "failed", "by the wrong version", "p50 ms", "p99 ms", "p99 before, ms",
+               "served after, s", "took, s")  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [
+        f"| {one.what} | {one.requests:,} | {one.failed} | {one.wrong_version} | {one.p50_ms:g} | {one.p99_ms:g} "
+        f"| {one.quiet_p99_ms:g} | {one.rollout.serving_after_seconds:g} | {one.rollout.seconds:g} |"
+        for one in acts
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _project() -> Iterator[Host]:
+    """A stack with a name and ports of its own, gone at the end."""
+    environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    environment |= {f"{name}_PORT": "0" for name in PORTS} | {"SCRAPE_INTERVAL": "1s"}
+    host = Host(f"rehearsal-{secrets.token_hex(4)}", environment)
+    try:
+        yield host
+    finally:
+        host.compose("--profile=deploy", "down", "--volumes", "--timeout=2")
+        for one in VOLUMES:
+            with suppress(EngineError):
+                docker("volume", "rm", "--force", host.volume(one))
+
+
+@contextmanager
+def _before(champion: str, build: Build, image: str, project: Host) -> Iterator[Candidate]:
+    """What serves before: the champion's image, or its model in the new image, or the new image under another id."""
+    if champion.startswith(SCHEME):
+        reference = champion.removeprefix(SCHEME)
+        pull(reference)
+        yield Candidate(reference, (on_host(reference) or {}).get(MODEL_LABEL, ""), "", "the champion")
+        return
+    tag = f"{project.project}:before"
+    if (build.champion / CARD_FILE).exists():
+        model, folder = load_scorer(build.champion).digest, build.champion
+        lines = ["COPY --chmod=644 . /model/", f'LABEL {MODEL_LABEL}="{model}"']
+    else:
+        model, folder = (on_host(image) or {}).get(MODEL_LABEL, ""), build.stage("build")
+        lines = ['LABEL gatehouse.rehearsal="the new image itself, because there is no champion"']
+    with tempfile.TemporaryDirectory() as scratch:
+        recipe = Path(scratch) / "Dockerfile"
+        recipe.write_text("\n".join([f"FROM {image}", *lines, ""]), encoding="utf-8")
+        docker("build", "--quiet", "--network=none", f"--file={recipe}", f"--tag={tag}", str(folder))
+    try:
+        yield Candidate(tag, model, "", "the champion")
+    finally:
+        with suppress(EngineError):
+            docker("image", "rm", "--force", tag)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What Prometheus itself counted of each version, asked through the edge's container.
+
+Only predictions count: health checks come every second and are always fast. An empty answer, or NaN, is None.
+"""
+
+import http.client
+import io
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from contracts.release import Figures
+from deploy.engine import EngineError
+from deploy.host.machine import Host
+from deploy.host.replicas import instances
+
+PLACE, PORT = "prometheus", 9090
+ROUTES = "/predict|/predict/batch|/v2/models/.+/infer"
+POLL_SECONDS = 0.5
+
+
+class PrometheusError(EngineError):
+    """Prometheus does not answer, or not to this question: nothing is known, and nothing goes on."""
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """The stack's own."""
+
+    host: Host
+
+    def values(self, *queries: str) -> list[float | None]:
+        """The one number that each query gives now; None for an empty answer or NaN. Raises PrometheusError.
+
+        All on one connection: each connection is a process or two, on this machine and on the host.
+        """
+        requests = [
+            f"GET /api/v1/query?{urlencode({'query': one})} HTTP/1.1\r\nHost: deploy\r\n\r\n" for one in queries
+        ]
+        requests[-1] = requests[-1].replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+        return parse_values(self.host.exchange(PLACE, PORT, "".join(requests).encode()), queries)
+
+    def figures(self, services: Sequence[str], seconds: float) -> Figures:
+        """Of these replicas together, over the last `seconds`."""
+        series = f'instance=~"{"|".join(instances(services))}", route=~"{ROUTES}"'
+        window = f"{max(1, round(seconds))}s"
+        requests = f"sum(increase(gatehouse_requests_total{{{series}}}[{window}]))"
+        failed = f'sum(increase(gatehouse_requests_total{{{series}, status!="2xx"}}[{window}]))'
+        buckets = f"sum by (le) (increase(gatehouse_request_seconds_bucket{{{series}}}[{window}]))"
+        counted, error_share, p50, p95 = self.values(
+            requests,
+            f"{failed} / {requests}",
+            f"histogram_quantile(0.5, {buckets})",
+            f"histogram_quantile(0.95, {buckets})",
+        )
+        return Figures(
+            requests=counted or 0.0, error_share=error_share, p50_ms=_milliseconds(p50), p95_ms=_milliseconds(p95)
+        )
+
+    def wait_until_scraped(self, services: Sequence[str], seconds: float) -> None:
+        """Until it has figures of each of these replicas. Raises PrometheusError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        query = f'sum(up{{instance=~"{"|".join(instances(services))}"}})'
+        while self._or_none(query) != len(services):
+            if time.monotonic() > deadline:
+                raise PrometheusError(
+                    f"After {seconds:g} s Prometheus does not scrape {' and '.join(services)}. "
+                    "With API keys on, METRICS_KEY_FILE must name a key of scope metrics."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _or_none(self, query: str) -> float | None:
+        try:
+            return self.values(query)[0]
+        except EngineError:  # it is starting
+            return None
+
+
+def parse_values(raw: bytes, queries: Sequence[str]) -> list[float | None]:
+    """The number in each answer of /api/v1/query on one connection. Raises PrometheusError."""
+    stream = io.BytesIO(raw)
+    return [_next_value(stream, query) for query in queries]
+
+
+def _next_value(stream: io.BytesIO, query: str) -> float | None:
+    try:
+        status = int(stream.readline().split()[1])
+        length = int(http.client.parse_headers(stream)["Content-Length"])
+        samples = json.loads(stream.read(length))["data"]["result"]
+    except (IndexError, KeyError, TypeError, ValueError, http.client.HTTPException) as error:
+        raise PrometheusError(f"Prometheus' answer to `{query}` cannot be read ({error!r}).") from None
+    if status != 200 or len(samples) > 1:
+        raise PrometheusError(f"Prometheus answered {status} with {len(samples)} values to `{query}`.")
+    value = float(samples[0]["value"][1]) if samples else math.nan
+    return value if math.isfinite(value) else None
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

@@ -1,0 +1,1 @@
+"""Faults of single columns: gone, renamed, retyped, missing, in another unit."""

@@ -1,1 +1,0 @@
-"""Faults of the table: in its source, or between two stages."""

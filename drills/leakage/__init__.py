@@ -1,0 +1,1 @@
+"""A model that saw what it must not have seen."""

@@ -1,0 +1,1 @@
+"""The drift stage: reference and current window compared column by column, and what that means."""

@@ -1,0 +1,213 @@
+"""Reference against window, reading by reading: how far apart, and from where on that is drift.
+
+The stated rate of false alarms is shared out: a tenth to missing rates, a tenth to labels where they came in, the rest
+to the largest distance of values, residuals and predictions. Beyond chance a distance must also matter (its effect
+size), and where the table has time it must exceed what windows of this length have reached before (model.json's
+history, times drift.historic_factor): weather moves every week, and rows of one week are not independent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from contracts.features import Feature
+from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, ModelCard
+from contracts.pipeline_toml.keys import Drift
+from contracts.verdict import ColumnComparison, LabelComparison
+from reports.drift.log_reader import Answers
+from reports.drift.thresholds import by_chance, missing_by_chance
+from scoring.distances import Counted, counted
+from scoring.drift_statistics import (
+    Columns,
+    LinearFit,
+    Reading,
+    feature_readings,
+    fit_numbers,
+    label_reading,
+    prediction_reading,
+    values_of,
+)
+
+OWN_TEST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was compared, and how far apart it was. `not_logged`: features of the model that the log does not have."""
+
+    columns: tuple[ColumnComparison, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    labels: LabelComparison | None = None
+    not_logged: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[ColumnComparison, ...]:
+        """For each feature the reading that is furthest from its threshold; the furthest feature first."""
+        furthest: dict[str, ColumnComparison] = {}
+        pairs = sorted(zip(self.columns, self.readings, strict=True), key=lambda pair: excess(pair[0]), reverse=True)
+        for column, reading in pairs:
+            if reading.kind != "prediction":
+                furthest.setdefault(reading.source, column)
+        return tuple(furthest.values())
+
+    @property
+    def drifted(self) -> tuple[ColumnComparison, ...]:
+        return tuple(one for one in self.features if one.drifted)
+
+    @property
+    def prediction(self) -> ColumnComparison:
+        return next(one for one in self.columns if one.kind == "prediction")
+
+
+def excess(column: ColumnComparison) -> float:
+    """Distance over threshold: above 1 means drift, and columns of any method can be ranked by it."""
+    return column.distance / column.threshold
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A reference made ready to be compared with many windows: its readings, and what is given the others."""
+
+    drift: Drift
+    card: ModelCard
+    table: Columns
+    fit: LinearFit | None
+    residuals: Columns
+    readings: tuple[Reading, ...]
+
+    def by_chance(self, rows: int, *, has_labels: bool, seed: int) -> dict[str, float]:
+        """For each reading from where on a distance is more than chance, in a window of that many rows."""
+        found = {one.column: self._counted(one, self.table, self.residuals) for one in self.readings}
+        known = {one.column: one.kind for one in self.readings if (found[one.column].reference >= 0).any()}
+        missing = [name for name, kind in known.items() if kind == "missing"]
+        others = [name for name, kind in known.items() if kind != "missing"]
+        spent = OWN_TEST_SHARE * (bool(missing) + has_labels)
+        rate = self.drift.false_alarm_rate
+        limits = by_chance([found[name] for name in others], rows, rate * (1 - spent), seed)
+        own = missing_by_chance(
+            [int((found[name].values[found[name].reference] == 1).sum()) for name in missing],
+            len(found[others[0]].reference), rows, rate * OWN_TEST_SHARE, seed,
+        )  # fmt: skip
+        names = (*others, *missing)
+        return dict(zip(names, map(float, (*limits, *own)), strict=True))
+
+    def compared(
+        self, current: pd.DataFrame, limits: Mapping[str, float], days: int
+    ) -> list[tuple[Reading, ColumnComparison]]:
+        """Each reading that has a value on both sides."""
+        now = _columns(current)
+        left = self.fit.residuals(now) if self.fit else {}
+        found = []
+        for reading in self.readings:
+            one = self._counted(reading, now, left)
+            if (one.reference >= 0).any() and (one.current >= 0).any():
+                history = _history(self.card.history, reading, days)
+                found.append((reading, _compared(self.drift, reading, one, limits[reading.column], history)))
+        return found
+
+    def _counted(self, reading: Reading, now: Columns, residuals: Columns) -> Counted:
+        before = values_of(reading, self.table, self.residuals)
+        return counted(reading.method, before, values_of(reading, now, residuals))
+
+
+def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
+    """For the features that are logged. Where one is not, no feature is compared given the others."""
+    table = _columns(reference)
+    fit = fit_numbers(table, logged) if len(logged) == len(card.features) else None
+    readings = (*feature_readings(drift, logged, fit), prediction_reading(drift, card.task))
+    return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, readings)
+
+
+def compare(
+    drift: Drift,
+    card: ModelCard,
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    answers: Answers,
+    window_days: int,
+    seed: int,
+) -> Compared:
+    """Every reading of the features that are logged, the predictions, and the labels that came in.
+
+    `reference` and `current` are encoded alike (reference.parquet); `window_days`: 0 where the window's length means
+    nothing. A column without any value on one side is compared by what is missing alone.
+    """
+    logged = [feature for feature in card.features if feature.name in current]
+    not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
+    if current.empty:
+        return Compared(not_logged=not_logged)
+    actual = _labels(answers)
+    baseline = baseline_of(drift, card, reference, logged)
+    limits = baseline.by_chance(len(current), has_labels=actual is not None, seed=seed)
+    pairs = baseline.compared(current, limits, window_days)
+    labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed)
+    return Compared(tuple(one for _, one in pairs), tuple(reading for reading, _ in pairs), labels, not_logged)
+
+
+def _columns(table: pd.DataFrame) -> Columns:
+    return {
+        str(name): table[name].to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(table[name]) else object)
+        for name in table
+        if not pd.api.types.is_datetime64_any_dtype(table[name])
+    }
+
+
+def _history(history: Sequence[ColumnHistory], reading: Reading, days: int) -> float | None:
+    """What windows of this length have reached; of a length in between, the next shorter one, which moves more."""
+    for one in history:
+        if (one.column, one.method) == (reading.column, reading.method) and one.largest:
+            return one.largest[_nearest_length(one.largest, days)]
+    return None
+
+
+def _nearest_length(lengths: Mapping[int, float], days: int) -> int:
+    return max((length for length in lengths if length <= days), default=min(lengths))
+
+
+def _compared(drift: Drift, reading: Reading, one: Counted, limit: float, history: float | None) -> ColumnComparison:
+    historic = None if history is None else drift.historic_factor * history
+    threshold = max(limit, reading.effect, historic or 0.0)
+    distance = one.distance()
+    return ColumnComparison(
+        column=reading.column,
+        kind="prediction" if reading.source == PREDICTION_COLUMN else "feature",
+        method=reading.method,
+        distance=distance,
+        threshold=threshold,
+        drifted=distance > threshold,
+        by_chance=limit,
+        historic=historic,
+        effect=reading.effect,
+    )
+
+
+def _labels(answers: Answers) -> "np.ndarray[tuple[int], np.dtype[np.object_]] | None":
+    known = np.array([one is not None for one in answers.actual], dtype=bool)
+    return answers.actual[known] if known.any() else None
+
+
+def _label_shift(
+    drift: Drift,
+    card: ModelCard,
+    reference: pd.DataFrame,
+    actual: "np.ndarray[tuple[int], np.dtype[np.object_]]",
+    window_days: int,
+    seed: int,
+) -> LabelComparison | None:
+    """None where the reference has no target, or too few labels came in to tell."""
+    if card.target not in reference or len(actual) < drift.min_labels:
+        return None
+    reading = label_reading(drift, card.target, card.task)
+    before, now = reference[card.target].to_numpy(), actual
+    if card.task == "regression":
+        before, now = before.astype(np.float64), now.astype(np.float64)
+    else:
+        before, now = before.astype(str), now.astype(str)
+    one = counted(reading.method, before, now)
+    limit = float(by_chance([one], len(now), drift.false_alarm_rate * OWN_TEST_SHARE, seed)[0])
+    shift = _compared(drift, reading, one, limit, _history(card.history, reading, window_days))
+    return LabelComparison(
+        labels=len(now), method=shift.method, distance=shift.distance, threshold=shift.threshold, moved=shift.drifted
+    )

@@ -1,0 +1,121 @@
+"""Compares what the model was trained on with what it was asked: have the inputs moved, have the predictions?
+
+The verdict is made from our own distances and thresholds (reports/drift/): beyond chance at this window's size, of
+an effect that matters, and beyond what windows of this length have reached before. Where labels came in, performance is
+measured; where not, it is estimated. Evidently makes the report, and its own verdict stands beside ours. With fewer
+than drift.min_rows requests the answer is "insufficient".
+
+Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl and
+        labels-*.jsonl), build/data/data.json (which days the load test replayed).
+Writes  build/drift/verdict.json, evidently.html, evidently.json.
+Exits   0 whatever the state, because the world moved and not the challenger; 3 on drift and on insufficient traffic
+        where drift.blocks_deploy is true; 2 where the log or the model is not there.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from contracts.data_manifest import DataManifest
+from contracts.exits import UsageError
+from contracts.model_folder import (
+    CARD_FILE,
+    PREDICTION_COLUMN,
+    ModelCard,
+    ModelFolderError,
+    model_digest,
+    read_card,
+    verify_files,
+)
+from contracts.pipeline_toml.keys import Config
+from contracts.schema import read_json, write_json
+from contracts.stage import Build, Context, Outcome, run_stage
+from contracts.verdict import DriftVerdict, LabelledDay
+from reports.drift.comparison import compare
+from reports.drift.evidently_report import write_report
+from reports.drift.log_reader import RequestWindow, read_window
+from reports.drift.performance import estimated, measured
+from reports.drift.timing import MOST_DAYS, labelled_days, timing_of
+from reports.drift.verdict import Findings, exit_code, headline, judge
+from scoring.drift_statistics import check_columns
+
+VERDICT_FILE = "verdict.json"
+REFERENCE_FILE = "reference.parquet"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A folder of request logs. `about`: what kind of requests these are; `days`: how long the window was.
+
+    `earlier`: days with labels that earlier windows of the same model had; only `timing` looks at them.
+    """
+
+    folder: Path
+    about: str
+    days: int
+    earlier: tuple[LabelledDay, ...] = ()
+
+
+def work(context: Context) -> Outcome:
+    """The stage in the chain: the challenger, and the requests that the load test replayed to it."""
+    build = context.build
+    traffic = _replayed(build, build.stage("load-test") / "requests")
+    verdict, line = examine(context.config, build.challenger, traffic, context.folder)
+    write_json(context.folder / VERDICT_FILE, verdict)
+    return Outcome(verdict.state, line, exit_code(context.config.drift, verdict))
+
+
+def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tuple[DriftVerdict, str]:
+    """The verdict of a model folder's reference against a request log, and its headline; Evidently's files in `folder`.
+
+    Raises UsageError where there is no model or no log, ModelFolderError where the model folder was changed.
+    """
+    if not (model / CARD_FILE).is_file():
+        raise UsageError(f"{model} is no model folder: it has no {CARD_FILE}. Run `make train` first.")
+    card = read_card(model)
+    verify_files(model, card)
+    digest = model_digest(model)
+    check_columns(config.drift, card.features)
+    window = read_window(traffic.folder, card, digest, config.data.seed)
+    findings = _examined(config, card, pd.read_parquet(model / REFERENCE_FILE), window, traffic, folder)
+    verdict = judge(config.drift, window, findings, digest, traffic.about)
+    return verdict, headline(config.drift, findings, verdict)
+
+
+def _examined(
+    config: Config, card: ModelCard, reference: pd.DataFrame, window: RequestWindow, traffic: Traffic, folder: Path
+) -> Findings:
+    """Everything that is measured. No rows, no distances."""
+    required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
+    if absent := [name for name in required if name not in reference]:
+        raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
+    seed, days = config.data.seed, traffic.days
+    compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
+    if window.rows.empty:
+        return Findings(len(reference), days, compared)
+    of_window = labelled_days(card, window.answers)[-MOST_DAYS:]
+    return Findings(
+        len(reference),
+        days,
+        compared,
+        measured(config, card, window.answers),
+        estimated(config, card, window.answers, seed),
+        write_report(reference, window.rows, compared.columns, card.features, folder),
+        of_window,
+        timing_of(of_window, traffic.earlier, config.gate.confidence),
+    )
+
+
+def _replayed(build: Build, requests: Path) -> Traffic:
+    replay = read_json(build.stage("data") / "data.json", DataManifest, "make data").tables["replay"]
+    if not replay.first:
+        return Traffic(requests, f"replay of {replay.rows:,} rows that were kept back from training", 0)
+    about = f"replay of the table's next window, {replay.first[:10]} to {replay.last[:10]}"
+    first, last = (dt.date.fromisoformat(moment[:10]) for moment in (replay.first, replay.last))
+    return Traffic(requests, about, (last - first).days + 1)
+
+
+if __name__ == "__main__":
+    run_stage("drift", __doc__, work)

@@ -1,0 +1,248 @@
+"""Pure rules: what one window means. Distances, thresholds and performance come in; Evidently is not asked to judge.
+
+Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? What asks
+for somebody (`state`) follows from all three:
+
+    performance is worse, labels are distributed otherwise, or
+    follow the next day's predictions better than their own's           drift, whatever the inputs say
+    performance held                                                    stable: inputs and predictions may move
+    labels came in, and cannot tell                                     drift if the predictions moved
+    no labels                                                           drift if inputs or predictions moved
+
+Too few rows answer nothing, and never pass as stable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contracts.exits import Exit
+from contracts.pipeline_toml.keys import Drift
+from contracts.verdict import (
+    ColumnComparison,
+    DriftState,
+    DriftVerdict,
+    EstimatedPerformance,
+    LabelledDay,
+    LibraryVerdict,
+    PerformanceComparison,
+    Timing,
+)
+from reports.drift.comparison import Compared
+from reports.drift.log_reader import RequestWindow
+
+NAMED_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was measured of one window. `window_days`: how long it was, 0 where that means nothing."""
+
+    reference_rows: int
+    window_days: int
+    compared: Compared
+    performance: PerformanceComparison | None = None
+    estimated: EstimatedPerformance | None = None
+    evidently: LibraryVerdict | None = None
+    labelled_days: tuple[LabelledDay, ...] = ()
+    timing: Timing | None = None
+
+
+def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
+    """The verdict over one window, alone: persistence is added by the scheduled job."""
+    compared, performance = findings.compared, findings.performance
+    is_enough = window.requests >= drift.min_rows
+    inputs = _inputs(compared) if is_enough else "insufficient"
+    predictions: DriftState = "insufficient"
+    if is_enough:
+        predictions = "drift" if compared.prediction.drifted else "stable"
+    labels = compared.labels if is_enough else None
+    is_called = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
+    state = overall(inputs, predictions, performance, is_called_by_labels=is_called)
+    answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
+    advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
+    return DriftVerdict(
+        state=state,
+        reasons=(*answers, *advice, *_log_notes(window, compared)),
+        model=model,
+        traffic=traffic,
+        reference_rows=findings.reference_rows,
+        current_rows=window.requests,
+        current_first=window.first,
+        current_last=window.last,
+        torn_lines=window.torn_lines,
+        repeated_ids=window.repeated_ids,
+        other_models=window.other_models,
+        inputs=inputs,
+        predictions=predictions,
+        performance=performance,
+        columns=compared.columns,
+        window_days=findings.window_days,
+        false_alarm_rate=drift.false_alarm_rate,
+        labels=labels,
+        estimated=findings.estimated,
+        labelled_days=findings.labelled_days,
+        timing=findings.timing,
+        evidently=findings.evidently,
+    )
+
+
+def overall(
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, is_called_by_labels: bool
+) -> DriftState:
+    """The table at the head of this module."""
+    outcome = performance.outcome if performance else None
+    if outcome == "worse" or is_called_by_labels:
+        return "drift"
+    if "insufficient" in (inputs, predictions):
+        return "drift" if "drift" in (inputs, predictions) else "insufficient"
+    if outcome == "held":
+        return "stable"
+    asked = (predictions,) if outcome == "inconclusive" else (inputs, predictions)
+    return "drift" if "drift" in asked else "stable"
+
+
+def exit_code(drift: Drift, verdict: DriftVerdict) -> Exit:
+    """Drift stops a deploy only where pipeline.toml says so; then too little traffic to tell stops it as well."""
+    return Exit.FINDING if drift.blocks_deploy and verdict.state != "stable" else Exit.PASS
+
+
+def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
+    """The figures to remember, in one line."""
+    rows = f"{verdict.current_rows:,} requests against {verdict.reference_rows:,} reference rows"
+    if verdict.current_rows < drift.min_rows:
+        return f"{rows}; at least {drift.min_rows:,} requests are required (drift.min_rows in pipeline.toml)"
+    compared = findings.compared
+    inputs = f"inputs {verdict.inputs}: {len(compared.drifted)} of {len(compared.features)} columns"
+    if compared.features:
+        inputs += f", most {_distance(compared.features[0])}"
+    prediction = f"predictions {verdict.predictions} {compared.prediction.distance:.3g}"
+    return f"{inputs}; {prediction}; performance {_performance_in_short(verdict)}; {rows}"
+
+
+def _performance_in_short(verdict: DriftVerdict) -> str:
+    if verdict.performance:
+        return f"{verdict.performance.outcome} {verdict.performance.metric} {verdict.performance.current:.3g}"
+    if verdict.estimated:
+        return f"not measured, estimated {verdict.estimated.metric} {verdict.estimated.estimate:.3g}"
+    return "not known"
+
+
+def _inputs(compared: Compared) -> DriftState:
+    if not compared.features:
+        return "insufficient"
+    return "drift" if compared.drifted else "stable"
+
+
+def _too_few(drift: Drift, window: RequestWindow) -> str:
+    return (
+        f"Insufficient: {window.requests:,} requests of this model are in the log, at least {drift.min_rows:,} are "
+        "required (drift.min_rows in pipeline.toml), because so few can hardly tell drift from chance. "
+        "Wait for more traffic, or load longer (load.seconds)."
+    )
+
+
+def _answers(findings: Findings, inputs: DriftState, predictions: DriftState) -> Iterator[str]:
+    """One sentence for each of the three questions, and one for the labels."""
+    compared = findings.compared
+    count = f"{len(compared.drifted)} of {len(compared.features)} columns over their threshold{_named(compared)}"
+    if not compared.features:
+        yield "Inputs cannot be judged: the log has none of the model's features (service.logged_features)."
+    else:
+        yield f"Inputs {'drifted' if inputs == 'drift' else 'are stable'}: {count}."
+    says = "drifted" if predictions == "drift" else "are stable"
+    yield f"Predictions {says}: {_distance(compared.prediction)}, {compared.prediction.method}."
+    yield _performance(findings)
+    if timing := findings.timing:
+        yield _in_time(timing)
+    if labels := compared.labels:
+        says = "are distributed otherwise than in training" if labels.moved else "are distributed as in training"
+        against = f"{labels.distance:.3g} {'>' if labels.moved else '≤'} {labels.threshold:.3g}"
+        yield f"Labels {says}: {labels.method} {against} on {labels.labels:,}."
+
+
+def _performance(findings: Findings) -> str:
+    if seen := findings.performance:
+        return _measured(seen)
+    if guess := findings.estimated:
+        return (
+            f"Performance is not measured, for no labels came in. Estimated {guess.metric} {guess.estimate:.3f} "
+            f"[{guess.low:.3f}, {guess.high:.3f}] against {guess.reference:.3f} out of fold. {guess.assumption}"
+        )
+    return "Performance is not known: the log has no labels."
+
+
+def _measured(seen: PerformanceComparison) -> str:
+    about = f"{seen.metric} {seen.current:.3f} on {seen.labels:,} labels, {seen.reference:.3f} out of fold"
+    if seen.difference is None or seen.outcome == "insufficient":
+        return f"Performance cannot be judged yet: {about}; more labels are required (drift.min_labels)."
+    interval = f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}]"
+    meaning = {"worse": "became worse", "held": "held"}
+    says = meaning.get(seen.outcome or "", "shows no loss that is sure, and these labels cannot rule one out")
+    return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin)."
+
+
+def _in_time(timing: Timing) -> str:
+    says = "look a day late: labels follow" if timing.is_late else "do not look a day late: labels follow"
+    return (
+        f"Inputs {says} the predictions of their own day by {timing.own:.2f} and those of the day after by "
+        f"{timing.following:.2f}, over {timing.days} days; 1 and 0 is right. Difference at most {timing.high:.2f}."
+    )
+
+
+def _named(compared: Compared) -> str:
+    named = [_distance(one) for one in compared.drifted[:NAMED_COLUMNS]]
+    if len(compared.drifted) > NAMED_COLUMNS:
+        named.append(f"{len(compared.drifted) - NAMED_COLUMNS} more")
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _distance(one: ColumnComparison) -> str:
+    return f"{one.column} {one.distance:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
+
+
+def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: bool) -> Iterator[str]:
+    performance, labels = findings.performance, findings.compared.labels
+    if findings.timing and findings.timing.is_late:
+        yield (
+            "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Mend it "
+            "there; a retrain would learn from a table that is not late."
+        )
+    elif performance and performance.outcome == "worse":
+        yield "To do: mend what the inputs show, or retrain with a later data.as_of."
+    elif state == "drift" and labels and labels.moved:
+        yield (
+            "To do: probabilities and the decision threshold were set for other shares of the target. Look whether "
+            "they still fit; a retrain with a later data.as_of learns the new ones."
+        )
+    elif state == "drift":
+        yield (
+            "To do: see which columns in evidently.html; a unit or a category that changed is a fault to mend at its "
+            "source. Bring labels (POST /feedback): only they say whether the model became worse."
+        )
+    elif state == "stable" and has_moved:
+        yield "Nothing to do: what moved, moved while performance held."
+    if state != "stable" and drift.blocks_deploy:
+        yield "This stops the deploy, because drift.blocks_deploy is true."
+
+
+def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
+    """What was left out, and why: nothing is dropped in silence."""
+    if compared.not_logged:
+        yield (
+            f"Not in the log, so not compared: {', '.join(compared.not_logged)} (service.logged_features); nor are "
+            "the others given them."
+        )
+    if len(window.rows) < window.requests:
+        yield f"Compared on {len(window.rows):,} of {window.requests:,} requests, drawn by data.seed."
+    if window.other_models:
+        yield f"{_counted(window.other_models, 'record')} of other models left out; if you trained again, load again."
+    if window.repeated_ids:
+        yield f"{_counted(window.repeated_ids, 'repeated id')} counted once."
+    if window.torn_lines:
+        yield f"{_counted(window.torn_lines, 'torn last line')} skipped: a process was stopped while it wrote."
+    if window.unreadable_lines:
+        yield f"{_counted(window.unreadable_lines, 'unreadable line')} skipped: no record of format 1."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

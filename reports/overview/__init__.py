@@ -1,1 +1,0 @@
-"""The site's first page, and its plots over time."""

@@ -1,1 +1,0 @@
-"""What earlier runs left behind: entries, the last runs in full, the tables of drills."""

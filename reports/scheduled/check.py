@@ -1,0 +1,88 @@
+"""watch: the scheduled verdict. Does what the champion is asked still look like what it learned, and is it still right?
+
+Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
+that is kept between runs, somebody is called only where drift.lasting_windows of the last drift.of_windows windows
+drifted; without it this window alone counts.
+
+Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
+Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
+        small file for each window in drift/. Nothing where it fails: a failed run leaves no verdict that looks fresh.
+Exits   0 stable, insufficient, or drift that does not last yet · 3 drift · 2 no log or no champion · 1 a crash.
+"""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+from contracts.exits import Exit, UsageError
+from contracts.model_folder import CARD_FILE, model_digest
+from contracts.scheduled_drift import DriftWindow, RequestsBrought
+from contracts.schema import read_json, write_json
+from contracts.stage import Context, Outcome, run_stage
+from contracts.verdict import DriftVerdict
+from reports.drift.stage import VERDICT_FILE, Traffic, examine
+from reports.scheduled.persistence import persistence_of, read_windows, remember_window
+from reports.scheduled.requests import REQUESTS_FILE
+from reports.scheduled.texts import drift_text
+
+TEXT_FILE = "drift.md"
+
+
+def work(context: Context) -> Outcome:
+    """The stage; the only place that reads HISTORY."""
+    history = os.environ.get("HISTORY", "")
+    return watch(context, Path(history) if history else None)
+
+
+def watch(context: Context, history: Path | None) -> Outcome:
+    """Judge the window, alone and beside the earlier ones in `history`."""
+    build, drift = context.build, context.config.drift
+    if not (build.champion / CARD_FILE).is_file():
+        raise UsageError(f"{build.champion} has no model. Run `make champion` or `make deploy` first.")
+    folder = build.stage("requests")
+    brought = read_json(folder / REQUESTS_FILE, RequestsBrought, "make requests")
+    earlier = read_windows(history) if history else ()
+    champion = model_digest(build.champion)
+    known = tuple(day for one in earlier if one.model == champion for day in one.labelled_days)
+    traffic = Traffic(folder, brought.about, brought.days, known)
+    verdict, line = examine(context.config, build.champion, traffic, context.folder)
+    verdict = verdict.model_copy(update={"torn_lines": verdict.torn_lines + brought.torn_lines})
+    window = _window(verdict, brought)
+    if history:
+        verdict = verdict.model_copy(update={"persistence": persistence_of(drift, window, earlier)})
+    (context.folder / TEXT_FILE).write_text(drift_text(verdict), encoding="utf-8")
+    write_json(context.folder / VERDICT_FILE, verdict)
+    if history:
+        remember_window(history, window)
+    return Outcome(verdict.state, f"{line}{_kept(verdict)}", Exit.FINDING if calls_somebody(verdict) else Exit.PASS)
+
+
+def calls_somebody(verdict: DriftVerdict) -> bool:
+    """Drift, and where earlier windows are known, drift that lasts."""
+    return verdict.state == "drift" and (verdict.persistence is None or verdict.persistence.is_lasting)
+
+
+def _window(verdict: DriftVerdict, brought: RequestsBrought) -> DriftWindow:
+    first, last = (dt.datetime.fromisoformat(moment) for moment in (brought.first, brought.last))
+    return DriftWindow(
+        model=verdict.model,
+        first=first,
+        last=last,
+        rows=verdict.current_rows,
+        state=verdict.state,
+        inputs=verdict.inputs,
+        predictions=verdict.predictions,
+        performance=verdict.performance.outcome if verdict.performance else None,
+        labelled_days=verdict.labelled_days,
+    )
+
+
+def _kept(verdict: DriftVerdict) -> str:
+    lasting = verdict.persistence
+    if lasting is None:
+        return "; this window alone, for no HISTORY is named"
+    return f"; {lasting.drifted} of the last {lasting.windows} windows drifted, {lasting.needed} call somebody"
+
+
+if __name__ == "__main__":
+    run_stage("watch", __doc__, work)

@@ -1,0 +1,78 @@
+"""k of the last m windows, before anyone is called. Pure rules, and beside them the folder that remembers.
+
+A single window drifts by chance, or for a day of storms. Windows of one model count, from the newest back; of two that
+share more than half of the shorter one's time only the newer counts, so that a job that is run twice, or a replay of
+the same window every night, is no persistence. Windows with too few rows are passed over.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from contracts.pipeline_toml.keys import Drift
+from contracts.scheduled_drift import DriftWindow, Retrain
+from contracts.schema import read_json, write_json
+from contracts.verdict import Persistence
+
+WINDOWS_FOLDER = "drift"
+RETRAINS_FOLDER = "retrains"
+# More than a year of daily windows; each is 300 bytes.
+MOST_WINDOWS = 500
+
+Remembered = TypeVar("Remembered", bound=BaseModel)
+
+
+def persistence_of(drift: Drift, this: DriftWindow, earlier: Iterable[DriftWindow]) -> Persistence:
+    """How lasting the drift of `this` window is. `earlier` may hold this very window, and others of any model."""
+    taken = [this]
+    before = [
+        one for one in earlier if one.model == this.model and one.state != "insufficient" and one.last <= this.last
+    ]
+    for one in sorted(before, key=lambda window: window.last, reverse=True):
+        if len(taken) < drift.of_windows and not _is_mostly_shared(one, taken[-1]):
+            taken.append(one)
+    drifted = sum(one.state == "drift" for one in taken)
+    return Persistence(
+        windows=len(taken),
+        drifted=drifted,
+        needed=drift.lasting_windows,
+        of_windows=drift.of_windows,
+        is_lasting=this.state == "drift" and drifted >= drift.lasting_windows,
+    )
+
+
+def _is_mostly_shared(one: DriftWindow, other: DriftWindow) -> bool:
+    shared = min(one.last, other.last) - max(one.first, other.first)
+    shorter = min(one.last - one.first, other.last - other.first)
+    return shared >= shorter / 2 and shared >= dt.timedelta(0)
+
+
+def read_windows(history: Path) -> tuple[DriftWindow, ...]:
+    """All that is remembered. Raises UsageError where a file there is none of ours."""
+    return _read(history / WINDOWS_FOLDER, DriftWindow, "make watch")
+
+
+def read_retrains(history: Path) -> tuple[Retrain, ...]:
+    """All retrains that were asked for. Raises UsageError where a file there is none of ours."""
+    return _read(history / RETRAINS_FOLDER, Retrain, "make retrain")
+
+
+def remember_window(history: Path, window: DriftWindow) -> None:
+    """Write it under its last moment and model, in place of an earlier verdict on it; forget the oldest."""
+    name = f"{window.last:%Y%m%dT%H%M%SZ}-{window.model.removeprefix('sha256:')[:12]}.json"
+    write_json(history / WINDOWS_FOLDER / name, window)
+    for old in sorted((history / WINDOWS_FOLDER).glob("*.json"))[:-MOST_WINDOWS]:
+        old.unlink()
+
+
+def remember_retrain(history: Path, retrain: Retrain) -> None:
+    """Write it under its moment."""
+    write_json(history / RETRAINS_FOLDER / f"{retrain.at:%Y%m%dT%H%M%SZ}.json", retrain)
+
+
+def _read(folder: Path, schema: type[Remembered], made_by: str) -> tuple[Remembered, ...]:
+    files: Sequence[Path] = sorted(folder.glob("*.json"))
+    return tuple(read_json(file, schema, made_by) for file in files)

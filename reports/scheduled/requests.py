@@ -1,0 +1,96 @@
+"""requests: brings production's request log into build/requests, for `make watch`.
+
+With REQUESTS_URL: an address that ends in /requests is the service's own export and is asked for the last
+drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines,
+packed by gzip or not. Without: the table's next window is replayed through the champion in a real served process, with
+labels as feedback, and the verdict will say so.
+
+Reads   REQUESTS_URL, REQUESTS_KEY; or build/champion, build/data/data.json and build/data/replay.parquet.
+Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.
+Exits   0 brought · 2 the address, the key or what came cannot be used · 3 the champion did not serve · 1 a crash.
+"""
+
+import datetime as dt
+import os
+
+import pandas as pd
+
+from contracts.data_manifest import DataManifest
+from contracts.exits import UsageError
+from contracts.model_folder import CARD_FILE, read_card
+from contracts.pipeline_toml.keys import Config
+from contracts.scheduled_drift import RequestsBrought
+from contracts.schema import read_json, write_json
+from contracts.stage import Build, Context, Outcome, run_stage
+from reports.drift.log_reader import time_span
+from reports.scheduled.fetch import bring, is_export, shown, with_window
+from reports.scheduled.replay import replay
+
+REQUESTS_FILE = "requests.json"
+TABLE_FILE = "replay.parquet"
+
+
+def work(context: Context) -> Outcome:
+    """Bring or replay, and say which."""
+    url = os.environ.get("REQUESTS_URL", "")
+    if url:
+        brought = fetched(context, url, os.environ.get("REQUESTS_KEY", ""), dt.datetime.now(dt.UTC))
+    else:
+        brought = replayed(context.config, context.build, context)
+    write_json(context.folder / REQUESTS_FILE, brought)
+    line = f"{brought.predictions:,} predictions and {brought.labels:,} labels: {brought.about}"
+    notes = {"torn": brought.torn_lines, "refused": brought.refused_lines, "not sendable": brought.left_out}
+    line += "".join(f"; {count:,} {what}" for what, count in notes.items() if count)
+    return Outcome("replayed" if brought.kind == "replay" else "brought", line)
+
+
+def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsBrought:
+    """From production. The window is that of an export, or what a file's records span."""
+    days = context.config.drift.window_days
+    if is_export(url):
+        until = now.replace(microsecond=0)
+        since = until - dt.timedelta(days=days)
+        lines = bring(with_window(url, since.isoformat(), until.isoformat()), key, context.folder)
+        span = (since.replace(tzinfo=None), until.replace(tzinfo=None))
+        about = f"production's requests of {days} days, from {shown(url)}"
+    else:
+        lines = bring(url, key, context.folder)
+        found = time_span(context.folder)
+        span = found or (now.replace(tzinfo=None),) * 2
+        days = max(1, round((span[1] - span[0]) / dt.timedelta(days=1)))
+        about = f"a file of requests, {shown(url)}"
+    return RequestsBrought(
+        kind="export" if is_export(url) else "file", about=about,
+        first=span[0].isoformat(timespec="seconds"), last=span[1].isoformat(timespec="seconds"), days=days,
+        predictions=lines.predictions, labels=lines.labels, torn_lines=lines.torn, refused_lines=lines.refused,
+    )  # fmt: skip
+
+
+def replayed(config: Config, build: Build, context: Context) -> RequestsBrought:
+    """Through the champion. Raises UsageError where there is none, or no table to replay."""
+    if not (build.champion / CARD_FILE).is_file():
+        raise UsageError(
+            f"{build.champion} has no model, and REQUESTS_URL names no log. Run `make champion` or `make deploy` first."
+        )
+    manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
+    try:
+        table = pd.read_parquet(build.stage("data") / TABLE_FILE)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"build/data/{TABLE_FILE} cannot be read ({error}). Run `make data` first.") from None
+    done = replay(build.champion, read_card(build.champion), manifest, table, context.folder)
+    window = manifest.tables["replay"]
+    if window.first:
+        first, last = (dt.datetime.fromisoformat(one) for one in (window.first, window.last))
+        about = f"replay of the table's next window, {first.date()} to {last.date()}; no log of production is named"
+    else:
+        first = last = dt.datetime(1970, 1, 1)
+        about = f"replay of {window.rows:,} rows that were kept back from training; no log of production is named"
+    return RequestsBrought(
+        kind="replay", about=about, first=first.isoformat(), last=last.isoformat(),
+        days=(last.date() - first.date()).days + 1 if config.data.time else 0,
+        predictions=done.predictions, labels=done.labels, left_out=done.left_out,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run_stage("requests", __doc__, work)

@@ -1,0 +1,114 @@
+"""When a retrain is due, and to which day `data.as_of` moves. Pure rules.
+
+Due is what lasts and costs: lasting drift (`persistence.py`) with a measured loss in performance, unless inputs arrive
+late (`timing.py`), which a retrain does not mend. Inputs that moved
+while performance held ask for nothing, and an estimate without labels decides nothing. A cooldown and a cap per week
+keep a job that runs daily from asking for the same thing daily.
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Sequence
+
+from contracts.exits import UsageError
+from contracts.pipeline_toml.keys import Drift
+from contracts.scheduled_drift import Retrain, RetrainDecision
+from contracts.verdict import DriftVerdict
+
+_TABLE = re.compile(r"\s*\[\s*([^\]]+?)\s*\]\s*(#.*)?$")
+_AS_OF = re.compile(r"(\s*as_of\s*=\s*)(\d{4}-\d\d-\d\d)(?=\s|#|$)")
+
+
+def decide(
+    drift: Drift,
+    verdict: DriftVerdict,
+    retrains: Sequence[Retrain],
+    now: dt.datetime,
+    as_of: dt.date | None,
+    newest: dt.date | None,
+) -> RetrainDecision:
+    """`now`: UTC; `as_of`: today's; `newest`: the latest day to which it can move, None where no rows are known."""
+    against = _against(drift, verdict, retrains, now, as_of, newest)
+    if against:
+        return RetrainDecision(is_due=False, reasons=(against,), model=verdict.model, as_of_before=as_of)
+    return RetrainDecision(
+        is_due=True, reasons=_grounds(verdict), model=verdict.model, as_of_before=as_of, as_of=newest
+    )  # fmt: skip
+
+
+def newest_day(last_row: dt.datetime, window_last: dt.datetime) -> dt.date:
+    """The latest `as_of` that leaves a whole day of rows after it, and is not beyond the window that drifted."""
+    return min((last_row - dt.timedelta(days=1)).date(), window_last.date())
+
+
+def with_as_of(text: str, as_of: dt.date) -> str:
+    """pipeline.toml's text with data.as_of set and every other byte as it was.
+
+    Raises UsageError where there is no plain line for it under [data].
+    """
+    required = tomllib.loads(text)
+    required["data"]["as_of"] = as_of
+    lines, table = text.splitlines(keepends=True), ""
+    for number, line in enumerate(lines):
+        if header := _TABLE.match(line):
+            table = header[1]
+        elif table == "data" and (found := _AS_OF.match(line)):
+            lines[number] = f"{found[1]}{as_of.isoformat()}{line[found.end() :]}"
+    edited = "".join(lines)
+    try:
+        is_right = tomllib.loads(edited) == required
+    except tomllib.TOMLDecodeError:
+        is_right = False
+    if not is_right:
+        raise UsageError(f"There is no plain line `as_of = …` under [data]. Write it yourself: as_of = {as_of}")
+    return edited
+
+
+def _against(
+    drift: Drift,
+    verdict: DriftVerdict,
+    retrains: Sequence[Retrain],
+    now: dt.datetime,
+    as_of: dt.date | None,
+    newest: dt.date | None,
+) -> str:
+    """The first reason why none is due; empty where one is."""
+    lasting = verdict.persistence
+    if lasting is None:
+        return "The verdict knows of no earlier windows: run `make watch` with HISTORY=, a folder that is kept."
+    if not lasting.is_lasting:
+        return (
+            f"No lasting drift: {lasting.drifted} of the last {lasting.windows} windows drifted, "
+            f"{lasting.needed} of {lasting.of_windows} are required (drift.lasting_windows)."
+        )
+    if verdict.timing and verdict.timing.is_late:
+        return "Inputs arrive a day late: that is mended where they are joined, and no retrain helps."
+    if verdict.performance is None:
+        return "Drift lasts, but no labels came in: whether the model became worse is not known (POST /feedback)."
+    if verdict.performance.outcome != "worse":
+        return f"Drift lasts, but the model did not surely become worse: performance is {verdict.performance.outcome}."
+    ages = [(now - one.at) / dt.timedelta(days=1) for one in retrains]
+    if ages and min(ages) < drift.retrain_cooldown_days:
+        return (
+            f"The last retrain was asked for {min(ages):.1f} days ago; at least {drift.retrain_cooldown_days} "
+            "must pass (drift.retrain_cooldown_days)."
+        )
+    if sum(age < 7 for age in ages) >= drift.max_retrains_per_week:
+        return f"{drift.max_retrains_per_week} retrains in a week is the most (drift.max_retrains_per_week)."
+    if as_of is None:
+        return "The table has no time, so there is no as_of to move: bring a newer source, and run `make pin`."
+    if newest is None or newest <= as_of:
+        return f"There are no rows to move to: data.as_of = {as_of} must leave a whole day of rows after it."
+    return ""
+
+
+def _grounds(verdict: DriftVerdict) -> tuple[str, ...]:
+    lasting, seen = verdict.persistence, verdict.performance
+    if lasting is None or seen is None or seen.difference is None:
+        raise ValueError("a retrain is due only with lasting drift and a measured loss")
+    return (
+        f"Drift lasts: {lasting.drifted} of the last {lasting.windows} windows.",
+        f"{seen.metric} is {seen.current:.3f} on {seen.labels:,} labels, {seen.reference:.3f} out of fold: "
+        f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}], {seen.method}.",
+    )

@@ -1,0 +1,145 @@
+"""The site's first page: what production runs and why, everything over time, drift, drills, the last runs.
+
+Values come from entries that fitted their schema; Jinja2 escapes each of them. Links are made only of parts that have a
+pattern (contracts.history): a server, a repository, a run's number, a commit's 40 digits.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from contracts.decision import Interval
+from contracts.history import DeployedFigures, HistoryEntry, StageFigures, WorkflowRun
+from reports.page.report_page import environment
+from reports.site.charts import deciding, drift_charts, run_charts
+from reports.site.history.drill_tables import DrillTables
+from reports.site.history.folder import Past
+
+# A year of daily runs and of daily verdicts; older ones are counted, not drawn.
+MOST_DRAWN = 400
+MOST_RUNS_SHOWN = 20
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HUB_IMAGE = re.compile(r"(?:docker\.io/)?([a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9._-]*)@sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Production:
+    """What production runs: the model, when and why it went there, and the figures it was judged by."""
+
+    model: str
+    estimator: str
+    commit: str
+    data_digest: str
+    image: str
+    since: str
+    reason: str
+    metric: str
+    interval: Interval | None
+    run: HistoryEntry | None
+    is_rollback: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run that the site holds in full: links from the first page."""
+
+    entry: HistoryEntry
+    report: str
+    evidently: str
+
+
+def render_site(
+    name: str,
+    past: Past,
+    production: Production | None,
+    kept: Sequence[Kept],
+    drills: DrillTables,
+    run: WorkflowRun | None,
+) -> str:
+    """The page as HTML. `run`: the workflow run that publishes it."""
+    runs = [entry for entry in past.entries if entry.event == "run"]
+    scheduled = [entry for entry in past.entries if entry.event == "drift"]
+    verdicts = (scheduled or runs)[-MOST_DRAWN:]
+    return (
+        environment()
+        .get_template("site.html")
+        .render(
+            marked=Markup,  # of plots, built in timeline.py from escaped values
+            link_of_commit=link_of_commit,
+            link_of_image=link_of_image,
+            name=name,
+            production=production,
+            latest=runs[-1] if runs else None,
+            verdict=next((entry for entry in reversed(verdicts) if entry.drift), None),
+            is_scheduled=bool(scheduled),
+            run_charts=run_charts(runs[-MOST_DRAWN:]),
+            drift_charts=drift_charts(verdicts),
+            total=len(past.entries),
+            first=past.entries[0] if past.entries else None,
+            shown=list(reversed(past.entries))[:MOST_RUNS_SHOWN],
+            deciding=deciding,
+            stopped_at=stopped_at,
+            kept={one.entry.id: one for one in kept},
+            evidently=[one for one in kept if one.evidently],
+            drills=drills,
+            unreadable=past.unreadable,
+            run=run,
+        )
+    )
+
+
+def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
+    """The last entry that put a model into production, with what the gate had said of this very model."""
+    last = next((entry for entry in reversed(entries) if entry.deployed), None)
+    if last is None or last.deployed is None:
+        return None
+    deployed = last.deployed
+    made = next((one for one in reversed(entries) if one.model and one.decision and _is_of(one, deployed)), None)
+    metric = deciding(made) if made else None
+    seen: dict[str, Any] = {"estimator": "", "commit": "", "data_digest": ""}
+    if made and made.model:
+        seen = {key: getattr(made.model, key) for key in seen}
+    return Production(
+        model=made.model.digest if made and made.model else deployed.model,
+        image=deployed.image,
+        since=last.at,
+        reason=_why(last, made),
+        metric=metric.title if metric else "",
+        interval=Interval(value=metric.value, low=metric.low, high=metric.high) if metric else None,
+        run=made or last,
+        is_rollback=last.event == "rollback",
+        **seen,
+    )
+
+
+def _why(last: HistoryEntry, made: HistoryEntry | None) -> str:
+    """The gate's own words; after a rollback, first the reason of that."""
+    decided = made.decision.reason if made and made.decision else ""
+    said = last.deployed.reason if last.deployed else ""
+    return f"{said} {decided}".strip() if last.event == "rollback" else decided or said
+
+
+def _is_of(entry: HistoryEntry, deployed: DeployedFigures) -> bool:
+    """Whether this run made what was deployed: the same model, or where only the image is named, the same image."""
+    if deployed.model:
+        return entry.model is not None and entry.model.digest == deployed.model
+    return entry.image is not None and entry.image.reference == deployed.image
+
+
+def stopped_at(entry: HistoryEntry) -> StageFigures | None:
+    """The first stage that did not pass."""
+    return next((stage for stage in entry.stages if stage.exit_code != 0), None)
+
+
+def link_of_commit(run: WorkflowRun | None, commit: str) -> str:
+    """The commit's page; empty where it is no clean commit of a known repository."""
+    return f"{run.repository_url}/commit/{commit}" if run and COMMIT.fullmatch(commit) else ""
+
+
+def link_of_image(reference: str) -> str:
+    """The image's page on Docker Hub; empty for another registry or a local name."""
+    found = HUB_IMAGE.fullmatch(reference)
+    return f"https://hub.docker.com/r/{found[1]}" if found else ""

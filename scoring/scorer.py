@@ -1,0 +1,118 @@
+"""A model folder as a function: verified, loaded from bytes into ONNX Runtime, and proved on its golden rows."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from pydantic import ValidationError
+
+from contracts.features import Matrix
+from contracts.model_folder import Golden, ModelCard, ModelFolderError, model_digest, read_card, verify_files
+from contracts.pipeline_toml.keys import Task
+from scoring.encoder import Encoder
+from scoring.onnx_inspection import KNOWN_DOMAINS as KNOWN_DOMAINS
+from scoring.onnx_inspection import OnnxBytesError, refuse_outside_references
+
+INPUT_NAME = "X"
+OUTPUT_NAMES: dict[Task, str] = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
+
+
+class Scorer:
+    """Scores rows. Thread-safe: `session.run` is, and nothing else changes after construction."""
+
+    def __init__(self, card: ModelCard, digest: str, graph: bytes) -> None:
+        self.card = card
+        self.digest = digest
+        self.encoder = Encoder(card.features)
+        self.session = _session(graph)
+        self._output = [_checked_output(self.session, card)]
+
+    def predict(self, matrix: Matrix) -> npt.NDArray[np.float32]:
+        """Encoded float32 [rows, features] to probabilities [rows, classes] or values [rows, 1]."""
+        scores: npt.NDArray[np.float32] = self.session.run(self._output, {INPUT_NAME: matrix})[0]
+        return scores
+
+
+class RowScorer:
+    """Scores one row at a time at half the cost: input and output are bound to the graph once.
+
+    Write float32 [features] into `buffer`, then call `score`. Not thread-safe: there is one buffer.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.buffer = bytearray(4 * len(scorer.card.features))
+        # The session reads and writes this memory itself, so it must live as long as the binding.
+        self._input: Matrix = np.frombuffer(self.buffer, dtype=np.float32).reshape(1, -1)
+        self._output = np.zeros((1, max(1, len(scorer.card.classes))), dtype=np.float32)
+        self._values = self._output[0].tolist
+        session = scorer.session
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(INPUT_NAME, onnxruntime.OrtValue.ortvalue_from_numpy(self._input))
+        self._binding.bind_ortvalue_output(
+            OUTPUT_NAMES[scorer.card.task], onnxruntime.OrtValue.ortvalue_from_numpy(self._output)
+        )
+        self._run = session.run_with_iobinding
+
+    def score(self) -> list[float]:
+        """What the graph gives for the row in `buffer`: probabilities in the order of the classes, or one value."""
+        self._run(self._binding)
+        values: list[float] = self._values()
+        return values
+
+
+def load_scorer(folder: Path) -> Scorer:
+    """Verify, load and prove a model folder. Raises ModelFolderError with the reason."""
+    card = read_card(folder)
+    contents = verify_files(folder, card)
+    scorer = Scorer(card, model_digest(folder), contents["model.onnx"])
+    prove(scorer, _golden(contents["golden.json"], folder))
+    return scorer
+
+
+def prove(scorer: Scorer, golden: Golden) -> None:
+    """Raises ModelFolderError where the graph does not give, on this machine, what the golden rows say."""
+    for number, row in enumerate(golden.rows):
+        seen = scorer.predict(scorer.encoder.rows([row.inputs]))[0].astype(np.float64)
+        required = np.array(row.output)
+        bounds = golden.tolerance * np.maximum(1, np.abs(required))
+        if seen.shape != required.shape or not np.all(np.abs(seen - required) <= bounds):
+            raise ModelFolderError(f"golden row {number} gives {seen.tolist()}, required {required.tolist()}.")
+
+
+def _session(graph: bytes) -> onnxruntime.InferenceSession:
+    try:
+        refuse_outside_references(graph)
+    except OnnxBytesError as error:
+        raise ModelFolderError(f"model.onnx {error}") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises its own kinds, which have no public base class
+        raise ModelFolderError(f"model.onnx does not load in ONNX Runtime: {str(error).splitlines()[0]}") from None
+
+
+def _checked_output(session: onnxruntime.InferenceSession, card: ModelCard) -> str:
+    inputs = [(one.name, one.type, one.shape[-1:]) for one in session.get_inputs()]
+    required = [(INPUT_NAME, "tensor(float)", [len(card.features)])]
+    if inputs != required:
+        raise ModelFolderError(f"model.onnx reads {inputs}, required {required}.")
+    outputs = [one.name for one in session.get_outputs()]
+    name = OUTPUT_NAMES[card.task]
+    if outputs != [name]:
+        raise ModelFolderError(f"model.onnx gives {outputs}, required ['{name}'] for a {card.task} task.")
+    return name
+
+
+def _golden(content: bytes, folder: Path) -> Golden:
+    try:
+        golden = Golden.model_validate_json(content)
+    except ValidationError as error:
+        raise ModelFolderError(f"{folder / 'golden.json'} is not valid: {error.errors()[0]['msg']}.") from None
+    if not golden.rows:
+        raise ModelFolderError(f"{folder / 'golden.json'} has no rows: nothing shows that the model works here.")
+    return golden

@@ -1,0 +1,100 @@
+"""GET /requests: the log of predictions and labels of a window of time, as NDJSON, for the drift job.
+
+Every process's files of the folder are read, each in its own order, up to the size they had when the request came.
+Lines are sent as they are stored (contracts/request_log.py): a record with `features` is a prediction, one with
+`actual` a label. A torn line is left out.
+"""
+
+import datetime as dt
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB
+from service.http.problems import BAD_WINDOW, Problem
+
+CONTENT_TYPE = "application/x-ndjson"
+CHUNK_BYTES = 1024 * 1024
+# A record is written a moment after the time in it.
+SLACK_SECONDS = 60.0
+_GZIP = 16 + zlib.MAX_WBITS
+_RECORD = re.compile(rb'^\{"v":1,"id":"[^"]{36}","at_us":(\d+),.*\}$', re.M)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Microseconds since 1970: from `since`, before `until`."""
+
+    since_us: int
+    until_us: int
+
+
+def window_of(since: str | None, until: str | None) -> Window:
+    """The window that a client asked for; open ends where it did not say. Raises Problem."""
+    window = Window(
+        0 if since is None else _microseconds(since),
+        2**63 - 1 if until is None else _microseconds(until),
+    )
+    if window.since_us >= window.until_us:
+        raise Problem(BAD_WINDOW)
+    return window
+
+
+def _microseconds(text: str) -> int:
+    try:
+        # An unescaped + in a query is a space.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+"))
+        if moment.tzinfo is None:
+            raise Problem(BAD_WINDOW)
+        return (moment - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise Problem(BAD_WINDOW) from None
+
+
+def records_in(folder: Path, window: Window) -> Iterator[bytes]:
+    """Lines of the window, many at a time."""
+    for pattern in (PREDICTIONS_GLOB, LABELS_GLOB):
+        for path in sorted(folder.glob(pattern)):
+            yield from _records_of(path, window)
+
+
+def _records_of(path: Path, window: Window) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            size, changed = path.stat().st_size, path.stat().st_mtime
+            if (changed + SLACK_SECONDS) * 1e6 < window.since_us:
+                return
+            rest = b""
+            while size > 0 and (chunk := file.read(min(size, CHUNK_BYTES))):
+                size -= len(chunk)
+                lines, newline, rest = (rest + chunk).rpartition(b"\n")
+                if chosen := _chosen(lines + newline, window):
+                    yield chosen
+    except FileNotFoundError:  # retention removed it meanwhile
+        return
+
+
+def _chosen(lines: bytes, window: Window) -> bytes:
+    found = _RECORD.finditer(lines)
+    chosen = [one[0] for one in found if window.since_us <= int(one[1]) < window.until_us]
+    return b"\n".join([*chosen, b""]) if chosen else b""
+
+
+def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes as gzip, piece by piece."""
+    compressor = zlib.compressobj(level=5, wbits=_GZIP)
+    for chunk in chunks:
+        if piece := compressor.compress(chunk):
+            yield piece
+    yield compressor.flush()
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, and not with a weight of zero."""
+    for part in accept_encoding.lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" if weight else True
+    return False

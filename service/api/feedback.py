@@ -1,0 +1,183 @@
+"""POST /feedback: what really happened, by prediction id. Every label is answered for and counted; none is kept unseen.
+
+An edge whose replica dies replays the request on another: what the first has recorded is "recorded", not "repeated".
+
+recorded    it is in the log of labels
+unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention)
+repeated    this prediction has a label already; the first one stays
+late        the prediction is older than FEEDBACK_DAYS
+malformed   it is no label: no id, or an actual value that the model could not have given
+"""
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from contracts.model_folder import ModelCard
+from contracts.pipeline_toml.keys import Task
+from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
+from service.formats.json_rows import refuse_duplicate_keys
+from service.http.load_shedding import refused_for_now
+from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem
+from service.log.index import BROUGHT, MINUTE_US, RECORD, IdIndex
+from service.log.writer import RecordLog
+from service.metrics import Metrics
+from service.prediction.ids import derived_of_parts
+
+FeedbackOutcome = Literal["recorded", "unknown", "repeated", "late", "malformed"]
+MAX_LABELS = 1000
+MAX_FEEDBACK_BYTES = MAX_LABELS * 1024
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_US_PER_DAY = 86_400 * 1_000_000
+# The first and last moment that a datetime can hold, roughly: 0001 to 9999.
+_EARLIEST_US, _LATEST_US = 0, 253_402_300_799_000_000
+
+
+class FeedbackAnswer(BaseModel):
+    """What became of each label, in their order."""
+
+    recorded: int
+    outcomes: list[FeedbackOutcome]
+
+
+class _Envelope(BaseModel):
+    """The body's outer form; each label is looked at on its own, so that one bad label does not lose the others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    labels: Annotated[list[Any], Field(min_length=1, max_length=MAX_LABELS)]
+
+
+def label_type(card: ModelCard) -> type[BaseModel]:
+    """One label, for the documentation."""
+    actual: Any = Literal[card.classes] if card.classes else float
+    return create_model(
+        "Label",
+        __doc__=f"What `{card.target}` really was for one prediction.",
+        __config__=ConfigDict(extra="forbid"),
+        id=(str, Field(description="the prediction's id")),
+        actual=(actual, Field(description=f"the real {card.target}")),
+        observed_us=(int | None, Field(default=None, description="when it happened, microseconds since 1970, UTC")),
+    )
+
+
+def labels_type(label: type[BaseModel]) -> type[BaseModel]:
+    """The body of POST /feedback, for the documentation: what is no label is answered too, as malformed."""
+    anything = Annotated[Any, Field(title="Malformed", description="anything else; its outcome is `malformed`")]
+    items: Any = Annotated[label | anything, Field(union_mode="left_to_right")]
+    bounded: Any = Annotated[list[items], Field(min_length=1, max_length=MAX_LABELS)]
+    return create_model(
+        "Labels", __doc__="One or many labels.", __config__=ConfigDict(extra="forbid"), labels=(bounded, ...)
+    )
+
+
+class Feedback:
+    """Takes labels for the predictions in one folder."""
+
+    def __init__(self, folder: Path, log: RecordLog, max_age_days: int, metrics: Metrics) -> None:
+        self._predictions = IdIndex(folder, PREDICTIONS_GLOB, RECORD)
+        self._labels = IdIndex(folder, LABELS_GLOB, RECORD, BROUGHT)
+        self._log = log
+        self._max_age_us = max_age_days * _US_PER_DAY
+        self._metrics = metrics
+        metrics.feedback.make((outcome,) for outcome in get_args(FeedbackOutcome))
+        self._one_at_a_time = asyncio.Lock()
+
+    async def take(self, body: bytes, card: ModelCard, client: str, headers: Mapping[bytes, bytes]) -> FeedbackAnswer:
+        """Record the labels in `body`. Raises Problem where it is not a list of labels at all."""
+        labels = _labels_in(body)
+        brought = derived_of_parts(headers, client, body, len(labels)) or [b""] * len(labels)
+        async with self._one_at_a_time:
+            await asyncio.to_thread(self._refresh)
+            at_us = time.time_ns() // 1000
+            records = [
+                _record_of(label, card, at_us, client, name.decode())
+                for label, name in zip(labels, brought, strict=True)
+            ]
+            new: dict[str, LabelRecord] = {}
+            outcomes = [self._judge(record, new) for record in records]
+            if new:
+                lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in new.values())
+                if self._log.append(lines.encode(), len(new)) < len(new):
+                    # The disk is full or fails: to be sent again later.
+                    raise refused_for_now()
+                self._metrics.last_feedback.set(at_us / 1e6)
+        for outcome in outcomes:
+            self._metrics.feedback.add(outcome)
+        return FeedbackAnswer(recorded=outcomes.count("recorded"), outcomes=outcomes)
+
+    def _refresh(self) -> None:
+        """Read what all replicas have written."""
+        self._predictions.refresh()
+        self._labels.refresh()
+
+    def _judge(self, record: LabelRecord | None, new: dict[str, LabelRecord]) -> FeedbackOutcome:
+        """What becomes of a label. It is added to `new` where it has to be written."""
+        if record is None:
+            return "malformed"
+        minute = self._predictions.minute_of(record.id)
+        if minute is None:
+            return "unknown"
+        if record.id in new or self._labels.minute_of(record.id) is not None:
+            return "recorded" if self._was_brought_by(record) else "repeated"
+        if record.at_us - minute * MINUTE_US > self._max_age_us:
+            return "late"
+        new[record.id] = record
+        return "recorded"
+
+    def _was_brought_by(self, record: LabelRecord) -> bool:
+        """Whether this very request wrote it, on a replica that died before it could answer."""
+        return record.brought is not None and self._labels.minute_of(record.brought, BROUGHT) is not None
+
+
+_read_envelope = TypeAdapter(_Envelope).validate_json
+
+
+def _labels_in(body: bytes) -> list[Any]:
+    try:
+        envelope = _read_envelope(body)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Problem(NOT_JSON) from None
+        raise Problem(
+            DOES_NOT_FIT, (("#/labels", f"a list of 1 to {MAX_LABELS} labels, and nothing beside it"),)
+        ) from None
+    refuse_duplicate_keys(body)
+    return envelope.labels
+
+
+def _record_of(label: Any, card: ModelCard, at_us: int, client: str, brought: str) -> LabelRecord | None:
+    """The label as a record; None where it is none."""
+    if not isinstance(label, dict) or not set(label) <= {"id", "actual", "observed_us"}:
+        return None
+    identity, observed = label.get("id"), label.get("observed_us")
+    actual: Any = label.get("actual")
+    if not isinstance(identity, str) or not _ID.fullmatch(identity) or not _is_answer(actual, card.task, card.classes):
+        return None
+    if observed is not None and not (_is_integer(observed) and _EARLIEST_US <= observed <= _LATEST_US):
+        return None
+    return LabelRecord(
+        id=identity, at_us=at_us, brought=brought or None, key=client or None, actual=actual, observed_us=observed
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_answer(actual: Any, task: Task, classes: tuple[str, ...]) -> bool:
+    """Whether the model could have given it: one of its classes, or a finite number."""
+    if task != "regression":
+        return isinstance(actual, str) and actual in classes
+    if not isinstance(actual, float) and not _is_integer(actual):
+        return False
+    try:
+        return math.isfinite(float(actual))
+    except OverflowError:
+        return False

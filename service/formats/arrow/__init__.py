@@ -1,0 +1,1 @@
+"""Batches as Arrow streams: `rows` reads what a client sends, `answer` writes the answer."""

@@ -1,0 +1,159 @@
+"""Reads an Arrow IPC stream of flat columns, as hostile as it may be: numpy on checked slices, nothing native.
+
+https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. A stream is a schema, dictionaries and record
+batches, and must say where it ends: one that was cut off between two messages would otherwise be a shorter one. What is
+damaged raises DamagedError; what is Arrow but not read here (compression, big-endian values, the framing of before
+2019) raises UnreadError. Why no library does this: docs/decisions/0005-own-arrow-reader.md.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from service.formats.arrow.columns import (
+    TEXT_LAYOUTS,
+    Column,
+    Field,
+    Layout,
+    Texts,
+    UnreadError,
+    columns_of,
+    rows_of,
+    texts_in,
+)
+from service.formats.arrow.flatbuffers import DamagedError, TableReader, root_of
+
+MAX_MESSAGES = 256
+MAX_DICTIONARY = 65_536
+_PREFIX = struct.Struct("<iI")
+_CONTINUATION = -1
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
+_VERSIONS = (3, 4)
+_NULL, _INT, _FLOAT, _UTF8, _BOOL, _LARGE_UTF8, _UTF8_VIEW = 1, 2, 3, 5, 6, 20, 24
+_LAYOUTS: dict[int, Layout] = {
+    _NULL: "null",
+    _BOOL: "bits",
+    _UTF8: "utf8",
+    _LARGE_UTF8: "large utf8",
+    _UTF8_VIEW: "utf8 view",
+}
+_FLOATS = {0: "<f2", 1: "<f4", 2: "<f8"}
+
+
+class Message(NamedTuple):
+    """One message: what its header is, the header, and the body. `metadata`: the bytes that the header is read from."""
+
+    kind: int
+    header: TableReader
+    body: memoryview
+    metadata: bytes
+
+
+def messages_in(stream: bytes) -> Iterator[Message]:
+    """The messages up to the end mark, which must be the end. Raises DamagedError and UnreadError."""
+    place = 0
+    for _ in range(MAX_MESSAGES):
+        if stream[place : place + 8] == _END:
+            if place + 8 != len(stream):
+                raise DamagedError("something follows the end mark")
+            return
+        if place + 8 > len(stream):
+            raise DamagedError("the stream ends without an end mark")
+        continuation, size = _PREFIX.unpack_from(stream, place)
+        if continuation != _CONTINUATION:
+            raise UnreadError("messages that begin with a continuation mark, as since Arrow 0.15")
+        message, start = _message(stream, place + 8, size)
+        place = start
+        yield message
+    raise UnreadError(f"at most {MAX_MESSAGES} messages")
+
+
+def _message(stream: bytes, start: int, size: int) -> tuple[Message, int]:
+    """The message whose metadata begins at `start`, and where the next one begins."""
+    metadata = stream[start : start + size]
+    root = root_of(metadata)
+    header, length = root.table(2), root.number(3, "q")
+    body, end = start + size, start + size + length
+    if header is None or root.number(0, "h") not in _VERSIONS or length < 0 or end > len(stream):
+        raise DamagedError("a message is incomplete")
+    return Message(root.number(1, "B"), header, memoryview(stream)[body:end], metadata), end
+
+
+class SchemaReader:
+    """Reads a stream's schema. Clients send the same one again and again, so the last one is kept."""
+
+    def __init__(self) -> None:
+        self._metadata = b""
+        self._fields: tuple[Field, ...] = ()
+
+    def read(self, message: Message, max_columns: int) -> tuple[Field, ...]:
+        """The fields. Raises DamagedError and UnreadError."""
+        if message.metadata != self._metadata:
+            if message.kind != _SCHEMA:
+                raise DamagedError("the first message is no schema")
+            if message.header.number(0, "h"):
+                raise UnreadError("little-endian values")
+            if message.header.count(1) > max_columns:
+                raise UnreadError(f"at most {max_columns} columns")
+            self._fields = tuple(map(_field, message.header.tables(1)))
+            self._metadata = message.metadata
+        return self._fields
+
+
+def batches_in(
+    rest: Iterator[Message], fields: Sequence[Field], max_rows: int, max_text: int
+) -> Iterator[tuple[int, list[Column]]]:
+    """Rows and columns of each record batch; together at most `max_rows`, and strings of at most `max_text` bytes.
+
+    `rest`: the messages after the schema. Raises DamagedError and UnreadError.
+    """
+    coded = {one.dictionary: Field("", one.text_layout) for one in fields if one.dictionary is not None}
+    dictionaries: dict[int, Texts] = {}
+    for message in rest:
+        header = message.header
+        if message.kind == _DICTIONARY:
+            number, record = header.number(0, "q"), header.table(1)
+            if record is None or number not in coded:
+                raise DamagedError("a dictionary of no column")
+            if rows_of(record) + len(dictionaries.get(number, ())) > MAX_DICTIONARY:
+                raise UnreadError(f"dictionaries of at most {MAX_DICTIONARY} values")
+            (column,) = columns_of(record, message.body, [coded[number]], max_text, {})
+            if not header.number(2, "?"):
+                dictionaries[number] = []
+            known = dictionaries.setdefault(number, [])
+            known.extend(texts_in(column))
+        elif message.kind == _BATCH:
+            rows = rows_of(header)
+            max_rows -= rows
+            if max_rows < 0:
+                raise UnreadError("fewer rows")
+            yield rows, columns_of(header, message.body, fields, max_text, dictionaries)
+        else:
+            raise DamagedError("a message that is neither dictionary nor record batch")
+
+
+def _field(table: TableReader) -> Field:
+    name, kind, details, encoding = table.text(0), table.number(2, "B"), table.table(3), table.table(4)
+    if encoding is not None:
+        layout = _LAYOUTS.get(kind, "other")
+        indices = _int_type(encoding.table(1))
+        is_read = layout in TEXT_LAYOUTS and indices
+        return Field(name, "numbers" if is_read else "other", indices, encoding.number(0, "q"), layout)
+    if kind == _INT:
+        return _numbers(name, _int_type(details))
+    if kind == _FLOAT:
+        return _numbers(name, _FLOATS.get(0 if details is None else details.number(0, "h"), ""))
+    return Field(name, _LAYOUTS.get(kind, "other"))
+
+
+def _numbers(name: str, dtype: str) -> Field:
+    return Field(name, "numbers" if dtype else "other", dtype)
+
+
+def _int_type(details: TableReader | None) -> str:
+    """A dtype; 32 signed bits where indices have no type, none for a width that there is not."""
+    if details is None:
+        return "<i4"
+    bits, is_signed = details.number(0, "i"), details.number(1, "?")
+    return f"<{'i' if is_signed else 'u'}{bits // 8}" if bits in (8, 16, 32, 64) else ""

@@ -1,0 +1,149 @@
+"""What every request meets first: is there room, whose key is it, how large is the body; and what is counted after.
+
+The routes that must be fast are answered from here, ahead of FastAPI's router, which only documents them: an ASGI
+callable costs a third of a route. Everything else goes on to FastAPI.
+"""
+
+import traceback
+from collections.abc import Mapping
+from time import perf_counter, time_ns
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.answer import Answer
+from service.http.api_keys import Keys, scope_of
+from service.http.body import BodyReader, Disconnected
+from service.http.content_types import Choice
+from service.http.load_shedding import Admission
+from service.http.problems import CRASHED, NOT_FOUND, Problem
+from service.http.protocol import ARRIVED, MALFORMED, UNMATCHED
+from service.http.request_ids import names_of
+from service.logs import Throttled
+from service.metrics import Metrics
+
+CLIENT = "gatehouse.client"
+STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
+
+
+class Front:
+    """The outermost ASGI application.
+
+    `app` (FastAPI's), `direct` and `keys` (None: not asked) may be replaced between two requests.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        direct: Mapping[str, Choice],
+        routes: tuple[str, ...],
+        admission: Admission,
+        reader: BodyReader,
+        keys: Keys | None,
+        metrics: Metrics,
+    ) -> None:
+        self.app = app
+        self.keys = keys
+        self.direct = direct
+        self._refuse_late = admission.refuse_late
+        self._read = reader.read
+        self._metrics = metrics
+        self._complaints = Throttled()
+        self._refusals = Throttled()
+        known = (*routes, UNMATCHED, MALFORMED)
+        metrics.request_seconds.make((route,) for route in known)
+        metrics.requests.make((route, status) for route in known for status in STATUS_CLASSES)
+        self._counts = metrics.requests.values
+        self._saw_seconds = {route: metrics.request_seconds.of(route).observe for route in known}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        route: str = scope["path"]
+        started = scope.get(ARRIVED) or perf_counter()
+        headers = dict(scope["headers"])
+        try:
+            self._refuse_late(route, started)
+            if not is_plain(scope):
+                raise Problem(NOT_FOUND)
+            client = "" if self.keys is None else self._client(self.keys, headers, route)
+            choice = self.direct.get(route)
+            if choice is None or scope["method"] != "POST":
+                scope[CLIENT] = client
+                route, status = await self._pass_on(scope, receive, send)
+                if status >= 400:
+                    self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
+            else:
+                direct = choice.of(headers)
+                body = await self._read(receive, headers, direct.max_bytes)
+                content = direct.handle(headers, body, time_ns() // 1000, client)
+                status = 200
+                length = (b"content-length", b"%d" % len(content))
+                await send({"type": "http.response.start", "status": 200, "headers": [direct.content_type, length]})
+                await send({"type": "http.response.body", "body": content})
+        except Disconnected:
+            return
+        except Problem as problem:
+            route = self.route_of(scope)
+            status = await self._refuse(problem, scope, headers, send)
+        except Exception:
+            self._complaints.say("crash", route=route, error=traceback.format_exc(), **names_of(headers))
+            status = await self._refuse(Problem(CRASHED), scope, headers, send)
+        if status:
+            self._counts[(route, STATUS_CLASSES[status // 100 - 2])] += 1
+            self._saw_seconds[route](perf_counter() - started)
+
+    def route_of(self, scope: Scope) -> str:
+        """The template of the route that answered; UNMATCHED where none did."""
+        # Only FastAPI's own routes say so; its documentation's pages and ours have no parameters.
+        path: str = getattr(scope.get("route"), "path", None) or scope["path"]
+        return path if path in self._saw_seconds and is_plain(scope) else UNMATCHED
+
+    def _client(self, keys: Keys, headers: Mapping[bytes, bytes], path: str) -> str:
+        scope = scope_of(path)
+        return "" if scope is None else keys.client(headers, scope)
+
+    async def _refuse(self, problem: Problem, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> int:
+        kind = problem.kind
+        self._metrics.refusals.add(kind.slug)
+        self._refusals.say(
+            "refused", path=scope["path"][:200], status=kind.status, problem=kind.slug, **names_of(headers)
+        )
+        answer = problem.answer(in_inference_protocol=scope["path"].startswith("/v2/"))
+        await _send(answer, send)
+        return answer.status
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception:
+            if not status:
+                raise
+            # FastAPI has answered 500 already, and raises it again for the log.
+            self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
+        return self.route_of(scope), status
+
+
+def is_plain(scope: Scope) -> bool:
+    """Whether the path was sent as it is meant. A proxy that hides a path may look at it before it is decoded: so each
+    path has one spelling that is answered, and no other is.
+    """
+    return bool(scope["raw_path"] == scope["path"].encode())
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

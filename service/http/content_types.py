@@ -1,0 +1,107 @@
+"""Which types a request comes in and is answered in: 415 for a type that is not read, 406 for one that is not written.
+
+/predict/batch reads and writes JSON and Arrow. The answer has the request's own type unless Accept prefers the other.
+RFC 9110, section 12.5.1.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.http.body import is_json, refuse_another_type
+from service.http.problems import NOT_ACCEPTABLE, NOT_BATCH_TYPE, Problem
+
+JSON = b"application/json"
+ARROW = b"application/vnd.apache.arrow.stream"
+
+Headers = Mapping[bytes, bytes]
+Handle = Callable[[Headers, bytes, int, str], bytes]
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A route that is answered ahead of the router: POST, answered with 200.
+
+    `handle`: headers, body, microseconds since 1970 and the key's id to the answer's bytes; raises Problem.
+    """
+
+    handle: Handle
+    max_bytes: int
+    content_type: tuple[bytes, bytes] = (b"content-type", JSON)
+
+
+class Choice(Protocol):
+    """How a request's headers decide what answers it."""
+
+    def of(self, headers: Headers) -> Direct:
+        """Raises Problem."""
+
+
+class JsonOnly:
+    """One handler, for JSON."""
+
+    def __init__(self, direct: Direct) -> None:
+        self._direct = direct
+
+    def of(self, headers: Headers) -> Direct:
+        """Raises Problem for another type."""
+        if headers.get(b"content-type") != JSON or b"content-encoding" in headers:
+            refuse_another_type(headers)
+        return self._direct
+
+
+class JsonOrArrow:
+    """A handler for each pair of types. `make`: from the type of the request and that of the answer to a handler."""
+
+    def __init__(self, make: Callable[[bytes, bytes], Handle], max_bytes: int) -> None:
+        self._by_types = {
+            (takes, gives): Direct(make(takes, gives), max_bytes, (b"content-type", gives))
+            for takes in (JSON, ARROW)
+            for gives in (JSON, ARROW)
+        }
+
+    def of(self, headers: Headers) -> Direct:
+        """Raises Problem: 415 before 406."""
+        content_type = headers.get(b"content-type", b"")
+        takes = _type_of(content_type)
+        if takes is None or b"content-encoding" in headers:
+            raise Problem(NOT_BATCH_TYPE)
+        accept = headers.get(b"accept")
+        return self._by_types[takes, takes if accept is None or accept == b"*/*" else _preferred(accept, takes)]
+
+
+def _type_of(content_type: bytes) -> bytes | None:
+    if is_json(content_type):
+        return JSON
+    return ARROW if content_type.partition(b";")[0].strip().lower() == ARROW else None
+
+
+def _preferred(accept: bytes, own: bytes) -> bytes:
+    """The type that `accept` likes best; of equals, `own`. Raises Problem where it takes neither."""
+    ranges = [_range(one) for one in accept.lower().split(b",")]
+    likings = {offered: _liking(offered, ranges) for offered in (own, *({JSON, ARROW} - {own}))}
+    best = max(likings, key=lambda offered: likings[offered])
+    if likings[best] <= 0:
+        raise Problem(NOT_ACCEPTABLE)
+    return best
+
+
+def _range(text: bytes) -> tuple[bytes, float]:
+    kind, *parameters = (one.strip() for one in text.split(b";"))
+    for one in parameters:
+        name, _, value = one.partition(b"=")
+        if name.strip() == b"q":
+            try:
+                return kind, float(value)
+            except ValueError:
+                return kind, 0.0
+    return kind, 1.0
+
+
+def _liking(offered: bytes, ranges: list[tuple[bytes, float]]) -> float:
+    """The quality of the most specific range that covers the type; 0 where none does."""
+    for covering in (offered, offered.partition(b"/")[0] + b"/*", b"*/*"):
+        for kind, quality in ranges:
+            if kind == covering:
+                return quality
+    return 0.0

@@ -1,0 +1,282 @@
+"""What arrives on a connection, within its bounds: uvicorn's HTTP protocol has none for slow or large headers.
+
+Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
+headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
+which there is no room is refused by its headers alone (load_shedding.py), its body dropped where it is (intake.py).
+
+An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) lets a server: Java's HttpClient offers one by default.
+"""
+
+import asyncio
+import random
+import sys
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.http.intake import Intake, Room
+from service.http.load_shedding import RETRY_AFTER_SECONDS, Admission, refused_for_now
+from service.http.problems import BAD_REQUEST, CLOSE, HEADERS_TOO_LARGE, OVERLOADED, TOO_SLOW, Kind, Problem
+from service.http.readiness import Readiness
+from service.http.write_coalescing import GatheredTransport, Outbox
+from service.metrics import Metrics
+
+MAX_HEADER_BYTES = 16 * 1024
+ARRIVED = "gatehouse.arrived"
+# Routes of requests that match none, and of bytes that are no request.
+UNMATCHED = "(none)"
+MALFORMED = "(malformed)"
+# While a body arrives, within bounds of its own.
+UNBOUNDED = sys.maxsize
+END_OF_HEADERS = b"\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a request may take to arrive, in seconds."""
+
+    header_seconds: float
+    body_seconds: float
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. Adds `scope[ARRIVED]`, the time (perf_counter) at which its headers were whole."""
+
+    def __init__(
+        self,
+        *arguments: Any,
+        deadlines: Deadlines,
+        readiness: Readiness,
+        admission: Admission,
+        outbox: Outbox,
+        room: Room,
+        metrics: Metrics,
+        **named: Any,
+    ) -> None:
+        super().__init__(*arguments, **named)
+        self._outbox = outbox
+        self._room = room
+        self._readiness = readiness
+        self._admission = admission
+        self._deadlines = deadlines
+        self._metrics = metrics
+        self._timer: asyncio.TimerHandle | None = None
+        self._awaits_headers = True
+        self._room_for_headers: int = MAX_HEADER_BYTES
+        # Where the next bytes go (intake.py).
+        self.reads_into = room.head
+        # Bytes of a refused request's body that are still to come.
+        self._unwanted = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(GatheredTransport(transport, self._outbox))
+        self._start_timer(self._deadlines.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def on_url(self, url: bytes) -> None:
+        # uvicorn drops a fragment (RFC 9112, section 3.2 has none), so a proxy would see another path than the service.
+        if b"#" in url:
+            raise ValueError("a fragment in a request's target")
+        super().on_url(url)
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # it comes again, without that (_parse)
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        if self._is_idle() and self._admission.sheds(path):
+            self._refuse_for_now(path)
+            return
+        self.scope[ARRIVED] = perf_counter()  # type: ignore[literal-required]
+        super().on_headers_complete()
+        if self._readiness.is_draining and self.cycle is not None:
+            # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, _Refused):
+            self._unwanted -= len(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        if isinstance(self.cycle, _Refused):
+            self._end_refused(self.cycle)
+        else:
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._unwanted > 0 and not (data := self._without_unwanted(data)):
+            return
+        if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
+            self.refuse(HEADERS_TOO_LARGE)
+            return
+        self._parse(data)
+        if self._unwanted > 0:
+            self._drop_unwanted()
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not self.scope:
+            room = min(self._room_for_headers, MAX_HEADER_BYTES)
+            self._room_for_headers = room - len(data.rpartition(END_OF_HEADERS)[2])
+            self._wait_for(headers=True)
+        elif cycle.more_body:
+            self._room_for_headers = UNBOUNDED
+            self.reads_into = self._room.piece
+            self._wait_for(headers=False)
+        elif self._timer is not None:
+            self._expect_headers()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, in place of uvicorn, which forgets the body of a request with `Upgrade`.
+
+        The parser stops after such a head and would take what follows for a new request, whatever length the head
+        gives. So another reads that head without the header, and then the body.
+        """
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as stop:
+                    rest = rest[stop.args[0] :]
+                    head = self._head_without_upgrade()
+                    # One that has also seen `Connection: close` reads no more.
+                    self._start_parser()
+                    self.parser.feed_data(head)
+        except httptools.HttpParserError:
+            self.refuse(BAD_REQUEST)
+
+    def _start_parser(self) -> None:
+        """As uvicorn does for each connection."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _head_without_upgrade(self) -> bytes:
+        """What the parser has just read. Raises HttpParserError for CONNECT, which is followed by no request."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError("no tunnels here")
+        version = self.parser.get_http_version().encode()
+        kept = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(kept))
+
+    def _expect_headers(self) -> None:
+        """Of another request, whenever it comes."""
+        self._stop_timer()
+        self._awaits_headers = True
+        self._room_for_headers = MAX_HEADER_BYTES
+        self.reads_into = self._room.head
+
+    def _wait_for(self, headers: bool) -> None:
+        if self._timer is None or headers != self._awaits_headers:
+            self._awaits_headers = headers
+            self._start_timer(self._deadlines.header_seconds if headers else self._deadlines.body_seconds)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self.refuse, TOO_SLOW)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _is_idle(self) -> bool:
+        """Whether no earlier request of this connection waits for its answer."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse_for_now(self, path: str) -> None:
+        """Answer 503 without an ASGI task, for a third of what one costs. The connection stays."""
+        # A stand-in with what uvicorn asks of a request that it has answered, which mypy cannot know to be all.
+        self.cycle = _Refused(self.scope, closes=not self.parser.should_keep_alive())  # type: ignore[assignment]
+        self._unwanted = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        self.transport.write(random.choice(_FOR_NOW))
+        self._metrics.refusals.add(OVERLOADED.slug)
+        self._metrics.requests.add(path if (path, "5xx") in self._metrics.requests.values else UNMATCHED, "5xx")
+
+    def _drop_unwanted(self) -> None:
+        """Drop what has arrived of a refused body. Its parser, which waits for it, goes with it."""
+        if not self.transport.is_closing():
+            self._unwanted -= self._room.drop(self.transport, self._unwanted)
+            self._go_on_if_whole()
+
+    def _without_unwanted(self, data: bytes) -> bytes:
+        """What of `data` comes after the refused body."""
+        rest = data[self._unwanted :]
+        self._unwanted -= len(data) - len(rest)
+        self._go_on_if_whole()
+        return rest
+
+    def _go_on_if_whole(self) -> None:
+        if not self._unwanted:
+            self._start_parser()
+            self._expect_headers()
+            self.on_message_complete()
+
+    def _end_refused(self, refused: "_Refused") -> None:
+        """All of a refused request has come: wait for the next, or close, now that nothing unread resets the answer."""
+        refused.more_body = False
+        self._unwanted = 0
+        if refused.closes:
+            self.transport.close()
+        else:
+            self.on_response_complete()
+
+    def refuse(self, kind: Kind) -> None:
+        """Answer with a problem detail, unless an answer has begun, and close."""
+        self._stop_timer()
+        if self.transport.is_closing():
+            return
+        # Where only the rest of an answered request's body is missing, there is nothing to say.
+        if self._awaits_headers or not self.cycle.response_started:
+            self.transport.write(_on_the_wire(Problem(kind, headers=CLOSE)))
+            self._metrics.refusals.add(kind.slug)
+            self._metrics.requests.add(MALFORMED, "4xx")
+        self.transport.close()
+
+
+class Connections:
+    """Makes the protocol of each connection, as uvicorn asks for it. `common`: what all of them share."""
+
+    def __init__(self, **common: Any) -> None:
+        self._common = common
+        self._room = Room()
+
+    def __call__(self, **named: Any) -> Intake:
+        return Intake(BoundedProtocol(room=self._room, **self._common, **named), self._room)
+
+
+def _on_the_wire(problem: Problem) -> bytes:
+    """A whole HTTP answer."""
+    answer = problem.answer()
+    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    head = b"".join([b"%b: %b\r\n" % header for header in headers])
+    return b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head, answer.body)
+
+
+# Made once: under overload, little else is done.
+_FOR_NOW = tuple(_on_the_wire(refused_for_now(seconds)) for seconds in RETRY_AFTER_SECONDS)
+
+
+class _Refused:
+    """Stands for a request that was answered before it became one.
+
+    `more_body`: until all of it has come; `closes`: the connection, then.
+    """
+
+    response_started = response_complete = True
+    message_event = asyncio.Event()  # nobody waits for it
+
+    def __init__(self, scope: object, closes: bool) -> None:
+        self.scope = scope
+        self.closes = closes
+        self.more_body = True

@@ -1,0 +1,58 @@
+"""From start to stop: a uvicorn server that says where it listens, and leaves in the order that loses nothing.
+
+SIGTERM or SIGINT: /readyz turns to 503 at once, the service answers on for the drain delay, so that whoever routes
+traffic here can see it, then takes no new connection, finishes what is at work, and exits 0. A second signal skips the
+delay.
+"""
+
+import socket
+import time
+from types import FrameType
+
+import uvicorn
+
+from service.http.readiness import Readiness
+from service.logs import say
+
+ACCEPTS_A_TURN = 16
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with a drain delay between the signal and the end."""
+
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._readiness = readiness
+        self._drain_seconds = drain_seconds
+        self._leave_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([copy for one in sockets or () for copy in _copies_of(one)])
+        for one in sockets or ():
+            host, port = one.getsockname()[:2]
+            say("listening", host=host, port=port, url=f"http://{host}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 — uvicorn's signature
+        """A signal arrived."""
+        if self._readiness.is_draining:
+            self._leave_at = time.monotonic()
+            return
+        self._readiness.is_draining = True
+        self._leave_at = time.monotonic() + self._drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second."""
+        if self._leave_at is not None and time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def _copies_of(listener: socket.socket) -> list[socket.socket]:
+    """uvloop accepts one connection a turn from each: a health check that connects anew must not wait for hundreds."""
+    return [listener, *(listener.dup() for _ in range(ACCEPTS_A_TURN - 1))]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)

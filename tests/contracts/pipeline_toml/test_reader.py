@@ -1,0 +1,106 @@
+"""pipeline.toml: what is wrong is said by name and line."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.pipeline_toml.reader import ConfigError, load_config
+
+GOOD = """\
+[project]
+name = "wine"
+
+[data]
+source = "wine.csv"
+target = "kind"
+task = "multiclass"
+
+[training]
+candidates = ["logistic"]
+metric = "log_loss"
+
+[gate]
+metric = "log_loss"
+margin = 0.05
+"""
+
+
+def refusal(folder: Path, text: str) -> str:
+    path = folder / "pipeline.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    return str(raised.value)
+
+
+def test_the_repositorys_own_file_is_valid() -> None:
+    config = load_config(Path("pipeline.toml"))
+    assert config.data.source == "training.flights:load"
+
+
+def test_a_short_file_gets_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text(GOOD)
+    config = load_config(tmp_path / "pipeline.toml")
+    assert config.load.requests_per_second == 200
+    assert config.drift.blocks_deploy is False
+
+
+def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace("margin = 0.05", "magrin = 0.05"))
+    assert "pipeline.toml:15: unknown key gate.magrin. Did you mean margin?" in said
+    assert "gate.margin is missing" in said
+
+
+def test_an_unknown_table_is_refused_with_the_nearest_table(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD + "\n[servise]\nmax_batch_rows = 5\n")
+    assert "pipeline.toml:17: unknown key servise. Did you mean service?" in said
+
+
+def test_a_wrong_type_is_refused_with_its_line_and_value(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace("margin = 0.05", 'margin = "small"'))
+    assert "pipeline.toml:15: gate.margin is 'small'; required: input should be a valid number." in said
+
+
+def test_a_whole_number_in_quotes_is_not_taken_for_a_number(tmp_path: Path) -> None:
+    assert "training.trials is '4'" in refusal(tmp_path, GOOD.replace("[gate]", 'trials = "4"\n\n[gate]'))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("margin = -0.1", "gate.margin is -0.1; required: input should be greater than or equal to 0"),
+        ("margin = nan", "gate.margin is nan; required: input should be a finite number"),
+        ("margin = 0.1\nconfidence = 1.0", "gate.confidence is 1.0; required: input should be less than 1"),
+    ],
+)
+def test_an_impossible_value_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    assert said in refusal(tmp_path, GOOD.replace("margin = 0.05", line))
+
+
+def test_a_metric_of_another_task_is_refused_with_those_of_this_one(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace('metric = "log_loss"\nmargin', 'metric = "rmse"\nmargin'))
+    assert "gate.metric: 'rmse' is no metric of a multiclass task; use one of roc_auc" in said
+
+
+def test_a_floor_on_a_mistyped_metric_is_refused(tmp_path: Path) -> None:
+    assert "gate.floors: 'acuracy'" in refusal(tmp_path, GOOD + "\n[gate.floors]\nacuracy = 0.9\n")
+
+
+def test_a_time_column_without_as_of_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace('task = "multiclass"', 'task = "multiclass"\ntime = "picked_at"'))
+    assert "pipeline.toml:4: as_of is missing" in said
+
+
+def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace("margin = 0.05", "margin = -1").replace('name = "wine"', 'name = "Wine!"'))
+    assert "project.name is 'Wine!'" in said
+    assert "gate.margin is -1" in said
+
+
+def test_broken_toml_is_refused_with_the_place(tmp_path: Path) -> None:
+    assert "not valid TOML" in refusal(tmp_path, "[project\nname = 1")
+
+
+def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such file. Run from the checkout's root, or name one with --config"):
+        load_config(tmp_path / "pipeline.toml")

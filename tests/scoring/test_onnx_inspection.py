@@ -1,0 +1,146 @@
+"""What reaches outside an ONNX file is found wherever it is, and what is no ONNX file is said to be none."""
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from scoring.onnx_inspection import OnnxBytesError, refuse_outside_references
+
+FLOATS = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, 2])
+
+
+def weights(external: bool = False) -> TensorProto:
+    tensor = numpy_helper.from_array(np.ones((2, 2), dtype=np.float32), name="W")
+    if external:
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        entry = tensor.external_data.add()
+        entry.key, entry.value = "location", "../../etc/passwd"
+    return tensor
+
+
+def graph(*nodes: onnx.NodeProto, tensors: tuple[TensorProto, ...] = ()) -> onnx.GraphProto:
+    made = list(nodes) or [helper.make_node("Identity", ["X"], ["Y"])]
+    return helper.make_graph(made, "g", [FLOATS], [], initializer=list(tensors))
+
+
+def model(made: onnx.GraphProto, *domains: str) -> bytes:
+    opsets = [helper.make_opsetid(domain, 1) for domain in domains or ("", "ai.onnx.ml")]
+    content: bytes = helper.make_model(made, opset_imports=opsets).SerializeToString()
+    return content
+
+
+def branch(inner: onnx.GraphProto) -> onnx.NodeProto:
+    return helper.make_node("If", ["X"], ["Y"], then_branch=inner, else_branch=graph())
+
+
+def test_a_plain_model_passes() -> None:
+    refuse_outside_references(model(graph(tensors=(weights(),)), "", "ai.onnx", "ai.onnx.ml"))
+
+
+def test_numbers_and_strings_of_attributes_are_passed_over() -> None:
+    node = helper.make_node(
+        "TreeEnsembleRegressor", ["X"], ["Y"], domain="ai.onnx.ml",
+        nodes_values=[0.5, float("nan"), -1e30] * 1000, nodes_treeids=[0, -1, 2**40] * 1000, nodes_modes=["LEAF"] * 10,
+    )  # fmt: skip
+    refuse_outside_references(model(graph(node)))
+
+
+def test_the_words_external_data_in_a_name_are_no_external_data() -> None:
+    named = weights()
+    named.name = "external_data"
+    refuse_outside_references(model(graph(tensors=(named,))))
+
+
+OUTSIDE = {
+    "initializer": graph(tensors=(weights(external=True),)),
+    "attribute": graph(helper.make_node("Constant", [], ["Y"], value=weights(external=True))),
+    "tensors of an attribute": graph(helper.make_node("Custom", [], ["Y"], values=[weights(), weights(external=True)])),
+    "subgraph": graph(branch(graph(tensors=(weights(external=True),)))),
+    "subgraph of a subgraph": graph(branch(graph(branch(graph(tensors=(weights(external=True),)))))),
+}
+
+
+@pytest.mark.parametrize("place", OUTSIDE)
+def test_external_data_is_refused_wherever_it_is(place: str) -> None:
+    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+        refuse_outside_references(model(OUTSIDE[place]))
+
+
+@pytest.mark.parametrize("part", ["values", "indices"])
+def test_external_data_of_a_sparse_tensor_is_refused(part: str) -> None:
+    sparse = onnx.SparseTensorProto(values=weights(part == "values"), indices=weights(part == "indices"), dims=[2, 2])
+    made = graph()
+    made.sparse_initializer.append(sparse)
+    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+        refuse_outside_references(model(made))
+
+
+def test_entries_of_external_data_without_the_location_flag_are_refused() -> None:
+    tensor = weights(external=True)
+    tensor.ClearField("data_location")
+    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+        refuse_outside_references(model(graph(tensors=(tensor,))))
+
+
+def test_the_location_flag_without_entries_is_refused() -> None:
+    tensor = weights(external=True)
+    tensor.ClearField("external_data")
+    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+        refuse_outside_references(model(graph(tensors=(tensor,))))
+
+
+def test_external_data_in_a_training_graph_is_refused() -> None:
+    made = onnx.ModelProto.FromString(model(graph()))
+    made.training_info.add().algorithm.CopyFrom(graph(tensors=(weights(external=True),)))
+    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+        refuse_outside_references(made.SerializeToString())
+
+
+def test_an_unknown_operator_set_is_refused_by_name() -> None:
+    with pytest.raises(OnnxBytesError, match=r"operators of 'com\.microsoft'"):
+        refuse_outside_references(model(graph(), "", "com.microsoft"))
+
+
+def test_an_unknown_domain_of_a_node_in_a_subgraph_is_refused() -> None:
+    node = helper.make_node("Anything", ["X"], ["Y"], domain="evil")
+    with pytest.raises(OnnxBytesError, match="operators of 'evil'"):
+        refuse_outside_references(model(graph(branch(graph(node)))))
+
+
+def test_a_function_in_the_model_is_refused() -> None:
+    made = onnx.ModelProto.FromString(model(graph()))
+    made.functions.append(helper.make_function("ai.onnx", "Twice", ["a"], ["b"], [], [helper.make_opsetid("", 20)]))
+    with pytest.raises(OnnxBytesError, match="function of its own"):
+        refuse_outside_references(made.SerializeToString())
+
+
+def test_graphs_within_graphs_without_end_are_refused() -> None:
+    inner = graph()
+    for _ in range(25):
+        inner = graph(branch(inner))
+    with pytest.raises(OnnxBytesError, match="levels deep"):
+        refuse_outside_references(model(inner))
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+def test_a_model_that_was_cut_off_is_refused(kept: float) -> None:
+    whole = model(graph(tensors=(weights(),)))
+    with pytest.raises(OnnxBytesError, match="cut off"):
+        refuse_outside_references(whole[: int(len(whole) * kept)])
+
+
+def test_a_renamed_pickle_is_refused() -> None:
+    with pytest.raises(OnnxBytesError, match="not an ONNX model"):
+        refuse_outside_references(b"\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_passed_or_refused_and_nothing_else(content: bytes) -> None:
+    try:
+        refuse_outside_references(content)
+    except OnnxBytesError:
+        return

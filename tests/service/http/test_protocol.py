@@ -1,0 +1,160 @@
+"""Requests that are wrong before there is a body: each connection gets one documented answer or is closed, in time."""
+
+import json
+import select
+import socket
+import time
+
+import httpx
+import pytest
+
+from service.http.problems import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_LARGE, TOO_SLOW
+from tests.service.clients import Process, everything
+from tests.service.hostile import GOOD
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+SLOW_SOCKETS = 500
+
+
+def whole(body: bytes = GOOD, extra: bytes = b"Connection: close\r\n") -> bytes:
+    return HEAD + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def chunked(body: bytes, size: bytes) -> bytes:
+    return HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + body + b"\r\n0\r\n\r\n"
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+ANSWERED = {
+    "a good request": (whole(), 200),
+    "a good request in chunks": (chunked(GOOD, b"%x" % len(GOOD)), 200),
+    "a chunk extension": (chunked(GOOD, b"%x;name=value" % len(GOOD)), 200),
+    "HTTP/1.0": (whole().replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
+    "a body announced too large": (HEAD + b"Content-Length: 9999999999\r\n\r\n", 413),
+    "a body that is too large, in chunks": (chunked(b" " * 20_000, b"4e20"), 413),
+    "no length at all": (HEAD + b"Connection: close\r\n\r\n", 400),
+    "a length of zero": (HEAD + b"Connection: close\r\nContent-Length: 0\r\n\r\n", 400),
+    "a negative length": (HEAD + b"Content-Length: -5\r\n\r\n", 400),
+    "a length that is no number": (HEAD + b"Content-Length: many\r\n\r\n", 400),
+    "two lengths": (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
+    "a length beyond 64 bits": (HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n", 400),
+    "length and chunks together": (
+        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a chunk size that is no number": (chunked(GOOD, b"zz"), 400),
+    "a chunk size beyond 64 bits": (chunked(GOOD, b"f" * 40), 400),
+    "a chunk longer than its size": (chunked(GOOD, b"3"), 400),
+    "a header without a colon": (HEAD + b"nonsense\r\n\r\n", 400),
+    "a NUL in a header": (HEAD + b"X-A: a\x00b\r\n\r\n", 400),
+    "a space in a header's name": (HEAD + b"X A: b\r\n\r\n", 400),
+    "no HTTP at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n", 400),
+    "an unknown method": (b"SPAM /predict HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "HTTP/2 without asking": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "a header of 20 MB": (HEAD + b"X-A: " + b"a" * 20_000_000 + b"\r\n\r\n", 431),
+    "a header of 17 kB": (HEAD + b"X-A: " + b"a" * 17_000 + b"\r\n\r\n", 431),
+    "200,000 headers": (HEAD + b"X-A: b\r\n" * 200_000 + b"\r\n", 431),
+    "an address of 1 MB": (b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\n\r\n", 431),
+    "a path that is no path": (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+    "an upgrade to WebSocket": (
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        200,
+    ),
+    "another method": (b"DELETE /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405),
+    "GET of /predict": (b"GET /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405),
+    "headers that stop": (HEAD, 408),
+    "a first line that stops": (b"POST /pre", 408),
+    "a connection that says nothing": (b"", 408),
+    "a body that stops": (HEAD + b"Content-Length: 100\r\n\r\n{", 408),
+    "a length that promises more": (whole().replace(b"Content-Length: ", b"Content-Length: 1"), 408),
+    "chunks that stop": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", 408),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_every_transport_is_answered_once_and_closed(process: Process, name: str) -> None:
+    sent, status = ANSWERED[name]
+    answer = process.exchange(sent)
+    assert status_of(answer) == status
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(answer) <= 2400
+    if status >= 400:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["status"] == status
+
+
+def test_each_refusal_of_the_connection_is_counted(process: Process) -> None:
+    def counts() -> dict[str, float]:
+        text = httpx.get(f"{process.url}/metrics").text
+        kinds = (BAD_REQUEST, TOO_SLOW, HEADERS_TOO_LARGE, TOO_LARGE)
+        start = 'gatehouse_refusals_total{problem="'
+        lines = [line for line in text.splitlines() if line.startswith(start)]
+        named = {line.removeprefix(start).split('"')[0]: float(line.split()[-1]) for line in lines}
+        return {kind.slug: named[kind.slug] for kind in kinds}
+
+    before = counts()
+    for name in ("a NUL in a header", "headers that stop", "a header of 17 kB", "a body announced too large"):
+        process.exchange(ANSWERED[name][0])
+    assert counts() == {slug: count + 1 for slug, count in before.items()}
+
+
+def test_requests_in_one_piece_are_answered_in_their_order(process: Process) -> None:
+    answer = process.exchange(whole(extra=b"") + whole(b"{", extra=b"") + whole())
+    assert [status_of(b"HTTP/1.1 " + one) for one in answer.split(b"HTTP/1.1 ")[1:]] == [200, 400, 200]
+
+
+def test_a_request_that_arrives_byte_by_byte_in_time_is_answered(process: Process) -> None:
+    with process.connect() as connection:
+        for byte in whole():
+            connection.sendall(bytes([byte]))
+        assert status_of(everything(connection)) == 200
+
+
+def test_a_second_slow_request_on_a_good_connection_is_ended_too(process: Process) -> None:
+    answer = process.exchange(whole(extra=b"") + HEAD)
+    assert [status_of(b"HTTP/1.1 " + one) for one in answer.split(b"HTTP/1.1 ")[1:]] == [200, 408]
+
+
+def test_a_client_that_waits_for_100_continue_gets_it_only_for_a_body_that_fits(process: Process) -> None:
+    expecting = HEAD + b"Expect: 100-continue\r\nConnection: close\r\n"
+    with process.connect() as connection:
+        connection.sendall(expecting + b"Content-Length: %d\r\n\r\n" % len(GOOD))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(GOOD)
+        assert status_of(everything(connection)) == 200
+    assert status_of(process.exchange(expecting + b"Content-Length: 9999999\r\n\r\n")) == 413
+
+
+def test_slow_clients_are_closed_in_time_and_disturb_nobody(process: Process) -> None:
+    slow = [process.connect() for _ in range(SLOW_SOCKETS)]
+    for number, connection in enumerate(slow):
+        connection.sendall(HEAD if number % 2 else HEAD + b"Content-Length: 300\r\n\r\n{")
+    opened = time.monotonic()
+    answers: list[int] = []
+    with httpx.Client(base_url=process.url) as client:
+        while slow:
+            answers.append(
+                client.post("/predict", content=GOOD, headers={"content-type": "application/json"}).status_code
+            )
+            slow = [connection for connection in slow if not is_closed(connection)]
+            assert time.monotonic() - opened < 10
+    assert set(answers) == {200}
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other side has closed; reads what it said before."""
+    readable, _, _ = select.select([connection], [], [], 0)
+    if not readable:
+        return False
+    try:
+        if connection.recv(65_536):
+            return False
+    except ConnectionError:
+        pass
+    connection.close()
+    return True

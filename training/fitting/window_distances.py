@@ -1,0 +1,102 @@
+"""How far windows of the past were from the reference: what the drift job needs to know of seasons, and cannot see.
+
+Windows of 1, 7 and 30 whole days are counted back from the last day of training. Each is compared with the reference
+as a window of production will be (scoring/drift_statistics.py). The largest distance of each length goes into the model
+card. Predictions are those out of fold, so they begin later than the rest. A length of which the table has fewer than
+four windows says nothing about the next one and is left out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.features import Feature
+from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory
+from contracts.pipeline_toml.keys import Drift
+from scoring.distances import Counted, counted, distance_of_counts
+from scoring.drift_statistics import (
+    Columns,
+    Reading,
+    feature_readings,
+    fit_numbers,
+    label_reading,
+    prediction_reading,
+    values_of,
+)
+from training.fitting.model_folder import predictions_of
+from training.tables import Integers, Table
+
+LENGTHS_DAYS = (1, 7, 30)
+LEAST_WINDOWS = 4
+# Distinct numbers beyond this are put together with their neighbours: it moves a distance by less than a thousandth.
+MOST_CELLS = 2000
+
+
+def history_of(
+    drift: Drift, features: Sequence[Feature], searched: Table, judged: Table, predicted: npt.NDArray[np.float32],
+    reference: pd.DataFrame,
+) -> tuple[ColumnHistory, ...]:  # fmt: skip
+    """`searched`: train rows; `judged`: those that were predicted out of fold, `predicted`. Empty without time."""
+    if searched.days is None or judged.days is None:
+        return ()
+    manifest, before = searched.manifest, _columns(reference)
+    fit = fit_numbers(before, features)
+    now = _columns(searched.frame)
+    left = [fit.residuals(table) if fit else {} for table in (before, now)]
+    asked = [*feature_readings(drift, features, fit), label_reading(drift, manifest.target, manifest.task)]
+    windows = _windows(searched.days)
+    found = [_history(one, values_of(one, before, left[0]), values_of(one, now, left[1]), windows) for one in asked]
+    prediction = prediction_reading(drift, manifest.task)
+    scores = predictions_of(manifest, predicted)
+    scores = scores if manifest.task == "multiclass" else scores.astype(np.float64)
+    found.append(_history(prediction, before[PREDICTION_COLUMN], scores, _windows(judged.days)))
+    return tuple(one for one in found if one.largest)
+
+
+def _columns(table: pd.DataFrame) -> Columns:
+    return {
+        str(name): table[name].to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(table[name]) else object)
+        for name in table
+        if not pd.api.types.is_datetime64_any_dtype(table[name])
+    }
+
+
+def _windows(days: Integers) -> dict[int, Integers]:
+    """For each length the number of each row's window [rows], -1 where it is in none. `days`: [rows], from 0."""
+    last = int(days.max()) + 1
+    found = {}
+    for length in LENGTHS_DAYS:
+        if last // length >= LEAST_WINDOWS:
+            found[length] = np.maximum((days - last % length) // length, -1)
+    return found
+
+
+def _history(
+    reading: Reading, before: npt.NDArray[np.generic], now: npt.NDArray[np.generic], windows: dict[int, Integers]
+) -> ColumnHistory:
+    one = _coarsened(counted(reading.method, before, now))
+    reference = np.bincount(one.reference[one.reference >= 0], minlength=one.cells).astype(np.float64)
+    largest = {}
+    for length, window in windows.items():
+        rows = (one.current >= 0) & (window >= 0)
+        cells = window[rows] * one.cells + one.current[rows]
+        counts = np.bincount(cells, minlength=(int(window.max()) + 1) * one.cells).reshape(-1, one.cells)
+        distances = distance_of_counts(one, reference, counts.astype(np.float64))
+        if not np.isnan(distances).all():
+            largest[length] = float(np.nanmax(distances))
+    return ColumnHistory(column=reading.column, method=reading.method, largest=largest)
+
+
+def _coarsened(one: Counted) -> Counted:
+    """The same with at most MOST_CELLS distinct numbers, each the mean of those that it stands for."""
+    if one.cells <= MOST_CELLS or not len(one.values):
+        return one
+    both = np.concatenate([one.reference, one.current])
+    counts = np.bincount(both[both >= 0], minlength=one.cells)
+    cell = (np.cumsum(counts) - counts) * MOST_CELLS // counts.sum()
+    _, cell = np.unique(cell, return_inverse=True)
+    values = np.bincount(cell, weights=counts * one.values) / np.bincount(cell, weights=counts)
+    codes = [np.where(codes < 0, -1, cell[codes]) for codes in (one.reference, one.current)]
+    return Counted(one.method, codes[0], codes[1], values, len(values), one.scale)

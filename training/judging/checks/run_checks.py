@@ -1,0 +1,179 @@
+"""Runs the gate's checks on a build folder, in the order in which a decision names them.
+
+What each rule requires is in `model_checks.py`; here is where its evidence comes from.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from contracts.decision import Check
+from contracts.exits import FindingError
+from contracts.features import Feature
+from contracts.model_folder import Golden
+from contracts.schema import write_json
+from contracts.stage import Context
+from training.dataset.digests import frame_digest
+from training.judging.champion import REMEDY as CHAMPION_REMEDY
+from training.judging.checks import model_checks
+from training.judging.checks.row_cost import measure_row_cost
+from training.judging.checks.shared_rows import shared_rows
+from training.judging.checks.table_contract import MOST_UNUSUAL_OF_A_WEEK, RunsWithTime, breaches, is_monotone, jumps
+from training.judging.checks.target_leakage import telling
+from training.judging.comparisons import Contest, Figures
+from training.judging.contestants import Contestant
+from training.tables import Table, load_table
+
+# A season moves little in so many days, and a change of units much.
+DAYS_AROUND = 30
+FEWEST_AROUND = 100
+WEEK = pd.Timedelta(days=7)
+
+
+def inspect_validity(
+    context: Context,
+    holdout: Table,
+    challenger: Contestant,
+    champion: Contestant | None,
+    figures: Figures,
+    problem: str,
+) -> tuple[Check, ...]:
+    """Can the figures be believed? `problem`: what is wrong with the holdout's answers, if anything."""
+    manifest = holdout.manifest
+    columns = [*(feature.name for feature in manifest.features), manifest.target, *filter(None, [manifest.time])]
+    train = load_table(context.build, "train", columns)
+    fewest = context.config.data.min_holdout_rows
+    found = [model_checks.holdout_rows(len(holdout.frame), fewest, problem or _difference_from_manifest(holdout))]
+    found.extend(_of_challenger(context, train, holdout, challenger))
+    if champion is not None:
+        found.extend(_of_champion(train, holdout, champion))
+    if challenger.answers is not None:
+        found.append(model_checks.varied_predictions(challenger.answers))
+        found.append(model_checks.all_metrics(figures))
+    return tuple(found)
+
+
+def inspect_limits(
+    context: Context, challenger: Contestant, contest: Contest | None, figures: Figures
+) -> tuple[Check, ...]:
+    """Is the challenger good, honest, fast and small enough on its own? Writes latency.json."""
+    gate, found = context.config.gate, list[Check]()
+    if contest is not None:
+        found.extend(model_checks.floors_and_limits(gate, figures))
+        if gate.max_calibration_error is not None:
+            found.append(model_checks.calibration(contest, gate.max_calibration_error))
+    if challenger.scorer is not None:
+        cost = measure_row_cost(challenger.scorer, _golden(challenger).rows, gate.max_row_us)
+        write_json(context.folder / "latency.json", cost)
+        found.append(model_checks.row_time(cost))
+        found.append(model_checks.model_size((challenger.folder / "model.onnx").stat().st_size, gate.max_model_mb))
+    return tuple(found)
+
+
+def _of_challenger(context: Context, train: Table, holdout: Table, challenger: Contestant) -> Iterator[Check]:
+    if challenger.scorer is None or challenger.reference is None:
+        yield model_checks.can_be_scored(challenger)
+        return
+    card, manifest, gate = challenger.scorer.card, holdout.manifest, context.config.gate
+    before, after = _around_the_cut(train, holdout)
+    runs = _runs_with_time(train)
+    broken = breaches(card.features, holdout.frame) + jumps(card.features, after, before, runs)
+    broken = broken or _jumps_of_a_week(card.features, after, before, runs, manifest.time)
+    remedy = "Mend the source; or, if this is how the table is from now on, train on rows that show it."
+    yield model_checks.table_contract("challenger", len(card.features), broken, remedy)
+    yield model_checks.can_be_scored(challenger)
+    yield model_checks.training_data(card, manifest)
+    if manifest.time:
+        yield model_checks.training_period("challenger", card, manifest, "Run `make data` and `make train` again.")
+    yield model_checks.export_parity(card, _golden(challenger))
+    columns = [*(feature.name for feature in manifest.features), manifest.target]
+    yield model_checks.shared_rows(
+        "shared rows",
+        "the holdout rows also stand in train",
+        shared_rows(holdout.frame, train.frame, columns),
+        gate.max_shared_rows,
+        "Take repeated rows out of the source; if they are different cases that look alike, raise the limit.",
+    )
+    yield model_checks.shared_rows(
+        "fitted rows",
+        "the rows in reference.parquet, which the model was fitted on, also stand in the holdout",
+        shared_rows(challenger.reference, holdout.frame, columns),
+        gate.max_shared_rows,
+        "The model has seen the rows that judge it: run `make train` on train alone.",
+    )
+    yield from _single_feature(train, holdout, gate.confidence, gate.max_single_feature_auc)
+
+
+def _of_champion(train: Table, holdout: Table, champion: Contestant) -> Iterator[Check]:
+    yield model_checks.can_be_scored(champion)
+    if champion.scorer is None or champion.reference is None:
+        return
+    card, manifest = champion.scorer.card, holdout.manifest
+    if manifest.time:
+        yield model_checks.training_period("champion", card, manifest, f"Move data.as_of forward. {CHAMPION_REMEDY}")
+    # Most of today's train rows are what the champion was fitted on, so a source that changed shows in them, and the
+    # season in which the champion meets the holdout does not.
+    changed = jumps(card.features, train.frame, champion.reference, _runs_with_time(train))
+    broken = breaches(card.features, holdout.frame) + changed
+    yield model_checks.table_contract("champion", len(card.features), broken, CHAMPION_REMEDY)
+
+
+def _single_feature(train: Table, holdout: Table, confidence: float, limit: float) -> Iterator[Check]:
+    try:
+        told = telling(train, holdout, holdout.manifest.features, confidence)
+    except (FindingError, KeyError):  # no usable target: the holdout table's own check says so
+        return
+    yield model_checks.single_feature(told, limit, is_regression=holdout.manifest.task == "regression")
+
+
+def _difference_from_manifest(holdout: Table) -> str:
+    described = holdout.manifest.tables["holdout"].digest
+    return "" if frame_digest(holdout.frame) == described else "its rows are not those that data.json describes"
+
+
+def _around_the_cut(train: Table, holdout: Table) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The last days of train and the first of the holdout, at most DAYS_AROUND; all rows where there is no time."""
+    time = holdout.manifest.time
+    if time not in holdout.frame or not len(holdout.frame):
+        return train.frame, holdout.frame
+    first, days = holdout.frame[time].min(), pd.Timedelta(days=DAYS_AROUND)
+    before, after = train.frame[train.frame[time] >= first - days], holdout.frame[holdout.frame[time] < first + days]
+    return (
+        (before, after)
+        if len(before) >= FEWEST_AROUND and len(after) >= FEWEST_AROUND
+        else (train.frame, holdout.frame)
+    )
+
+
+def _jumps_of_a_week(
+    features: Sequence[Feature], after: pd.DataFrame, before: pd.DataFrame, runs: RunsWithTime, time: str
+) -> tuple[str, ...]:
+    """The jumps of the youngest week that has any: units that changed within the holdout are few of its rows."""
+    if time not in after or not len(after):
+        return ()
+    last, first = after[time].max(), after[time].min()
+    while last - WEEK >= first:
+        week = after[(after[time] > last - WEEK) & (after[time] <= last)]
+        when = f" of the seven days to {last:%Y-%m-%d}"
+        if len(week) >= FEWEST_AROUND and (found := jumps(features, week, before, runs, MOST_UNUSUAL_OF_A_WEEK, when)):
+            return found
+        last -= WEEK
+    return ()
+
+
+def _golden(challenger: Contestant) -> Golden:
+    return Golden.model_validate_json((challenger.folder / "golden.json").read_bytes())
+
+
+def _runs_with_time(train: Table) -> RunsWithTime:
+    """Asks the train table whether a feature only ever grows or falls with time."""
+
+    def runs(name: str) -> bool:
+        time = train.manifest.time
+        if not time or name not in train.frame:
+            return False
+        values = train.frame[[name, time]].sort_values(time, kind="stable")[name]
+        return is_monotone(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+    return runs

@@ -1,0 +1,148 @@
+"""Whether a table still is what a model was trained on: columns, types, ranges, missing and unknown values.
+
+Thresholds are wide: seasons move, and drift has a stage of its own. What breaks the contract looks like a mistake.
+
+`breaches` holds a table against the model card, which says what training saw of each feature:
+
+- a column that is gone, or holds text instead of numbers, or a boolean that is neither 0 nor 1;
+- values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN of them;
+- values beyond the range of training by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed column
+  of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
+
+`jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
+middle 98 % of the others. On the flights, 21 windows of 30 days against the 30 days before show at most 44 % in any
+feature (autumn), and temperatures in °C instead of °F between 98 and 100 % in every season. A single week is judged by
+MOST_UNUSUAL_OF_A_WEEK, for weather has extreme ones: in 149 places of the year, the four weeks that follow 30 days are
+outside by at most 98 %, and in °C by 99 % or more nearly always. A feature that only ever grows or falls with time (a
+year, a counter) leaves any range by its nature and is not asked.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.features import MISSING, Feature
+from training.judging.formatting import percent
+
+MORE_MISSING = 0.1
+MOST_UNKNOWN = 0.1
+MOST_FAR_OUT = 0.05
+MOST_UNUSUAL = 0.6
+MOST_UNUSUAL_OF_A_WEEK = 0.99
+MIDDLE = (1, 99)  # percentiles
+
+Numbers = npt.NDArray[np.float64]
+RunsWithTime = Callable[[str], bool]
+
+
+def breaches(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[str, ...]:
+    """One phrase for each promise of the card that the rows break, in the order of `features`."""
+    if not len(frame):
+        return ()
+    return tuple(f"{feature.name} {breach}" for feature in features for breach in _breaches(feature, frame))
+
+
+def jumps(
+    features: Sequence[Feature],
+    frame: pd.DataFrame,
+    others: pd.DataFrame,
+    runs_with_time: RunsWithTime,
+    most: float = MOST_UNUSUAL,
+    when: str = "",
+) -> tuple[str, ...]:
+    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`, in more than `most` of it.
+
+    runs_with_time: whether the feature of this name only ever grows or falls with time; asked only where it matters.
+    when: which rows `frame` has, where it is not all of them.
+    """
+    found: list[str] = []
+    for feature in features:
+        if feature.kind == "numeric" and _has_numbers(frame, feature.name) and _has_numbers(others, feature.name):
+            values, usual = _present(frame[feature.name]), _present(others[feature.name])
+            seen = _jumps(values, usual, most, when)
+            found.extend(f"{feature.name} {jump}" for jump in seen if not runs_with_time(feature.name))
+    return tuple(found)
+
+
+def is_monotone(values: npt.NDArray[Any]) -> bool:
+    """Whether values, in the order of time, never fall or never grow. Missing ones are passed over."""
+    steps = np.diff(values[~np.isnan(values)])
+    return len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _breaches(feature: Feature, frame: pd.DataFrame) -> Iterator[str]:
+    if feature.name not in frame:
+        yield "is gone: the table has no such column"
+        return
+    column = frame[feature.name]
+    is_text = not pd.api.types.is_numeric_dtype(column)
+    if is_text != (feature.kind == "categorical"):
+        yield f"holds {'text' if is_text else 'numbers'}: the model reads it as {feature.kind}"
+        return
+    if feature.kind == "categorical":
+        yield from _of_categories(feature, column)
+        return
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    yield from _of_missing(feature, float(np.isnan(values).mean()))
+    present = values[~np.isnan(values)]
+    if feature.kind == "boolean":
+        yield from _of_booleans(present)
+    elif len(present):
+        yield from _of_range(feature, present)
+
+
+def _of_missing(feature: Feature, share: float) -> Iterator[str]:
+    if share > feature.missing_share + MORE_MISSING:
+        yield f"is missing in {percent(share)} of the rows, in training in {percent(feature.missing_share)}"
+
+
+def _of_booleans(present: Numbers) -> Iterator[str]:
+    if not np.isin(present, (0, 1)).all():
+        yield "is neither 0 nor 1 in some rows, and the model reads it as boolean"
+
+
+def _of_categories(feature: Feature, column: "pd.Series[Any]") -> Iterator[str]:
+    codes, distinct = pd.factorize(column, use_na_sentinel=False)
+    counts = np.bincount(codes, minlength=len(distinct)) / max(1, len(column))
+    is_missing = np.array([pd.isna(value) or value == MISSING for value in distinct], dtype=bool)
+    yield from _of_missing(feature, float(counts[is_missing].sum()))
+    known = set(feature.categories)
+    is_unknown = np.array([value not in known for value in distinct], dtype=bool) & ~is_missing
+    share = float(counts[is_unknown].sum())
+    if share > MOST_UNKNOWN:
+        example = distinct[int(np.flatnonzero(is_unknown)[0])]
+        yield f"is of a category that training never saw in {percent(share)} of the rows, such as {example}"
+
+
+def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
+    if feature.minimum is None or feature.maximum is None:
+        return
+    low, high = feature.minimum, feature.maximum
+    reach = (high - low) or max(1.0, abs(high))
+    if ((present < low - reach) | (present > high + reach)).mean() > MOST_FAR_OUT:
+        seen = f"{present.min():g} to {present.max():g}"
+        yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
+
+
+def _jumps(values: Numbers, usual: Numbers, most: float, when: str) -> Iterator[str]:
+    if not len(values) or not len(usual):
+        return
+    low, high = np.percentile(usual, MIDDLE)
+    outside = float(((values < low) | (values > high)).mean())
+    if outside > most:
+        yield (
+            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows{when}, before that in 2 %: "
+            "were its units changed?"
+        )
+
+
+def _has_numbers(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and pd.api.types.is_numeric_dtype(frame[name])
+
+
+def _present(column: "pd.Series[Any]") -> Numbers:
+    values: Numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values[~np.isnan(values)]
