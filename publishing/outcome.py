@@ -17,7 +17,7 @@ from typing import Any
 from contracts.exits import Exit
 
 # The chain's jobs, which stay out where only documents changed.
-CHAIN = frozenset({"train", "evaluate", "image", "load-test", "drift", "report"})
+CHAIN = frozenset({"train", "image", "report"})
 # Jobs that only a run on main has.
 ON_MAIN = frozenset({"deploy"})
 # Publishing stays out of a pull request from a fork, which has no right to write.
