@@ -29,10 +29,10 @@ from scoring.scorer import Scorer, load_scorer
 ROOT = Path(__file__).parents[1]
 SIZES = (10_000, 100_000, 327_346, 1_000_000, 3_000_000)
 GROWING: dict[StageName, list[str]] = {
-    "data": ["-m", "training.data"],
-    "train": ["-m", "training.train"],
-    "evaluate": ["-m", "training.evaluate"],
-    "drift": ["-m", "reports.drift.stage"],
+    "data": ["-m", "training", "data"],
+    "train": ["-m", "training", "train"],
+    "evaluate": ["-m", "training", "evaluate"],
+    "drift": ["-m", "reports", "drift"],
 }
 DIFFERENT_REQUESTS = 20_000
 

@@ -17,7 +17,10 @@ from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import Schema, write_json
 
-StageName = Literal["data", "train", "evaluate", "build", "load-test", "drift", "report", "deploy", "requests", "watch"]
+StageName = Literal[
+    "data", "train", "evaluate", "build", "load-test", "drift", "report", "promote", "deploy", "requests", "watch"
+]  # fmt: skip
+# The one place with the chain's order: the Makefile reads this line.
 CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "build", "load-test", "drift")
 MEBIBYTE = 1024 * 1024
 
@@ -49,8 +52,8 @@ class Build:
     root: Path
 
     def stage(self, name: StageName) -> Path:
-        """The folder of one stage. The build stage's is called what it holds; the scheduled verdict is drift's."""
-        return self.root / {"build": "image", "watch": "drift"}.get(name, name)
+        """The folder of one stage: `image` for build, `drift` for the scheduled check, `deploy` for promote."""
+        return self.root / {"build": "image", "watch": "drift", "promote": "deploy"}.get(name, name)
 
     @property
     def champion(self) -> Path:

@@ -9,7 +9,6 @@ import argparse
 import datetime as dt
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,7 +54,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         return f"data.as_of is {day.isoformat()} in {config}."
 
     return run_command("as-of", work)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -195,7 +195,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         print(f"  {one_line(one.where)}: {one_line(one.what)} {one_line(one.remedy)}", file=told)
     print(f"audit-{audit.what}: {audit.state}. {one_line(audit.subject)}: {audit.detail}", file=told)
     return EXITS[audit.state]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,6 @@ Exits   0 written, or no pull request is open · 1 GitHub's API refuses or does 
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -83,7 +82,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     build = Build(parser.parse_args(arguments).build)
     return run_command("comment", lambda: comment(build, environment))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -216,7 +216,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         print(f"{asked.direction}-history: {error}", file=sys.stderr)
         return Exit.CRASH
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,6 @@ Exits   0 written, or there is nothing to show
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,7 +44,3 @@ def _text(path: Path) -> str:
         return ""
     with path.open("rb") as file:
         return file.read(MOST_BYTES).decode("utf-8", errors="replace")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

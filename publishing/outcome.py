@@ -65,7 +65,3 @@ def _read(text: str) -> dict[str, dict[str, Any]]:
 def deploys(environment: Mapping[str, str]) -> bool:
     """Whether this run is one that puts something into production: on main, and no retrain by hand."""
     return environment.get("GITHUB_REF") == "refs/heads/main" and not environment.get("AS_OF")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

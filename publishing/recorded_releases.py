@@ -82,7 +82,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         with Path(page).open("a", encoding="utf-8") as file:
             file.write(text)
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

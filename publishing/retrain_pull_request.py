@@ -13,7 +13,6 @@ Exits   0 opened, open already, or nothing is due · 1 GitHub's API refuses or d
 import argparse
 import os
 import subprocess
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -124,7 +123,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args(arguments)
     return run_command("retrain-pr", lambda: retrain_pull_request(asked.config, Build(asked.build), environment))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

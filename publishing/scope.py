@@ -73,7 +73,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     compared = f"{len(changed)} files differ from {base[:12]}" if changed is not None else "compared with nothing"
     print(f"scope: {'the whole chain' if chain else 'only documents'}; {compared}.")
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -78,7 +78,3 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         print(f"count-tries: {error}", file=sys.stderr)
         return Exit.USAGE
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,6 +12,7 @@ Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refus
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,5 +188,4 @@ def _leftovers(left_out: Sequence[LeftOut], rows: Rows, data: Data) -> str:
     return f"left out: {'; '.join(parts)}"
 
 
-if __name__ == "__main__":
-    run_stage("data", __doc__, work)
+main = partial(run_stage, "data", __doc__, work)

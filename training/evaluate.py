@@ -21,6 +21,7 @@ Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier sta
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 from contracts.data_manifest import DataManifest
@@ -195,5 +196,4 @@ def _loosened(decision: Decision) -> str:
     return f" The gate asks less than before: {' '.join(decision.loosened)}" if decision.loosened else ""
 
 
-if __name__ == "__main__":
-    run_stage("evaluate", __doc__, work)
+main = partial(run_stage, "evaluate", __doc__, work)

@@ -84,7 +84,3 @@ def main() -> Exit:
         print(f"pin: {error}", file=sys.stderr)
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FINDING
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -195,5 +195,4 @@ def _timed(what: str) -> Iterator[None]:
     say(f"{what} in {time.perf_counter() - started:.1f} s")
 
 
-if __name__ == "__main__":
-    run_stage("train", __doc__, work)
+main = partial(run_stage, "train", __doc__, work)

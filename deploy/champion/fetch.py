@@ -18,7 +18,6 @@ import argparse
 import io
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -130,7 +129,3 @@ def unpack(archive: bytes, target: Path, reference: str) -> None:
                     f"{reference} has {member.name!r} in {MODEL_PLACE}: a model folder has no such file."
                 )
             (target / name).write_bytes(file.read())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

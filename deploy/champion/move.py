@@ -1,4 +1,4 @@
-"""`make move-champion`: after a deploy, the new model is the champion; after a rollback, the one that was put back.
+"""`make move-champion`: after a deploy the new model is the champion, after a rollback the earlier one.
 
 The last step, so that whatever ends a deploy leaves the champion where it was. With an image in a registry the tag
 `champion` is moved to its digest. In both cases the model folder and its record are laid out for the history branch.
@@ -9,7 +9,6 @@ Exits   0 moved, or there already · 3 not a model that can be trusted · 2 noth
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from contracts.exits import Exit
@@ -39,7 +38,7 @@ def main() -> Exit:
     asked = parser.parse_args()
     build = Build(asked.build)
     return run_command(
-        "move-champion", lambda: f"move-champion: {put_back(build, asked.image) if asked.image else move(build)}"
+        "move-champion", lambda: f"move-champion: {roll_back(build, asked.image) if asked.image else move(build)}"
     )
 
 
@@ -53,14 +52,14 @@ def move(build: Build) -> str:
     return _move(build, build.challenger, record, "every stage passed for it")
 
 
-def put_back(build: Build, reference: str) -> str:
+def roll_back(build: Build, reference: str) -> str:
     """The model inside an image that ran before. Raises UsageError, FindingError and EngineError."""
     check_digest_reference(reference)
     before = _digest(build.champion)
     fetch_champion(SCHEME + reference, build)
     scorer = load_scorer(build.champion)
     record = Champion(model=scorer.digest, image=reference, commit=scorer.card.commit)
-    return _move(build, build.champion, record, "put back by hand", before)
+    return _move(build, build.champion, record, "rolled back by hand", before)
 
 
 def _move(build: Build, model: Path, record: Champion, reason: str, before: str | None = None) -> str:
@@ -78,7 +77,3 @@ def _move(build: Build, model: Path, record: Champion, reason: str, before: str 
 
 def _digest(folder: Path) -> str:
     return model_digest(folder) if (folder / CARD_FILE).exists() else ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

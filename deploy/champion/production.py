@@ -10,7 +10,6 @@ Exits   0 recorded, or nothing was deployed in this run · 3 not a model folder 
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
@@ -68,7 +67,3 @@ def main() -> Exit:
         return run_command("champion", lambda: champion_of(asked.history, os.environ.get("IMAGE_REPOSITORY", "")))
     build = Build(asked.build)
     return run_command("record-champion", lambda: f"record-champion: {record_champion(build, asked.history)}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

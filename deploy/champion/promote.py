@@ -1,15 +1,16 @@
-"""deploy, on a laptop: the challenger becomes the champion, if every stage passed for this very model folder.
+"""promote, on a laptop: the challenger becomes the champion, if every stage passed for this very model folder.
 
 Nothing here decides. Each stage wrote what it saw of which model digest; one that is missing, failed, or spoke of
-another model or other data ends the deploy, and the champion stays.
+another model or other data is refused, and the champion stays.
 
 Reads   build/data, build/train/model, build/evaluate, build/image, build/load-test, build/drift
 Writes  build/champion, the model folder that the next run compares with; build/deploy/deployed.json
-Exits   0 deployed · 3 a stage did not pass for this model · 2 a stage has not run
+Exits   0 promoted · 3 a stage did not pass for this model · 2 a stage has not run
 """
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from contracts.data_manifest import DataManifest
@@ -38,7 +39,7 @@ def work(context: Context) -> Outcome:
     against = [*objections(build, challenger.digest, challenger.card.data_digest, decision)]
     against += other_commit(decision, challenger.card)
     if against:
-        raise NotDeployableError("Not deployed: " + " ".join(against) + " Run `make pipeline`, then deploy again.")
+        raise NotDeployableError("Not promoted: " + " ".join(against) + " Run `make pipeline`, then `make promote`.")
     previous = _previous_digest(build.champion)
     replace_folder(build.challenger, build.champion)
     write_json(
@@ -46,7 +47,7 @@ def work(context: Context) -> Outcome:
         Deployment(model=challenger.digest, previous=previous, reason=decision.reasons[0]),
     )
     instead = f"in place of {_short(previous)}" if previous else "as the first champion"
-    return Outcome("deployed", f"{challenger.card.estimator} {_short(challenger.digest)} {instead}.")
+    return Outcome("promoted", f"{challenger.card.estimator} {_short(challenger.digest)} {instead}.")
 
 
 def objections(build: Build, digest: str, data_digest: str, decision: Decision) -> Iterator[str]:
@@ -115,5 +116,4 @@ def replace_folder(source: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-if __name__ == "__main__":
-    run_stage("deploy", __doc__, work)
+main = partial(run_stage, "promote", __doc__, work)

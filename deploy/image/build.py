@@ -21,6 +21,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -258,5 +259,4 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    run_stage("build", __doc__, work)
+main = partial(run_stage, "build", __doc__, work)

@@ -9,7 +9,6 @@ Exits   0 it is here · 3 it is another image · 2 nothing was published · 1 th
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
@@ -71,7 +70,3 @@ def fetch(build: Build) -> tuple[str, str]:
 def _require_same(seen: str, image: Image, origin: str) -> None:
     if seen != image.image_id:
         raise WrongDigestError(f"{origin} holds image {seen}; built was {image.image_id}. Nothing of it was run.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,6 @@ Exits   0 sent on · 3 the registry holds something else · 2 no image, no such 
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from contracts.exits import Exit
@@ -42,7 +41,3 @@ def publish(build: Build, push_to: str) -> str:
     docker("save", "--output", str(folder / ARCHIVE), image.reference)
     size = (folder / ARCHIVE).stat().st_size / 1e6
     return f"PUSH_TO names no repository, so {image.reference} is in {folder / ARCHIVE} ({size:.0f} MB)."
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,6 @@ Exits   0 pushed · 3 the registry holds something else · 2 no image, no such r
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
@@ -61,7 +60,3 @@ def _name_subject(statement: Path, reference: str) -> None:
     repository, _, digest = reference.partition("@")
     document["subject"] = [subject(repository, digest)]
     statement.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

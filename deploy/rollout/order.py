@@ -144,7 +144,7 @@ def steps_of(rules: Rules) -> tuple[str, ...]:
 def deploy(
     production: Production, admit: Callable[[State], Candidate], fetch: Callable[[Candidate], Proved]
 ) -> Release:
-    """Every step between the lock and the tag. Raises what refused it, after everything was put back."""
+    """Every step between the lock and the tag. Raises what refused it, after everything was restored."""
     journal = production.journal
     with journal.step("settle") as step:
         state = read_state(production.held)
@@ -175,7 +175,7 @@ def deploy(
             write_state(production.held, committed)
             step.said = f"state.json: {_short(new.image)} is current"
     except BaseException as error:
-        put_back(production, error)
+        restore(production, error)
         raise
     with journal.step("retire") as step:
         step.said = production.settle(committed)
@@ -264,7 +264,7 @@ def _check(production: Production, side: Side, *services: str) -> None:
     production.journal.progress(f"{' and '.join(SIDES[side])} run")
 
 
-def put_back(production: Production, error: BaseException) -> None:
+def restore(production: Production, error: BaseException) -> None:
     """Whatever went wrong, what state.json says has all the traffic again. Raises NotPutBackError where that failed."""
     production.journal.note("failed; putting back what was before.")
     try:

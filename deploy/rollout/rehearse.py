@@ -14,7 +14,6 @@ Exits   0 the new version would serve, and no request was lost · 3 it was refus
 import argparse
 import os
 import secrets
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -122,11 +121,17 @@ def main() -> Exit:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--champion", default="", help="docker://user/name:champion; default: build/champion, if there")
     parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args()
-    return run_command("rehearse", lambda: rehearse(load_config(asked.config), Build(asked.build), asked.champion))
+    return run(asked.config, Build(asked.build))
+
+
+def run(config: Path, build: Build) -> Exit:
+    """The command, for a champion that CHAMPION=docker://… names, or that is in build/champion."""
+    named = os.environ.get("CHAMPION", "")
+    champion = named if named.startswith(SCHEME) else ""
+    return run_command("rehearse", lambda: rehearse(load_config(config), build, champion))
 
 
 def rehearse(config: Config, build: Build, champion: str) -> str:
@@ -246,7 +251,3 @@ def _before(champion: str, build: Build, image: str, project: Host) -> Iterator[
     finally:
         with suppress(EngineError):
             docker("image", "rm", "--force", tag)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

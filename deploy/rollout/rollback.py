@@ -10,7 +10,7 @@ from deploy.engine import docker
 from deploy.host.machine import OTHER
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout.admission import on_host
-from deploy.rollout.order import Production, entry_of, put_back, refuse_foreign_replicas
+from deploy.rollout.order import Production, entry_of, refuse_foreign_replicas, restore
 
 STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
 
@@ -20,7 +20,7 @@ class NoSuchReleaseError(FindingError):
 
 
 def rollback(production: Production, asked: str) -> Release:
-    """Put `asked` back, or the previous release where it is empty. Raises what refused it, after all was put back."""
+    """Roll back to `asked`, or to the previous release. Raises what refused it, after everything was restored."""
     journal = production.journal
     state = read_state(production.held)
     refuse_foreign_replicas(production.host, state)
@@ -44,7 +44,7 @@ def rollback(production: Production, asked: str) -> Release:
             write_state(production.held, committed)
             step.said = "state.json: it is current"
     except BaseException as error:
-        put_back(production, error)
+        restore(production, error)
         raise
     with journal.step("retire") as step:
         step.said = production.settle(committed)

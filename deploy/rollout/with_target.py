@@ -1,4 +1,4 @@
-"""Runs a command against the engine that DEPLOY_HOST names: `python -m deploy.rollout.with_target make deploy IMAGE=…`.
+"""Runs a command against the engine that DEPLOY_HOST names: `python -m deploy with-target COMMAND`.
 
 DEPLOY_HOST is what DOCKER_HOST takes, such as ssh://deploy@host. With DEPLOY_SSH_KEY, ssh uses that key and no other,
 and knows the host only from DEPLOY_KNOWN_HOSTS: the first connection is never trusted blindly. Key and list are in a
@@ -22,13 +22,13 @@ from contracts.exits import Exit, UsageError
 SHARED = "connection-"
 
 
-def main(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def main(command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Run the command and return its exit code."""
     try:
         with tempfile.TemporaryDirectory(prefix="gatehouse-") as folder:
             made = prepared(environment, Path(folder))
             try:
-                return subprocess.run(command, env=made, check=False).returncode
+                return subprocess.run(sys.argv[1:] if command is None else command, env=made, check=False).returncode
             finally:
                 _hang_up(environment, Path(folder))
     except UsageError as error:
@@ -68,7 +68,3 @@ def _hang_up(environment: Mapping[str, str], folder: Path) -> None:
     for shared in folder.glob(f"{SHARED}*"):
         command = [str(ssh), "-F", "none", "-o", f"ControlPath={shared}", "-O", "exit", "host"]
         subprocess.run(command, capture_output=True, check=False)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))

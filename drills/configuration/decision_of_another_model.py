@@ -5,6 +5,6 @@ from drills.models import sign
 from drills.scene import Scene
 
 
-@drill("deploy", FINDING, r"^Not deployed: evaluate judged model sha256:[0-9a-f]+, this one is sha256:")
+@drill("promote", FINDING, r"^Not promoted: evaluate judged model sha256:[0-9a-f]+, this one is sha256:")
 def plant(scene: Scene) -> None:
     sign(scene.challenger, name="another")

@@ -5,7 +5,7 @@ from drills.models import blur
 from drills.scene import Scene
 
 
-@drill("deploy", FINDING, r"^Not deployed: evaluate ended with exit code 3")
+@drill("promote", FINDING, r"^Not promoted: evaluate ended with exit code 3")
 def plant(scene: Scene) -> None:
     blur(scene, scene.challenger, loss=0.02)
     scene.run_refused("evaluate")

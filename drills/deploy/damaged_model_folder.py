@@ -4,7 +4,7 @@ from drills.drill import FINDING, drill
 from drills.scene import Scene
 
 
-@drill("deploy", FINDING, r"model\.onnx has sha256 [0-9a-f]{64}, model\.json says [0-9a-f]{64}: it was changed")
+@drill("promote", FINDING, r"model\.onnx has sha256 [0-9a-f]{64}, model\.json says [0-9a-f]{64}: it was changed")
 def plant(scene: Scene) -> None:
     path = scene.challenger / "model.onnx"
     content = bytearray(path.read_bytes())

@@ -8,7 +8,7 @@ from drills.scene import Scene
 OTHER = "sha256:" + "e" * 64
 
 
-@drill("deploy", FINDING, r"^Not deployed: build's image holds model sha256:e{12}, this one is sha256:")
+@drill("promote", FINDING, r"^Not promoted: build's image holds model sha256:e{12}, this one is sha256:")
 def plant(scene: Scene) -> None:
     image = Image(
         reference="flights:sha-1", image_id=OTHER, base="python", commit="1" * 40, created="2026-11-23T00:00:00Z",

@@ -4,6 +4,6 @@ from drills.drill import FINDING, drill
 from drills.scene import Scene
 
 
-@drill("deploy", FINDING, r"^Not deployed: load-test judged model sha256:e{12}, this one is")
+@drill("promote", FINDING, r"^Not promoted: load-test judged model sha256:e{12}, this one is")
 def plant(scene: Scene) -> None:
     scene.edit_json(scene.build.stage("load-test") / "verdict.json", model="sha256:" + "e" * 64)

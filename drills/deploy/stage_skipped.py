@@ -4,6 +4,6 @@ from drills.drill import USAGE, drill
 from drills.scene import Scene
 
 
-@drill("deploy", USAGE, r"load-test/stage\.json is not there\. Run `make load-test` first")
+@drill("promote", USAGE, r"load-test/stage\.json is not there\. Run `make load-test` first")
 def plant(scene: Scene) -> None:
     (scene.build.stage("load-test") / "stage.json").unlink()

@@ -135,7 +135,8 @@ def train() -> None:
             command = [
                 sys.executable,
                 "-m",
-                f"training.{stage}",
+                "training",
+                stage,
                 "--config",
                 str(config),
                 "--build",

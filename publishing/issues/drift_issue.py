@@ -7,7 +7,6 @@ Exits   0 in line · 1 GitHub's API refuses or does not answer · 2 this is not 
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -88,7 +87,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     build = Build(parser.parse_args(arguments).build)
     return run_command("drift-issue", lambda: drift_issue(build, environment))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,6 @@ Exits   0 in line · 1 GitHub's API refuses or does not answer · 2 this is not 
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -85,7 +84,3 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     build = parser.parse_args(arguments).build
     return run_command("security-issue", lambda: security_issue(build, environment))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

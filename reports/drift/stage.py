@@ -14,6 +14,7 @@ Exits   0 whatever the state, because the world moved and not the challenger; 3 
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -117,5 +118,4 @@ def _replayed(build: Build, requests: Path) -> Traffic:
     return Traffic(requests, about, (last - first).days + 1)
 
 
-if __name__ == "__main__":
-    run_stage("drift", __doc__, work)
+main = partial(run_stage, "drift", __doc__, work)

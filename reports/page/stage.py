@@ -7,6 +7,8 @@ Writes  build/report/index.html (the page), build/report/summary.md (a job's pag
 Exits   0 written
 """
 
+from functools import partial
+
 from contracts.stage import CHAIN, Context, Outcome, run_stage
 from reports.page.report_page import render_page
 from reports.page.results import Results, read_results
@@ -43,5 +45,4 @@ def stage_table(results: Results) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    run_stage("report", __doc__, work)
+main = partial(run_stage, "report", __doc__, work)

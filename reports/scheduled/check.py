@@ -12,6 +12,7 @@ Exits   0 stable, insufficient, or drift that does not last yet · 3 drift · 2 
 
 import datetime as dt
 import os
+from functools import partial
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
@@ -38,7 +39,7 @@ def watch(context: Context, history: Path | None) -> Outcome:
     """Judge the window, alone and beside the earlier ones in `history`."""
     build, drift = context.build, context.config.drift
     if not (build.champion / CARD_FILE).is_file():
-        raise UsageError(f"{build.champion} has no model. Run `make champion` or `make deploy` first.")
+        raise UsageError(f"{build.champion} has no model. Run `make champion` or `make promote` first.")
     folder = build.stage("requests")
     brought = read_json(folder / REQUESTS_FILE, RequestsBrought, "make requests")
     earlier = read_windows(history) if history else ()
@@ -84,5 +85,4 @@ def _kept(verdict: DriftVerdict) -> str:
     return f"; {lasting.drifted} of the last {lasting.windows} windows drifted, {lasting.needed} call somebody"
 
 
-if __name__ == "__main__":
-    run_stage("watch", __doc__, work)
+main = partial(run_stage, "watch", __doc__, work)

@@ -12,6 +12,7 @@ Exits   0 brought · 2 the address, the key or what came cannot be used · 3 the
 
 import datetime as dt
 import os
+from functools import partial
 
 import pandas as pd
 
@@ -70,7 +71,7 @@ def replayed(config: Config, build: Build, context: Context) -> RequestsBrought:
     """Through the champion. Raises UsageError where there is none, or no table to replay."""
     if not (build.champion / CARD_FILE).is_file():
         raise UsageError(
-            f"{build.champion} has no model, and REQUESTS_URL names no log. Run `make champion` or `make deploy` first."
+            f"{build.champion} has no model, and REQUESTS_URL is not set. Run `make champion` or `make promote` first."
         )
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
     try:
@@ -92,5 +93,4 @@ def replayed(config: Config, build: Build, context: Context) -> RequestsBrought:
     )  # fmt: skip
 
 
-if __name__ == "__main__":
-    run_stage("requests", __doc__, work)
+main = partial(run_stage, "requests", __doc__, work)

@@ -84,7 +84,3 @@ def main() -> Exit:
     moved = f" data.as_of moves from {decision.as_of_before} to {decision.as_of}." if decision.is_due else ""
     print(f"retrain: {'due' if decision.is_due else 'not due'}. {' '.join(decision.reasons)}{moved}")
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -135,7 +135,3 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         f"site: {page} written, {page.stat().st_size / 1e3:,.0f} kB; with the last runs in full {size / 1e6:,.1f} MB."
     )
     return Exit.PASS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

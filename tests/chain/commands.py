@@ -11,14 +11,14 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "data": ["-m", "training.data"],
-    "train": ["-m", "training.train"],
-    "evaluate": ["-m", "training.evaluate"],
-    "build": ["-m", "deploy.image.build"],
+    "data": ["-m", "training", "data"],
+    "train": ["-m", "training", "train"],
+    "evaluate": ["-m", "training", "evaluate"],
+    "build": ["-m", "deploy", "build"],
     "load-test": ["load-tests/run.py"],
-    "drift": ["-m", "reports.drift.stage"],
-    "report": ["-m", "reports.page.stage"],
-    "deploy": ["-m", "deploy.champion.promote"],
+    "drift": ["-m", "reports", "drift"],
+    "report": ["-m", "reports", "report"],
+    "promote": ["-m", "deploy", "promote"],
 }
 TABLES: dict[str, tuple[Any, str, str, str]] = {
     "breast-cancer": (load_breast_cancer, "binary", "logistic", "roc_auc"),

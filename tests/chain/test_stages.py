@@ -18,7 +18,7 @@ def test_the_same_commit_and_data_give_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate", "load-test", "drift", "deploy"])
+@pytest.mark.parametrize("stage", ["train", "evaluate", "load-test", "drift", "promote"])
 def test_a_stage_out_of_order_says_which_command_comes_first(stage: str, tmp_path: Path) -> None:
     config = write_table("wine", tmp_path)
     ended = run(stage, config, tmp_path / "build")
@@ -36,5 +36,5 @@ def test_a_rejected_challenger_is_not_deployed(tmp_path: Path) -> None:
     assert gate.returncode == 3
     assert "r2" in gate.stderr
     assert "gate.floors" in gate.stderr
-    assert run("deploy", config, root).returncode != 0
+    assert run("promote", config, root).returncode != 0
     assert not (root / "champion").exists()

@@ -12,7 +12,7 @@ from tests.chain.commands import TABLES, read, run, write_table
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_goes_through_the_whole_chain_and_becomes_the_champion(name: str, tmp_path: Path) -> None:
     config, root = write_table(name, tmp_path), tmp_path / "build"
-    for stage in (*CHAIN, "report", "deploy"):
+    for stage in (*CHAIN, "report", "promote"):
         ended = run(stage, config, root)
         assert ended.returncode == 0, f"{stage}: {ended.stdout}{ended.stderr}"
     build = Build(root)

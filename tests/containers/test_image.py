@@ -289,7 +289,7 @@ def test_the_self_test_of_another_model_is_refused(built: Built) -> None:
 
 
 def make_build(build: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "deploy.image.build", "--build", str(build)]
+    command = [sys.executable, "-m", "deploy", "build", "--build", str(build)]
     settings = {name: value for name, value in os.environ.items() if name != "TARGET"} | environment
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings, check=False)
 

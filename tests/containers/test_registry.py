@@ -16,7 +16,7 @@ from contracts.model_folder import CARD_FILE, MODEL_FILES
 from contracts.release import Champion
 from contracts.schema import read_json
 from contracts.stage import Build
-from deploy.champion.move import move, put_back
+from deploy.champion.move import move, roll_back
 from deploy.engine import EngineError, docker
 from deploy.image.build import self_test
 from deploy.registry.fetch_image import fetch as fetch_image
@@ -63,12 +63,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def command(module: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", f"deploy.{module}", *arguments]
+    line = [sys.executable, "-m", "deploy", module, *arguments]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 
 def fetch(build: Build, champion: str) -> "subprocess.CompletedProcess[str]":
-    return command("fetch_champion", "--build", str(build.root), "--champion", champion)
+    return command("champion", "--build", str(build.root), "--champion", champion)
 
 
 def repository_of(pushed: PushedImage) -> str:
@@ -163,7 +163,7 @@ def test_a_registry_that_does_not_answer_is_told_apart_from_a_missing_tag(build:
 
 @pytest.mark.usefixtures("untouched")
 def test_no_engine_is_told_apart_from_a_missing_tag(build: Build, tmp_path: Path) -> None:
-    done = command("fetch_champion", "--build", str(build.root), "--champion", "docker://user/flights:champion",
+    done = command("champion", "--build", str(build.root), "--champion", "docker://user/flights:champion",
                    DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")  # fmt: skip
     assert done.returncode == Exit.USAGE
     assert "No container engine answers" in done.stderr
@@ -264,15 +264,15 @@ def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
     other = push(built.image.image_id, repository, "other")
     assert pull(f"{repository}:champion") == built.image.image_id
     build = Build(tmp_path / "build")
-    assert put_back(build, other).startswith(built.image.model[:19])
+    assert roll_back(build, other).startswith(built.image.model[:19])
     assert read_json(build.stage("deploy") / "champion.json", Champion, "make move-champion").image == other
     assert manifest_digest(f"{repository}:champion") == first.partition("@")[2]
 
 
 @pytest.mark.parametrize("reference", ["user/name:champion", "user/name", "$(id)", "a@sha256:1"])
-def test_only_a_digest_is_put_back(reference: str, build: Build) -> None:
+def test_only_a_digest_is_rolled_back_to(reference: str, build: Build) -> None:
     with pytest.raises(UsageError, match="no digest"):
-        put_back(build, reference)
+        roll_back(build, reference)
 
 
 def manifest_digest(reference: str) -> str:

@@ -127,7 +127,7 @@ def test_in_a_jobs_log_no_line_begins_with_a_command(
         ("scope", ["BASE", "FULL", "AS_OF", "HISTORY"]),
         ("outcome", ["NEEDS"]),
         ("as-of", ["AS_OF"]),
-        ("put-back", ["IMAGE"]),
+        ("rollback-release", ["IMAGE"]),
         ("champion", ["CHAMPION", "IMAGE_REPOSITORY", "HISTORY"]),
         ("publish-image", ["PUSH_TO"]),
         ("comment", ["GITHUB_REF_NAME", "GITHUB_REPOSITORY", "GITHUB_HEAD_REF", "RUN_TITLE"]),

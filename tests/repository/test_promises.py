@@ -81,7 +81,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_every_stages_manual_names_what_it_reads_writes_and_exits_with() -> None:
-    stages = [path for path in tracked("*.py") if "run_stage(" in path.read_text() and path.parent.name != "contracts"]
+    stages = [path for path in tracked("*.py") if "run_stage" in path.read_text() and path.parent.name != "contracts"]
     stages = [path for path in stages if "tests" not in path.parts]
     assert len(stages) >= len(CHAIN) + 2
     for path in stages:
@@ -90,23 +90,42 @@ def test_every_stages_manual_names_what_it_reads_writes_and_exits_with() -> None
             assert word in manual, f"{path} does not say {word}"
 
 
+def makefiles() -> str:
+    """The Makefile and each room's commands."""
+    paths = (ROOT / "Makefile", *sorted(ROOT.glob("*/commands.mk")))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
 def test_make_runs_the_chain_in_the_order_of_the_contract() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    chain = re.search(r"^CHAIN\s*:= (.+)$", makefile, re.M)
-    assert chain
-    assert tuple(chain[1].split()) == CHAIN
+    plan = subprocess.run(["make", "-n", "pipeline"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert f"for stage in {' '.join(CHAIN)}; do" in plan
+
+
+def test_every_module_that_a_makefile_runs_exists() -> None:
+    for module in re.findall(r"-m ([a-z][\w.]+)", makefiles()):
+        place = ROOT / module.replace(".", "/")
+        assert module == "venv" or place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
+
+
+def test_every_command_of_a_room_that_a_makefile_runs_exists() -> None:
+    for path in ROOT.glob("*/__main__.py"):
+        table = re.findall(r'^    "([a-z-]+)": "([\w.]+)",$', path.read_text(encoding="utf-8"), re.M)
+        for name, module in table:
+            text = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+            assert re.search(r"^(def main\(|main = )", text, re.M), f"{path.parent.name} {name}: {module}"
+        asked = set(re.findall(rf"-m {path.parent.name} ([a-z-]+)", makefiles()))
+        assert not table or asked <= {name for name, _ in table}, path.parent.name
 
 
 def test_every_make_target_is_described() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = makefiles()
     phony = set(re.findall(r"^\.PHONY: (\S+)$", makefile, re.M))
-    described = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.M))
+    described = set(re.findall(r"^([a-z-]+):.*#[#.] \S", makefile, re.M))
     assert phony == described
 
 
 def test_every_command_that_a_document_names_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^\.PHONY: (\S+)$", makefile, re.M))
+    targets = set(re.findall(r"^\.PHONY: (\S+)$", makefiles(), re.M))
     for path in tracked("*.md"):
         named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", path.read_text(encoding="utf-8"), re.M))
         assert named <= targets, f"{path.relative_to(ROOT)} names make {', '.join(named - targets)}"

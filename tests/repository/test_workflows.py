@@ -54,7 +54,8 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(), re.M))
+    makefiles = (ROOT / "Makefile", *ROOT.glob("*/commands.mk"))
+    return {target for path in makefiles for target in re.findall(r"^\.PHONY: (\S+)$", path.read_text(), re.M)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=names(FILES))

@@ -179,10 +179,10 @@ class Run:
         self, arena: Arena, action: str, image: str, tag: str, config: Path, target: Mapping[str, str]
     ) -> None:
         self._build = arena.folder / f"build-{secrets.token_hex(4)}"
-        command = [sys.executable, "-m", "deploy.rollout", action, "--image", image, "--tag", tag]
+        command = [sys.executable, "-m", "deploy", "rollout", action, "--image", image, "--tag", tag]
         command += ["--config", str(config), "--build", str(self._build)]
         if target:
-            command = [sys.executable, "-m", "deploy.rollout.with_target", *command]
+            command = [sys.executable, "-m", "deploy", "with-target", *command]
         self.began = time.time()
         self.process = subprocess.Popen(
             command,

@@ -188,7 +188,7 @@ def test_the_command_exits_3_on_reject_with_the_reason_and_where_to_read_on(buil
     write_model(build.challenger, build, NOISY)
     config = pipeline_toml(build.root.parent)
     ended = subprocess.run(
-        [sys.executable, "-m", "training.evaluate", "--config", str(config), "--build", str(build.root)],
+        [sys.executable, "-m", "training", "evaluate", "--config", str(config), "--build", str(build.root)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,

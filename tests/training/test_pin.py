@@ -119,6 +119,6 @@ def test_the_command_exits_by_kind_of_mistake(tmp_path: Path) -> None:
 
 def command(config: Path) -> tuple[int, str]:
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    arguments = [sys.executable, "-m", "training.pin", "--config", str(config)]
+    arguments = [sys.executable, "-m", "training", "pin", "--config", str(config)]
     ended = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     return ended.returncode, ended.stderr

@@ -1,6 +1,6 @@
 """Where the champion comes from: the model folder `build/champion/`, or none.
 
-In GitHub a workflow puts the model folder of the image tagged `champion` there; on a laptop `make deploy` does. None is
+In GitHub a workflow puts the model folder of the image tagged `champion` there, on a laptop `make promote`. None is
 a stated case, in which the floors alone decide. A folder that is there but cannot be trusted is never taken for none.
 """
 

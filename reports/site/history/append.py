@@ -72,7 +72,3 @@ def _moment(text: str) -> dt.datetime:
     except ValueError:
         raise UsageError(f"AT is {text!r}; write a moment as 2026-11-23T05:17:00Z.") from None
     return seen if seen.tzinfo else seen.replace(tzinfo=dt.UTC)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

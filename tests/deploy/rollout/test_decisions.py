@@ -278,7 +278,7 @@ def test_prometheus_gets_the_replicas_from_a_file_and_the_rest_as_it_is() -> Non
 
 
 def command(build: Build, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "deploy.rollout", *arguments, "--build", str(build.root)]
+    line = [sys.executable, "-m", "deploy", "rollout", *arguments, "--build", str(build.root)]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 

@@ -42,7 +42,7 @@ def test_a_failure_counts_whenever_it_was() -> None:
 
 
 def rehearsed(build: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "deploy.rollout.rehearse", "--build", str(build)]
+    command = [sys.executable, "-m", "deploy", "rehearse", "--build", str(build)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

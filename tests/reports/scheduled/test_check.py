@@ -236,7 +236,7 @@ def test_requests_without_a_champion_or_an_address_says_what_to_do(tmp_path: Pat
     code = execute("requests", config, Build(tmp_path / "build"), requests.work)
     record = read_json(tmp_path / "build" / "requests" / "stage.json", StageRecord, "make requests")
     assert code is Exit.USAGE
-    assert "Run `make champion` or `make deploy` first" in record.headline
+    assert "Run `make champion` or `make promote` first" in record.headline
 
 
 class Answering(http.server.BaseHTTPRequestHandler):

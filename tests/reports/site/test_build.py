@@ -73,7 +73,7 @@ def test_after_a_rollback_production_is_the_earlier_image_with_its_own_decision(
     (build.stage("deploy") / "rollout.json").write_text(json.dumps(rollout))
     append(tmp_path / "history", build, 5, "rollback")
     page = site(tmp_path)
-    assert "put back by a rollback" in page
+    assert "by a rollback" in page
     assert "Latency doubled." in page
     assert "0.7400" in page
 

@@ -123,7 +123,7 @@ def test_a_rollback_that_failed_put_nothing_into_production(tmp_path: Path) -> N
 
 def test_a_champion_that_was_moved_without_a_stage_is_remembered_with_its_image(tmp_path: Path) -> None:
     build, model, image = Build(tmp_path / "build"), "sha256:" + "a" * 64, "acme/flights@sha256:" + "3" * 64
-    write_json(build.stage("deploy") / "deployed.json", Deployment(model=model, reason="put back by hand"))
+    write_json(build.stage("deploy") / "deployed.json", Deployment(model=model, reason="rolled back by hand"))
     (build.stage("deploy") / "champion.json").write_text(json.dumps({"model": model, "image": image, "commit": ""}))
     append(tmp_path / "history", build, 0, "rollback")
     deployed = only_entry(tmp_path / "history").deployed

@@ -81,6 +81,11 @@ def _recorded(action: Action, host: Host, asked: argparse.Namespace) -> Exit:
 def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journal) -> str:
     rules = load_config(asked.config).deploy
     if action == "deploy":
+        if not asked.image:
+            raise UsageError(
+                "IMAGE is not set; required: IMAGE=name@sha256:…, an image in a registry. "
+                "To make the challenger the champion on this laptop, run `make promote`."
+            )
         check_digest_reference(asked.image)
         # Where the host is this machine, those who are served come first. A rollback has no time for that.
         os.nice(LEAST_URGENT)
@@ -138,7 +143,3 @@ def _probe_key(environment: Mapping[str, str]) -> str:
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     """SIGTERM, as a cancelled workflow sends it, is treated as Ctrl-C is: what was before is put back."""
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

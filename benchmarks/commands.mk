@@ -1,0 +1,11 @@
+# What the chain and the service cost and withstand.
+
+##@ Measure
+
+.PHONY: bench
+bench: setup ## Measure the service beside its like, and the chain; PART=serving or chain does one; writes docs/benchmarks.md
+	@for part in $(or $(PART),serving chain); do $(RUN) -m "benchmarks.$$part"; done
+
+.PHONY: torture
+torture: setup ## Try to break the service: kills, full disks, overload …; writes docs/faults.md. One family: ONLY=kills
+	@$(RUN) -m benchmarks.faults --only "$(ONLY)"

@@ -1,0 +1,21 @@
+"""`python -m deploy COMMAND …`: the commands of this room. `make help` says what each does."""
+
+from contracts.commands import run
+
+COMMANDS = {
+    "build": "deploy.image.build",
+    "promote": "deploy.champion.promote",
+    "champion": "deploy.champion.fetch",
+    "production": "deploy.champion.production",
+    "push": "deploy.registry.push",
+    "rollout": "deploy.rollout.command",
+    "rehearse": "deploy.rollout.rehearse",
+    "publish-image": "deploy.registry.publish_image",
+    "fetch-image": "deploy.registry.fetch_image",
+    "release": "deploy.rollout.release",
+    "with-target": "deploy.rollout.with_target",
+    "move-champion": "deploy.champion.move",
+}
+
+if __name__ == "__main__":
+    run("deploy", COMMANDS)

@@ -1,0 +1,57 @@
+"""`make release`, `make rollback-release`: what a workflow puts into production, or back.
+
+With DEPLOY_HOST, this run's pushed image is deployed there, and a rollback happens there. Without it nothing serves:
+a release rehearses the same rollout on the engine at hand, and a rollback moves the champion alone.
+
+Reads   DEPLOY_HOST and what `with_target.py` reads; build/image/pushed.json; CHAMPION, for the rehearsal
+Writes  what `make deploy`, `make rollback` and `make rehearse` write; after a rollback what `make move-champion` writes
+Exits   as these do · 2 no image to deploy or to roll back to
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from contracts.stage import Build
+from deploy.champion import move
+from deploy.command import run_command
+from deploy.registry.pushed_image import pushed_reference
+from deploy.registry.registry import check_digest_reference
+from deploy.rollout import rehearse, with_target
+
+NO_TARGET = "no target. The variable DEPLOY_HOST names one (docs/github.md)"
+
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="make release", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--back-to", metavar="IMAGE", help="roll back to name@sha256:…")
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    asked = parser.parse_args()
+    return _release(asked) if asked.back_to is None else _roll_back(asked)
+
+
+def _release(asked: argparse.Namespace) -> int:
+    if not os.environ.get("DEPLOY_HOST"):
+        print(f"release: {NO_TARGET}; this is a rehearsal.", flush=True)
+        return rehearse.run(asked.config, Build(asked.build))
+    code = run_command("release", lambda: pushed_reference(Build(asked.build)))
+    return code or _at_the_target("deploy", pushed_reference(Build(asked.build)), asked)
+
+
+def _roll_back(asked: argparse.Namespace) -> int:
+    if code := run_command("rollback-release", lambda: check_digest_reference(asked.back_to)):
+        return code
+    if not os.environ.get("DEPLOY_HOST"):
+        print(f"rollback-release: {NO_TARGET}; the champion moves.", flush=True)
+    elif failed := _at_the_target("rollback", asked.back_to, asked):
+        return failed
+    return run_command("move-champion", lambda: f"move-champion: {move.roll_back(Build(asked.build), asked.back_to)}")
+
+
+def _at_the_target(action: str, image: str, asked: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "deploy", "rollout", action, "--image", image]
+    return with_target.main([*command, "--config", str(asked.config), "--build", str(asked.build)], os.environ)

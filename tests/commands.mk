@@ -1,0 +1,52 @@
+# Tests by what they need: nothing, an engine, a browser, the stack's programs.
+
+##@ Test
+
+.PHONY: test
+# Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
+test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
+	    tests $(addprefix --ignore tests/,containers monitoring browser drills chain)
+
+.PHONY: chain-test
+chain-test: setup #. The whole chain by its real commands, on three small tables
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) tests/chain
+
+.PHONY: container-test
+container-test: setup #. Tests of the image on a real container engine and registry
+	@$(VENV)/bin/pytest -n0 -rs tests/containers --ignore tests/containers/test_stack.py
+
+.PHONY: stack-test
+stack-test: setup #. Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack
+	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/containers/test_stack.py
+
+.PHONY: browser-test
+browser-test: setup #. Tests of the report and the site in a real Chromium
+	@$(VENV)/bin/pytest -n0 -rs tests/browser
+
+.PHONY: deploy-test
+deploy-test: setup #. Deploy under load with every failure there is, some ten minutes; PARTS="good lock" plays some
+	@$(RUN) -m tests.rollouts.run --build $(BUILD) $(PARTS)
+
+.PHONY: workflow-check
+workflow-check: setup $(TOOLS)/actionlint #. actionlint, zizmor, the schemas and our own rules, on .github
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs tests/repository/test_workflows.py
+
+.PHONY: endpoints
+endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
+	@$(RUN) -m tests.service.endpoints_page
+
+.PHONY: programs
+programs: #. The programs that the tests of the stack run (Debian and Ubuntu; asks for sudo where you are not root)
+	@$$(test $$(id -u) = 0 || echo sudo) apt-get update --quiet=2
+	@$$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
+	    --no-install-recommends prometheus prometheus-alertmanager haproxy nginx-light openssl docker-registry
+
+# Linters that no package index has: built from source by Go, which checks what it downloads against its checksum database.
+GO = command -v go >/dev/null || { echo "Go is required to build $$(basename $@): https://go.dev/dl/" >&2; exit 2; };
+
+$(TOOLS)/actionlint:
+	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(TOOLS)/osv-scanner:
+	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.3.5

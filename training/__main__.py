@@ -1,0 +1,13 @@
+"""`python -m training COMMAND …`: the commands of this room. `make help` says what each does."""
+
+from contracts.commands import run
+
+COMMANDS = {
+    "data": "training.data",
+    "train": "training.train",
+    "evaluate": "training.evaluate",
+    "pin": "training.pin",
+}
+
+if __name__ == "__main__":
+    run("training", COMMANDS)
