@@ -70,7 +70,7 @@ class Service:
         self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
         folder = settings.request_log_dir
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
-        reader = BodyReader(admission)
+        reader = BodyReader(admission, settings.max_body_bytes)
         feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
         self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
         app = build_app(self.parts, model)

@@ -34,6 +34,9 @@ class Settings(BaseModel):
 
     max_in_flight: Annotated[Count, Field(description="requests at work at once; more are answered 503")] = 1024
     max_wait_seconds: Annotated[Seconds, Field(description="a request that waited longer is answered 503")] = 0.5
+    max_body_bytes: Annotated[
+        Count, Field(description="the largest body that is read, whatever the model takes; the edge has the same")
+    ] = 8 * 1024 * 1024
     header_seconds: Annotated[Seconds, Field(description="time for a request's headers to arrive")] = 5.0
     body_seconds: Annotated[Seconds, Field(description="time for a request's body to arrive after them")] = 5.0
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600, description="an idle connection is closed after")] = 65

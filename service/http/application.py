@@ -15,7 +15,7 @@ from service.http.api_keys import Keys, scope_of
 from service.http.body import BodyReader, Disconnected
 from service.http.content_types import Choice
 from service.http.load_shedding import Admission
-from service.http.problems import CRASHED, NOT_FOUND, Problem
+from service.http.problems import CLOSE, CRASHED, NOT_FOUND, OVERLOADED, Problem
 from service.http.protocol import ARRIVED, MALFORMED, UNMATCHED
 from service.http.request_ids import names_of
 from service.logs import Throttled
@@ -45,7 +45,7 @@ class Front:
         self.keys = keys
         self.direct = direct
         self._refuse_late = admission.refuse_late
-        self._read = reader.read
+        self._read, self._forget = reader.read, reader.forget
         self._metrics = metrics
         self._complaints = Throttled()
         self._refusals = Throttled()
@@ -62,6 +62,7 @@ class Front:
         route: str = scope["path"]
         started = scope.get(ARRIVED) or perf_counter()
         headers = dict(scope["headers"])
+        is_unread = True
         try:
             self._refuse_late(route, started)
             if not is_plain(scope):
@@ -75,6 +76,7 @@ class Front:
                     self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
             else:
                 direct = choice.of(headers)
+                is_unread = False
                 body = await self._read(receive, headers, direct.max_bytes)
                 content = direct.handle(headers, body, time_ns() // 1000, client)
                 status = 200
@@ -85,6 +87,9 @@ class Front:
             return
         except Problem as problem:
             route = self.route_of(scope)
+            # Where there is too much to do already, what comes is not read as well.
+            if is_unread and problem.kind is not OVERLOADED and not await self._forget(receive, headers):
+                problem.headers += CLOSE
             status = await self._refuse(problem, scope, headers, send)
         except Exception:
             self._complaints.say("crash", route=route, error=traceback.format_exc(), **names_of(headers))
@@ -115,15 +120,24 @@ class Front:
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         status = 0
+        more_body = True
+
+        async def read() -> Message:
+            nonlocal more_body
+            message = await receive()
+            more_body = message.get("more_body", False)
+            return message
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= 400 and more_body and not await self._forget(receive, dict(scope["headers"])):
+                    message["headers"] = [*message["headers"], *CLOSE]
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, read, watch)
         except Exception:
             if not status:
                 raise

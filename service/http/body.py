@@ -1,6 +1,8 @@
 """Reads a request's body within its bounds: a declared type and length first, then what really arrives.
 
-Bodies that arrive in pieces share one budget of memory, so that many slow clients together cannot fill it.
+Bodies that arrive in pieces share one budget of memory, so that many slow clients together cannot fill it. What is
+refused is read to its end first, and dropped: where the connection then closes, bytes that nobody has read reset it,
+and the client, or the edge before it, may never see the answer.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,8 @@ from service.http.load_shedding import Admission, refused_for_now
 from service.http.problems import CLOSE, NOT_JSON_TYPE, TOO_LARGE, Problem
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
+# Of a body that nobody wants, so many times MAX_BODY_BYTES are read and dropped before it is refused.
+FORGOTTEN_TIMES = 4
 
 
 class Disconnected(Exception):  # noqa: N818 — not an error: the client has gone
@@ -20,37 +24,60 @@ class Disconnected(Exception):  # noqa: N818 — not an error: the client has go
 class BodyReader:
     """Reads bodies, and tells the admission which requests are still arriving."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, most_bytes: int) -> None:
+        """`most_bytes`: the largest body that is read, on whatever route."""
+        self._most_bytes = most_bytes
         self._admission = admission
         self._turns = admission.turns
         self._pending_bytes = 0
 
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
         """The body of a request, when it is whole and its turn. Raises Problem for too many bytes, and Disconnected."""
+        max_bytes = min(max_bytes, self._most_bytes)
         declared = headers.get(b"content-length")
         if declared is not None and int(declared) > max_bytes:
-            raise Problem(TOO_LARGE, headers=CLOSE)
+            raise Problem(TOO_LARGE, headers=() if await self.forget(receive, headers) else CLOSE)
         self._admission.reading += 1
         try:
             message = await receive()
             if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= max_bytes:
                 body: bytes = message["body"]
             else:
-                body = await self._read_in_pieces(message, receive, max_bytes)
+                body = await self._read_in_pieces(message, receive, headers, max_bytes)
         finally:
             self._admission.reading -= 1
         if not self._turns.have_room():
             await self._admission.wait_for_a_turn()
         return body
 
-    async def _read_in_pieces(self, message: Message, receive: Receive, max_bytes: int) -> bytes:
+    async def forget(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
+        """Read what is still to come of a body, and drop it. False where it is too much, or waits to be asked for."""
+        length = headers.get(b"content-length", b"0" if b"transfer-encoding" not in headers else b"1")
+        left = FORGOTTEN_TIMES * self._most_bytes
+        if int(length) > left or b"expect" in headers:
+            return False
+        more = int(length) > 0
+        self._admission.reading += 1
+        try:
+            while more and left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                more = message.get("more_body", False)
+        finally:
+            self._admission.reading -= 1
+        return not more
+
+    async def _read_in_pieces(
+        self, message: Message, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int
+    ) -> bytes:
         pieces = bytearray()
         try:
             while message["type"] == "http.request":
                 pieces += message["body"]
                 self._pending_bytes += len(message["body"])
                 if len(pieces) > max_bytes:
-                    raise Problem(TOO_LARGE, headers=CLOSE)
+                    is_whole = not message["more_body"] or await self.forget(receive, headers)
+                    raise Problem(TOO_LARGE, headers=() if is_whole else CLOSE)
                 if self._pending_bytes > MAX_PENDING_BYTES:
                     raise refused_for_now()
                 if not message["more_body"]:

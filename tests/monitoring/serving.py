@@ -31,8 +31,8 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, model: Path, **edge_settings: str) -> Iterator[Serving]:
-    """Two replicas of one model behind the edge, ready. They share one request log, as in compose.yaml."""
+def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
+    """Two replicas behind the edge, ready. They share one request log, as in compose.yaml. `given`: settings of all."""
     haproxy = program("haproxy")
     edge_port, inside_port = free_port(), free_port()
     started = Serving(f"http://127.0.0.1:{edge_port}", f"http://127.0.0.1:{inside_port}")
@@ -42,14 +42,14 @@ def serving(folder: Path, model: Path, **edge_settings: str) -> Iterator[Serving
             port = free_port()
             environment[f"REPLICA_{number}"] = f"127.0.0.1:{port}"
             settings = {"MODEL_DIR": str(model), "SHADOW_MODEL_DIR": str(model), "HOST": "127.0.0.1", "PORT": str(port),
-                        "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0"}  # fmt: skip
+                        "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0", **given}  # fmt: skip
             process = running((sys.executable, "-m", "service"), folder / f"replica-{number}.log", settings)
             started.replicas.append(stack.enter_context(process))
             started.replica_urls.append(f"http://127.0.0.1:{port}")
         for url in started.replica_urls:
             eventually(lambda url=url: answers(f"{url}/readyz"), f"{url} is ready")  # type: ignore[misc]
         stack.enter_context(
-            running((haproxy, "-W", "-db", "-f", EDGE_CONFIG), folder / "edge.log", environment | edge_settings)
+            running((haproxy, "-W", "-db", "-f", EDGE_CONFIG), folder / "edge.log", environment | given)
         )
         eventually(lambda: answers(f"{started.inside}/readyz"), "the edge has a replica")
         yield started

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -11,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,13 +54,8 @@ def test_the_export_is_let_out_where_that_is_asked_for(model: Path, tmp_path: Pa
 
 
 def test_large_headers_are_refused(edge: Serving) -> None:
-    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 7_000}) == 200
-    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 9_000}) == 431
-
-
-def test_a_large_body_is_refused_before_it_is_read(edge: Serving) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    assert b" 413 " in answer_to(edge.url, head % (8 * 1024 * 1024 + 1) + b"{" * 131_072)
+    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 15_000}) == 200
+    assert status_of(f"{edge.url}/livez", headers={"X-Large": "x" * 16_500}) == 431
 
 
 def test_a_full_batch_that_the_service_takes_comes_through_the_edge(tmp_path: Path) -> None:
@@ -73,18 +66,6 @@ def test_a_full_batch_that_the_service_takes_comes_through_the_edge(tmp_path: Pa
     assert len(body) > 1_800_000
     with serving(tmp_path, tmp_path / "model") as started:
         assert len(fetch(f"{started.url}/predict/batch", json.loads(body))["predictions"]) == 1000
-        # Too large for this model, but not for the edge: the service itself refuses it. Its answer may be lost to the
-        # reset of a connection that is closed with the body unread, so it is the service that is asked.
-        head = b"POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n"
-        answer_to(started.url, head + b"Content-Type: application/json\r\n\r\n" + b" " * 200_000)
-        eventually(lambda: sum(map(refused_as_too_large, started.replica_urls)) == 1, "a replica refuses the body")
-
-
-def refused_as_too_large(replica: str) -> float:
-    """How many requests this replica has refused for their size."""
-    with urllib.request.urlopen(f"{replica}/metrics", timeout=10) as answer:
-        counted = re.findall(r'refusals_total\{problem="too-large"\} (\S+)', answer.read().decode())
-    return float(counted[0])
 
 
 def test_replicas_that_refuse_their_model_keep_the_edge_from_being_ready(model: Path, tmp_path: Path) -> None:
@@ -110,9 +91,10 @@ def status_of_or_none(url: str) -> int | None:
         return None
 
 
-def test_a_body_of_unknown_length_is_refused(edge: Serving) -> None:
-    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n"
-    assert b" 411 " in answer_to(edge.url, chunked)
+def test_a_body_of_unknown_length_comes_through(edge: Serving) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [b"%x;extension=yes\r\n%b\r\n" % (len(one), one) for one in (BODY[:7], BODY[7:])]
+    assert b" 200 " in answer_to(edge.url, head + b"".join(pieces) + b"0\r\nX-Trailer: yes\r\n\r\n")
 
 
 @pytest.mark.parametrize(
