@@ -62,7 +62,7 @@ class Curve(Schema):
 
 
 class Decision(Schema):
-    """decision.json. `loosened`: one sentence for each setting that asks less than it did of the champion."""
+    """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion."""
 
     format_version: Literal[1] = 1
     decision: Literal["promote", "reject"]
@@ -78,7 +78,7 @@ class Decision(Schema):
     clusters: int
     tries: int
     confidence: float
-    loosened: tuple[str, ...] = ()
+    relaxed: tuple[str, ...] = ()
     detectable_difference: float | None = None
     comparisons: tuple[Comparison, ...]
     checks: tuple[Check, ...]

@@ -13,7 +13,7 @@ class Exit(IntEnum):
 
 
 class UsageError(Exception):
-    """The person can mend it: a wrong key, a missing file, a stage run out of order. Ends in exit 2."""
+    """The person can fix it: a wrong key, a missing file, a stage run out of order. Ends in exit 2."""
 
 
 class FindingError(Exception):

@@ -11,7 +11,7 @@ Side = Literal["blue", "green"]
 Action = Literal["deploy", "rollback"]
 
 
-class Figures(Schema):
+class VersionMetrics(Schema):
     """Prometheus' own figures of one version over one canary step, or over the watch.
 
     `error_share`: answers other than 2xx among all predictions. None is "not known": there was no answer to count.
@@ -28,8 +28,8 @@ class Compared(Schema):
 
     percent: int
     seconds: float
-    new: Figures
-    old: Figures | None = None
+    new: VersionMetrics
+    old: VersionMetrics | None = None
 
 
 class Release(Schema):

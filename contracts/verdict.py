@@ -102,9 +102,10 @@ class LabelComparison(Schema):
 class PerformanceComparison(Schema):
     """The primary metric on the requests whose labels came in, against the model card's out-of-fold figure.
 
-    `low` and `high` are one-sided bounds, clustered by day. `difference`: current minus reference, so turned that less
-    is worse. `outcome`: `worse` where the difference is surely below 0 and more than gate.margin; `held` where it is
-    surely above -margin; `insufficient` where there are too few labels; otherwise they cannot tell.
+    `low` and `high` are one-sided bounds, clustered by day. `difference`: current minus reference; where less is better
+    its sign is changed, so that negative is worse. `outcome`: `worse` where the difference is significantly below 0 and
+    beyond gate.margin; `held` where it is significantly above -margin; `insufficient` where there are too few labels;
+    `inconclusive` otherwise.
     """
 
     metric: str

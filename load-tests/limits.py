@@ -21,7 +21,7 @@ CODES: dict[str, LoadReason] = {"p50": "slower_p50", "p95": "slower_p95", "cpu":
 
 
 @dataclass(frozen=True)
-class Figures:
+class VariantFigures:
     """What a client and the machine saw of one service. Latencies in ms from due; one from the sending beside them."""
 
     requests: int
@@ -50,19 +50,19 @@ class Figures:
         return self.requests / self.seconds
 
 
-def figures(plan: Plan, measured: Measured, arm: int, peak_mb: float, was_killed: bool) -> Figures:
-    """Figures of one arm. `was_killed`: SIGTERM did not end the service.
+def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_killed: bool) -> VariantFigures:
+    """Figures of one variant. `was_killed`: SIGTERM did not end the service.
 
     `seconds`: how long its requests were due; in a block with a backlog it took longer.
     """
-    blocks = {number: block for number, block in enumerate(plan.blocks) if block.arm == arm}
+    blocks = {number: block for number, block in enumerate(plan.blocks) if block.variant == variant}
     samples = [sample for sample in measured.samples if sample.block in blocks]
     ends = {number: plan.seconds(block) for number, block in blocks.items()}
     for sample in samples:
         ends[sample.block] = max(ends[sample.block], sample.done_s - blocks[sample.block].begin_s)
     latencies = from_due_ms(samples)
-    before, after = measured.resident_mb[arm]
-    return Figures(
+    before, after = measured.resident_mb[variant]
+    return VariantFigures(
         requests=len(samples),
         faults=tuple(Counter(sample.fault for sample in samples if sample.fault).most_common()),
         seconds=sum(ends.values()),
@@ -78,7 +78,7 @@ def figures(plan: Plan, measured: Measured, arm: int, peak_mb: float, was_killed
     )
 
 
-def judge(seen: Figures, load: Load, model: str, target: Target, paired: PairedRun | None = None) -> LoadVerdict:
+def judge(seen: VariantFigures, load: Load, model: str, target: Target, paired: PairedRun | None = None) -> LoadVerdict:
     """The verdict on the service that holds `model`: pass if every check did."""
     checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()))
     broken = [(code, one) for code, one in checks if not one.passed]
@@ -119,7 +119,7 @@ def headline(verdict: LoadVerdict) -> str:
     return f"{absolute} Against the champion: {compared}."
 
 
-def _checks(seen: Figures, load: Load) -> Iterator[tuple[LoadReason, Check]]:
+def _checks(seen: VariantFigures, load: Load) -> Iterator[tuple[LoadReason, Check]]:
     yield "p50_limit", _latency("p50", seen.p50_ms, load.max_p50_ms, "load.max_p50_ms")
     yield "p95_limit", _latency("p95", seen.p95_ms, load.max_p95_ms, "load.max_p95_ms")
     waited = ""
@@ -145,7 +145,7 @@ def _latency(name: str, milliseconds: float, limit: float, key: str, waited: str
     )
 
 
-def _stall(seen: Figures, load: Load) -> Check:
+def _stall(seen: VariantFigures, load: Load) -> Check:
     return Check(
         name="longest wait for an answer",
         passed=seen.largest_ms <= load.max_stall_ms,
@@ -156,7 +156,7 @@ def _stall(seen: Figures, load: Load) -> Check:
     )
 
 
-def _errors(seen: Figures, load: Load) -> Check:
+def _errors(seen: VariantFigures, load: Load) -> Check:
     faults = [(fault, count) for fault, count in seen.faults if fault not in WRONG]
     failed = sum(count for _, count in faults)
     share = failed / seen.requests
@@ -169,7 +169,7 @@ def _errors(seen: Figures, load: Load) -> Check:
     )
 
 
-def _wrong_answers(seen: Figures) -> Check:
+def _wrong_answers(seen: VariantFigures) -> Check:
     faults = [(fault, count) for fault, count in seen.faults if fault in WRONG]
     return Check(
         name="number of wrong answers with status 200",
@@ -184,7 +184,7 @@ def _most_frequent(faults: Sequence[tuple[str, int]]) -> str:
     return "".join(f"; {count:,} × {fault}" for fault, count in faults[:MOST_FAULTS])
 
 
-def _rate(seen: Figures, load: Load) -> Check:
+def _rate(seen: VariantFigures, load: Load) -> Check:
     required = load.min_rate_share * load.requests_per_second
     return Check(
         name="rate reached",
@@ -196,7 +196,7 @@ def _rate(seen: Figures, load: Load) -> Check:
     )
 
 
-def _growth(seen: Figures, load: Load) -> Check:
+def _growth(seen: VariantFigures, load: Load) -> Check:
     return Check(
         name="growth of its memory under load",
         passed=seen.growth_mb <= load.max_growth_mb,
@@ -207,7 +207,7 @@ def _growth(seen: Figures, load: Load) -> Check:
     )
 
 
-def _end(seen: Figures) -> Check:
+def _end(seen: VariantFigures) -> Check:
     return Check(
         name="end of the service",
         passed=not seen.was_killed,

@@ -47,7 +47,7 @@ class Client(FastHttpUser):
     network_timeout = ANSWER_SECONDS
 
     plan: ClassVar[Plan]
-    arm: ClassVar[int] = CHALLENGER
+    variant: ClassVar[int] = CHALLENGER
     label: ClassVar[str] = "/predict"
     # Both on the clock of time.perf_counter(). None: counting begins when the client starts.
     begins_at: ClassVar[float | None] = None
@@ -59,11 +59,11 @@ class Client(FastHttpUser):
         self.begin = time.perf_counter() if self.begins_at is None else self.begins_at
         self.mine = itertools.islice(self.timetable(), number, None, self.plan.connections)
         self.next = next(self.mine, None)
-        self.requests = self.plan.arms[self.arm].requests
+        self.requests = self.plan.variants[self.variant].requests
         gevent.sleep(self.wait_time())
 
     def timetable(self) -> Iterator[Due]:
-        """What all clients of this arm together send; by hand, requests without an end."""
+        """What all clients of this variant together send; by hand, requests without an end."""
         return (Due(number, number / self.plan.requests_per_second, 0) for number in itertools.count())
 
     def wait_time(self) -> float:
@@ -92,7 +92,7 @@ class Client(FastHttpUser):
             )
 
     def _fault(self, answer: Any, request: Request) -> str:
-        return wrong_with(answer, request, self.plan.arms[self.arm].model)
+        return wrong_with(answer, request, self.plan.variants[self.variant].model)
 
     def _report(self, sample: Sample, answer: Any) -> None:
         """Tell Locust, and whoever listens to its requests: the times count from the beginning, in `context`."""

@@ -32,8 +32,9 @@ from contracts.schema import read_json, write_json
 SPAWN_SECONDS = 0.5
 # Locust's clock starts a little early, lest its reset come after the first counted answer.
 RESET_SECONDS = 0.1
-# How Locust's own pages name the arms.
+# How Locust's own pages name the variants.
 LABELS = ("/predict", "/predict (champion)", "/predict (third)")
+NAMES = ("Challenger", "Champion", "Third")
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 
 
@@ -49,31 +50,33 @@ class FineStatsCSV(StatsCSV):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=Path, required=True)
-    parser.add_argument("--host", action="append", required=True, help="of each arm, in the plan's order")
-    parser.add_argument("--watch", action="append", required=True, type=Watched.parse, help="each arm's process")
+    parser.add_argument("--host", action="append", required=True, help="of each variant, in the plan's order")
+    parser.add_argument("--watch", action="append", required=True, type=Watched.parse, help="each variant's process")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     plan = read_json(asked.plan, Plan, "make load-test")
-    clients: list[type[User]] = [clients_of(arm, host, plan) for arm, host in enumerate(asked.host)]
+    clients: list[type[User]] = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
     environment = Environment(user_classes=clients, catch_exceptions=False)
     measured = run(environment, plan, asked.watch)
     write_json(asked.out / "measured.json", measured)
     write_locusts_own(environment, asked.out)
 
 
-def clients_of(arm: int, host: str, plan: Plan) -> type[Client]:
-    """The clients of one arm, with connections of their own: one that waits for an arm is not late for the other."""
+def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
+    """The clients of one variant. They have their own connections, so that waiting for it delays no other variant."""
 
-    class ArmClient(Client):
+    class VariantClient(Client):
         fixed_count = plan.connections
         numbers = itertools.count()
 
         def timetable(self) -> Iterator[Due]:
-            return plan.timetable(arm)
+            return plan.timetable(variant)
 
-    ArmClient.host, ArmClient.plan, ArmClient.arm, ArmClient.label = host, plan, arm, LABELS[arm]
-    ArmClient.__name__ = ArmClient.__qualname__ = f"Arm{arm}"  # Locust tells its users apart by their names
-    return ArmClient
+    VariantClient.host, VariantClient.plan = host, plan
+    VariantClient.variant, VariantClient.label = variant, LABELS[variant]
+    # Locust tells its users apart by their names, and shows them on its pages.
+    VariantClient.__name__ = VariantClient.__qualname__ = NAMES[variant]
+    return VariantClient
 
 
 def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Measured:
@@ -86,7 +89,7 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
     begins_at = time.perf_counter() + SPAWN_SECONDS + plan.warmup_seconds
     Client.begins_at, Client.gives_up_at = begins_at, begins_at + plan.ends_s + ANSWER_SECONDS
     runner: Any = environment.create_local_runner()
-    runner.start(plan.connections * len(plan.arms), spawn_rate=plan.connections * len(plan.arms))
+    runner.start(plan.connections * len(plan.variants), spawn_rate=plan.connections * len(plan.variants))
     gevent.spawn(stats_history, runner)
     runner.spawning_greenlet.join()
     _sleep_until(begins_at - RESET_SECONDS)
@@ -106,7 +109,7 @@ def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: fl
     """Read a block's service at its begin and in the middle of the gap after it; the last one's when all is done."""
     spent = []
     for block in plan.blocks:
-        service = watched[block.arm]
+        service = watched[block.variant]
         _sleep_until(begins_at + block.begin_s)
         before = service.cpu_seconds()
         if block is plan.blocks[-1]:

@@ -1,7 +1,7 @@
 """Challenger and champion in interleaved blocks: the ratio of what they cost, and how sure it is.
 
 Each block has three figures: p50 and p95 of the latency from due, and the service's CPU seconds per request. Blocks
-that stand beside each other in the plan make a pair, one of each arm, so what changes slowly on the machine is in both.
+that stand beside each other in the plan make a pair, one of each variant, so that both have the machine's slow changes.
 The ratio is the interquartile mean over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron
 and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
 
@@ -32,7 +32,7 @@ LEAST = 0.01
 
 @dataclass(frozen=True)
 class BlockFigures:
-    """One block of one arm: latencies in ms from due, CPU in µs per request."""
+    """One block of one variant: latencies in ms from due, CPU in µs per request."""
 
     p50: float
     p95: float
@@ -48,15 +48,15 @@ class Ratio:
     high: float
 
 
-def block_figures(plan: Plan, measured: Measured, arm: int) -> list[BlockFigures]:
-    """The arm's blocks, in the order of time."""
+def block_figures(plan: Plan, measured: Measured, variant: int) -> list[BlockFigures]:
+    """The variant's blocks, in the order of time."""
     of_block: list[list[Sample]] = [[] for _ in plan.blocks]
     for sample in measured.samples:
         of_block[sample.block].append(sample)
     return [
         _figures(of_block[number], measured.cpu_seconds[number])
         for number, block in enumerate(plan.blocks)
-        if block.arm == arm
+        if block.variant == variant
     ]
 
 

@@ -1,8 +1,8 @@
 """What passes between the stage and the process that runs Locust: the plan to carry out, and what was measured.
 
-A plan has one *arm*, the challenger, or two: challenger and champion. Each arm's requests are due in its *blocks*, one
-block after the other, at the asked rate. Due times count from the moment when counting begins; the warm-up, of all arms
-at once, is due before zero.
+A plan has one *variant*, the challenger, or two: challenger and champion. A variant's requests are due in its *blocks*,
+one block after the other, at the rate of the plan. Due times count from the moment when counting begins; the warm-up,
+of all variants at once, is due before zero.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Request(Schema):
     value: float | None = None
 
 
-class Arm(Schema):
+class Variant(Schema):
     """One of the services under load. `model` is the digest that every answer must name."""
 
     model: str
@@ -39,15 +39,15 @@ class Arm(Schema):
 
 
 class Block(Schema):
-    """So many requests to one arm, the first due `begin_s` after counting began."""
+    """So many requests to one variant, the first due `begin_s` after counting began."""
 
-    arm: int
+    variant: int
     begin_s: float
     requests: int
 
 
 class Due(NamedTuple):
-    """One request of an arm: its number, from the warm-up on, when it is due, and in which block of the plan."""
+    """One request of a variant: its number, from the warm-up on, when it is due, and in which block of the plan."""
 
     number: int
     due_s: float
@@ -60,7 +60,7 @@ class Plan(Schema):
     requests_per_second: float
     connections: int
     warmup_seconds: float
-    arms: tuple[Arm, ...]
+    variants: tuple[Variant, ...]
     blocks: tuple[Block, ...]
 
     @property
@@ -75,14 +75,14 @@ class Plan(Schema):
     def seconds(self, block: Block) -> float:
         return block.requests / self.requests_per_second
 
-    def timetable(self, arm: int) -> Iterator[Due]:
-        """Every request of one arm, in the order of time."""
+    def timetable(self, variant: int) -> Iterator[Due]:
+        """Every request of one variant, in the order of time."""
         number = 0
         for _ in range(self.warmup_requests):
             yield Due(number, (number - self.warmup_requests) / self.requests_per_second, WARM_UP)
             number += 1
         for position, block in enumerate(self.blocks):
-            if block.arm != arm:
+            if block.variant != variant:
                 continue
             for place in range(block.requests):
                 yield Due(number, block.begin_s + place / self.requests_per_second, position)
@@ -91,14 +91,16 @@ class Plan(Schema):
 
 def one_block(requests: int) -> tuple[Block, ...]:
     """The schedule where there is nothing to compare with."""
-    return (Block(arm=CHALLENGER, begin_s=0.0, requests=requests),)
+    return (Block(variant=CHALLENGER, begin_s=0.0, requests=requests),)
 
 
 def interleaved(blocks: int, requests: int, block_seconds: float, gap_seconds: float) -> tuple[Block, ...]:
-    """A B B A A B B A …, `blocks` of each arm: whatever changes slowly on the machine meets both arms alike."""
+    """A B B A A B B A …, `blocks` of each variant: whatever changes slowly on the machine meets both variants alike."""
     order = [CHALLENGER if number % 4 in (0, 3) else CHAMPION for number in range(2 * blocks)]
     apart = block_seconds + gap_seconds
-    return tuple(Block(arm=arm, begin_s=number * apart, requests=requests) for number, arm in enumerate(order))
+    return tuple(
+        Block(variant=variant, begin_s=number * apart, requests=requests) for number, variant in enumerate(order)
+    )
 
 
 class Sample(NamedTuple):
@@ -112,9 +114,9 @@ class Sample(NamedTuple):
 
 
 class Measured(Schema):
-    """measured.json: every counted request; what each block cost its arm's service; each arm's memory before and after.
+    """measured.json: every counted request, the cost of each block, and each variant's memory before and after.
 
-    `cpu_seconds`: one for each block of the plan. `resident_mb`: for each arm, when counting began and when it ended.
+    `cpu_seconds`: one for each block of the plan. `resident_mb`: of each variant, when counting began and ended.
     """
 
     samples: tuple[Sample, ...]

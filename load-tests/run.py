@@ -34,8 +34,8 @@ except ModuleNotFoundError:
 
 import paired
 from child_process import last_lines, running
-from limits import Figures, figures, headline, judge
-from plan import CHALLENGER, CHAMPION, GAP_SECONDS, Arm, Measured, Plan, interleaved, one_block
+from limits import VariantFigures, figures, headline, judge
+from plan import CHALLENGER, CHAMPION, GAP_SECONDS, Measured, Plan, Variant, interleaved, one_block
 from service_container import Container, served_image
 from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
@@ -88,8 +88,8 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
         measured = run_locust(services, plan, folder)
         peaks = [service.watched.peak_mb() for service in services]
     seen = [
-        figures(plan, measured, arm, peak, service.was_killed)
-        for arm, (peak, service) in enumerate(zip(peaks, services, strict=True))
+        figures(plan, measured, variant, peak, service.was_killed)
+        for variant, (peak, service) in enumerate(zip(peaks, services, strict=True))
     ]
     challenger = contestants[CHALLENGER]
     compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
@@ -134,14 +134,14 @@ def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: 
     table = context.build.stage("data") / "replay.parquet"
     wanted = min(round(load.requests_per_second * load.warmup_seconds) + counted, MOST_ROWS)
     traffic = [replayed(table, one.scorer, wanted, context.config.data.seed) for one in contestants]
-    arms = tuple(
-        Arm(model=one.scorer.digest, requests=sent.requests) for one, sent in zip(contestants, traffic, strict=True)
+    variants = tuple(
+        Variant(model=one.scorer.digest, requests=sent.requests) for one, sent in zip(contestants, traffic, strict=True)
     )
     plan = Plan(
         requests_per_second=load.requests_per_second,
         connections=load.connections,
         warmup_seconds=load.warmup_seconds,
-        arms=arms,
+        variants=variants,
         blocks=blocks,
     )
     return plan, traffic[CHALLENGER].left_out
@@ -175,8 +175,8 @@ def _gap_seconds(services: Sequence[Service | Container]) -> float:
     return REMOTE_GAP_SECONDS if any(service.watched.container for service in services) else GAP_SECONDS
 
 
-def _paired(plan: Plan, measured: Measured, load: Load, champion: Contestant, seen: Figures) -> PairedRun:
-    blocks = [block for block in plan.blocks if block.arm == CHAMPION]
+def _paired(plan: Plan, measured: Measured, load: Load, champion: Contestant, seen: VariantFigures) -> PairedRun:
+    blocks = [block for block in plan.blocks if block.variant == CHAMPION]
     return PairedRun(
         champion=champion.scorer.digest,
         served=champion.target.served,

@@ -1,6 +1,6 @@
 """What is compared of a table, for the drift verdict and for the historic distances that travel with a model.
 
-Each feature gives up to three readings, because a mistake may show in one alone:
+Each feature gives up to three statistics, because a mistake may show in one alone:
 
     temp                    its values
     temp, given the others  what a linear fit from the other numbers leaves over: a season moves temperature and dew
@@ -33,7 +33,7 @@ RIDGE = 0.01
 
 
 @dataclass(frozen=True)
-class Reading:
+class DriftStatistic:
     """One column of what is compared. `effect`: the least distance that matters. `source`: the column it is made of."""
 
     column: str
@@ -95,48 +95,48 @@ def _varies(values: npt.NDArray[Any]) -> bool:
     return len(known) > 1 and bool(known.min() < known.max())
 
 
-def feature_readings(drift: Drift, features: Sequence[Feature], fit: LinearFit | None) -> tuple[Reading, ...]:
+def feature_statistics(drift: Drift, features: Sequence[Feature], fit: LinearFit | None) -> tuple[DriftStatistic, ...]:
     """Values, residuals and missing rates of these features."""
     found = [_value(drift, one) for one in features]
     found += [
-        Reading(f"{name}, given the others", name, "residual", "wasserstein", drift.numeric_effect)
+        DriftStatistic(f"{name}, given the others", name, "residual", "wasserstein", drift.numeric_effect)
         for name in (fit.names if fit else ())
         if name not in drift.columns
     ]
     found += [
-        Reading(f"{one.name} is missing", one.name, "missing", "difference", drift.missing_effect)
+        DriftStatistic(f"{one.name} is missing", one.name, "missing", "difference", drift.missing_effect)
         for one in features
         if one.kind != "categorical"
     ]
     return tuple(found)
 
 
-def _value(drift: Drift, feature: Feature) -> Reading:
+def _value(drift: Drift, feature: Feature) -> DriftStatistic:
     is_category = feature.kind == "categorical"
     method: Method = drift.categorical_method if is_category else drift.numeric_method
     effect = drift.categorical_effect if is_category else drift.numeric_effect
     if own := drift.columns.get(feature.name):
         method, effect = own.method, own.effect
-    return Reading(feature.name, feature.name, "value", method, effect)
+    return DriftStatistic(feature.name, feature.name, "value", method, effect)
 
 
-def prediction_reading(drift: Drift, task: Task) -> Reading:
+def prediction_statistic(drift: Drift, task: Task) -> DriftStatistic:
     """The positive class's probability, the value, or the class."""
     method: Method = drift.categorical_method if task == "multiclass" else drift.numeric_method
-    return Reading(PREDICTION_COLUMN, PREDICTION_COLUMN, "prediction", method, drift.prediction_effect)
+    return DriftStatistic(PREDICTION_COLUMN, PREDICTION_COLUMN, "prediction", method, drift.prediction_effect)
 
 
-def label_reading(drift: Drift, target: str, task: Task) -> Reading:
+def label_statistic(drift: Drift, target: str, task: Task) -> DriftStatistic:
     """The target: shares of classes by their largest difference, or values."""
     method: Method = drift.numeric_method if task == "regression" else "jensenshannon"
-    return Reading(target, target, "label", method, drift.label_effect)
+    return DriftStatistic(target, target, "label", method, drift.label_effect)
 
 
-def values_of(reading: Reading, table: Columns, residuals: Columns) -> npt.NDArray[Any]:
-    """The column [rows] that this reading compares."""
-    if reading.kind == "residual":
-        return residuals[reading.source]
-    values = table[reading.source]
-    if reading.kind == "missing":
+def values_of(statistic: DriftStatistic, table: Columns, residuals: Columns) -> npt.NDArray[Any]:
+    """The column [rows] that this statistic compares."""
+    if statistic.kind == "residual":
+        return residuals[statistic.source]
+    values = table[statistic.source]
+    if statistic.kind == "missing":
         return np.isnan(values.astype(np.float64)).astype(np.float64)
     return values

@@ -24,7 +24,7 @@ PROBABILITIES = tuple(step / 20 for step in range(1, 21))
 Labels = tuple[str, ...]
 
 
-class Tally(Collector):
+class Counter(Collector):
     """A counter for a fixed set of labels: `add`, or `values[labels] += 1` where it must be fast."""
 
     def __init__(self, registry: CollectorRegistry, name: str, meaning: str, names: Labels = ()) -> None:
@@ -71,7 +71,7 @@ class Series:
                 self.counts[place] += count
 
 
-class Spread(Collector):
+class Histogram(Collector):
     """A histogram with fixed buckets for a fixed set of labels; `of(*labels)` is one of its series."""
 
     def __init__(
@@ -115,31 +115,31 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        self.requests = Tally(registry, "requests", "Requests answered", ("route", "status"))
-        self.request_seconds = Spread(
+        self.requests = Counter(registry, "requests", "Requests answered", ("route", "status"))
+        self.request_seconds = Histogram(
             registry, "request_seconds", "From the request's headers to its answer", REQUEST_SECONDS, ("route",)
         )
-        self.refusals = Tally(registry, "refusals", "Requests refused, by kind of problem", ("problem",))
-        self.shed = Tally(registry, "shed", "Requests refused because of overload, by what ran out", ("reason",))
-        self.inference_seconds = Spread(registry, "inference_seconds", "One run of the model", INFERENCE_SECONDS)
-        self.batch_rows = Spread(registry, "batch_rows", "Rows in a batch request", BATCH_ROWS)
-        self.predictions = Tally(registry, "predictions", "Rows predicted, by prediction", ("prediction",))
-        self.scores = Spread(
+        self.refusals = Counter(registry, "refusals", "Requests refused, by kind of problem", ("problem",))
+        self.shed = Counter(registry, "shed", "Requests refused because of overload, by what ran out", ("reason",))
+        self.inference_seconds = Histogram(registry, "inference_seconds", "One run of the model", INFERENCE_SECONDS)
+        self.batch_rows = Histogram(registry, "batch_rows", "Rows in a batch request", BATCH_ROWS)
+        self.predictions = Counter(registry, "predictions", "Rows predicted, by prediction", ("prediction",))
+        self.scores = Histogram(
             registry, "score", "Probability of the positive class or of the predicted one, or the value", score_bounds
         )
-        self.missing = Tally(registry, "missing_values", "Values that were missing", ("feature",))
-        self.unknown = Tally(registry, "unknown_categories", "Categories that training never saw", ("feature",))
-        self.out_of_range = Tally(registry, "out_of_range_values", "Numbers outside training's range", ("feature",))
-        self.log_written = Tally(registry, "log_records_written", "Records appended to a log", ("log",))
-        self.log_dropped = Tally(registry, "log_records_dropped", "Records that a log could not take", ("log",))
-        self.log_sync_failures = Tally(
+        self.missing = Counter(registry, "missing_values", "Values that were missing", ("feature",))
+        self.unknown = Counter(registry, "unknown_categories", "Categories that training never saw", ("feature",))
+        self.out_of_range = Counter(registry, "out_of_range_values", "Numbers outside training's range", ("feature",))
+        self.log_written = Counter(registry, "log_records_written", "Records appended to a log", ("log",))
+        self.log_dropped = Counter(registry, "log_records_dropped", "Records that a log could not take", ("log",))
+        self.log_sync_failures = Counter(
             registry, "log_sync_failures", "Times that a log could not be brought to the disk", ("log",)
         )
-        self.feedback = Tally(registry, "feedback", "Labels received, by what became of them", ("outcome",))
+        self.feedback = Counter(registry, "feedback", "Labels received, by what became of them", ("outcome",))
         self.last_feedback = self._gauge("last_feedback_timestamp_seconds", "When a label was last recorded; 0: never")
-        self.reloads = Tally(registry, "model_reloads", "Attempts to load another model, by outcome", ("outcome",))
-        self.shadow = Tally(registry, "shadow_rows", "Rows offered to the shadow model, by outcome", ("outcome",))
-        self.shadow_disagreements = Tally(registry, "shadow_disagreements", "Rows that the shadow predicts otherwise")
+        self.reloads = Counter(registry, "model_reloads", "Attempts to load another model, by outcome", ("outcome",))
+        self.shadow = Counter(registry, "shadow_rows", "Rows offered to the shadow model, by outcome", ("outcome",))
+        self.shadow_disagreements = Counter(registry, "shadow_disagreements", "Rows that the shadow predicts otherwise")
         self.ready = self._gauge("ready", "1 when /readyz says so")
         self.in_flight = self._gauge("in_flight", "Requests at work")
         self.model = self._gauge("model_info", "1 for the model that answers", ("name", "digest"))
@@ -161,8 +161,8 @@ class Metrics:
 
     def fold(self) -> None:
         """Count what was only remembered. Called on every tick, so that little is."""
-        for spread in (self.request_seconds, self.inference_seconds, self.batch_rows, self.scores):
-            spread.fold()
+        for histogram in (self.request_seconds, self.inference_seconds, self.batch_rows, self.scores):
+            histogram.fold()
         for fold in self._before_scrape:
             fold()
 

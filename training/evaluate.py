@@ -1,8 +1,8 @@
 """The gate: is the challenger fit to take the champion's place?
 
 It decides promote or reject. Both models score the same holdout rows; the difference in gate.metric, with its interval,
-must not be worse than gate.margin (`gate.py`), and must show it the more surely the more challengers were judged on
-these rows before (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
+must not be worse than gate.margin (`gate.py`). The more challengers were judged on these rows before, the stronger the
+evidence must be (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
 speed and size must hold as well. Without a champion the floors, limits and checks alone decide.
 
 A setting of the gate that asks less than it did of the champion has a line of its own in the decision
@@ -32,20 +32,20 @@ from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from training.judging.champion import champion_folder
 from training.judging.checks.run_checks import inspect_limits, inspect_validity
-from training.judging.comparisons import Contest, Figures, compare_all
+from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
 from training.judging.formatting import rounded
 from training.judging.gate import judge
 from training.judging.plots import write_plots
-from training.judging.relaxed_thresholds import loosened
+from training.judging.relaxed_thresholds import relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
 from training.judging.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
 from training.tables import Table, TableError, load_table
 
 
 def work(context: Context) -> Outcome:
-    """Score, compare, check, decide, write. Raises UsageError for what must be mended before anything can be judged."""
+    """Score, compare, check, decide, write. Raises UsageError for what must be fixed before anything can be judged."""
     config, build = context.config, context.build
     holdout = load_table(build, "holdout")
     refuse_other_data(config, holdout.manifest)
@@ -109,7 +109,7 @@ def decide(
     config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
     number = count_tries(context.build, table.digest, challenger, champion, has_met=contest is not None)
     confidence = confidence_of_try(gate.confidence, number)
-    figures, slices = Figures(), SliceFigures()
+    figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
         figures = compare_all(contest, config.data.task, gate, confidence, has_champion=champion is not None)
         slices = compare_slices(contest, holdout.frame, gate, has_champion=champion is not None)
@@ -138,7 +138,7 @@ def decide(
         clusters=_clusters(holdout, contest),
         tries=number,
         confidence=rounded(confidence),
-        loosened=loosened(config, champion.scorer.card.gate) if champion and champion.scorer else (),
+        relaxed=relaxed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         detectable_difference=figures.detectable_difference,
         comparisons=figures.comparisons,
         checks=(*validity, *limits, *_slices_as_check(slices)),
@@ -193,7 +193,7 @@ def _more(decision: Decision) -> str:
 
 
 def _loosened(decision: Decision) -> str:
-    return f" The gate asks less than before: {' '.join(decision.loosened)}" if decision.loosened else ""
+    return f" The gate asks less than before: {' '.join(decision.relaxed)}" if decision.relaxed else ""
 
 
 main = partial(run_stage, "evaluate", __doc__, work)

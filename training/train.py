@@ -57,7 +57,7 @@ class TrainRows:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class CandidateScores:
     """The rows that were judged out of fold, what the best trial said of them, and what that is worth."""
 
     table: Table
@@ -128,7 +128,7 @@ def read_train(build: Build, config: Config) -> TrainRows:
     return TrainRows(table.matrix(manifest.features), table.truth, searched, material)
 
 
-def _judge(best: Trial, rows: TrainRows, config: Config) -> Judgement:
+def _judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
     """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
     table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
     task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
@@ -141,7 +141,7 @@ def _judge(best: Trial, rows: TrainRows, config: Config) -> Judgement:
         except ScoringError as error:
             raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
         metrics[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
-    return Judgement(table, predicted, threshold, metrics)
+    return CandidateScores(table, predicted, threshold, metrics)
 
 
 def _exported(model: Any, holdout: Table, threshold: float | None) -> tuple[bytes, Proof]:
@@ -152,7 +152,7 @@ def _exported(model: Any, holdout: Table, threshold: float | None) -> tuple[byte
     return graph, prove(model, graph, holdout.matrix(features), task, nan_columns=gaps, threshold=threshold)
 
 
-def _card(config: Config, manifest: DataManifest, best: Trial, judgement: Judgement, proof: Proof) -> ModelCard:
+def _card(config: Config, manifest: DataManifest, best: Trial, judgement: CandidateScores, proof: Proof) -> ModelCard:
     train = manifest.tables["train"]
     return ModelCard(
         name=config.project.name,

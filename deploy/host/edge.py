@@ -41,9 +41,9 @@ class Server:
         return self.status.startswith("UP") and self.check in ("L7OK", "* L7OK")
 
 
-def spare_of(replica: str) -> str:
+def backup_of(replica: str) -> str:
     """The same replica as a backup: it answers where no other does."""
-    return replica.replace("replica", "spare")
+    return replica.replace("replica", "backup")
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Edge:
 
     def switch(self, new: Side) -> None:
         """All traffic to the new side, none to the other, which stays as its backup."""
-        spares = [spare_of(one) for one in SIDES[OTHER[new]]]
+        backups = [backup_of(one) for one in SIDES[OTHER[new]]]
         self.say(
             *self._words(SIDES[new], "ready", 100),
-            *self._words(spares, "ready", None),
+            *self._words(backups, "ready", None),
             *self._words(SIDES[OTHER[new]], "drain", None),
         )
 

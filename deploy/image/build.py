@@ -33,7 +33,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from deploy.engine import HARDENED, EngineError, NoEngineError, check_engine, docker, docker_shown
 from deploy.image.layers import LayerContent, packed_sizes, read_layers
-from deploy.image.measure import Figures, measure
+from deploy.image.measure import ContainerCost, measure
 from deploy.image.provenance import Builder, provenance
 from deploy.image.revision import Revision, revision_of
 from deploy.image.sbom import bill_of_materials
@@ -197,7 +197,7 @@ def describe(
     revision: Revision,
     challenger: Scorer,
     layers: tuple[Layer, ...],
-    figures: Figures,
+    figures: ContainerCost,
 ) -> Image:
     """image.json."""
     return Image(

@@ -18,21 +18,21 @@ class NotReadyError(FindingError):
 
 
 @dataclass(frozen=True)
-class Figures:
+class ContainerCost:
     """`cold_start_seconds`: from `docker run` to the first 200 of /readyz. `idle_mb`: resident memory then."""
 
     cold_start_seconds: float
     idle_mb: float
 
 
-def measure(image_id: str) -> Figures:
+def measure(image_id: str) -> ContainerCost:
     """Start one hardened container, wait until it is ready, look, stop it. Raises NotReadyError."""
     started = time.perf_counter()
     with container(image_id, *HARDENED, "--publish=127.0.0.1::8000") as name:
         host, _, port = docker("port", name, PORT).splitlines()[0].rpartition(":")
         wait_until_ready(name, host, int(port))
         seconds = time.perf_counter() - started
-        return Figures(seconds, resident_mb(docker("exec", name, "cat", "/proc/1/status")))
+        return ContainerCost(seconds, resident_mb(docker("exec", name, "cat", "/proc/1/status")))
 
 
 def wait_until_ready(name: str, host: str, port: int, seconds: float = READY_SECONDS) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from contracts.exits import FindingError
 from contracts.pipeline_toml.keys import Deploy
-from contracts.release import Compared, Figures
+from contracts.release import Compared, VersionMetrics
 
 POLL_SECONDS = 1.0
 # Below this the p95 hangs on a handful of requests.
@@ -20,7 +20,9 @@ class CanaryError(FindingError):
     """The new version is worse than the old one, or it is not known that it is not."""
 
 
-def objections(new: Figures, old: Figures | None, rules: Deploy, *, before: bool = False) -> Iterator[str]:
+def objections(
+    new: VersionMetrics, old: VersionMetrics | None, rules: Deploy, *, before: bool = False
+) -> Iterator[str]:
     """One sentence for each figure that speaks against the new version; `old` is None at a first deploy.
 
     `before`: the old one's figures are from before, not from the same seconds. Then the p95 says more about the machine
@@ -54,7 +56,7 @@ def _slower(name: str, new: float | None, old: float | None, fast_enough_ms: flo
 
 def observe(
     percent: int,
-    look: Callable[[float], tuple[Figures, Figures | None]],
+    look: Callable[[float], tuple[VersionMetrics, VersionMetrics | None]],
     check: Callable[[], None],
     rules: Deploy,
     least_seconds: float,
@@ -86,12 +88,12 @@ def observe(
     return Compared(percent=percent, seconds=round(seconds, 1), new=new, old=old)
 
 
-def _is_known(seen: Figures, rules: Deploy) -> bool:
+def _is_known(seen: VersionMetrics, rules: Deploy) -> bool:
     """A window without two scrapes in it has no rates yet: a later look may know more."""
     return seen.requests >= rules.canary_min_requests and None not in (seen.error_share, seen.p50_ms, seen.p95_ms)
 
 
-def _not_known(seconds: float, new: Figures, old: Figures | None, rules: Deploy) -> str:
+def _not_known(seconds: float, new: VersionMetrics, old: VersionMetrics | None, rules: Deploy) -> str:
     counted = " and ".join(f"{one.requests:.0f}" for one in (new, old) if one is not None)
     return (
         f"Not known whether the new version is good: in {seconds:.0f} s Prometheus counted {counted} requests of new "

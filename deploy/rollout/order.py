@@ -2,7 +2,7 @@
 
 state.json on the host is the truth. `settle` makes everything else what it says: which side the edge sends traffic to,
 which replicas run, what Prometheus looks at. It is the first thing a deploy does, so that a run which was killed is
-mended; the last, because retiring the old side is nothing else; and the answer to any failure in between.
+fixed; the last, because retiring the old side is nothing else; and the answer to any failure in between.
 """
 
 import datetime as dt
@@ -12,9 +12,9 @@ from functools import partial
 
 from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Deploy as Rules
-from contracts.release import Compared, Entry, Figures, Release, Side, State
+from contracts.release import Compared, Entry, Release, Side, State, VersionMetrics
 from deploy.engine import EngineError
-from deploy.host.edge import Edge, spare_of
+from deploy.host.edge import Edge, backup_of
 from deploy.host.lock import Held, owner
 from deploy.host.machine import OTHER, SIDES, Host
 from deploy.host.replicas import ReplicaError, Replicas
@@ -71,7 +71,7 @@ class Production:
         self.edge.tell(SIDES[side], "ready", 100)
         self.edge.wait_until_up(self.replicas(side).addresses())
         self._retire(OTHER[side])
-        self.edge.tell([spare_of(one) for one in SIDES[side]], "maint")
+        self.edge.tell([backup_of(one) for one in SIDES[side]], "maint")
         self.stack.scrape(SIDES[side])
         return f"{side} serves {_short(current.image)}; {said}{self._keep(state.previous)}"
 
@@ -86,7 +86,7 @@ class Production:
         """No new request, then none under way, then none possible; only then stop."""
         self.edge.tell(SIDES[side], "drain")
         self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
-        self.edge.tell((*SIDES[side], *(spare_of(one) for one in SIDES[side])), "maint")
+        self.edge.tell((*SIDES[side], *(backup_of(one) for one in SIDES[side])), "maint")
         self.replicas(side).stop()
 
     def _keep(self, previous: Release | None) -> str:
@@ -119,8 +119,8 @@ class Production:
 
     def warm_up_backup(self, side: Side) -> None:
         """This side as a backup, checked: from now on it answers where no other can."""
-        self.edge.tell([spare_of(one) for one in SIDES[side]], "ready")
-        self.edge.wait_until_up({spare_of(name): one for name, one in self.replicas(side).addresses().items()})
+        self.edge.tell([backup_of(one) for one in SIDES[side]], "ready")
+        self.edge.wait_until_up({backup_of(name): one for name, one in self.replicas(side).addresses().items()})
 
     def switch(self, side: Side) -> str:
         """All traffic to this side, now and after a restart of the edge."""
@@ -241,7 +241,7 @@ def _watch(production: Production, state: State, side: Side) -> str:
     before = production.journal.compared[-1].old if production.journal.compared else None
     is_first = state.current is None
 
-    def look(seconds: float) -> tuple[Figures, Figures | None]:
+    def look(seconds: float) -> tuple[VersionMetrics, VersionMetrics | None]:
         return production.prometheus.figures(SIDES[side], seconds), before
 
     rules = production.rules.model_copy(update={"canary_min_requests": 0}) if is_first else production.rules
@@ -311,7 +311,7 @@ def words_of(compared: Compared) -> str:
     return words + (f"; old {_figures(compared.old)}" if compared.old else "")
 
 
-def _figures(seen: Figures) -> str:
+def _figures(seen: VersionMetrics) -> str:
     if seen.error_share is None:
         return f"{seen.requests:.0f} requests"
     return f"{seen.requests:.0f} requests, {seen.error_share:.2%} failed, p50 {seen.p50_ms} ms, p95 {seen.p95_ms} ms"

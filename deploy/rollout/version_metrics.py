@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from contracts.release import Figures
+from contracts.release import VersionMetrics
 from deploy.engine import EngineError
 from deploy.host.machine import Host
 from deploy.host.replicas import instances
@@ -43,7 +43,7 @@ class Prometheus:
         requests[-1] = requests[-1].replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
         return parse_values(self.host.exchange(PLACE, PORT, "".join(requests).encode()), queries)
 
-    def figures(self, services: Sequence[str], seconds: float) -> Figures:
+    def figures(self, services: Sequence[str], seconds: float) -> VersionMetrics:
         """Of these replicas together, over the last `seconds`."""
         series = f'instance=~"{"|".join(instances(services))}", route=~"{ROUTES}"'
         window = f"{max(1, round(seconds))}s"
@@ -56,7 +56,7 @@ class Prometheus:
             f"histogram_quantile(0.5, {buckets})",
             f"histogram_quantile(0.95, {buckets})",
         )
-        return Figures(
+        return VersionMetrics(
             requests=counted or 0.0, error_share=error_share, p50_ms=_milliseconds(p50), p95_ms=_milliseconds(p95)
         )
 

@@ -52,7 +52,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))
 
 from paired import FIGURES, BlockFigures, block_figures, ratios  # noqa: E402 — scripts, not a package: found by path
-from plan import GAP_SECONDS, Arm, Block, Plan  # noqa: E402
+from plan import GAP_SECONDS, Block, Plan, Variant  # noqa: E402
 from run import load_test, run_locust  # noqa: E402
 from service_process import SERVICE, served  # noqa: E402
 from traffic import replayed  # noqa: E402
@@ -79,7 +79,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Tally:
+class Calls:
     """How many runs there were, and how many of them were called slower: by any figure, and by each."""
 
     runs: int
@@ -148,8 +148,8 @@ def record(build: Build, config: Config, seconds: float) -> Session:
     block_seconds = in_block / config.load.requests_per_second
     rounds = math.floor(seconds / (len(ORDER) * (block_seconds + GAP_SECONDS)))
     blocks = tuple(
-        Block(arm=arm, begin_s=number * (block_seconds + GAP_SECONDS), requests=in_block)
-        for number, arm in enumerate(ORDER * rounds)
+        Block(variant=variant, begin_s=number * (block_seconds + GAP_SECONDS), requests=in_block)
+        for number, variant in enumerate(ORDER * rounds)
     )
     plan = _plan(build, config, 3, blocks)
     seen = _loaded(build, plan, [slowed(0.0), slowed(0.0), slowed(SLOWER_BY)])
@@ -189,10 +189,10 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
     ]
     for how, draw in (("drawn at random", functools.partial(drawn, drawn_runs)), ("as they stood", standing)):
         for kind in ("equal", "slower"):
-            rows.append(_row(how, kind, _tally(_resampled(sessions, kind, draw, load))))
+            rows.append(_row(how, kind, _calls(_resampled(sessions, kind, draw, load))))
     for kind in ("equal", "slower"):
         verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{kind}-*.json"))]
-        rows.append(_row("whole, by the stage", kind, _tally([_figures_called(one) for one in verdicts])))
+        rows.append(_row("whole, by the stage", kind, _calls([_figures_called(one) for one in verdicts])))
     return "\n".join([about, "", *rows])
 
 
@@ -219,7 +219,7 @@ def standing(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
         yield range(first, first + blocks)
 
 
-def _plan(build: Build, config: Config, arms: int, blocks: tuple[Block, ...]) -> Plan:
+def _plan(build: Build, config: Config, variants: int, blocks: tuple[Block, ...]) -> Plan:
     scorer, load = load_scorer(build.challenger), config.load
     wanted = round(load.requests_per_second * (load.warmup_seconds + load.seconds))
     sent = replayed(build.stage("data") / "replay.parquet", scorer, wanted, config.data.seed)
@@ -227,7 +227,7 @@ def _plan(build: Build, config: Config, arms: int, blocks: tuple[Block, ...]) ->
         requests_per_second=load.requests_per_second,
         connections=load.connections,
         warmup_seconds=load.warmup_seconds,
-        arms=(Arm(model=scorer.digest, requests=sent.requests),) * arms,
+        variants=(Variant(model=scorer.digest, requests=sent.requests),) * variants,
         blocks=blocks,
     )
 
@@ -239,15 +239,15 @@ def _loaded(build: Build, plan: Plan, commands: Sequence[Sequence[str]]) -> list
         write_json(folder / "plan.json", plan)
         services = [
             running_services.enter_context(
-                served(build.challenger, folder / f"requests-{arm}", folder / f"service-{arm}.log", command)
+                served(build.challenger, folder / f"requests-{variant}", folder / f"service-{variant}.log", command)
             )
-            for arm, command in enumerate(commands)
+            for variant, command in enumerate(commands)
         ]
         measured = run_locust(services, plan, folder)
     faults = {sample.fault for sample in measured.samples if sample.fault}
     if faults:
         raise RuntimeError(f"Requests failed: {', '.join(sorted(faults))}.")
-    return [block_figures(plan, measured, arm) for arm in range(len(commands))]
+    return [block_figures(plan, measured, variant) for variant in range(len(commands))]
 
 
 @contextlib.contextmanager
@@ -263,8 +263,8 @@ def _same_champion(build: Build) -> Iterator[Build]:
 
 def _read_session(path: Path) -> Session:
     content = json.loads(path.read_text(encoding="utf-8"))
-    arms = (tuple(BlockFigures(**one) for one in content[name]) for name in ("equal", "also_equal", "slower"))
-    return Session(*arms)
+    variants = (tuple(BlockFigures(**one) for one in content[name]) for name in ("equal", "also_equal", "slower"))
+    return Session(*variants)
 
 
 def _resampled(sessions: Sequence[Session], kind: str, draw: Draw, load: Load) -> Iterator[set[str]]:
@@ -283,20 +283,20 @@ def _figures_called(verdict: LoadVerdict) -> set[str]:
     return {code.removeprefix("slower_") for code in verdict.reason_codes if code.startswith("slower_")}
 
 
-def _tally(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Tally:
+def _calls(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Calls:
     seen = list(runs)
-    return Tally(
+    return Calls(
         len(seen), sum(bool(one) for one in seen), {name: sum(name in one for one in seen) for name in FIGURES}
     )
 
 
-def _row(how: str, kind: str, tally: Tally) -> str:
-    if not tally.runs:
+def _row(how: str, kind: str, calls: Calls) -> str:
+    if not calls.runs:
         return f"| {how} | {kind} | 0 | | | | |"
-    low, high = Proportion(tally.called, tally.runs).ends
-    called = f"{tally.called / tally.runs:.1%} [{low:.1%}, {high:.1%}]"
-    shares = " | ".join(f"{tally.by[name] / tally.runs:.1%}" for name in FIGURES)
-    return f"| {how} | {kind} | {tally.runs:,} | {called} | {shares} |"
+    low, high = Proportion(calls.called, calls.runs).ends
+    called = f"{calls.called / calls.runs:.1%} [{low:.1%}, {high:.1%}]"
+    shares = " | ".join(f"{calls.by[name] / calls.runs:.1%}" for name in FIGURES)
+    return f"| {how} | {kind} | {calls.runs:,} | {called} | {shares} |"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reference against window, reading by reading: how far apart, and from where on that is drift.
+"""Reference against window, statistic by statistic: how far apart, and from where on that is drift.
 
 The stated rate of false alarms is shared out: a tenth to missing rates, a tenth to labels where they came in, the rest
 to the largest distance of values, residuals and predictions. Beyond chance a distance must also matter (its effect
@@ -21,12 +21,12 @@ from reports.drift.thresholds import by_chance, missing_by_chance
 from scoring.distances import Counted, counted
 from scoring.drift_statistics import (
     Columns,
+    DriftStatistic,
     LinearFit,
-    Reading,
-    feature_readings,
+    feature_statistics,
     fit_numbers,
-    label_reading,
-    prediction_reading,
+    label_statistic,
+    prediction_statistic,
     values_of,
 )
 
@@ -38,18 +38,18 @@ class Compared:
     """What was compared, and how far apart it was. `not_logged`: features of the model that the log does not have."""
 
     columns: tuple[ColumnComparison, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    statistics: tuple[DriftStatistic, ...] = ()
     labels: LabelComparison | None = None
     not_logged: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[ColumnComparison, ...]:
-        """For each feature the reading that is furthest from its threshold; the furthest feature first."""
+        """For each feature the statistic that is furthest from its threshold; the furthest feature first."""
         furthest: dict[str, ColumnComparison] = {}
-        pairs = sorted(zip(self.columns, self.readings, strict=True), key=lambda pair: excess(pair[0]), reverse=True)
-        for column, reading in pairs:
-            if reading.kind != "prediction":
-                furthest.setdefault(reading.source, column)
+        pairs = sorted(zip(self.columns, self.statistics, strict=True), key=lambda pair: excess(pair[0]), reverse=True)
+        for column, statistic in pairs:
+            if statistic.kind != "prediction":
+                furthest.setdefault(statistic.source, column)
         return tuple(furthest.values())
 
     @property
@@ -68,19 +68,19 @@ def excess(column: ColumnComparison) -> float:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A reference made ready to be compared with many windows: its readings, and what is given the others."""
+    """A reference made ready to be compared with many windows: its statistics, and what is given the others."""
 
     drift: Drift
     card: ModelCard
     table: Columns
     fit: LinearFit | None
     residuals: Columns
-    readings: tuple[Reading, ...]
+    statistics: tuple[DriftStatistic, ...]
 
     def by_chance(self, rows: int, *, has_labels: bool, seed: int) -> dict[str, float]:
-        """For each reading from where on a distance is more than chance, in a window of that many rows."""
-        found = {one.column: self._counted(one, self.table, self.residuals) for one in self.readings}
-        known = {one.column: one.kind for one in self.readings if (found[one.column].reference >= 0).any()}
+        """For each statistic from where on a distance is more than chance, in a window of that many rows."""
+        found = {one.column: self._counted(one, self.table, self.residuals) for one in self.statistics}
+        known = {one.column: one.kind for one in self.statistics if (found[one.column].reference >= 0).any()}
         missing = [name for name, kind in known.items() if kind == "missing"]
         others = [name for name, kind in known.items() if kind != "missing"]
         spent = OWN_TEST_SHARE * (bool(missing) + has_labels)
@@ -95,29 +95,29 @@ class Baseline:
 
     def compared(
         self, current: pd.DataFrame, limits: Mapping[str, float], days: int
-    ) -> list[tuple[Reading, ColumnComparison]]:
-        """Each reading that has a value on both sides."""
+    ) -> list[tuple[DriftStatistic, ColumnComparison]]:
+        """Each statistic that has a value on both sides."""
         now = _columns(current)
         left = self.fit.residuals(now) if self.fit else {}
         found = []
-        for reading in self.readings:
-            one = self._counted(reading, now, left)
+        for statistic in self.statistics:
+            one = self._counted(statistic, now, left)
             if (one.reference >= 0).any() and (one.current >= 0).any():
-                history = _history(self.card.history, reading, days)
-                found.append((reading, _compared(self.drift, reading, one, limits[reading.column], history)))
+                history = _history(self.card.history, statistic, days)
+                found.append((statistic, _compared(self.drift, statistic, one, limits[statistic.column], history)))
         return found
 
-    def _counted(self, reading: Reading, now: Columns, residuals: Columns) -> Counted:
-        before = values_of(reading, self.table, self.residuals)
-        return counted(reading.method, before, values_of(reading, now, residuals))
+    def _counted(self, statistic: DriftStatistic, now: Columns, residuals: Columns) -> Counted:
+        before = values_of(statistic, self.table, self.residuals)
+        return counted(statistic.method, before, values_of(statistic, now, residuals))
 
 
 def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
     """For the features that are logged. Where one is not, no feature is compared given the others."""
     table = _columns(reference)
     fit = fit_numbers(table, logged) if len(logged) == len(card.features) else None
-    readings = (*feature_readings(drift, logged, fit), prediction_reading(drift, card.task))
-    return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, readings)
+    statistics = (*feature_statistics(drift, logged, fit), prediction_statistic(drift, card.task))
+    return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, statistics)
 
 
 def compare(
@@ -129,7 +129,7 @@ def compare(
     window_days: int,
     seed: int,
 ) -> Compared:
-    """Every reading of the features that are logged, the predictions, and the labels that came in.
+    """Every statistic of the features that are logged, the predictions, and the labels that came in.
 
     `reference` and `current` are encoded alike (reference.parquet); `window_days`: 0 where the window's length means
     nothing. A column without any value on one side is compared by what is missing alone.
@@ -143,7 +143,7 @@ def compare(
     limits = baseline.by_chance(len(current), has_labels=actual is not None, seed=seed)
     pairs = baseline.compared(current, limits, window_days)
     labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed)
-    return Compared(tuple(one for _, one in pairs), tuple(reading for reading, _ in pairs), labels, not_logged)
+    return Compared(tuple(one for _, one in pairs), tuple(statistic for statistic, _ in pairs), labels, not_logged)
 
 
 def _columns(table: pd.DataFrame) -> Columns:
@@ -154,10 +154,10 @@ def _columns(table: pd.DataFrame) -> Columns:
     }
 
 
-def _history(history: Sequence[ColumnHistory], reading: Reading, days: int) -> float | None:
+def _history(history: Sequence[ColumnHistory], statistic: DriftStatistic, days: int) -> float | None:
     """What windows of this length have reached; of a length in between, the next shorter one, which moves more."""
     for one in history:
-        if (one.column, one.method) == (reading.column, reading.method) and one.largest:
+        if (one.column, one.method) == (statistic.column, statistic.method) and one.largest:
             return one.largest[_nearest_length(one.largest, days)]
     return None
 
@@ -166,20 +166,22 @@ def _nearest_length(lengths: Mapping[int, float], days: int) -> int:
     return max((length for length in lengths if length <= days), default=min(lengths))
 
 
-def _compared(drift: Drift, reading: Reading, one: Counted, limit: float, history: float | None) -> ColumnComparison:
+def _compared(
+    drift: Drift, statistic: DriftStatistic, one: Counted, limit: float, history: float | None
+) -> ColumnComparison:
     historic = None if history is None else drift.historic_factor * history
-    threshold = max(limit, reading.effect, historic or 0.0)
+    threshold = max(limit, statistic.effect, historic or 0.0)
     distance = one.distance()
     return ColumnComparison(
-        column=reading.column,
-        kind="prediction" if reading.source == PREDICTION_COLUMN else "feature",
-        method=reading.method,
+        column=statistic.column,
+        kind="prediction" if statistic.source == PREDICTION_COLUMN else "feature",
+        method=statistic.method,
         distance=distance,
         threshold=threshold,
         drifted=distance > threshold,
         by_chance=limit,
         historic=historic,
-        effect=reading.effect,
+        effect=statistic.effect,
     )
 
 
@@ -199,15 +201,15 @@ def _label_shift(
     """None where the reference has no target, or too few labels came in to tell."""
     if card.target not in reference or len(actual) < drift.min_labels:
         return None
-    reading = label_reading(drift, card.target, card.task)
+    statistic = label_statistic(drift, card.target, card.task)
     before, now = reference[card.target].to_numpy(), actual
     if card.task == "regression":
         before, now = before.astype(np.float64), now.astype(np.float64)
     else:
         before, now = before.astype(str), now.astype(str)
-    one = counted(reading.method, before, now)
+    one = counted(statistic.method, before, now)
     limit = float(by_chance([one], len(now), drift.false_alarm_rate * OWN_TEST_SHARE, seed)[0])
-    shift = _compared(drift, reading, one, limit, _history(card.history, reading, window_days))
+    shift = _compared(drift, statistic, one, limit, _history(card.history, statistic, window_days))
     return LabelComparison(
         labels=len(now), method=shift.method, distance=shift.distance, threshold=shift.threshold, moved=shift.drifted
     )

@@ -5,7 +5,7 @@ between days it shows: what the inputs say of a day stands in the next day's pre
 is fitted, by least squares weighted by labels, on the mean prediction of that day (`own`) and of the day after
 (`following`). Where the probabilities are right and in time, own is 1 and following is 0, because tomorrow's
 predictions add nothing to today's. *Late* is own < following, with following not near 0, where own - following is also
-surely below 1; the bound leaves out one day after the other (jackknife).
+significantly below 1; the bound leaves out one day after the other (jackknife).
 
 The idea is that of encompassing one forecast by another: Harvey, Leybourne & Newbold 1998, "Tests for forecast
 encompassing" (Journal of Business & Economic Statistics 16).

@@ -208,7 +208,7 @@ def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: b
             "there; a retrain would learn from a table that is not late."
         )
     elif performance and performance.outcome == "worse":
-        yield "To do: mend what the inputs show, or retrain with a later data.as_of."
+        yield "To do: fix what the inputs show, or retrain with a later data.as_of."
     elif state == "drift" and labels and labels.moved:
         yield (
             "To do: probabilities and the decision threshold were set for other shares of the target. Look whether "
@@ -216,7 +216,7 @@ def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: b
         )
     elif state == "drift":
         yield (
-            "To do: see which columns in evidently.html; a unit or a category that changed is a fault to mend at its "
+            "To do: see which columns in evidently.html; a unit or a category that changed is a fault to fix at its "
             "source. Bring labels (POST /feedback): only they say whether the model became worse."
         )
     elif state == "stable" and has_moved:

@@ -25,7 +25,7 @@ def render_summary(results: Results) -> str:
     parts = [_title(results), _stages(results)]
     parts += [f"> ⚠️ {cell(one)}" for one in results.mismatches()]
     if results.decision:
-        parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.loosened]
+        parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.relaxed]
         parts += _decision(results.decision)
     if results.load:
         parts.append(_load(results.load))

@@ -1,7 +1,7 @@
 """When a retrain is due, and to which day `data.as_of` moves. Pure rules.
 
 Due is what lasts and costs: lasting drift (`persistence.py`) with a measured loss in performance, unless inputs arrive
-late (`timing.py`), which a retrain does not mend. Inputs that moved
+late (`timing.py`), which a retrain does not fix. Inputs that moved
 while performance held ask for nothing, and an estimate without labels decides nothing. A cooldown and a cap per week
 keep a job that runs daily from asking for the same thing daily.
 """
@@ -83,11 +83,11 @@ def _against(
             f"{lasting.needed} of {lasting.of_windows} are required (drift.lasting_windows)."
         )
     if verdict.timing and verdict.timing.is_late:
-        return "Inputs arrive a day late: that is mended where they are joined, and no retrain helps."
+        return "Inputs arrive a day late: that is fixed where they are joined, and no retrain helps."
     if verdict.performance is None:
         return "Drift lasts, but no labels came in: whether the model became worse is not known (POST /feedback)."
     if verdict.performance.outcome != "worse":
-        return f"Drift lasts, but the model did not surely become worse: performance is {verdict.performance.outcome}."
+        return f"Drift lasts, but the model is not significantly worse: performance is {verdict.performance.outcome}."
     ages = [(now - one.at) / dt.timedelta(days=1) for one in retrains]
     if ages and min(ages) < drift.retrain_cooldown_days:
         return (

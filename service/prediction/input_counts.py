@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.features import MISSING, Feature
-from service.metrics import Metrics, Tally
+from service.metrics import Counter, Metrics
 
 
 class FeatureWatch:
@@ -23,8 +23,8 @@ class FeatureWatch:
         self._high = np.array([_wider(one.maximum, np.inf) for one in features], dtype=np.float32)
         self._seen = bytearray()
         self._missing, self._unknown, self._outside = metrics.missing, metrics.unknown, metrics.out_of_range
-        for tally in (self._missing, self._unknown, self._outside):
-            tally.make((name,) for name in self._names)
+        for counter in (self._missing, self._unknown, self._outside):
+            counter.make((name,) for name in self._names)
 
     def add(self, encoded: bytes | bytearray | memoryview) -> None:
         """Remember rows: float32 [rows, features] as bytes."""
@@ -42,10 +42,10 @@ class FeatureWatch:
         self._count(self._unknown, self._is_category & (rows < 0) & ~missing)
         self._count(self._outside, ~self._is_category & outside)
 
-    def _count(self, tally: Tally, found: npt.NDArray[np.bool_]) -> None:
+    def _count(self, counter: Counter, found: npt.NDArray[np.bool_]) -> None:
         counts = found.sum(axis=0)
         for place in np.flatnonzero(counts):
-            tally.add(self._names[place], count=int(counts[place]))
+            counter.add(self._names[place], count=int(counts[place]))
 
 
 def _missing_code(feature: Feature) -> float:

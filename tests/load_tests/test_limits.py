@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from limits import Figures, figures, headline, judge
-from plan import Arm, Block, Measured, Plan, Sample, one_block
+from limits import VariantFigures, figures, headline, judge
+from plan import Block, Measured, Plan, Sample, Variant, one_block
 from targets import Target
 
 from contracts.pipeline_toml.keys import Load
@@ -13,7 +13,7 @@ from contracts.verdict import LoadVerdict, PairedRun
 
 LOAD = Load(max_p50_ms=10, max_p95_ms=50, max_p99_ms=100, max_error_share=0.01, requests_per_second=200)
 PROCESS = Target("a process")
-WITHIN = Figures(
+WITHIN = VariantFigures(
     requests=4000,
     faults=(),
     seconds=20.0,
@@ -30,7 +30,7 @@ WITHIN = Figures(
 
 
 def judged(**changes: Any) -> LoadVerdict:
-    return judge(Figures(**{**vars(WITHIN), **changes}), LOAD, "sha256:1", PROCESS)
+    return judge(VariantFigures(**{**vars(WITHIN), **changes}), LOAD, "sha256:1", PROCESS)
 
 
 def test_figures_within_every_limit_pass() -> None:
@@ -111,8 +111,8 @@ def test_a_p99_that_was_spent_waiting_to_be_sent_is_told_apart() -> None:
 
 
 def plan(*blocks: Block) -> Plan:
-    arms = (Arm(model="sha256:1", requests=()), Arm(model="sha256:2", requests=()))
-    return Plan(requests_per_second=100, connections=4, warmup_seconds=1, arms=arms, blocks=blocks)
+    variants = (Variant(model="sha256:1", requests=()), Variant(model="sha256:2", requests=()))
+    return Plan(requests_per_second=100, connections=4, warmup_seconds=1, variants=variants, blocks=blocks)
 
 
 def measured(samples: Iterable[Sample], *cpu_seconds: float) -> Measured:
@@ -135,10 +135,10 @@ def test_a_backlog_after_the_end_lowers_the_rate() -> None:
 
 
 def test_each_arm_has_the_figures_of_its_own_blocks() -> None:
-    blocks = (Block(arm=0, begin_s=0, requests=2), Block(arm=1, begin_s=1, requests=2))
+    blocks = (Block(variant=0, begin_s=0, requests=2), Block(variant=1, begin_s=1, requests=2))
     samples = [Sample(n // 2, n, n, n + (0.001 if n < 2 else 0.005), "" if n < 2 else "status 500") for n in range(4)]
     one, other = (
-        figures(plan(*blocks), measured(samples, 0.2, 0.8), arm, peak_mb=1, was_killed=False) for arm in (0, 1)
+        figures(plan(*blocks), measured(samples, 0.2, 0.8), variant, peak_mb=1, was_killed=False) for variant in (0, 1)
     )
     assert (one.p50_ms, one.failures) == (1.0, 0)
     assert one.cpu_us_per_request == pytest.approx(100_000)

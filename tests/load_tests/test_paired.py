@@ -1,9 +1,9 @@
-"""The ratio of two arms: what it is, how sure, and in which order they are loaded."""
+"""The ratio of two variants: what it is, how sure, and in which order they are loaded."""
 
 import numpy as np
 import pytest
 from paired import BlockFigures, block_figures, ratio_of, ratios
-from plan import Arm, Measured, Plan, Sample, interleaved
+from plan import Measured, Plan, Sample, Variant, interleaved
 
 BLOCKS = 20
 
@@ -18,22 +18,24 @@ def blocks(scale: float, seed: int) -> list[BlockFigures]:
 
 
 def test_the_order_is_a_b_b_a_and_each_arm_has_as_many_blocks() -> None:
-    order = [block.arm for block in interleaved(9, 100, 1.0, 0.1)]
+    order = [block.variant for block in interleaved(9, 100, 1.0, 0.1)]
     assert order[:8] == [0, 1, 1, 0, 0, 1, 1, 0]
     assert order.count(0) == order.count(1) == 9
 
 
 def test_the_mean_time_of_both_arms_is_the_same() -> None:
-    begins = [[block.begin_s for block in interleaved(10, 100, 1.0, 0.1) if block.arm == arm] for arm in (0, 1)]
+    begins = [
+        [block.begin_s for block in interleaved(10, 100, 1.0, 0.1) if block.variant == variant] for variant in (0, 1)
+    ]
     assert np.mean(begins[0]) == pytest.approx(np.mean(begins[1]))
 
 
 def test_nothing_is_due_in_the_gap_between_two_blocks() -> None:
     plan = Plan(
         requests_per_second=100, connections=2, warmup_seconds=0.1, blocks=interleaved(8, 10, 0.1, 0.05),
-        arms=(Arm(model="a", requests=()), Arm(model="b", requests=())),
+        variants=(Variant(model="a", requests=()), Variant(model="b", requests=())),
     )  # fmt: skip
-    due = sorted(one.due_s for arm in (0, 1) for one in plan.timetable(arm) if one.block >= 0)
+    due = sorted(one.due_s for variant in (0, 1) for one in plan.timetable(variant) if one.block >= 0)
     assert len(due) == 2 * 8 * 10
     assert max(np.diff(due)) == pytest.approx(0.06)
     assert [one.number for one in plan.timetable(1)] == list(range(90))
@@ -85,7 +87,7 @@ def test_each_figure_has_its_own_ratio_and_says_whether_it_passed() -> None:
 def test_a_blocks_figures_are_those_of_its_own_samples() -> None:
     plan = Plan(
         requests_per_second=10, connections=1, warmup_seconds=0, blocks=interleaved(8, 10, 1.0, 0.1),
-        arms=(Arm(model="a", requests=()), Arm(model="b", requests=())),
+        variants=(Variant(model="a", requests=()), Variant(model="b", requests=())),
     )  # fmt: skip
     samples = tuple(
         Sample(number, block.begin_s, block.begin_s, block.begin_s + 0.001 * (1 + number), "")

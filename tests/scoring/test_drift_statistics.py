@@ -9,10 +9,10 @@ from contracts.pipeline_toml.keys import ColumnDrift, Drift
 from scoring.distances import counted
 from scoring.drift_statistics import (
     check_columns,
-    feature_readings,
+    feature_statistics,
     fit_numbers,
-    label_reading,
-    prediction_reading,
+    label_statistic,
+    prediction_statistic,
     values_of,
 )
 
@@ -32,7 +32,7 @@ def weather(rows: int, season: float, seed: int) -> dict[str, np.ndarray]:
 
 def test_each_number_is_read_three_times_and_each_category_once() -> None:
     fit = fit_numbers(weather(500, 55, 1), FEATURES)
-    names = [one.column for one in feature_readings(Drift(), FEATURES, fit)]
+    names = [one.column for one in feature_statistics(Drift(), FEATURES, fit)]
     assert names == [
         *("temp", "dewp", "carrier", "temp, given the others", "dewp, given the others"),
         *("temp is missing", "dewp is missing"),
@@ -78,20 +78,20 @@ def test_a_constant_column_is_given_nothing() -> None:
 
 def test_method_and_effect_of_one_column_come_from_pipeline_toml() -> None:
     drift = Drift(columns={"temp": ColumnDrift(method="psi", effect=0.7)})
-    own, general = feature_readings(drift, FEATURES, None)[:2]
+    own, general = feature_statistics(drift, FEATURES, None)[:2]
     assert (own.method, own.effect) == ("psi", 0.7)
     assert (general.method, general.effect) == ("wasserstein", 0.1)
 
 
 def test_classes_are_compared_by_their_shares() -> None:
-    assert prediction_reading(Drift(), "multiclass").method == "jensenshannon"
-    assert prediction_reading(Drift(), "binary").method == "wasserstein"
-    assert label_reading(Drift(), "late", "binary").method == "jensenshannon"
+    assert prediction_statistic(Drift(), "multiclass").method == "jensenshannon"
+    assert prediction_statistic(Drift(), "binary").method == "wasserstein"
+    assert label_statistic(Drift(), "late", "binary").method == "jensenshannon"
 
 
 def test_what_is_missing_is_read_as_a_share() -> None:
-    reading = next(one for one in feature_readings(Drift(), FEATURES, None) if one.kind == "missing")
-    assert list(values_of(reading, {"temp": np.array([1.0, np.nan])}, {})) == [0, 1]
+    statistic = next(one for one in feature_statistics(Drift(), FEATURES, None) if one.kind == "missing")
+    assert list(values_of(statistic, {"temp": np.array([1.0, np.nan])}, {})) == [0, 1]
 
 
 def test_a_column_that_the_model_does_not_have_is_refused_with_the_nearest() -> None:

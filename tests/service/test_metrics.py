@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.api.feedback import FeedbackOutcome
 from service.http.api_keys import SCOPES
 from service.http.problems import KINDS
-from service.metrics import Series, Tally
+from service.metrics import Counter, Series
 from tests.service.clients import InProcess
 from tests.service.served_folders import FEATURES, ROW, write_folder
 
@@ -93,7 +93,7 @@ def test_a_value_on_a_bound_belongs_below_it() -> None:
 
 
 def test_labels_that_were_not_made_are_refused() -> None:
-    tally = Tally(CollectorRegistry(), "seen", "Things seen", ("thing",))
-    tally.make([("known",)])
+    counter = Counter(CollectorRegistry(), "seen", "Things seen", ("thing",))
+    counter.make([("known",)])
     with pytest.raises(KeyError):
-        tally.add("unknown")
+        counter.add("unknown")

@@ -43,7 +43,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ColumnChoice:
     """What a column is taken for: a kind, or None with the reason why it is no feature."""
 
     kind: FeatureKind | None
@@ -68,65 +68,65 @@ def choose_features(table: pd.DataFrame, rows: npt.NDArray[np.intp], config: Con
     return Choice(kinds, left_out)
 
 
-def judge(name: str, values: "pd.Series[Any]", features: Features) -> Judgement:
+def judge(name: str, values: "pd.Series[Any]", features: Features) -> ColumnChoice:
     """What one column is. `values`: [rows that the model learns from]."""
     present = plain(values).dropna()
     if present.empty:
-        return Judgement(None, NO_VALUE)
+        return ColumnChoice(None, NO_VALUE)
     shape, forced = shape_of(present), features.kinds.get(name)
     if shape == "unreadable":
-        return Judgement(None, f"holds values of type {type(present.iloc[0]).__name__}")
+        return ColumnChoice(None, f"holds values of type {type(present.iloc[0]).__name__}")
     if shape == "date" and forced != "numeric":
-        return Judgement(None, IS_DATE)
+        return ColumnChoice(None, IS_DATE)
     if forced:
-        return _judge_categories(present, features) if forced == "categorical" else Judgement(forced)
+        return _judge_categories(present, features) if forced == "categorical" else ColumnChoice(forced)
     if shape == "mixed":
-        return Judgement(None, f'mixes numbers and text: mend it, or say features.kinds.{name} = "categorical"')
+        return ColumnChoice(None, f'mixes numbers and text: fix it, or say features.kinds.{name} = "categorical"')
     if name not in features.include and len(present) == len(values) and bool((present == present.iloc[0]).all()):
         shown = repr(present.iloc[0][:40]) if shape == "text" else str(present.iloc[0])
-        return Judgement(None, f"is {shown} in every row of train")
+        return ColumnChoice(None, f"is {shown} in every row of train")
     if shape == "text":
         return _judge_text(present, features)
-    return Judgement("boolean") if shape == "boolean" else _judge_numbers(name, to_numbers(present), len(values))
+    return ColumnChoice("boolean") if shape == "boolean" else _judge_numbers(name, to_numbers(present), len(values))
 
 
-def _judge_numbers(name: str, numbers: npt.NDArray[np.float64], rows: int) -> Judgement:
+def _judge_numbers(name: str, numbers: npt.NDArray[np.float64], rows: int) -> ColumnChoice:
     """`numbers`: those that are not missing, of so many `rows`."""
     if not np.isfinite(numbers).all() or (np.floor(numbers) != numbers).any():
-        return Judgement("numeric")
+        return ColumnChoice("numeric")
     say = f"say features.kinds.{name}"
     if np.abs(numbers).max() > EXACT_IN_FLOAT32:
-        return Judgement(
+        return ColumnChoice(
             None,
             f'has whole numbers beyond 2^24, whose last digits float32 loses: if they do not matter, {say} = "numeric"',
         )
     if _NAMED_LIKE_AN_ID.search(name):
-        return Judgement(
+        return ColumnChoice(
             None, f'is a number named like an identifier: if it is none, {say} = "numeric" or "categorical"'
         )
     if rows >= FEWEST_ROWS_OF_A_COUNTER and np.ptp(numbers) < 2 * rows and len(np.unique(numbers)) == rows:
-        return Judgement(None, f'counts the rows: if it does not, {say} = "numeric"')
-    return Judgement("numeric")
+        return ColumnChoice(None, f'counts the rows: if it does not, {say} = "numeric"')
+    return ColumnChoice("numeric")
 
 
-def _judge_text(present: "pd.Series[Any]", features: Features) -> Judgement:
+def _judge_text(present: "pd.Series[Any]", features: Features) -> ColumnChoice:
     distinct = present.drop_duplicates()
     sample = [str(text) for text in distinct.iloc[:DISTINCT_LOOKED_AT]]
     if all(_DATE.fullmatch(text) for text in sample):
-        return Judgement(None, IS_DATE)
+        return ColumnChoice(None, IS_DATE)
     if len(distinct) <= min(features.max_categories, len(present) / 2):
-        return Judgement("categorical")
+        return ColumnChoice("categorical")
     words = float(np.median([len(text.split()) for text in sample]))
     what = "free text" if words >= WORDS_OF_FREE_TEXT else "an identifier"
     seen = f"{len(distinct):,} distinct texts in {len(present):,} rows"
-    return Judgement(None, f"is taken for {what}: {seen}, features.max_categories = {features.max_categories}")
+    return ColumnChoice(None, f"is taken for {what}: {seen}, features.max_categories = {features.max_categories}")
 
 
-def _judge_categories(present: "pd.Series[Any]", features: Features) -> Judgement:
+def _judge_categories(present: "pd.Series[Any]", features: Features) -> ColumnChoice:
     count, limit = present.nunique(), features.max_categories
     if count > limit:
-        return Judgement(None, f"has {count:,} distinct values, more than features.max_categories = {limit}")
-    return Judgement("categorical")
+        return ColumnChoice(None, f"has {count:,} distinct values, more than features.max_categories = {limit}")
+    return ColumnChoice("categorical")
 
 
 def _roles(config: Config) -> dict[str, str]:
@@ -154,14 +154,14 @@ def _refuse_impossible(columns: Sequence[str], roles: dict[str, str], features: 
             raise SettingError(f"features.exclude and features.{other} both name {name!r}: take it out of one.")
 
 
-def _refuse_listed(name: str, judgement: Judgement, features: Features) -> None:
+def _refuse_listed(name: str, judgement: ColumnChoice, features: Features) -> None:
     key = "include" if name in features.include else "kinds"
     text = f"features.{key} names {name!r}, but this column {judgement.reason}."
     raise UnfitTableError(text) if judgement.reason == NO_VALUE else SettingError(text)
 
 
 def _left_out(
-    columns: Sequence[str], judged: dict[str, Judgement], roles: dict[str, str], features: Features
+    columns: Sequence[str], judged: dict[str, ColumnChoice], roles: dict[str, str], features: Features
 ) -> tuple[LeftOut, ...]:
     """Every column that is neither feature nor target nor time, in the table's order."""
     reasons = dict.fromkeys(columns, "is not listed in features.include")

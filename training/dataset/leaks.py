@@ -31,7 +31,7 @@ def refuse_disguise(name: str, values: Array, is_text: bool, target: Array, clas
     """Raise UnfitTableError where one feature tells the target. `values`, `target`: [rows of train]; codes where there
     are classes, and numbers where `classes` is 0."""
     step = -(-len(target) // MOST_ROWS)
-    telling = how_telling(values[::step], is_text, target[::step], classes)
+    telling = target_auc(values[::step], is_text, target[::step], classes)
     if telling >= TELLS_ALL:
         measure = "its area under the ROC curve" if classes else "its correlation with it"
         raise UnfitTableError(
@@ -40,7 +40,7 @@ def refuse_disguise(name: str, values: Array, is_text: bool, target: Array, clas
         )
 
 
-def how_telling(values: Array, is_text: bool, target: Array, classes: int) -> float:
+def target_auc(values: Array, is_text: bool, target: Array, classes: int) -> float:
     """From 0 (tells nothing that is looked for here) to 1 (tells all)."""
     codes, distinct = pd.factorize(values, use_na_sentinel=False)
     by_value = _by_value(codes, len(distinct), target, classes) if is_text or len(distinct) <= FEW_VALUES else 0.0

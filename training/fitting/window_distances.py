@@ -18,11 +18,11 @@ from contracts.pipeline_toml.keys import Drift
 from scoring.distances import Counted, counted, distance_of_counts
 from scoring.drift_statistics import (
     Columns,
-    Reading,
-    feature_readings,
+    DriftStatistic,
+    feature_statistics,
     fit_numbers,
-    label_reading,
-    prediction_reading,
+    label_statistic,
+    prediction_statistic,
     values_of,
 )
 from training.fitting.model_folder import predictions_of
@@ -45,10 +45,10 @@ def history_of(
     fit = fit_numbers(before, features)
     now = _columns(searched.frame)
     left = [fit.residuals(table) if fit else {} for table in (before, now)]
-    asked = [*feature_readings(drift, features, fit), label_reading(drift, manifest.target, manifest.task)]
+    asked = [*feature_statistics(drift, features, fit), label_statistic(drift, manifest.target, manifest.task)]
     windows = _windows(searched.days)
     found = [_history(one, values_of(one, before, left[0]), values_of(one, now, left[1]), windows) for one in asked]
-    prediction = prediction_reading(drift, manifest.task)
+    prediction = prediction_statistic(drift, manifest.task)
     scores = predictions_of(manifest, predicted)
     scores = scores if manifest.task == "multiclass" else scores.astype(np.float64)
     found.append(_history(prediction, before[PREDICTION_COLUMN], scores, _windows(judged.days)))
@@ -74,9 +74,12 @@ def _windows(days: Integers) -> dict[int, Integers]:
 
 
 def _history(
-    reading: Reading, before: npt.NDArray[np.generic], now: npt.NDArray[np.generic], windows: dict[int, Integers]
+    statistic: DriftStatistic,
+    before: npt.NDArray[np.generic],
+    now: npt.NDArray[np.generic],
+    windows: dict[int, Integers],
 ) -> ColumnHistory:
-    one = _coarsened(counted(reading.method, before, now))
+    one = _coarsened(counted(statistic.method, before, now))
     reference = np.bincount(one.reference[one.reference >= 0], minlength=one.cells).astype(np.float64)
     largest = {}
     for length, window in windows.items():
@@ -86,7 +89,7 @@ def _history(
         distances = distance_of_counts(one, reference, counts.astype(np.float64))
         if not np.isnan(distances).all():
             largest[length] = float(np.nanmax(distances))
-    return ColumnHistory(column=reading.column, method=reading.method, largest=largest)
+    return ColumnHistory(column=statistic.column, method=statistic.method, largest=largest)
 
 
 def _coarsened(one: Counted) -> Counted:

@@ -1,8 +1,8 @@
 """Champion and challenger metric by metric, on the same rows: figures with intervals, and the difference with its own.
 
 The statistics are in `metrics.py` and `intervals.py`, the rule for outcomes in `gate.py`. All bounds are one-sided, at
-the confidence that this try has to show. Figures are rounded before they are judged, so that the outcome can be checked
-with nothing but decision.json.
+the confidence that this try has to show. Figures are rounded before they are judged, so that the outcome can be
+checked with nothing but decision.json.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ class Contest:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ComparedMetrics:
     """What could be computed, what could not and why, and the smallest difference that these rows can show."""
 
     comparisons: tuple[Comparison, ...] = ()
@@ -70,7 +70,7 @@ class Figures:
     detectable_difference: float | None = None
 
 
-def compare_all(contest: Contest, task: Task, gate: Gate, confidence: float, *, has_champion: bool) -> Figures:
+def compare_all(contest: Contest, task: Task, gate: Gate, confidence: float, *, has_champion: bool) -> ComparedMetrics:
     """Every metric of the task. `has_champion` may be true for a champion that could not be scored."""
     comparisons, missing = [], {}
     for metric in (gate.metric, *(other for other in METRICS_OF_TASK[task] if other != gate.metric)):
@@ -78,7 +78,7 @@ def compare_all(contest: Contest, task: Task, gate: Gate, confidence: float, *, 
             comparisons.append(compare(contest, metric, gate, confidence, has_champion=has_champion))
         except ScoringError as error:
             missing[metric] = str(error)
-    return Figures(tuple(comparisons), missing, _detectable(contest, gate.metric, confidence, missing))
+    return ComparedMetrics(tuple(comparisons), missing, _detectable(contest, gate.metric, confidence, missing))
 
 
 def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has_champion: bool) -> Comparison:

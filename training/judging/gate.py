@@ -2,9 +2,9 @@
 
 **Outcomes.** The interval of challenger minus champion, turned so that more is better, ends at `low` and `high`:
 
-    better        low > 0                     surely better
+    better        low > 0                     significantly better
     equivalent    -margin <= low <= 0         not worse than the margin allows, whether or not it is a little worse
-    worse         low < -margin, high < 0     surely worse, and perhaps by more than the margin
+    worse         low < -margin, high < 0     significantly worse, and perhaps by more than the margin
     inconclusive  low < -margin, high >= 0    these rows cannot tell
 
 The four exclude each other and leave nothing out. Only the first two are promoted, so a promotion always rests on
@@ -12,7 +12,7 @@ low >= -margin: the rule of a non-inferiority test, whose error rate is that of 
 other metrics are shown with a margin of 0: better, worse, or inconclusive, and equivalent if there is no difference.
 
 **Slices** are a guard, not a second exam: with dozens of them, asking each to prove itself would keep every model out.
-A slice speaks up only when it is surely worse than its margin: high < -slice_margin.
+A slice speaks up only when it is significantly worse than its margin: high < -slice_margin.
 
 **Reject** is the answer wherever a check failed, a slice is worse, or the figure that decides is not there.
 """
@@ -26,7 +26,7 @@ from training.judging.formatting import bounds, decimals_of, figure
 NO_FIGURE = "no figure of the champion to compare with"
 
 
-class Judgement(NamedTuple):
+class GateRuling(NamedTuple):
     """The verdict, and why: complete sentences, the first of which can stand alone."""
 
     decision: Literal["promote", "reject"]
@@ -58,7 +58,7 @@ def outcome_of(difference: Interval, margin: float, *, higher_is_better: bool) -
 
 
 def slice_outcome_of(difference: Interval, margin: float, *, higher_is_better: bool) -> Outcome:
-    """As `outcome_of`, but worse is only what is surely worse than the margin."""
+    """As `outcome_of`, but worse is only what is significantly worse than the margin."""
     low, high = _oriented(difference, higher_is_better)
     if high < -margin:
         return "worse"
@@ -76,7 +76,7 @@ def judge(
     slices: Sequence[SliceComparison],
     slice_margin: float,
     limits: Sequence[Check],
-) -> Judgement:
+) -> GateRuling:
     """Promote or reject. Complaints in order: what makes the figures worthless, then the figures, then the limits."""
     deciding = next((one for one in comparisons if one.decides and one.metric == metric), None)
     complaints = _failed(validity) + _of_metric(metric, deciding, rows)
@@ -85,8 +85,8 @@ def judge(
     complaints += _failed(limits)
     if complaints or deciding is None:
         first, *others = complaints
-        return Judgement("reject", (first.as_verdict(), *(other.as_further_reason() for other in others)))
-    return Judgement("promote", (f"Challenger promoted: {_sentence(deciding, rows)}",))
+        return GateRuling("reject", (first.as_verdict(), *(other.as_further_reason() for other in others)))
+    return GateRuling("promote", (f"Challenger promoted: {_sentence(deciding, rows)}",))
 
 
 def _oriented(difference: Interval, higher_is_better: bool) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def recorded(config: Config) -> dict[str, GateSetting]:
     return dict(sorted(found.items()))
 
 
-def loosened(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
+def relaxed(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
     """One sentence for each setting that asks less than the champion's card says. Empty where its card says nothing."""
     now = recorded(config)
     return tuple(said for key, was in sorted(of_champion.items()) for said in _compared(key, was, now.get(key)))

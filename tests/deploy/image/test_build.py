@@ -29,7 +29,7 @@ from deploy.image.build import (
     recorded_decision,
 )
 from deploy.image.layers import packed_sizes, read_layers
-from deploy.image.measure import Figures, resident_mb
+from deploy.image.measure import ContainerCost, resident_mb
 from deploy.image.provenance import Builder, provenance
 from deploy.image.revision import Revision, revision_of
 from deploy.image.sbom import bill_of_materials
@@ -106,7 +106,7 @@ def image(tmp_path: Path, challenger: Scorer) -> Image:
     path = archive(tmp_path)
     layers = list_layers(read_layers(path), packed_sizes(path))
     base = f"python:3.13@{DIGEST}"
-    return describe("flights:sha-c", DIGEST, base, REVISION, challenger, layers, Figures(0.613, 98.76))
+    return describe("flights:sha-c", DIGEST, base, REVISION, challenger, layers, ContainerCost(0.613, 98.76))
 
 
 # The Dockerfile

@@ -22,7 +22,7 @@ SHOWN = (
     "# pxname,svname,scur,stot,status,weight,check_status,addr,\n"
     "service,replica-1,3,99,UP,90,L7OK,172.18.0.2:8000,\n"
     "service,replica-3,0,0,UP,0,* L7OK,172.18.0.3:8000,\n"
-    "service,spare-1,0,0,MAINT,1,,,\n\n"
+    "service,backup-1,0,0,MAINT,1,,,\n\n"
 )
 
 
@@ -92,7 +92,7 @@ def test_a_missing_answer_is_found(raw: bytes) -> None:
 def test_servers_are_read_from_the_proxys_own_figures() -> None:
     servers = parse_servers(SHOWN)
     assert [(one.name, one.is_up, one.weight, one.sessions) for one in servers.values()] == [
-        ("replica-1", True, 90, 3), ("replica-3", True, 0, 0), ("spare-1", False, 1, 0),
+        ("replica-1", True, 90, 3), ("replica-3", True, 0, 0), ("backup-1", False, 1, 0),
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contracts.exits import Exit, UsageError
 from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.pipeline_toml.keys import Deploy
-from contracts.release import Compared, Entry, Figures, Release, Rollout, State
+from contracts.release import Compared, Entry, Release, Rollout, State, VersionMetrics
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from deploy.host.lock import owner
@@ -33,7 +33,7 @@ from tests.reports.records import decision, load_verdict
 ROOT = Path(__file__).parents[3]
 IMAGE, OTHER_IMAGE = (f"host.example/user/flights@sha256:{digit * 64}" for digit in "ab")
 MODEL = "sha256:" + "c" * 64
-GOOD = Figures(requests=1000, error_share=0.001, p50_ms=1.0, p95_ms=8.0)
+GOOD = VersionMetrics(requests=1000, error_share=0.001, p50_ms=1.0, p95_ms=8.0)
 RULES = Deploy()
 
 
@@ -114,7 +114,7 @@ def test_an_image_of_another_kind_is_refused(build: Build) -> None:
         judge(IMAGE, {DECISION_LABEL: "promote"}, build, State())
 
 
-def said(new: Figures, old: Figures | None = GOOD, *, before: bool = False) -> str:
+def said(new: VersionMetrics, old: VersionMetrics | None = GOOD, *, before: bool = False) -> str:
     return " ".join(canary.objections(new, old, RULES, before=before))
 
 
@@ -181,7 +181,7 @@ def test_figures_that_stay_unknown_are_not_fine_however_many_requests_there_are(
 
 
 def test_a_first_deploy_may_be_silent_and_no_other() -> None:
-    silent = Figures(requests=0.0)
+    silent = VersionMetrics(requests=0.0)
     seen = canary.observe(100, lambda _: (silent, None), lambda: None, quick(), 0.01, may_be_silent=True)
     assert seen.new == silent
     with pytest.raises(canary.CanaryError, match="Not known"):

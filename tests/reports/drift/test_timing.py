@@ -66,7 +66,7 @@ def test_the_slopes_and_their_bound_are_those_of_a_regression_with_a_jackknife()
 
 
 def test_a_model_that_says_nothing_of_days_is_not_called_late() -> None:
-    """Where both slopes are noise, `following` is the larger one half of the time, and both are surely below 1."""
+    """Where both slopes are noise, `following` is the larger one half of the time; both are significantly below 1."""
     for right in (0.0, 0.3):
         called = [answer(days(30, late=False, seed=seed, right=right)).is_late for seed in range(40)]
         assert not any(called)

@@ -23,7 +23,7 @@ from contracts.verdict import (
 from reports.drift.comparison import Compared
 from reports.drift.log_reader import Answers, RequestWindow
 from reports.drift.verdict import Findings, exit_code, headline, judge
-from scoring.drift_statistics import Reading
+from scoring.drift_statistics import DriftStatistic
 
 DRIFT = Drift(min_rows=1000)
 STILL = {"temp": 0.01, "wind": 0.01, "carrier": 0.01, "prediction": 0.01}
@@ -45,14 +45,14 @@ def comparison(name: str, distance: float) -> ColumnComparison:
     )
 
 
-def reading(name: str, source: str) -> Reading:
-    return Reading(name, source, "prediction" if name == "prediction" else "value", "wasserstein", 0.1)
+def statistic(name: str, source: str) -> DriftStatistic:
+    return DriftStatistic(name, source, "prediction" if name == "prediction" else "value", "wasserstein", 0.1)
 
 
 def compared(distances: Mapping[str, float], labels: LabelComparison | None = None) -> Compared:
     every = {**STILL, **distances}
     columns = tuple(comparison(name, distance) for name, distance in every.items())
-    return Compared(columns, tuple(reading(name, name.removesuffix(" is missing")) for name in every), labels)
+    return Compared(columns, tuple(statistic(name, name.removesuffix(" is missing")) for name in every), labels)
 
 
 def performance(outcome: PerformanceOutcome) -> PerformanceComparison:
@@ -169,7 +169,7 @@ def test_no_requests_at_all_are_insufficient() -> None:
 
 
 def test_a_log_without_any_feature_never_passes_as_stable() -> None:
-    bare = Compared((comparison("prediction", 0.01),), (reading("prediction", "prediction"),), None, ("temp", "wind"))
+    bare = Compared((comparison("prediction", 0.01),), (statistic("prediction", "prediction"),), None, ("temp", "wind"))
     seen = judge(DRIFT, window(), Findings(5000, 30, bare), "sha256:1", "production")
     assert (seen.state, seen.inputs, seen.predictions) == ("insufficient", "insufficient", "stable")
     assert any(reason.startswith("Not in the log, so not compared: temp, wind") for reason in seen.reasons)

@@ -130,7 +130,7 @@ def test_a_gate_that_asks_less_has_its_own_line_in_the_summary(tmp_path: Path) -
     _, silent = render(build)
     path = build.stage("evaluate") / "decision.json"
     decided = read_json(path, Decision, "make evaluate")
-    write_json(path, decided.model_copy(update={"loosened": ("gate.margin is 0.04; it was 0.01.",)}))
+    write_json(path, decided.model_copy(update={"relaxed": ("gate.margin is 0.04; it was 0.01.",)}))
     _, summary = render(build)
     assert "asks less" not in silent
     assert "> ⚠️ The gate asks less than before: gate.margin is 0.04; it was 0.01." in summary.splitlines()

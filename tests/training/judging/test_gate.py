@@ -9,7 +9,7 @@ from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, S
 from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest, compare
 from training.judging.contestants import Answers
-from training.judging.gate import Judgement, judge, outcome_of, slice_outcome_of
+from training.judging.gate import GateRuling, judge, outcome_of, slice_outcome_of
 from training.judging.tries import confidence_of_try
 
 ENDS = st.floats(-10, 10).map(lambda value: round(value, 3))
@@ -45,7 +45,7 @@ def verdict(
     validity: tuple[Check, ...] = (PASSED,),
     slices: tuple[SliceComparison, ...] = (),
     limits: tuple[Check, ...] = (PASSED,),
-) -> Judgement:
+) -> GateRuling:
     return judge(
         "roc_auc",
         26_871,
@@ -154,7 +154,7 @@ def test_a_rejection_reads_as_the_house_style_has_it() -> None:
     judged = comparison(-0.017, -0.009, 0.005).model_copy(
         update={"challenger": interval(0.861, 0.881), "champion": interval(0.874, 0.894)}
     )
-    assert verdict(judged) == Judgement(
+    assert verdict(judged) == GateRuling(
         "reject",
         (
             "Challenger rejected: roc_auc 0.871 on 26,871 rows, champion 0.884; the difference, -0.013 "

@@ -12,7 +12,7 @@ from contracts.data_manifest import Table as Described
 from contracts.features import MISSING, Feature
 from contracts.pipeline_toml.keys import Task
 from training.judging.checks.shared_rows import row_hashes, shared_rows
-from training.judging.checks.target_leakage import telling
+from training.judging.checks.target_leakage import target_leakage
 from training.tables import Table
 
 COLUMNS = ["size", "shop", "answer"]
@@ -101,7 +101,7 @@ def drawn_target(task: Task, random: np.random.Generator) -> Any:
 
 def told(task: Task, feature: Feature, draw: Draw) -> float:
     train, holdout = tables(task, feature, draw)
-    return telling(train, holdout, [feature], 0.95)[feature.name]
+    return target_leakage(train, holdout, [feature], 0.95)[feature.name]
 
 
 NUMBER = Feature(name="x", kind="numeric")
@@ -151,12 +151,12 @@ def test_values_made_from_the_target_are_found() -> None:
 
 def test_a_small_holdout_accuses_nobody_whose_lower_end_is_harmless() -> None:
     train, holdout = tables("binary", NUMBER, lambda target, random: target * 2.5 + random)
-    many = telling(train, holdout, [NUMBER], 0.95)["x"]
-    few = telling(train, holdout.take(np.arange(40)), [NUMBER], 0.95)["x"]
+    many = target_leakage(train, holdout, [NUMBER], 0.95)["x"]
+    few = target_leakage(train, holdout.take(np.arange(40)), [NUMBER], 0.95)["x"]
     assert few < many
 
 
 def test_a_column_of_the_wrong_type_is_left_to_the_table_s_contract() -> None:
     train, holdout = tables("binary", NUMBER, noise)
     retyped = Table("holdout", holdout.frame.assign(x="text"), holdout.manifest)
-    assert telling(train, retyped, [NUMBER], 0.95) == {}
+    assert target_leakage(train, retyped, [NUMBER], 0.95) == {}

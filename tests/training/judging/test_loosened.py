@@ -10,7 +10,7 @@ from contracts.pipeline_toml.reader import load_config
 from contracts.stage import Build
 from tests.model_folders import write_model
 from tests.training.evaluating import decided, evaluate, fresh_build, pipeline_toml
-from training.judging.relaxed_thresholds import loosened, recorded
+from training.judging.relaxed_thresholds import recorded, relaxed
 
 FLOORS = "[gate.floors]\nroc_auc = 0.6\n[gate.limits]\nbrier = 0.25"
 
@@ -24,7 +24,7 @@ def settings(folder: Path, **keys: str) -> dict[str, GateSetting]:
 
 
 def against(folder: Path, was: dict[str, GateSetting], gate: str = FLOORS, **keys: str) -> tuple[str, ...]:
-    return loosened(configured(folder, gate, **keys), was)
+    return relaxed(configured(folder, gate, **keys), was)
 
 
 def test_the_same_settings_are_not_loosened(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_loosened_gate_has_its_own_line_in_decision_document_and_headline(tmp_
     decision = decided(build)
     assert decision.decision == "promote"
     line = "gate.margin is 0.01; it was 0.001 when the champion was judged, which asks more."
-    assert decision.loosened == (line,)
+    assert decision.relaxed == (line,)
     assert f"The gate asks less than before: {line}" in (build.stage("evaluate") / "diff.md").read_text()
     assert f"The gate asks less than before: {line}" in evaluate(build)[1]
 
@@ -81,5 +81,5 @@ def test_a_loosened_gate_has_its_own_line_in_decision_document_and_headline(tmp_
 def test_a_gate_that_asks_the_same_has_no_such_line(tmp_path: Path) -> None:
     build = fresh_build(tmp_path)
     write_model(build.champion, build, gate={"gate.margin": 0.01})
-    assert decided(build).loosened == ()
+    assert decided(build).relaxed == ()
     assert "asks less" not in (build.stage("evaluate") / "diff.md").read_text()

@@ -16,7 +16,7 @@ from contracts.stage import MEBIBYTE
 from training.judging.champion import REMEDY as CHAMPION_REMEDY
 from training.judging.checks.row_cost import RowCost
 from training.judging.checks.shared_rows import SharedRows
-from training.judging.comparisons import Contest, Figures
+from training.judging.comparisons import ComparedMetrics, Contest
 from training.judging.contestants import Answers, Contestant
 from training.judging.formatting import decimals_to_tell_apart, figure, percent
 from training.refusals import listed
@@ -144,7 +144,7 @@ def varied_predictions(answers: Answers) -> Check:
     )
 
 
-def all_metrics(figures: Figures) -> Check:
+def all_metrics(figures: ComparedMetrics) -> Check:
     """Every metric of the task could be computed for both models."""
     return Check(
         name="metrics",
@@ -155,7 +155,7 @@ def all_metrics(figures: Figures) -> Check:
     )
 
 
-def floors_and_limits(gate: Gate, figures: Figures) -> Iterator[Check]:
+def floors_and_limits(gate: Gate, figures: ComparedMetrics) -> Iterator[Check]:
     """The challenger's own figures, champion or not."""
     values = {one.metric: one.challenger.value for one in figures.comparisons}
     for metric, floor in gate.floors.items():

@@ -20,8 +20,8 @@ from training.judging.checks import model_checks
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
 from training.judging.checks.table_contract import MOST_UNUSUAL_OF_A_WEEK, RunsWithTime, breaches, is_monotone, jumps
-from training.judging.checks.target_leakage import telling
-from training.judging.comparisons import Contest, Figures
+from training.judging.checks.target_leakage import target_leakage
+from training.judging.comparisons import ComparedMetrics, Contest
 from training.judging.contestants import Contestant
 from training.tables import Table, load_table
 
@@ -36,7 +36,7 @@ def inspect_validity(
     holdout: Table,
     challenger: Contestant,
     champion: Contestant | None,
-    figures: Figures,
+    figures: ComparedMetrics,
     problem: str,
 ) -> tuple[Check, ...]:
     """Can the figures be believed? `problem`: what is wrong with the holdout's answers, if anything."""
@@ -55,7 +55,7 @@ def inspect_validity(
 
 
 def inspect_limits(
-    context: Context, challenger: Contestant, contest: Contest | None, figures: Figures
+    context: Context, challenger: Contestant, contest: Contest | None, figures: ComparedMetrics
 ) -> tuple[Check, ...]:
     """Is the challenger good, honest, fast and small enough on its own? Writes latency.json."""
     gate, found = context.config.gate, list[Check]()
@@ -121,7 +121,7 @@ def _of_champion(train: Table, holdout: Table, champion: Contestant) -> Iterator
 
 def _single_feature(train: Table, holdout: Table, confidence: float, limit: float) -> Iterator[Check]:
     try:
-        told = telling(train, holdout, holdout.manifest.features, confidence)
+        told = target_leakage(train, holdout, holdout.manifest.features, confidence)
     except (FindingError, KeyError):  # no usable target: the holdout table's own check says so
         return
     yield model_checks.single_feature(told, limit, is_regression=holdout.manifest.task == "regression")

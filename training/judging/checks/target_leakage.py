@@ -27,7 +27,7 @@ ROWS_A_BIN = 20
 Truth = IntArray | FloatArray
 
 
-def telling(train: Table, holdout: Table, features: Sequence[Feature], confidence: float) -> Mapping[str, float]:
+def target_leakage(train: Table, holdout: Table, features: Sequence[Feature], confidence: float) -> Mapping[str, float]:
     """For each feature that both tables have, what it alone tells: 0.5 and less nothing, 1 all (0 for a regression)."""
     learned, judged, clusters = train.truth, holdout.truth, holdout.clusters
     found = {}
