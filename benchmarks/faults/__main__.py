@@ -20,6 +20,7 @@ from benchmarks.faults.families import (
     bad_models,
     disks,
     endings,
+    framing,
     fuzz,
     hostile_input,
     kills,
@@ -33,6 +34,7 @@ from contracts.exits import Exit, UsageError
 
 FAMILIES: dict[str, Callable[[Path], list[Figure]]] = {
     "hostile": hostile_input.run,
+    "framing": framing.run,
     "fuzz": fuzz.run,
     "models": bad_models.run,
     "slow": slow_sockets.run,

@@ -19,6 +19,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {upstreams}
     server {{
         listen 127.0.0.1:{port};
         {locations}
@@ -26,14 +27,27 @@ http {{
 }}
 """
 
+# The lines that everybody copies for WebSocket, and connections to the service that all clients share.
+POOLED = "upstream service {{ server {address}; keepalive 8; }}"
+WEBSOCKET = """
+location / {
+    proxy_pass http://service;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_request_buffering off;
+    client_max_body_size 0;
+}
+"""
+
 
 @contextmanager
-def nginx(folder: Path, locations: str) -> Iterator[str]:
+def nginx(folder: Path, locations: str, upstreams: str = "") -> Iterator[str]:
     """Its address. `locations`: what stands in the block `server`; /livez must be answered."""
     binary, port = program("nginx"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port, locations=locations))
+    config.write_text(CONFIG.format(folder=folder, port=port, locations=locations, upstreams=upstreams))
     with running((binary, "-c", config, "-p", folder), folder / "nginx.log"):
         url = f"http://127.0.0.1:{port}"
         eventually(lambda: answers(f"{url}/livez"), "nginx answers")

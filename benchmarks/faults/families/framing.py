@@ -1,0 +1,73 @@
+"""Framing: every way to say where a body ends, right and wrong, to the service alone, behind HAProxy and behind nginx.
+
+Each body holds what looks like a request for the request log. Whoever reads its end elsewhere than its sender answers
+that request: to somebody else, where connections are shared. HAProxy runs with the compose stack's own configuration,
+nginx with the lines that are copied everywhere for WebSocket and with pooled connections to the service.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.faults.figure import Figure, all_of, none_of, note
+from benchmarks.faults.service_under_test import subject
+from contracts.exits import UsageError
+from tests.framings import Framing, at_random, cut_anywhere, each
+from tests.monitoring.nginx import POOLED, WEBSOCKET, nginx
+from tests.monitoring.programs import SBIN, text_of
+from tests.monitoring.serving import serving
+from tests.sent_framings import Seen, taken_for_requests, tried
+from tests.service.served_folders import write_folder
+
+AT_RANDOM = 20_000
+SEED = 7
+SHORT = {"HEADER_SECONDS": "1", "BODY_SECONDS": "1", "KEEP_ALIVE_SECONDS": "2"}
+
+
+def run(folder: Path) -> list[Figure]:
+    """Send everything three times. Raises UsageError where a proxy is not installed."""
+    require_proxies()
+    model = write_folder(folder / "model", max_batch_rows=1000)
+    with subject(model, folder / "log", **SHORT) as service:
+        seen = tried(service.address, framings())
+        figures = figures_of("the service alone", seen, service.process.url)
+    with serving(folder, model) as edge:
+        seen = tried(address_of(edge.url), framings())
+        figures += figures_of("behind HAProxy", seen, *edge.replica_urls)
+        upstream = POOLED.format(address=urlsplit(edge.replica_urls[0]).netloc)
+        with nginx(folder / "nginx", WEBSOCKET, upstream) as url:
+            seen = tried(address_of(url), framings())
+            figures += figures_of("behind nginx", seen, *edge.replica_urls)
+    return figures
+
+
+def require_proxies() -> None:
+    """Raises UsageError where one is missing."""
+    for name, package in {"haproxy": "haproxy", "nginx": "nginx-light"}.items():
+        if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None:
+            raise UsageError(f"This family needs {name}, which is not installed. On Debian: apt install {package}")
+
+
+def framings() -> Iterator[Framing]:
+    """All that are listed, then as many at random."""
+    return chain(each(), cut_anywhere(), islice(at_random(SEED), AT_RANDOM))
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port."""
+    return urlsplit(url).hostname or "", urlsplit(url).port or 0
+
+
+def figures_of(where: str, seen: Seen, *services: str) -> list[Figure]:
+    """`services`: whose own counts say what they took for a request."""
+    hidden = int(sum(taken_for_requests(text_of(f"{url}/metrics")) for url in services))
+    return [
+        note(f"{where}: cases, requests in them, answers", f"{seen.tried:,}, {seen.requests:,}, {seen.answers:,}"),
+        none_of(f"{where}: answered more often than they hold requests", len(seen.extra), seen.tried, "cases"),
+        none_of(f"{where}: bodies taken for a request", hidden, seen.tried, "cases"),
+        none_of(f"{where}: others who got another answer", seen.others_without_theirs, seen.others, "requests"),
+        all_of(f"{where}: right ones answered in full", seen.right - len(seen.unanswered), seen.right, "cases"),
+    ]
