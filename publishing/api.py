@@ -19,8 +19,8 @@ from github import Auth, Github, GithubException, GithubRetry
 from github.Repository import Repository
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
-from contracts.addresses import is_local
 from contracts.exits import UsageError
+from contracts.outside.addresses import is_local
 
 # GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
 BOT = "github-actions[bot]"

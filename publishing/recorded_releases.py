@@ -16,7 +16,7 @@ from pathlib import Path
 
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
-from contracts.markdown import escape as cell
+from contracts.outside.markdown import escape as cell
 from contracts.release import Champion
 from contracts.schema import read_outside_json
 from reports.page.summary import table

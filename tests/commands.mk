@@ -32,6 +32,10 @@ deploy-test: setup #. Deploy under load with every failure there is, some ten mi
 workflow-check: setup $(TOOLS)/actionlint #. actionlint, zizmor, the schemas and our own rules, on .github
 	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs tests/repository/test_workflows.py
 
+.PHONY: structure
+structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>
+	@$(RUN) -m tests.repository.structure $(AT)
+
 .PHONY: endpoints
 endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page

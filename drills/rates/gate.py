@@ -28,10 +28,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.pipeline_toml.reader import load_config
-from contracts.schema import Schema, write_json
+from contracts.schema import write_json
 from contracts.stage import Build
 from drills.handbook import write_between
 from drills.pipeline_toml import with_key
+from drills.rates.gate_rates import Cell, Rates
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
 from scoring.scorer import load_scorer
@@ -75,32 +76,6 @@ PAIRS = {
     "trained a month longer": ("champion", "a month older"),
     "another kind of model (logistic regression)": ("another kind", "champion"),
 }
-
-
-class Cell(Schema):
-    """One pair of models at one true difference: how many of `draws` holdouts each rule would have promoted it on."""
-
-    pair: str
-    margins_worse: float
-    draws: int
-    standard_error: float
-    promoted: dict[str, int]
-
-
-class Rates(Schema):
-    """gate.json."""
-
-    format_version: int = 1
-    metric: str
-    margin: float
-    confidence: float
-    days: int
-    rows: int
-    cells: tuple[Cell, ...]
-    tries_draws: int
-    tries: int
-    let_in_counted: int
-    let_in_uncounted: int
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
 """The rates as pictures: SVG files beside the handbook, the same bytes for the same figures."""
 
 import io
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drills.rates.gate_rates import Rates
 from drills.rates.proportion import Proportion
-
-if TYPE_CHECKING:
-    from drills.rates.gate import Rates
 
 # Told apart without colour too.
 STYLES = {
@@ -21,7 +18,7 @@ STYLES = {
 }
 
 
-def power_curves(rates: "Rates") -> str:
+def power_curves(rates: Rates) -> str:
     """SVG: the share promoted over the true difference, one panel a pair of models, one line a rule."""
     pairs = list(dict.fromkeys(cell.pair for cell in rates.cells))
     with mpl.rc_context(
@@ -41,7 +38,7 @@ def power_curves(rates: "Rates") -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def _draw(panel: Axes, rates: "Rates", pair: str) -> None:
+def _draw(panel: Axes, rates: Rates, pair: str) -> None:
     cells = [cell for cell in rates.cells if cell.pair == pair]
     worse = [cell.margins_worse for cell in cells]
     for rule, (colour, line, mark) in STYLES.items():

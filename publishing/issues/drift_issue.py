@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
-from contracts.markdown import escape as cell
+from contracts.outside.markdown import escape as cell
 from contracts.schema import read_outside_json
 from contracts.stage import Build, StageRecord
 from contracts.verdict import DriftVerdict

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from contracts.exits import Exit, UsageError
-from contracts.markdown import escape as cell
+from contracts.outside.markdown import escape as cell
 from contracts.schema import read_outside_json
 from publishing.api import repository, run_of
 from publishing.audit import Audit, What

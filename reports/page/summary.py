@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from contracts.decision import Comparison, Decision
-from contracts.markdown import escape as cell
+from contracts.outside.markdown import escape as cell
 from contracts.stage import CHAIN
 from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
 from reports.page.results import Results

@@ -18,8 +18,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
-from contracts.addresses import is_local, may_use_proxy
 from contracts.exits import UsageError
+from contracts.outside.addresses import is_local, may_use_proxy
 from contracts.request_log import LabelRecord, PredictionRecord
 
 MOST_PACKED_BYTES = 512 * 1024 * 1024

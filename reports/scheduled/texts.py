@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from contracts.markdown import escape as cell
+from contracts.outside.markdown import escape as cell
 from contracts.scheduled_drift import RetrainDecision
 from contracts.verdict import ColumnComparison, DriftVerdict
 from reports.page.summary import table

@@ -23,7 +23,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.addresses import may_use_proxy
+from contracts.outside.addresses import may_use_proxy
 from service.http.load_shedding import EXEMPT
 
 FLUSH_SECONDS = 2.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drills.rates.gate import PAIRS, Population, Rule, apart, holdouts, measure_cell, measure_tries, table
-from drills.rates.gate import Rates as GateRates
+from drills.rates.gate_rates import Rates as GateRates
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
 from training.statistics.metrics import score

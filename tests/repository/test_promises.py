@@ -11,6 +11,7 @@ import pytest
 from contracts.pipeline_toml.keys import METRICS_OF_TASK
 from contracts.stage import CHAIN
 from service.settings import Settings
+from tests.repository.structure import MAX_FILES, circles, structure_of
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "core", "misc"}
@@ -115,6 +116,13 @@ def test_every_command_of_a_room_that_a_makefile_runs_exists() -> None:
             assert re.search(r"^(def main\(|main = )", text, re.M), f"{path.parent.name} {name}: {module}"
         asked = set(re.findall(rf"-m {path.parent.name} ([a-z-]+)", makefiles()))
         assert not table or asked <= {name for name, _ in table}, path.parent.name
+
+
+def test_no_folder_of_code_is_crowded_and_no_rooms_import_each_other() -> None:
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in tracked("*.py")}
+    seen = structure_of(texts)
+    assert {folder: count for folder, count in seen.files.items() if count > MAX_FILES} == {}
+    assert circles(seen.arrows) == set()
 
 
 def test_every_make_target_is_described() -> None:

@@ -24,8 +24,8 @@ import fsspec.core
 import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 
-from contracts.addresses import may_use_proxy
 from contracts.exits import FindingError, UsageError
+from contracts.outside.addresses import may_use_proxy
 from training.dataset.digests import files_digest, frame_digest
 from training.dataset.table_checks import refuse_bad_names
 from training.dataset.table_files import SourceFile, read_files

@@ -1,13 +1,13 @@
 """`diff.md`: a decision as Markdown, for a job summary, a pull request or a terminal. A pure function of the decision.
 
 Names of classes, columns and categories come from outside, and end up in a comment on GitHub: what could be markup, a
-link, a mention or a reference to an issue is made harmless (contracts/markdown.py).
+link, a mention or a reference to an issue is made harmless (contracts/outside/markdown.py).
 """
 
 from collections.abc import Iterable, Sequence
 
 from contracts.decision import Check, Comparison, Decision, SliceComparison
-from contracts.markdown import escape
+from contracts.outside.markdown import escape
 from training.judging.formatting import bounds, decimals_of, figure, signed
 
 MOST_SLICES = 40

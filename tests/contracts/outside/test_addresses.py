@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from contracts.addresses import is_local, may_use_proxy
+from contracts.outside.addresses import is_local, may_use_proxy
 from tests.service.clients import ROOT
 
 LOCAL = ("localhost", "LOCALHOST", "localhost.", "api.localhost", "127.0.0.1", "127.8.9.1", "::1")

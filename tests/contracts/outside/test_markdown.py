@@ -9,7 +9,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.markdown import LONGEST_VALUE, escape
+from contracts.outside.markdown import LONGEST_VALUE, escape
 from tests.payloads import PAYLOADS
 
 

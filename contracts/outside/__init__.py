@@ -1,0 +1,1 @@
+"""What comes from outside: texts that go into Markdown, addresses that a request or a key goes to."""
