@@ -6,12 +6,10 @@ recorded    it is in the log of labels
 unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention)
 repeated    this prediction has a label already; the first one stays
 late        the prediction is older than FEEDBACK_DAYS
-malformed   it is no label: no id, or an actual value that the model could not have given
+malformed   it is no label (labels.py): no id, or an actual value that the model could not have given
 """
 
 import asyncio
-import math
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +18,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from contracts.model_folder import ModelCard
-from contracts.pipeline_toml.keys import Task
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
+from service.api.labels import read_label
 from service.formats.json_rows import refuse_duplicate_keys
 from service.http.load_shedding import refused_for_now
 from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem
@@ -33,10 +31,7 @@ from service.prediction.ids import derived_of_parts
 FeedbackOutcome = Literal["recorded", "unknown", "repeated", "late", "malformed"]
 MAX_LABELS = 1000
 MAX_FEEDBACK_BYTES = MAX_LABELS * 1024
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _US_PER_DAY = 86_400 * 1_000_000
-# The first and last moment that a datetime can hold, roughly: 0001 to 9999.
-_EARLIEST_US, _LATEST_US = 0, 253_402_300_799_000_000
 
 
 class FeedbackAnswer(BaseModel):
@@ -57,13 +52,17 @@ class _Envelope(BaseModel):
 def label_type(card: ModelCard) -> type[BaseModel]:
     """One label, for the documentation."""
     actual: Any = Literal[card.classes] if card.classes else float
+    moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     return create_model(
         "Label",
         __doc__=f"What `{card.target}` really was for one prediction.",
         __config__=ConfigDict(extra="forbid"),
         id=(str, Field(description="the prediction's id")),
         actual=(actual, Field(description=f"the real {card.target}")),
-        observed_us=(int | None, Field(default=None, description="when it happened, microseconds since 1970, UTC")),
+        observed_us=(
+            int | moment | None,
+            Field(default=None, description="when it happened: microseconds since 1970, or RFC 3339 with an offset"),
+        ),
     )
 
 
@@ -154,30 +153,10 @@ def _labels_in(body: bytes) -> list[Any]:
 
 def _record_of(label: Any, card: ModelCard, at_us: int, client: str, brought: str) -> LabelRecord | None:
     """The label as a record; None where it is none."""
-    if not isinstance(label, dict) or not set(label) <= {"id", "actual", "observed_us"}:
-        return None
-    identity, observed = label.get("id"), label.get("observed_us")
-    actual: Any = label.get("actual")
-    if not isinstance(identity, str) or not _ID.fullmatch(identity) or not _is_answer(actual, card.task, card.classes):
-        return None
-    if observed is not None and not (_is_integer(observed) and _EARLIEST_US <= observed <= _LATEST_US):
+    read = read_label(label, card)
+    if read is None:
         return None
     return LabelRecord(
-        id=identity, at_us=at_us, brought=brought or None, key=client or None, actual=actual, observed_us=observed
-    )
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_answer(actual: Any, task: Task, classes: tuple[str, ...]) -> bool:
-    """Whether the model could have given it: one of its classes, or a finite number."""
-    if task != "regression":
-        return isinstance(actual, str) and actual in classes
-    if not isinstance(actual, float) and not _is_integer(actual):
-        return False
-    try:
-        return math.isfinite(float(actual))
-    except OverflowError:
-        return False
+        id=read.id, at_us=at_us, brought=brought or None, key=client or None, actual=read.actual,
+        observed_us=read.observed_us,
+    )  # fmt: skip
