@@ -1,0 +1,29 @@
+"""Why a command does not end with 0."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cause:
+    """`target` is the make target that ends with `code` (docs: 3 a finding, 2 usage, 1 a crash or no answer)."""
+
+    target: str
+    code: int
+
+
+CAUSES = {
+    "the data is refused": Cause("data", 3),
+    "training is refused": Cause("train", 3),
+    "the gate refuses": Cause("evaluate", 3),
+    "no engine": Cause("build", 1),
+    "too slow": Cause("load-test", 3),
+    "drift blocks": Cause("drift", 3),
+    "no registry": Cause("publish-image", 1),
+    "a host without a registry": Cause("release", 2),
+    "no remote": Cause("push-history", 1),
+    "nothing to watch": Cause("watch", 2),
+    "drift found": Cause("watch", 3),
+    "no export": Cause("requests", 1),
+    "no digest": Cause("rollback-release", 2),
+    "an audit that finds": Cause("audit-workflows", 3),
+}

@@ -1,0 +1,116 @@
+"""Every situation ends as was decided, and faults that were once there are seen when they are planted back."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.situations import queues
+from tests.situations.catalogue import MEETINGS, SITUATIONS
+from tests.situations.commands import Checkouts
+from tests.situations.engine import ROOT, Engine
+from tests.situations.page import BEGIN, END, PAGE, render
+from tests.situations.queues import Meeting
+from tests.situations.run import Run, Simulation
+from tests.situations.situation import Situation
+
+
+def listed(names: str) -> set[str]:
+    """Jobs or writings: by spaces, or by commas where a name has one."""
+    parts = [part.strip() for part in names.split(",")]
+    return {
+        word
+        for part in parts
+        for word in ([part] if " / " in part or part.startswith(("tag ", "pull ")) else part.split())
+    }
+
+
+def differences(situation: Situation, run: Run) -> list[str]:
+    """What is not as decided."""
+    decided = situation.decided
+    seen = {
+        "ran": (set(run.ended("success")), listed(decided.ran)),
+        "failed": (set(run.ended("failure")), listed(decided.failed)),
+        "written": (set(run.written), listed(decided.written)),
+    }
+    return [
+        f"{what}: {sorted(found)}, decided: {sorted(wanted)}"
+        for what, (found, wanted) in seen.items()
+        if found != wanted
+    ]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: one.name)
+def test_a_situation_ends_as_was_decided(simulation: Simulation, situation: Situation) -> None:
+    run = simulation.run(situation)
+    assert run.triggered
+    assert differences(situation, run) == []
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: one.name)
+def test_nothing_hangs_on_whether_success_looks_past_a_call(
+    engine: Engine, checkouts: Checkouts, situation: Situation
+) -> None:
+    """GitHub documents neither reading, so both must give the same."""
+    assert differences(situation, Simulation(engine, checkouts, looks_past_the_call=False).run(situation)) == []
+
+
+def test_situations_have_a_name_each() -> None:
+    names = [situation.name for situation in SITUATIONS]
+    assert len(names) == len(set(names)) >= 40
+
+
+@pytest.mark.parametrize("meeting", MEETINGS, ids=lambda one: one.name)
+def test_runs_that_meet_do_what_was_decided(simulation: Simulation, meeting: Meeting) -> None:
+    assert queues.outcome(simulation, meeting) == meeting.decided
+
+
+PLANTS = {
+    "braces around a folded condition": (
+        "pipeline.yml", "      !cancelled() && needs.report.result",
+        "      ${{ true && !cancelled() }} && needs.report.result",
+    ),
+    "success() left to look past the call": (
+        "publish.yml", "if: ${{ !cancelled() && inputs.tries }}", "if: inputs.tries",
+    ),
+    "no run in a merge queue": ("pipeline.yml", "  merge_group:\n", ""),
+    "a fork that may comment": (
+        "pipeline.yml", "github.event.pull_request.head.repo.full_name == github.repository", "true",
+    ),
+    "a retrain by hand that deploys": ("pipeline.yml", " && !inputs.as_of\n    runs-on", "\n    runs-on"),
+    "a push from a branch": (
+        "pipeline.yml", "github.ref == 'refs/heads/main' && !inputs.as_of && vars.IMAGE", "vars.IMAGE",
+    ),
+    "a verdict that asks for no result": (
+        "pipeline.yml", "NEEDS: ${{ toJSON(needs) }}", "NEEDS: ${{ toJSON(needs.scope) }}",
+    ),
+    "an issue that a finding silences": (
+        "drift.yml", "    needs: drift\n    if: ${{ !cancelled() }}\n", "    needs: drift\n",
+    ),
+    "a right that is missing": ("security.yml", "      issues: write # the issue\n", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_fault_that_is_planted_back_is_seen(tmp_path: Path, checkouts: Checkouts, plant: str) -> None:
+    name, before, after = PLANTS[plant]
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    path = tmp_path / ".github" / "workflows" / name
+    text = path.read_text()
+    assert before in text, "the plant changes nothing"
+    path.write_text(text.replace(before, after))
+    workflows = {"publish.yml": "pipeline.yml"}.get(name, name)
+    with Engine(tmp_path) as engine:
+        readings = [Simulation(engine, checkouts, reading) for reading in (True, False)]
+        met = [one for one in SITUATIONS if one.workflow == workflows]
+        assert any(_seen(reading, situation) for situation in met for reading in readings)
+
+
+def _seen(simulation: Simulation, situation: Situation) -> bool:
+    run = simulation.run(situation)
+    return not run.triggered or bool(differences(situation, run))
+
+
+def test_the_handbook_shows_the_table(simulation: Simulation) -> None:
+    shown = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
+    assert shown == render(simulation), "run `make situations`"
