@@ -8,7 +8,7 @@
 Only what has a remedy counts as found: of a vulnerability without a fixed version the number is told.
 
 Reads   .github/, requirements/, Dockerfile, <HISTORY>/champion.json; GH_TOKEN, OSV_OFFLINE
-Writes  <build>/audit/<what>.json
+Writes  <build>/audit-<what>/<what>.json
 Exits   0 clean · 3 found · 1 could not run (no answer from the network, a crash of the tool) · 2 no such tool here
 """
 
@@ -48,7 +48,7 @@ class Finding(Schema):
 
 
 class Audit(Schema):
-    """build/audit/<what>.json."""
+    """build/audit-<what>/<what>.json."""
 
     format_version: Literal[1] = 1
     what: What
@@ -189,7 +189,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         audit = audit_dependencies(Path("requirements"), environment)
     else:
         audit = audit_image(image_of_production(asked.history, Path("Dockerfile").read_text(encoding="utf-8")))
-    write_json(asked.build / "audit" / f"{audit.what}.json", audit)
+    write_json(asked.build / f"audit-{audit.what}" / f"{audit.what}.json", audit)
     told = sys.stdout if audit.state == "clean" else sys.stderr
     for one in audit.findings:
         print(f"  {one_line(one.where)}: {one_line(one.what)} {one_line(one.remedy)}", file=told)

@@ -4,7 +4,7 @@ Looking twice at the same holdout has a price (docs/gate.md), so the count must 
 request counts like one on main. What comes from the run is its whole count, out of an artifact that a pull request's
 code wrote: it is checked, and only what is new in it is added. It cannot take a try away, nor renumber one.
 
-Reads   <build>/tries/tries.json (the artifact) or <build>/tries.json, <HISTORY>/tries.json
+Reads   <build>/evaluate/tries.json (out of the artifact), <HISTORY>/tries.json
 Writes  <HISTORY>/tries.json
 Exits   0 counted, or nothing new · 2 a file that is no count of tries, or adds more than one run can
 """
@@ -19,6 +19,7 @@ from pydantic import Field
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import Schema, read_outside_json, write_json
+from contracts.stage import Build
 from publishing.history_branch import TRIES, united
 
 MOST_BYTES = 2_000_000
@@ -67,9 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     parser.add_argument("--history", type=Path, required=True, help="the folder")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args(arguments)
-    artifact = asked.build / "tries" / TRIES
+    judged = Build(asked.build).stage("evaluate") / TRIES
     try:
-        judged = artifact if artifact.exists() else asked.build / TRIES
         if not judged.exists():
             print("count-tries: no challenger was judged.")
             return Exit.PASS

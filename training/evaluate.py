@@ -17,10 +17,12 @@ Writes  build/evaluate/decision.json: the decision, with every figure that led t
         build/evaluate/*.svg: ROC and calibration curves, or residuals and predictions
         build/evaluate/latency.json: what one row cost on this machine
         build/tries.json: one more line, if this challenger was not judged on this holdout before
+        build/evaluate/tries.json: the count as it stands now, which is what a job hands on
 Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier stage has not run · 1 a crash
 """
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +60,8 @@ def work(context: Context) -> Outcome:
     contest, problem = meet(holdout, challenger, champion)
     decision = decide(context, holdout, challenger, champion, contest, problem)
     write(context.folder, decision)
+    if build.tries.exists():
+        shutil.copyfile(build.tries, context.folder / build.tries.name)
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
     headline = f"{decision.reasons[0]}{_more(decision)}{_loosened(decision)} See {context.folder / 'diff.md'}."

@@ -2,7 +2,7 @@
 
 What comes is compared with image.json: another image under that name is refused.
 
-Reads   build/image/image.json, pushed.json or image.tar
+Reads   build/image/image.json, pushed.json; build/packed-image/image.tar
 Writes  the image on this engine; `name` and `digest` as outputs of the step, for the signature
 Exits   0 it is here · 3 it is another image · 2 nothing was published · 1 the registry or the engine does not answer
 """
@@ -55,15 +55,19 @@ def fetch(build: Build) -> tuple[str, str]:
         docker("tag", image.image_id, image.reference)
         name, _, digest = reference.partition("@")
         return name, digest
-    if not (folder / ARCHIVE).exists():
-        raise UsageError(f"{folder} has neither pushed.json nor {ARCHIVE}. Run `make publish-image` first.")
-    require_file(folder / ARCHIVE, "make publish-image", MOST_BYTES)
-    docker("load", "--quiet", "--input", str(folder / ARCHIVE))
+    archive = build.root / ARCHIVE
+    if not archive.exists():
+        raise UsageError(
+            f"There is neither {folder / 'pushed.json'} nor {archive}. Run `make publish-image` first; on GitHub, run "
+            "all jobs again: the packed image is kept for a day."
+        )
+    require_file(archive, "make publish-image", MOST_BYTES)
+    docker("load", "--quiet", "--input", str(archive))
     try:
         seen = docker("image", "inspect", "--format", "{{.Id}}", image.reference)
     except EngineError:
-        raise WrongDigestError(f"{folder / ARCHIVE} does not hold {image.reference}.") from None
-    _require_same(seen, image, str(folder / ARCHIVE))
+        raise WrongDigestError(f"{archive} does not hold {image.reference}.") from None
+    _require_same(seen, image, str(archive))
     return image.reference.rpartition(":")[0], image.image_id
 
 

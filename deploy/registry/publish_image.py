@@ -4,7 +4,7 @@ PUSH_TO=user/name pushes it and notes its digest, as `make push` does. Empty, it
 fork or a repository without a registry passes the very image on too, and no secret is needed for that.
 
 Reads   build/image/image.json, and the image on this engine; PUSH_TO
-Writes  sha-<commit> in the registry and build/image/pushed.json; or build/image/image.tar
+Writes  sha-<commit> in the registry and build/image/pushed.json; or build/packed-image/image.tar
 Exits   0 sent on · 3 the registry holds something else · 2 no image, no such repository · 1 no answer
 """
 
@@ -20,7 +20,8 @@ from deploy.command import run_command
 from deploy.engine import docker
 from deploy.registry.push import push_built
 
-ARCHIVE = "image.tar"
+# Not beside image.json: this file is large and kept for a day, that one is small and kept as long as the run counts.
+ARCHIVE = "packed-image/image.tar"
 
 
 def main() -> Exit:
@@ -36,8 +37,9 @@ def publish(build: Build, push_to: str) -> str:
     """Push or save, and say which. Raises UsageError, FindingError and EngineError."""
     if push_to:
         return f"pushed {push_built(build, push_to).reference}"
-    folder = build.stage("build")
-    image = read_json(folder / "image.json", Image, "make build")
-    docker("save", "--output", str(folder / ARCHIVE), image.reference)
-    size = (folder / ARCHIVE).stat().st_size / 1e6
-    return f"PUSH_TO names no repository, so {image.reference} is in {folder / ARCHIVE} ({size:.0f} MB)."
+    image = read_json(build.stage("build") / "image.json", Image, "make build")
+    archive = build.root / ARCHIVE
+    archive.parent.mkdir(exist_ok=True)
+    docker("save", "--output", str(archive), image.reference)
+    size = archive.stat().st_size / 1e6
+    return f"PUSH_TO names no repository, so {image.reference} is in {archive} ({size:.0f} MB)."

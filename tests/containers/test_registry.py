@@ -37,8 +37,8 @@ def pushed(built: Built, registry: str) -> PushedImage:
 def nothing_passed_on(built: Built) -> Iterator[None]:
     """Each test finds the image built, and not yet on its way anywhere."""
     yield
-    for name in ("pushed.json", ARCHIVE):
-        (built.build.stage("build") / name).unlink(missing_ok=True)
+    for path in (built.build.stage("build") / "pushed.json", built.build.root / ARCHIVE):
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> 
 
 
 def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> None:
-    archive = built.build.stage("build") / ARCHIVE
+    archive = built.build.root / ARCHIVE
     with variant(built.image.reference, "LABEL planted=yes") as planted:
         docker("tag", planted, built.image.reference)
         docker("save", "--output", str(archive), built.image.reference)

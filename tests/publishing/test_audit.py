@@ -50,7 +50,7 @@ def test_a_weak_workflow_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", BIN, prepend=":")
     assert main({}, ["workflows"]) is Exit.FINDING
-    audit = read_json(tmp_path / "build" / "audit" / "workflows.json", Audit, "make audit-workflows")
+    audit = read_json(tmp_path / "build" / "audit-workflows" / "workflows.json", Audit, "make audit-workflows")
     named = {finding.what.partition(" ")[0] for finding in audit.findings}
     assert {"template-injection", "dangerous-triggers", "unpinned-uses"} <= named
     assert all(finding.where.endswith("x.yml") and finding.remedy for finding in audit.findings)
@@ -76,7 +76,7 @@ def test_a_tool_that_is_not_there_is_not_clean(what: str, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main({}, [what]) is Exit.CRASH
-    audit = read_json(tmp_path / "build" / "audit" / f"{what}.json", Audit, "make audit")
+    audit = read_json(tmp_path / "build" / f"audit-{what}" / f"{what}.json", Audit, "make audit")
     assert audit.state == "could not run"
     assert "PATH" in audit.detail
 

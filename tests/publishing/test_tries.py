@@ -24,7 +24,7 @@ def write(path: Path, *tries: Any, holdout: str = HOLDOUT) -> None:
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     (tmp_path / "history").mkdir()
-    return tmp_path / "build" / "tries" / "tries.json", tmp_path / "history" / "tries.json"
+    return tmp_path / "build" / "evaluate" / "tries.json", tmp_path / "history" / "tries.json"
 
 
 def run(folders: tuple[Path, Path]) -> Exit:

@@ -1,0 +1,74 @@
+"""What travels between jobs, in each situation whose files differ: the workflows' own steps, run for real.
+
+These need no container engine; tests/containers/test_workflow_files.py has those that build and deploy.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contracts.history import HistoryEntry
+from contracts.schema import read_json
+from tests.publishing.github_server import GitHub, serving
+from tests.publishing.repositories import git
+from tests.workflows.artifact_store import ArtifactStore
+from tests.workflows.repositories import commit, event, make_repository
+from tests.workflows.workflow_run import WorkflowRun
+
+# make ends so, whatever its command ended with.
+MAKE_FAILED = 2
+NO_GO = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "go").exists())
+
+
+def history_entries(run: WorkflowRun, folder: Path) -> list[HistoryEntry]:
+    """What the branch `history` of the remote says of runs."""
+    git(folder, "clone", "--quiet", "--branch", "history", f"file://{run.clone.parent / 'remote.git'}", "past")
+    return [read_json(path, HistoryEntry, "make history") for path in sorted((folder / "past/runs").glob("*/*.json"))]
+
+
+@pytest.mark.timeout(900)
+def test_a_refused_train_shows_which_stage_refused_and_which_passed(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path, "refused-train", '\n[service]\nlogged_features = ["no such column"]\n')
+    run = WorkflowRun(clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "push"))
+    jobs = run.run("pipeline.yml")
+    assert jobs["train"].commands[-1] == ("make train", MAKE_FAILED)
+    assert {name for name, job in jobs.items() if job.result == "skipped"} >= {"image", "deploy"}
+    assert jobs["report"].result == "success", jobs["report"].said
+    assert "Stopped at train" in jobs["report"].summary
+    assert "| data | ✅ pass" in jobs["report"].summary
+    assert "no such column" in jobs["report"].summary
+    (entry,) = history_entries(run, tmp_path)
+    assert [(stage.stage, stage.exit_code) for stage in entry.stages] == [("data", 0), ("train", 2), ("report", 0)]
+    assert jobs["passed"].commands[-1] == ("make outcome", MAKE_FAILED)
+
+
+@pytest.mark.timeout(900)
+def test_refused_data_reaches_the_report_and_the_history(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path, "refused-data")
+    text = (clone / "pipeline.toml").read_text()
+    run = WorkflowRun(clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "push"))
+    run.github["sha"] = commit(clone, "pipeline.toml", text.replace("min_train_rows = 50", "min_train_rows = 50000"))
+    jobs = run.run("pipeline.yml")
+    assert jobs["train"].commands[-1] == ("make data", MAKE_FAILED)
+    assert "data.min_train_rows" in jobs["report"].summary
+    (entry,) = history_entries(run, tmp_path)
+    assert [(stage.stage, stage.exit_code) for stage in entry.stages] == [("data", 3), ("report", 0)]
+
+
+@pytest.mark.timeout(900)
+def test_one_surviving_audit_is_told_as_what_it_is(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path, "audits")
+    with serving(GitHub()) as github:
+        run = WorkflowRun(
+            clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "schedule"),
+            environment={"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "a-token", "PATH": NO_GO, "GH_TOKEN": None},
+        )  # fmt: skip
+        jobs = run.run("security.yml")
+    assert jobs["workflows"].result == "success", jobs["workflows"].said
+    assert [jobs[name].result for name in ("dependencies", "image")] == ["failure", "failure"]
+    assert [one.name for one in run.store.listed()] == ["audit-workflows"]
+    assert jobs["issue"].result == "success", jobs["issue"].said
+    body = github.issues[0]["body"]
+    assert "### workflows: clean" in body
+    assert "### dependencies: could not run" in body
