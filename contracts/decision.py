@@ -62,7 +62,10 @@ class Curve(Schema):
 
 
 class Decision(Schema):
-    """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion."""
+    """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion.
+
+    `first_run`: why no champion was compared with, where that has to be said (contracts/champion.py).
+    """
 
     format_version: Literal[1] = 1
     decision: Literal["promote", "reject"]
@@ -70,6 +73,7 @@ class Decision(Schema):
     metric: str
     challenger: str
     champion: str = ""
+    first_run: str = ""
     data_digest: str
     commit: str
     holdout_rows: int

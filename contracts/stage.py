@@ -65,6 +65,11 @@ class Build:
         return self.root / "champion-image.json"
 
     @property
+    def no_champion(self) -> Path:
+        """Why there is no champion, where `make champion` put none."""
+        return self.root / "no-champion.json"
+
+    @property
     def challenger(self) -> Path:
         return self.root / "train" / "model"
 

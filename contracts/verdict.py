@@ -44,7 +44,8 @@ class LoadVerdict(Schema):
     """How the service that holds one model behaved under load. Latencies count from when a request was due.
 
     `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded; `served`
-    says why it was the one or the other. `paired` is None where there is no champion.
+    says why it was the one or the other. `paired` is None where there is no champion to compare with; `first_run` says
+    why, where that has to be said.
     """
 
     format_version: Literal[1] = 1
@@ -68,6 +69,7 @@ class LoadVerdict(Schema):
     growth_mb: float = 0.0
     checks: tuple[Check, ...]
     paired: PairedRun | None = None
+    first_run: str = ""
 
 
 class ColumnComparison(Schema):
@@ -177,6 +179,7 @@ class DriftVerdict(Schema):
     """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse.
 
     `state` is what asks for somebody: inputs or predictions that moved while measured performance held do not.
+    `first_run`: why there was nothing of this project in production to judge; all else is empty then.
     """
 
     format_version: Literal[1] = 1
@@ -203,3 +206,4 @@ class DriftVerdict(Schema):
     timing: Timing | None = None
     evidently: LibraryVerdict | None = None
     persistence: Persistence | None = None
+    first_run: str = ""

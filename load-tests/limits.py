@@ -78,8 +78,10 @@ def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_ki
     )
 
 
-def judge(seen: VariantFigures, load: Load, model: str, target: Target, paired: PairedRun | None = None) -> LoadVerdict:
-    """The verdict on the service that holds `model`: pass if every check did."""
+def judge(
+    seen: VariantFigures, load: Load, model: str, target: Target, paired: PairedRun | None = None, first_run: str = ""
+) -> LoadVerdict:
+    """The verdict on the service that holds `model`: pass if every check did. `first_run`: contracts/champion.py."""
     checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()))
     broken = [(code, one) for code, one in checks if not one.passed]
     return LoadVerdict(
@@ -103,6 +105,7 @@ def judge(seen: VariantFigures, load: Load, model: str, target: Target, paired: 
         growth_mb=round(seen.growth_mb, 1),
         checks=tuple(one for _, one in checks),
         paired=paired,
+        first_run=first_run,
     )
 
 
@@ -114,7 +117,7 @@ def headline(verdict: LoadVerdict) -> str:
         f"{verdict.cpu_us_per_request:.0f} µs CPU a request; loaded {verdict.served}."
     )
     if verdict.paired is None:
-        return f"{absolute} There is no champion: the absolute limits alone decide."
+        return f"{absolute} {verdict.first_run or 'There is no champion.'} The absolute limits alone decide."
     compared = ", ".join(f"{one.figure} × {_interval(one)}" for one in verdict.paired.ratios)
     return f"{absolute} Against the champion: {compared}."
 

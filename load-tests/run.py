@@ -5,8 +5,8 @@ with Locust. Requests are due at fixed times, whether or not earlier ones were a
 Every answer is compared with the model's own output. The warm-up is not counted.
 
 With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
-the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion
-they stand alone.
+the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion of
+this project (contracts/champion.py) they stand alone.
 
 Reads   build/data/replay.parquet, build/train/model, build/image, build/champion; from the environment TARGET: auto
         (the image where one was built, else a process; the default), image or process
@@ -41,6 +41,7 @@ from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
+from contracts.champion import Standing, champion_of
 from contracts.exits import Exit, UsageError
 from contracts.pipeline_toml.keys import Load
 from contracts.schema import read_json, write_json
@@ -76,7 +77,8 @@ def work(context: Context) -> Outcome:
 def load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str] = SERVICE) -> Outcome:
     """The stage, with whatever commands serve the models where they run as processes."""
     folder, load = context.folder, context.config.load
-    contestants = list(_contestants(context))
+    standing = champion_of(context.build, context.config)
+    contestants = list(_contestants(context, standing))
     commands = (service_command, champion_command)
     with contextlib.ExitStack() as running_services:
         services = [
@@ -93,25 +95,25 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
     ]
     challenger = contestants[CHALLENGER]
     compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
-    verdict = judge(seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared)
+    verdict = judge(seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared, standing.first_run)
     write_json(folder / "verdict.json", verdict)
     if verdict.reasons:
         return Outcome("fail", " ".join(verdict.reasons), Exit.FINDING)
     return Outcome("pass", headline(verdict) + _about(left_out))
 
 
-def _contestants(context: Context) -> Iterator[Contestant]:
-    """The challenger, and the champion where there is one."""
+def _contestants(context: Context, standing: Standing) -> Iterator[Contestant]:
+    """The challenger, and the champion where there is one to compare with."""
     build, folder = context.build, context.folder
     if not build.challenger.is_dir():
         raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
     scorer = load_scorer(build.challenger)
     target = challenger_target(build, scorer.digest, os.environ)
     yield Contestant(build.challenger, scorer, target, folder)
-    if os.path.lexists(build.champion):  # one that cannot be read is refused, never taken for none
-        champion = load_scorer(build.champion)
+    if standing.folder is not None:  # one that cannot be read is refused, never taken for none
+        champion = load_scorer(standing.folder)
         in_its_way = champion_target(build, champion.digest, target)
-        yield Contestant(build.champion, champion, in_its_way, folder / "champion")
+        yield Contestant(standing.folder, champion, in_its_way, folder / "champion")
 
 
 def serve(one: Contestant, command: Sequence[str]) -> "contextlib.AbstractContextManager[Service | Container]":

@@ -3,7 +3,8 @@
 It decides promote or reject. Both models score the same holdout rows; the difference in gate.metric, with its interval,
 must not be worse than gate.margin (`gate.py`). The more challengers were judged on these rows before, the stronger the
 evidence must be (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
-speed and size must hold as well. Without a champion the floors, limits and checks alone decide.
+speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors, limits
+and checks alone decide; the decision says so (contracts/champion.py).
 
 A setting of the gate that asks less than it did of the champion has a line of its own in the decision
 (`relaxed_thresholds.py`).
@@ -26,13 +27,13 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.decision import Check, Decision
 from contracts.exits import Exit, UsageError
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
-from training.judging.champion import champion_folder
 from training.judging.checks.run_checks import inspect_limits, inspect_validity
 from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
@@ -55,17 +56,18 @@ def work(context: Context) -> Outcome:
     if not os.path.lexists(build.challenger):
         raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
     challenger = enter("challenger", build.challenger, holdout)
-    folder = champion_folder(build)
-    champion = enter("champion", folder, holdout) if folder else None
+    standing = champion_of(build, config)
+    champion = enter("champion", standing.folder, holdout) if standing.folder else None
     contest, problem = meet(holdout, challenger, champion)
-    decision = decide(context, holdout, challenger, champion, contest, problem)
+    decision = decide(context, holdout, challenger, champion, standing.first_run, contest, problem)
     write(context.folder, decision)
     if build.tries.exists():
         shutil.copyfile(build.tries, context.folder / build.tries.name)
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
-    headline = f"{decision.reasons[0]}{_more(decision)}{_loosened(decision)} See {context.folder / 'diff.md'}."
-    return Outcome(decision.decision, headline, Exit.PASS if decision.decision == "promote" else Exit.FINDING)
+    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_loosened(decision)}"
+    code = Exit.PASS if decision.decision == "promote" else Exit.FINDING
+    return Outcome(decision.decision, f"{said} See {context.folder / 'diff.md'}.", code)
 
 
 def refuse_other_data(config: Config, manifest: DataManifest) -> None:
@@ -106,6 +108,7 @@ def decide(
     holdout: Table,
     challenger: Contestant,
     champion: Contestant | None,
+    first_run: str,
     contest: Contest | None,
     problem: str,
 ) -> Decision:
@@ -134,6 +137,7 @@ def decide(
         metric=gate.metric,
         challenger=challenger.digest,
         champion=champion.digest if champion else "",
+        first_run=first_run,
         data_digest=holdout.manifest.digest,
         commit=challenger.scorer.card.commit if challenger.scorer else "",
         holdout_rows=len(holdout.frame),
@@ -194,6 +198,10 @@ def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
 def _more(decision: Decision) -> str:
     others = len(decision.reasons) - 1
     return f" And {others} more reason{'s' if others > 1 else ''}." if others else ""
+
+
+def _first_run(decision: Decision) -> str:
+    return f" {decision.first_run}" if decision.first_run else ""
 
 
 def _loosened(decision: Decision) -> str:

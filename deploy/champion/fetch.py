@@ -2,14 +2,16 @@
 
     CHAMPION=docker://user/name:champion   out of that image; a digest (…@sha256:…) instead of a tag is as good
     CHAMPION=path/to/model                 a copy of that folder
-    CHAMPION=none                          there is none yet: the gate's floors alone decide
+    CHAMPION=none                          none is compared with, for one run: the gate's floors alone decide
     CHAMPION=production                    what the history branch names (production.py), as workflows do
 
-A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted.
+A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted; and
+where there is none, every decision and verdict says why.
 
 Reads   the image's /model, or the folder
 Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion-image.json, which image it
-        came out of, so that the load test can serve the champion by its own image
+        came out of, so that the load test can serve the champion by its own image; without a champion
+        build/no-champion.json, which says why
 Exits   0 there (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
         1 the registry or the engine does not answer
 """
@@ -22,6 +24,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from contracts.champion import NoChampion
 from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, MODEL_PLACE, ChampionImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
@@ -35,6 +38,11 @@ from scoring.scorer import load_scorer
 
 SCHEME = "docker://"
 NONE = "none"
+NOTHING_DEPLOYED = "nothing-deployed"
+WHY_NONE = {
+    NONE: "No champion is compared with, as asked: CHAMPION=none.",
+    NOTHING_DEPLOYED: "First run: nothing was deployed yet, so there is no champion.",
+}
 MAX_BYTES = 2_000_000_000
 
 
@@ -52,10 +60,12 @@ def fetch(champion: str, build: Build) -> str:
     """Put the champion in its place and say what it is. Raises UsageError, ModelFolderError and EngineError."""
     if not champion:
         raise UsageError("CHAMPION is not set; required: docker://user/name:champion, a folder, or none.")
-    if champion == NONE:
+    if champion in WHY_NONE:
         shutil.rmtree(build.champion, ignore_errors=True)
         build.champion_image.unlink(missing_ok=True)
-        return "none, as asked: the floors alone decide."
+        build.root.mkdir(parents=True, exist_ok=True)
+        write_json(build.no_champion, NoChampion(reason=WHY_NONE[champion]))
+        return f"{WHY_NONE[champion]} The floors alone decide."
     with tempfile.TemporaryDirectory() as scratch:
         fetched = Path(scratch) / "model"
         image_id = ""

@@ -11,9 +11,10 @@ Exits   0 moved, or there already · 3 not a model that can be trusted · 2 noth
 import argparse
 from pathlib import Path
 
+from contracts.champion import asked_by, first_run
 from contracts.exits import Exit
 from contracts.image import Image, PushedImage
-from contracts.model_folder import CARD_FILE, model_digest
+from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
 from contracts.release import Champion, Deployment
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
@@ -49,7 +50,7 @@ def move(build: Build) -> str:
     pushed = build.stage("build") / "pushed.json"
     reference = read_json(pushed, PushedImage, "make publish-image").reference if pushed.exists() else ""
     record = Champion(model=challenger.digest, image=reference, commit=image.commit)
-    return _move(build, build.challenger, record, "every stage passed for it")
+    return _move(build, build.challenger, record, f"every stage passed for it{_of_another(build, challenger.card)}")
 
 
 def roll_back(build: Build, reference: str) -> str:
@@ -72,7 +73,15 @@ def _move(build: Build, model: Path, record: Champion, reason: str, before: str 
     write_json(folder / RECORD, record)
     write_json(folder / "deployed.json", Deployment(model=record.model, previous=previous, reason=reason))
     where = f"{record.image} has the tag {TAG}" if record.image else "no image was pushed, so there is no tag to move"
-    return f"{record.model[:19]} is the champion; {where}."
+    return f"{record.model[:19]} is the champion ({reason}); {where}."
+
+
+def _of_another(build: Build, card: ModelCard) -> str:
+    """Said where what it replaces was never compared with it."""
+    if not (build.champion / CARD_FILE).exists():
+        return ""
+    said = first_run(read_card(build.champion), _digest(build.champion), asked_by(card))
+    return f". {said}" if said else ""
 
 
 def _digest(folder: Path) -> str:

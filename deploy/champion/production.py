@@ -17,7 +17,7 @@ from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
 from contracts.release import Champion
 from contracts.schema import read_outside_json, require_file
 from contracts.stage import Build
-from deploy.champion.fetch import NONE, SCHEME
+from deploy.champion.fetch import NOTHING_DEPLOYED, SCHEME
 from deploy.champion.move import FOLDER, RECORD, TAG
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
@@ -28,11 +28,14 @@ RECORD_BYTES = 100_000
 
 
 def champion_of(history: Path, repository: str) -> str:
-    """What CHAMPION=production stands for: the tag in the registry, the branch's folder, or none. Raises UsageError."""
+    """What CHAMPION=production stands for: the tag in the registry, the branch's folder, or that nothing was deployed.
+
+    Raises UsageError.
+    """
     if not history.is_dir():
         raise UsageError(f"CHAMPION is production, and {history} is not there. Run `make fetch-history` first.")
     if not (history / RECORD).exists():
-        return NONE
+        return NOTHING_DEPLOYED
     record = read_outside_json(history / RECORD, Champion, "make record-champion", RECORD_BYTES)
     return f"{SCHEME}{repository}:{TAG}" if record.image and repository else str(history / FOLDER)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
@@ -40,14 +41,16 @@ def work(context: Context) -> Outcome:
     against += other_commit(decision, challenger.card)
     if against:
         raise NotDeployableError("Not promoted: " + " ".join(against) + " Run `make pipeline`, then `make promote`.")
+    first_run = champion_of(build, context.config).first_run
     previous = _previous_digest(build.champion)
     replace_folder(build.challenger, build.champion)
     write_json(
         context.folder / "deployed.json",
-        Deployment(model=challenger.digest, previous=previous, reason=decision.reasons[0]),
+        Deployment(model=challenger.digest, previous=previous, reason=_with(decision.reasons[0], first_run)),
     )
     instead = f"in place of {_short(previous)}" if previous else "as the first champion"
-    return Outcome("promoted", f"{challenger.card.estimator} {_short(challenger.digest)} {instead}.")
+    said = f"{challenger.card.estimator} {_short(challenger.digest)} {instead}."
+    return Outcome("promoted", _with(said, first_run))
 
 
 def objections(build: Build, digest: str, data_digest: str, decision: Decision) -> Iterator[str]:
@@ -96,6 +99,10 @@ def other_commit(decision: Decision, card: ModelCard) -> Iterator[str]:
 
 def _previous_digest(champion: Path) -> str:
     return model_digest(champion) if (champion / CARD_FILE).exists() else ""
+
+
+def _with(sentence: str, first_run: str) -> str:
+    return f"{sentence} {first_run}" if first_run else sentence
 
 
 def _short(digest: str) -> str:

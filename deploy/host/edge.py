@@ -74,12 +74,12 @@ class Edge:
             *(f"set server {BACKEND}/{one} weight {100 - percent}" for one in SIDES[OTHER[new]]),
         )
 
-    def switch(self, new: Side) -> None:
-        """All traffic to the new side, none to the other, which stays as its backup."""
+    def switch(self, new: Side, *, with_backup: bool) -> None:
+        """All traffic to the new side, none to the other, which stays as its backup where it answers the same."""
         backups = [backup_of(one) for one in SIDES[OTHER[new]]]
         self.say(
             *self._words(SIDES[new], "ready", 100),
-            *self._words(backups, "ready", None),
+            *self._words(backups, "ready" if with_backup else "maint", None),
             *self._words(SIDES[OTHER[new]], "drain", None),
         )
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from contracts.champion import asked_by, first_run
 from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
 from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
-from contracts.model_folder import Golden, ModelCard
-from contracts.release import State
+from contracts.model_folder import Golden, ModelCard, ModelFolderError, read_card
+from contracts.release import Release, State
 from contracts.schema import Schema, read_json
 from contracts.stage import Build, StageName
 from contracts.verdict import LoadVerdict
@@ -97,6 +98,24 @@ def fetch(candidate: Candidate) -> Proved:
     if scorer.digest != candidate.model:
         raise NotAdmittedError(f"Not deployed: {candidate.image} holds model {scorer.digest}, not {candidate.model}.")
     return Proved(image_id, scorer.card, golden)
+
+
+def in_place_of_another(card: ModelCard, current: Release | None) -> str:
+    """The sentence where what serves is of another project, task or target; "" where it is not, or is not known.
+
+    Not known means compared as always: nothing is let in by a model folder that cannot be read.
+    """
+    from deploy.champion.fetch import copy_model
+
+    if current is None:
+        return ""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        try:
+            copy_model(current.image_id, current.image, folder)
+            return first_run(read_card(folder), current.model, asked_by(card))
+        except (EngineError, ModelFolderError):
+            return ""
 
 
 def on_host(image: str) -> dict[str, str] | None:

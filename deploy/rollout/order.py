@@ -21,7 +21,7 @@ from deploy.host.replicas import ReplicaError, Replicas
 from deploy.host.stack import Stack
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout import canary, golden
-from deploy.rollout.admission import Candidate, Proved, on_host
+from deploy.rollout.admission import Candidate, Proved, in_place_of_another, on_host
 from deploy.rollout.journal import Journal
 from deploy.rollout.version_metrics import Prometheus
 
@@ -122,10 +122,10 @@ class Production:
         self.edge.tell([backup_of(one) for one in SIDES[side]], "ready")
         self.edge.wait_until_up({backup_of(name): one for name, one in self.replicas(side).addresses().items()})
 
-    def switch(self, side: Side) -> str:
+    def switch(self, side: Side, *, with_backup: bool = True) -> str:
         """All traffic to this side, now and after a restart of the edge."""
         self.held.check()
-        self.edge.switch(side)
+        self.edge.switch(side, with_backup=with_backup)
         self.journal.serving()
         self.stack.write_live(side)
         return f"all traffic to {side}"
@@ -159,16 +159,19 @@ def deploy(
     with journal.step("pull") as step:
         proved = fetch(candidate)
         step.said = f"image {proved.image_id[:19]}, model proved on {len(proved.golden.rows)} golden rows here"
+    if replaces := in_place_of_another(proved.card, state.current):
+        journal.note(replaces)
     new = Release(
         image=candidate.image,
         image_id=proved.image_id,
         model=candidate.model,
         revision=candidate.revision,
-        decision=candidate.decision,
+        decision=f"{candidate.decision}. {replaces}" if replaces else candidate.decision,
         side=OTHER[state.current.side] if state.current else "blue",
     )
     try:
-        compared = _bring_up(production, state, new, proved)
+        rival = None if replaces else state.current
+        compared = _bring_up(production, state, new, proved, rival)
         with journal.step("commit") as step:
             production.held.check()
             committed = after(state, new, entry_of("deploy", new, state, journal, compared))
@@ -182,8 +185,14 @@ def deploy(
     return new
 
 
-def _bring_up(production: Production, state: State, new: Release, proved: Proved) -> tuple[Compared, ...]:
-    """From nothing to all of the traffic, watched. Returns what was compared on the way."""
+def _bring_up(
+    production: Production, state: State, new: Release, proved: Proved, rival: Release | None
+) -> tuple[Compared, ...]:
+    """From nothing to all of the traffic, watched. Returns what was compared on the way.
+
+    `rival`: what serves, where the new one answers the same question. Another project's traffic tells nothing of it,
+    and neither may answer the other's requests: then there is no canary, and no backup.
+    """
     journal, replicas, side = production.journal, production.replicas(new.side), new.side
     with journal.step("start") as step:
         if state.current is None:
@@ -203,24 +212,24 @@ def _bring_up(production: Production, state: State, new: Release, proved: Proved
     with journal.step("enter") as step:
         production.stack.scrape((*(SIDES[state.current.side] if state.current else ()), *SIDES[side]))
         step.said = production.enter(side)
-        if state.current is not None:
-            production.warm_up_backup(state.current.side)
+        if rival is not None:
+            production.warm_up_backup(rival.side)
         production.prometheus.wait_until_scraped(SIDES[side], SCRAPED_SECONDS)
     for percent in production.rules.canary_percent:
         with journal.step(f"canary {percent} %") as step:
-            step.said = _canary(production, state, side, percent)
+            step.said = _canary(production, rival, side, percent)
     with journal.step("switch") as step:
-        step.said = production.switch(side)
+        step.said = production.switch(side, with_backup=rival is not None)
     with journal.step("drain") as step:
         step.said = production.drain(OTHER[side])
     with journal.step("watch") as step:
-        step.said = _watch(production, state, side)
+        step.said = _watch(production, rival, side)
     return tuple(journal.compared)
 
 
-def _canary(production: Production, state: State, side: Side, percent: int) -> str:
-    if state.current is None:
-        return "nothing to compare with: this is the first"
+def _canary(production: Production, rival: Release | None, side: Side, percent: int) -> str:
+    if rival is None:
+        return "nothing to compare with: this is the first of its project"
     production.edge.share(side, percent)
     compared = canary.observe(
         percent,
@@ -236,10 +245,10 @@ def _canary(production: Production, state: State, side: Side, percent: int) -> s
     return words_of(compared)
 
 
-def _watch(production: Production, state: State, side: Side) -> str:
+def _watch(production: Production, rival: Release | None, side: Side) -> str:
     """The new side alone. A first deploy may have no traffic; others are compared with the old one's last figures."""
     before = production.journal.compared[-1].old if production.journal.compared else None
-    is_first = state.current is None
+    is_first = rival is None
 
     def look(seconds: float) -> tuple[VersionMetrics, VersionMetrics | None]:
         return production.prometheus.figures(SIDES[side], seconds), before

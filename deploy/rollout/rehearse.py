@@ -2,7 +2,8 @@
 
 For where no production is configured, such as a pull request or a fork: the same steps, the same edge, the same
 refusals. The stack is started with the champion, a client sends requests all the time, the new image is rolled out and,
-where there was a champion, rolled back. With no champion the new image is the first, and rolls over itself.
+where there was a champion, rolled back. With no champion, or one of another project (contracts/champion.py), the new
+image is the first, and rolls over itself.
 
 Reads   build/image/image.json and its image on this engine; build/champion, or CHAMPION=docker://user/name:champion;
         pipeline.toml, [deploy] and load.requests_per_second
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.exits import Exit, FindingError, UsageError
-from contracts.image import MODEL_LABEL, Image
-from contracts.model_folder import CARD_FILE, Golden
+from contracts.image import Image
+from contracts.markdown import escape
+from contracts.model_folder import Golden
 from contracts.pipeline_toml.keys import Config, Deploy
 from contracts.pipeline_toml.reader import load_config
 from contracts.release import Action, Rollout, State
@@ -36,13 +38,12 @@ from deploy.engine import EngineError, check_engine, docker
 from deploy.host.lock import lock
 from deploy.host.machine import Host
 from deploy.host.stack import VOLUMES
-from deploy.registry.registry import pull
 from deploy.rollout import order, rollback
-from deploy.rollout.admission import Candidate, fetch, judge, on_host
+from deploy.rollout.admission import fetch, judge, on_host
 from deploy.rollout.journal import Journal
 from deploy.rollout.order import Production
+from deploy.rollout.predecessor import predecessor
 from deploy.rollout.steady_client import Request, summary, traffic
-from scoring.scorer import load_scorer
 
 # A rehearsal has steady traffic, so its steps need not be as long as production's.
 STEP_SECONDS = 10.0
@@ -75,10 +76,11 @@ class Played(Schema):
 
 
 class Rehearsal(Schema):
-    """rehearsal.json."""
+    """rehearsal.json. `first_run`: contracts/champion.py."""
 
     image: str
     champion: str
+    first_run: str = ""
     acts: tuple[Played, ...]
 
 
@@ -145,8 +147,8 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
     folder = build.stage("deploy")
     with ExitStack() as stack:
         project = stack.enter_context(_project())
-        before = stack.enter_context(_before(champion, build, image, project))
         proved = fetch(new)
+        before, first_run = stack.enter_context(predecessor(champion, build, config, image, project))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         rules = config.deploy.model_copy(
             update={
@@ -163,9 +165,10 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
                 "rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model
             ),
         )
-    write_json(folder / "rehearsal.json", Rehearsal(image=image, champion=before.image, acts=acts))
-    (folder / "rehearsal.md").write_text(table(acts) + "\n", encoding="utf-8")
-    print(f"\n{table(acts)}\n")
+    write_json(folder / "rehearsal.json", Rehearsal(image=image, champion=before.image, first_run=first_run, acts=acts))
+    text = "\n\n".join(filter(None, (f"⚠️ {escape(first_run)}" if first_run else "", table(acts))))
+    (folder / "rehearsal.md").write_text(f"{text}\n", encoding="utf-8")
+    print(f"\n{text}\n")
     if bad := [one for one in acts if one.failed or one.wrong_version]:
         raise RehearsalError(
             f"{', '.join(one.what for one in bad)}: {sum(one.failed for one in bad)} requests failed, "
@@ -225,29 +228,3 @@ def _project() -> Iterator[Host]:
         for one in VOLUMES:
             with suppress(EngineError):
                 docker("volume", "rm", "--force", host.volume(one))
-
-
-@contextmanager
-def _before(champion: str, build: Build, image: str, project: Host) -> Iterator[Candidate]:
-    """What serves before: the champion's image, or its model in the new image, or the new image under another id."""
-    if champion.startswith(SCHEME):
-        reference = champion.removeprefix(SCHEME)
-        pull(reference)
-        yield Candidate(reference, (on_host(reference) or {}).get(MODEL_LABEL, ""), "", "the champion")
-        return
-    tag = f"{project.project}:before"
-    if (build.champion / CARD_FILE).exists():
-        model, folder = load_scorer(build.champion).digest, build.champion
-        lines = ["COPY --chmod=644 . /model/", f'LABEL {MODEL_LABEL}="{model}"']
-    else:
-        model, folder = (on_host(image) or {}).get(MODEL_LABEL, ""), build.stage("build")
-        lines = ['LABEL gatehouse.rehearsal="the new image itself, because there is no champion"']
-    with tempfile.TemporaryDirectory() as scratch:
-        recipe = Path(scratch) / "Dockerfile"
-        recipe.write_text("\n".join([f"FROM {image}", *lines, ""]), encoding="utf-8")
-        docker("build", "--quiet", "--network=none", f"--file={recipe}", f"--tag={tag}", str(folder))
-    try:
-        yield Candidate(tag, model, "", "the champion")
-    finally:
-        with suppress(EngineError):
-            docker("image", "rm", "--force", tag)

@@ -54,6 +54,8 @@ def answer_of(build: Build) -> Answer:
 
 def describe(verdict: DriftVerdict) -> str:
     """The verdict as Markdown; every text in it is escaped."""
+    if verdict.first_run:
+        return "Nothing of this project is in production yet, so there is nothing to watch."
     about = (
         f"{verdict.current_rows:,} requests, {cell(verdict.current_first)} to {cell(verdict.current_last)}, against "
         f"{verdict.reference_rows:,} rows of the reference of model {cell(verdict.model[:19])}. "

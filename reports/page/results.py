@@ -51,6 +51,11 @@ class Results:
             if digest != self.model
         ]
 
+    def first_run(self) -> list[str]:
+        """Why no champion was compared with, once, although several stages say it."""
+        said = [one.first_run for one in (self.decision, self.load) if one and one.first_run]
+        return list(dict.fromkeys(said))
+
 
 def read_results(build: Build) -> Results:
     """Read what is there. Files of stages that failed or did not run are None; nothing here raises for them."""

@@ -24,6 +24,7 @@ def render_summary(results: Results) -> str:
     """The whole summary. Longer parts are cut, never the verdicts."""
     parts = [_title(results), _stages(results)]
     parts += [f"> ⚠️ {cell(one)}" for one in results.mismatches()]
+    parts += [f"> ⚠️ {cell(one)}" for one in results.first_run()]
     if results.decision:
         parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.relaxed]
         parts += _decision(results.decision)
@@ -111,7 +112,8 @@ def _load(load: LoadVerdict) -> str:
         f"{load.cpu_us_per_request:.0f} µs of CPU a request, {load.peak_mb:.0f} MB."
     )
     if load.paired is None:
-        return f"{figures} There is no champion to compare with: the absolute limits alone decide."
+        why = cell(load.first_run) or "There is no champion to compare with."
+        return f"{figures} {why} The absolute limits alone decide."
     return "\n\n".join([figures, _ratios(load.paired), f"Champion: {cell(load.paired.served)}."])
 
 

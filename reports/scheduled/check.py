@@ -2,7 +2,8 @@
 
 Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
 that is kept between runs, somebody is called only where drift.lasting_windows of the last drift.of_windows windows
-drifted; without it this window alone counts.
+drifted; without it this window alone counts. Until the first deploy of this project (contracts/champion.py) there is
+nothing to watch: a verdict of its own, which calls nobody.
 
 Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
 Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
@@ -15,6 +16,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+from contracts.champion import champion_of
 from contracts.exits import Exit, UsageError
 from contracts.model_folder import CARD_FILE, model_digest
 from contracts.scheduled_drift import DriftWindow, RequestsBrought
@@ -38,6 +40,9 @@ def work(context: Context) -> Outcome:
 def watch(context: Context, history: Path | None) -> Outcome:
     """Judge the window, alone and beside the earlier ones in `history`."""
     build, drift = context.build, context.config.drift
+    standing = champion_of(build, context.config)
+    if standing.first_run:
+        return _nothing_to_watch(context, standing.first_run)
     if not (build.champion / CARD_FILE).is_file():
         raise UsageError(f"{build.champion} has no model. Run `make champion` or `make promote` first.")
     folder = build.stage("requests")
@@ -61,6 +66,18 @@ def watch(context: Context, history: Path | None) -> Outcome:
 def calls_somebody(verdict: DriftVerdict) -> bool:
     """Drift, and where earlier windows are known, drift that lasts."""
     return verdict.state == "drift" and (verdict.persistence is None or verdict.persistence.is_lasting)
+
+
+def _nothing_to_watch(context: Context, first_run: str) -> Outcome:
+    """No window is remembered: none of this project was looked at."""
+    verdict = DriftVerdict(
+        state="insufficient", reasons=(first_run,), model="", traffic="none", reference_rows=0, current_rows=0,
+        current_first="", current_last="", torn_lines=0, repeated_ids=0, other_models=0, inputs="insufficient",
+        predictions="insufficient", columns=(), first_run=first_run,
+    )  # fmt: skip
+    (context.folder / TEXT_FILE).write_text(drift_text(verdict), encoding="utf-8")
+    write_json(context.folder / VERDICT_FILE, verdict)
+    return Outcome("first run", first_run)
 
 
 def _window(verdict: DriftVerdict, brought: RequestsBrought) -> DriftWindow:

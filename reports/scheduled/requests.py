@@ -3,11 +3,12 @@
 With REQUESTS_URL: an address that ends in /requests is the service's own export and is asked for the last
 drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines,
 packed by gzip or not. Without: the table's next window is replayed through the champion in a real served process, with
-labels as feedback, and the verdict will say so.
+labels as feedback, and the verdict will say so. Until the first deploy of this project nothing is brought.
 
 Reads   REQUESTS_URL, REQUESTS_KEY; or build/champion, build/data/data.json and build/data/replay.parquet.
 Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.
-Exits   0 brought · 2 the address, the key or what came cannot be used · 3 the champion did not serve · 1 a crash.
+Exits   0 brought, or a first run · 2 the address, the key or what came cannot be used · 3 the champion did not serve ·
+        1 a crash.
 """
 
 import datetime as dt
@@ -16,6 +17,7 @@ from functools import partial
 
 import pandas as pd
 
+from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import CARD_FILE, read_card
@@ -33,6 +35,8 @@ TABLE_FILE = "replay.parquet"
 
 def work(context: Context) -> Outcome:
     """Bring or replay, and say which."""
+    if said := champion_of(context.build, context.config).first_run:
+        return Outcome("first run", said)
     url = os.environ.get("REQUESTS_URL", "")
     if url:
         brought = fetched(context, url, os.environ.get("REQUESTS_KEY", ""), dt.datetime.now(dt.UTC))

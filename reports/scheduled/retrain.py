@@ -43,7 +43,8 @@ def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datet
     verdict = read_json(folder / VERDICT_FILE, DriftVerdict, "make watch")
     past = read_retrains(history) if history else ()
     as_of = config.data.as_of
-    decision = decide(config.drift, verdict, past, now, as_of, _newest(build, as_of))
+    newest = None if verdict.first_run else _newest(build, as_of)
+    decision = decide(config.drift, verdict, past, now, as_of, newest)
     if decision.is_due and decision.as_of and decision.as_of_before and history:
         text = config_file.read_bytes().decode("utf-8")
         config_file.write_bytes(with_as_of(text, decision.as_of).encode("utf-8"))

@@ -74,6 +74,8 @@ def _against(
     newest: dt.date | None,
 ) -> str:
     """The first reason why none is due; empty where one is."""
+    if verdict.first_run:
+        return verdict.first_run
     lasting = verdict.persistence
     if lasting is None:
         return "The verdict knows of no earlier windows: run `make watch` with HISTORY=, a folder that is kept."

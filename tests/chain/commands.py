@@ -19,6 +19,10 @@ COMMANDS = {
     "drift": ["-m", "reports", "drift"],
     "report": ["-m", "reports", "report"],
     "promote": ["-m", "deploy", "promote"],
+    "requests": ["-m", "reports", "requests"],
+    "watch": ["-m", "reports", "watch"],
+    "retrain": ["-m", "reports", "retrain"],
+    "champion": ["-m", "deploy", "champion"],
 }
 TABLES: dict[str, tuple[Any, str, str, str]] = {
     "breast-cancer": (load_breast_cancer, "binary", "logistic", "roc_auc"),
@@ -61,9 +65,10 @@ min_rows = 60
 """
 
 
-def run(stage: str, config: Path, build: Path) -> subprocess.CompletedProcess[str]:
+def run(stage: str, config: Path, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    where = ["--build", str(build)] if stage == "champion" else ["--config", str(config), "--build", str(build)]
     return subprocess.run(
-        [sys.executable, *COMMANDS[stage], "--config", str(config), "--build", str(build)],
+        [sys.executable, *COMMANDS[stage], *where, *more],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "TARGET": "process"},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

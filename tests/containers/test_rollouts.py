@@ -40,6 +40,10 @@ def test_a_good_deploy_loses_no_request_and_moves_the_champion(
         print(f"\n  good deploy: {row.requests:,} requests, {row.failed} failed; {row.outcome}")
 
 
+def test_in_place_of_another_project_a_deploy_is_the_first_and_says_so(stage: Arena) -> None:
+    scenarios.another_project(stage)
+
+
 @pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision"])
 def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) -> None:
     (row,) = scenarios.REFUSALS[what](stage)

@@ -38,7 +38,7 @@ def test_figures_within_every_limit_pass() -> None:
     assert (verdict.verdict, verdict.reasons) == ("pass", ())
     assert headline(verdict) == (
         "4,000 requests at 200/s, 0 failed; p50 1.90 ms, p95 3.10 ms, p99 5.80 ms; 310 µs CPU a request; "
-        "loaded a process. There is no champion: the absolute limits alone decide."
+        "loaded a process. There is no champion. The absolute limits alone decide."
     )
 
 
@@ -174,4 +174,4 @@ def test_a_champion_that_answers_wrongly_is_nothing_to_compare_with() -> None:
 
 
 def test_without_a_champion_the_headline_says_that_the_absolute_limits_decide() -> None:
-    assert headline(judged()).endswith("There is no champion: the absolute limits alone decide.")
+    assert headline(judged()).endswith("There is no champion. The absolute limits alone decide.")

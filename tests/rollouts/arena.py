@@ -121,13 +121,13 @@ class Arena:
         found = self.host.inspect([name for side in SIDES.values() for name in side])
         return {name for name, one in found.items() if one["State"]["Running"]}
 
-    def make_version(self, name: str, commit: str) -> None:
-        """A good version with a model digest of its own, pushed."""
+    def make_version(self, name: str, commit: str, project: str = "flights") -> None:
+        """A good version with a model digest of its own, pushed, of this project."""
         with tempfile.TemporaryDirectory() as scratch:
             model = Path(scratch) / "model"
             copy_model(docker("image", "inspect", "--format", "{{.Id}}", self.base), self.base, model)
             card = json.loads((model / "model.json").read_text())
-            (model / "model.json").write_text(json.dumps(card | {"commit": commit}, indent=2) + "\n")
+            (model / "model.json").write_text(json.dumps(card | {"commit": commit, "name": project}, indent=2) + "\n")
             self.models[name] = model_digest(model)
             lines = ["COPY --chmod=644 model.json /model/model.json", self._labels(self.models[name], commit)]
             self.push_layered(name, self.base, lines, {"model.json": (model / "model.json").read_bytes()})

@@ -44,6 +44,7 @@ def parts() -> dict[str, list[Scenario]]:
     steps = steps_of(Deploy(canary_percent=tuple(scenarios.FAST["canary_percent"])))
     return {
         "good": [scenarios.good_deploy],
+        "another project": [scenarios.another_project],
         "refusals": list(scenarios.REFUSALS.values()),
         "early-kills": [_killed_at(step) for step in steps[:FIRST_LATE]],
         "late-kills": [_killed_at(step) for step in steps[FIRST_LATE:]],

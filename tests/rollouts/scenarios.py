@@ -83,6 +83,29 @@ def good_deploy(
     return [Row("good deploy", whole.requests, whole.failed, done.exit_code, done.seconds, words)]
 
 
+def another_project(arena: Arena) -> list[Row]:
+    """A first deploy in place of what serves: nothing is compared, no request lost, and the releases say it."""
+    before = arena.state().current
+    assert before is not None
+    arena.make_version("another project", "3" * 40, project="wine")
+    _, seen, done = _loaded(arena, lambda: arena.run("deploy", arena.versions["another project"], **FAST), RATE, 1.0)
+    assert done.exit_code == 0, done.output
+    assert done.rollout is not None
+    said = {one.name: one.said for one in done.rollout.steps}
+    assert said["canary 50 %"] == "nothing to compare with: this is the first of its project"
+    assert [one.old for one in done.rollout.compared] == [None]
+    assert summary(seen).failed == 0, summary(seen).errors
+    state = arena.state()
+    assert state.current is not None
+    assert f"First run of this project: the champion {before.model[:19]}" in state.current.decision
+    assert "First run of this project" in done.output
+    back = arena.run("rollback")
+    assert back.exit_code == 0, back.output
+    again = arena.run("deploy", other(arena), **FAST)
+    assert again.exit_code == 0, again.output
+    return [Row("in place of another project", len(seen), 0, 0, done.seconds, said["canary 50 %"])]
+
+
 def bad_image(arena: Arena, fault: str) -> list[Row]:
     """Refused, with the old version serving and the state as it was."""
     arena.make_fault(fault, "second" if other(arena) == arena.versions["second"] else "first")

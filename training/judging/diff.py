@@ -20,6 +20,7 @@ def render(decision: Decision) -> str:
     decimals = decimals_of(deciding) if deciding else 3
     parts = [
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
+        f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",
         _loosened(decision.relaxed),
         _metrics(decision.comparisons, decimals),
         _grounds(decision, decimals),

@@ -40,7 +40,7 @@ def history(tmp_path: Path) -> Path:
 
 
 def test_a_history_that_records_nothing_is_a_first_run(history: Path) -> None:
-    assert champion_of(history, "user/flights") == "none"
+    assert champion_of(history, "user/flights") == "nothing-deployed"
 
 
 def test_a_history_that_was_not_fetched_is_no_first_run(tmp_path: Path) -> None:

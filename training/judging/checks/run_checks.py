@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from contracts.champion import REMEDY as CHAMPION_REMEDY
 from contracts.decision import Check
 from contracts.exits import FindingError
 from contracts.features import Feature
@@ -15,7 +16,6 @@ from contracts.model_folder import Golden
 from contracts.schema import write_json
 from contracts.stage import Context
 from training.dataset.digests import frame_digest
-from training.judging.champion import REMEDY as CHAMPION_REMEDY
 from training.judging.checks import model_checks
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
