@@ -313,8 +313,9 @@ def test_a_folder_becomes_the_champion_without_what_lies_beside_the_model(tmp_pa
 
 def test_none_takes_the_champion_away(tmp_path: Path) -> None:
     write_model(tmp_path / "champion")
-    assert "none, as asked" in fetch("none", Build(tmp_path))
+    assert "as asked: CHAMPION=none" in fetch("none", Build(tmp_path))
     assert not (tmp_path / "champion").exists()
+    assert "as asked" in Build(tmp_path).no_champion.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
