@@ -25,8 +25,8 @@ from typing import Any
 
 from contracts.exits import Exit, FindingError, UsageError
 from contracts.image import Image
-from contracts.markdown import escape
 from contracts.model_folder import Golden
+from contracts.outside.markdown import escape
 from contracts.pipeline_toml.keys import Config, Deploy
 from contracts.pipeline_toml.reader import load_config
 from contracts.release import Action, Rollout, State
