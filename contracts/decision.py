@@ -64,7 +64,7 @@ class Curve(Schema):
 class Decision(Schema):
     """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion.
 
-    `first_run`: why no champion was compared with, where that has to be said (contracts/champion.py).
+    `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
     """
 
     format_version: Literal[1] = 1

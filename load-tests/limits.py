@@ -81,7 +81,10 @@ def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_ki
 def judge(
     seen: VariantFigures, load: Load, model: str, target: Target, paired: PairedRun | None = None, first_run: str = ""
 ) -> LoadVerdict:
-    """The verdict on the service that holds `model`: pass if every check did. `first_run`: contracts/champion.py."""
+    """The verdict on the service that holds `model`: pass if every check did.
+
+    `first_run`: contracts/pipeline_toml/champion.py.
+    """
     checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()))
     broken = [(code, one) for code, one in checks if not one.passed]
     return LoadVerdict(

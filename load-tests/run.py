@@ -6,7 +6,7 @@ Every answer is compared with the model's own output. The warm-up is not counted
 
 With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
 the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion of
-this project (contracts/champion.py) they stand alone.
+this project (contracts/pipeline_toml/champion.py) they stand alone.
 
 Reads   build/data/replay.parquet, build/train/model, build/image, build/champion; from the environment TARGET: auto
         (the image where one was built, else a process; the default), image or process
@@ -41,8 +41,8 @@ from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
-from contracts.champion import Standing, champion_of
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.champion import Standing, champion_of
 from contracts.pipeline_toml.keys import Load
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage

@@ -4,7 +4,7 @@ It decides promote or reject. Both models score the same holdout rows; the diffe
 must not be worse than gate.margin (`gate.py`). The more challengers were judged on these rows before, the stronger the
 evidence must be (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
 speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors, limits
-and checks alone decide; the decision says so (contracts/champion.py).
+and checks alone decide; the decision says so (contracts/pipeline_toml/champion.py).
 
 A setting of the gate that asks less than it did of the champion has a line of its own in the decision
 (`relaxed_thresholds.py`).
@@ -27,10 +27,10 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.decision import Check, Decision
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.champion import champion_of
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage

@@ -24,10 +24,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from contracts.champion import NoChampion
 from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, MODEL_PLACE, ChampionImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
+from contracts.pipeline_toml.champion import NoChampion
 from contracts.schema import write_json
 from contracts.stage import Build
 from deploy.champion.promote import replace_folder

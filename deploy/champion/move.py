@@ -11,10 +11,10 @@ Exits   0 moved, or there already · 3 not a model that can be trusted · 2 noth
 import argparse
 from pathlib import Path
 
-from contracts.champion import asked_by, first_run
 from contracts.exits import Exit
 from contracts.image import Image, PushedImage
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
+from contracts.pipeline_toml.champion import asked_by, first_run
 from contracts.release import Champion, Deployment
 from contracts.schema import read_json, write_json
 from contracts.stage import Build

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
 from contracts.image import Image
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest
+from contracts.pipeline_toml.champion import champion_of
 from contracts.release import Deployment
 from contracts.schema import read_json, write_json
 from contracts.stage import CHAIN, Build, Context, Outcome, StageRecord, run_stage

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.champion import asked_by, first_run
 from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
 from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import Golden, ModelCard, ModelFolderError, read_card
+from contracts.pipeline_toml.champion import asked_by, first_run
 from contracts.release import Release, State
 from contracts.schema import Schema, read_json
 from contracts.stage import Build, StageName

@@ -1,6 +1,7 @@
 """What serves before a rehearsal begins: the champion's image, its model in the new image, or the new image itself.
 
-The last where there is no champion, or one of another project (contracts/champion.py): its rows are no requests for it.
+The last where there is no champion, or one of another project: its rows are no requests for it
+(contracts/pipeline_toml/champion.py).
 """
 
 import tempfile
@@ -8,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from contracts.champion import asked_in, champion_of, first_run
 from contracts.image import MODEL_LABEL
 from contracts.model_folder import read_card
+from contracts.pipeline_toml.champion import asked_in, champion_of, first_run
 from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
 from deploy.champion.fetch import SCHEME, copy_model

@@ -2,8 +2,8 @@
 
 For where no production is configured, such as a pull request or a fork: the same steps, the same edge, the same
 refusals. The stack is started with the champion, a client sends requests all the time, the new image is rolled out and,
-where there was a champion, rolled back. With no champion, or one of another project (contracts/champion.py), the new
-image is the first, and rolls over itself.
+where there was a champion, rolled back. With no champion, or one of another project
+(contracts/pipeline_toml/champion.py), the new image is the first, and rolls over itself.
 
 Reads   build/image/image.json and its image on this engine; build/champion, or CHAMPION=docker://user/name:champion;
         pipeline.toml, [deploy] and load.requests_per_second
@@ -76,7 +76,7 @@ class Played(Schema):
 
 
 class Rehearsal(Schema):
-    """rehearsal.json. `first_run`: contracts/champion.py."""
+    """rehearsal.json. `first_run`: contracts/pipeline_toml/champion.py."""
 
     image: str
     champion: str

@@ -2,8 +2,8 @@
 
 Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
 that is kept between runs, somebody is called only where drift.lasting_windows of the last drift.of_windows windows
-drifted; without it this window alone counts. Until the first deploy of this project (contracts/champion.py) there is
-nothing to watch: a verdict of its own, which calls nobody.
+drifted; without it this window alone counts. Until the first deploy of this project
+(contracts/pipeline_toml/champion.py) there is nothing to watch: a verdict of its own, which calls nobody.
 
 Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
 Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
@@ -16,9 +16,9 @@ import os
 from functools import partial
 from pathlib import Path
 
-from contracts.champion import champion_of
 from contracts.exits import Exit, UsageError
 from contracts.model_folder import CARD_FILE, model_digest
+from contracts.pipeline_toml.champion import champion_of
 from contracts.scheduled_drift import DriftWindow, RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage

@@ -17,10 +17,10 @@ from functools import partial
 
 import pandas as pd
 
-from contracts.champion import champion_of
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import CARD_FILE, read_card
+from contracts.pipeline_toml.champion import champion_of
 from contracts.pipeline_toml.keys import Config
 from contracts.scheduled_drift import RequestsBrought
 from contracts.schema import read_json, write_json

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from contracts.champion import REMEDY as CHAMPION_REMEDY
 from contracts.data_manifest import DataManifest
 from contracts.decision import Check
 from contracts.model_folder import Golden, ModelCard
+from contracts.pipeline_toml.champion import REMEDY as CHAMPION_REMEDY
 from contracts.pipeline_toml.keys import Gate
 from contracts.stage import MEBIBYTE
 from training.judging.checks.row_cost import RowCost

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from contracts.champion import REMEDY as CHAMPION_REMEDY
 from contracts.decision import Check
 from contracts.exits import FindingError
 from contracts.features import Feature
 from contracts.model_folder import Golden
+from contracts.pipeline_toml.champion import REMEDY as CHAMPION_REMEDY
 from contracts.schema import write_json
 from contracts.stage import Context
 from training.dataset.digests import frame_digest

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.champion import NoChampion, champion_of
 from contracts.exits import UsageError
+from contracts.pipeline_toml.champion import NoChampion, champion_of
 from contracts.schema import write_json
 from contracts.stage import Build
 from tests.load_tests.tiny_build import config, write_model
