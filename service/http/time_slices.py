@@ -7,6 +7,7 @@ So a turn of the loop ends after `TURN_SECONDS`: what has not begun by then wait
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 
 # Longer than 64 single rows take, so that ordinary traffic never waits here. Looking at the connections begins with a
@@ -20,9 +21,10 @@ _LAST, _AT_MOST_TIMES = 0.2, 4
 
 
 class Turns:
-    """Only the event loop's thread may call it."""
+    """Only the event loop's thread may call it. `now`: seconds of a clock that only goes forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = perf_counter) -> None:
+        self._now = now
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_open = False
         self._began = 0.0
@@ -35,7 +37,7 @@ class Turns:
         if not self._is_open:
             self._open(1)
             return True
-        if self._waiting or perf_counter() - self._began > TURN_SECONDS:
+        if self._waiting or self._now() - self._began > TURN_SECONDS:
             return False
         self._pieces += 1
         return True
@@ -55,20 +57,20 @@ class Turns:
     def overflow(self) -> None:
         """Somebody was refused for whom there was no room."""
         if self._overflows_since is None:
-            self._overflows_since = perf_counter()
+            self._overflows_since = self._now()
 
     def overflow_for(self, seconds: float) -> bool:
         """Whether so long ago somebody was refused, and others have waited ever since: no burst, then, but too much."""
         since = self._overflows_since
-        return since is not None and len(self._waiting) > STANDING_PIECES and perf_counter() - since > seconds
+        return since is not None and len(self._waiting) > STANDING_PIECES and self._now() - since > seconds
 
     def _open(self, pieces: int) -> None:
-        self._is_open, self._began, self._pieces = True, perf_counter(), pieces
+        self._is_open, self._began, self._pieces = True, self._now(), pieces
         asyncio.get_running_loop().call_soon(self._close)
 
     def _close(self) -> None:
         """The loop has looked at its connections: those who wait the longest work in the turn that begins."""
-        each = (perf_counter() - self._began) / self._pieces
+        each = (self._now() - self._began) / self._pieces
         known = self._seconds_each or min(each, TURN_SECONDS)
         self._seconds_each = known + _LAST * (min(each, _AT_MOST_TIMES * known) - known)
         self._is_open = False

@@ -70,7 +70,7 @@ def run(stage: str, config: Path, build: Path, *more: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, *COMMANDS[stage], *where, *more],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "TARGET": "process"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -23,7 +23,13 @@ def service(folder: Path, tmp_path: Path) -> InProcess:
 
 @pytest.fixture(scope="session")
 def process(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A real service, whose deadlines nothing meets."""
+    with running(folder, tmp_path_factory.mktemp("log")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def hurried(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A real service, with deadlines short enough to be waited for."""
-    log = tmp_path_factory.mktemp("log")
-    with running(folder, log, HEADER_SECONDS="0.5", BODY_SECONDS="0.5", KEEP_ALIVE_SECONDS="5") as started:
+    with running(folder, tmp_path_factory.mktemp("log"), HEADER_SECONDS="1", BODY_SECONDS="1") as started:
         yield started

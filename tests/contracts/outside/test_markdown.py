@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.outside.markdown import LONGEST_VALUE, escape
@@ -71,7 +71,6 @@ def test_a_very_long_value_is_cut() -> None:
     assert len(escape("x" * 10_000)) == LONGEST_VALUE
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_whatever_the_text_it_stays_in_one_cell_without_markup(text: str) -> None:
     safe = escape(text)
@@ -104,7 +103,6 @@ def test_the_renderer_would_have_rendered_it(payload: str) -> None:
     assert Rendered(payload + "\n").tags != ["p"]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("ab1_*`~[]()<>!#@:/.-+=|&\\$^ wh")), max_size=30))
 def test_no_text_at_all_becomes_markup_on_github(text: str) -> None:
     seen = Rendered(f"| a |\n| --- |\n| x{escape(text)} |\n")

@@ -4,7 +4,7 @@ import datetime as dt
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.site.timeline import Line, Point, heat_chart, line_chart, stack_chart, time_ticks, value_ticks
@@ -94,7 +94,6 @@ def test_names_are_text_in_every_plot(payload: str) -> None:
         assert text in (drawn(svg).findtext("title") or "")
 
 
-@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_ticks_hold_both_ends_and_are_few(one: float, other: float) -> None:
     low, high = min(one, other), max(one, other)
@@ -106,7 +105,6 @@ def test_ticks_hold_both_ends_and_are_few(one: float, other: float) -> None:
     assert ticks[-1] >= high - slack
 
 
-@settings(deadline=None)
 @given(st.integers(0, 20 * 365 * 24))
 def test_moments_on_the_axis_are_few_and_inside(hours: int) -> None:
     last = START + dt.timedelta(hours=hours)

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pipeline_toml.keys import Task
@@ -127,7 +127,6 @@ def test_every_type_that_holds_such_values_is_read(name: str, values: Any) -> No
     assert [row[name] for row in READER.read(stream_of(replaced(name, values))).rows()] == values.to_pylist()
 
 
-@settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=12), st.integers(1, 5))
 def test_a_stream_is_read_and_encoded_exactly_as_its_rows_are(rows: list[Row], rows_a_batch: int) -> None:
     complete: list[Row] = [{one.name: row.get(one.name) for one in FEATURES} for row in rows]
@@ -138,7 +137,6 @@ def test_a_stream_is_read_and_encoded_exactly_as_its_rows_are(rows: list[Row], r
     assert [json.loads(text) for text in texts] == complete
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=8) | st.none(), min_size=2, max_size=12), st.booleans())
 def test_dictionaries_that_change_between_batches_are_followed(towns: list[str | None], deltas: bool) -> None:
     halves = [pa.array(part, pa.string()).dictionary_encode() for part in (towns[:1], towns)]
@@ -275,7 +273,6 @@ SPOIL: list[Callable[[random.Random], bytes]] = [
 ]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(STREAMS)))
 def test_whatever_is_written_over_a_stream_the_reader_reads_or_refuses(seed: int, name: str) -> None:
     draw = random.Random(seed)
@@ -300,14 +297,13 @@ def test_offsets_that_wrap_around_are_refused() -> None:
 
 def test_a_process_survives_damaged_streams_and_answers_on(process: Process) -> None:
     draw = random.Random(5)
-    url = f"{process.url}/predict/batch"
-    with httpx.Client(headers={"content-type": ARROW}, timeout=20) as client:
+    with process.client(content_type=ARROW) as client:
         for _ in range(200):
             spoilt = bytearray(STREAMS["rich"])
             for _ in range(draw.choice([1, 2, 8])):
                 spoilt[draw.randrange(len(spoilt))] = draw.randrange(256)
-            assert client.post(url, content=bytes(spoilt)).status_code in (200, 400, 422)
-        assert read(client.post(url, content=STREAM)).num_rows == 3
+            assert client.post("/predict/batch", content=bytes(spoilt)).status_code in (200, 400, 422)
+        assert read(client.post("/predict/batch", content=STREAM)).num_rows == 3
 
 
 JSON = "application/json"

@@ -18,7 +18,7 @@ LARGEST_GROWTH = 20 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def client(process: Process) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=process.url, timeout=20) as opened:
+    with process.client() as opened:
         yield opened
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import time
 from pathlib import Path
 
 import uvloop
@@ -14,32 +13,36 @@ from tests.service.clients import InProcess
 
 
 class Clock:
-    """Counts the loop's turns for as long as it runs."""
+    """Counts the loop's turns for as long as it runs, and the seconds of the work that is done in them."""
 
     def __init__(self) -> None:
         self.turn = 0
+        self.seconds = 0.0
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(0)
             self.turn += 1
 
+    def now(self) -> float:
+        self.seconds += 1e-6  # so that nothing takes no time at all
+        return self.seconds
 
-async def work(turns: Turns, seconds: float) -> None:
-    if not turns.have_room():
-        await turns.wait()
-    if seconds:
-        time.sleep(seconds)
+    async def work(self, turns: Turns, seconds: float) -> None:
+        if not turns.have_room():
+            await turns.wait()
+        self.seconds += seconds
 
 
 def turns_of(pieces: int, seconds: float) -> list[int]:
     """In which turn of the loop each piece of work of so many seconds began."""
 
     async def all_at_once() -> list[int]:
-        turns, clock, began = Turns(), Clock(), []
+        clock, began = Clock(), []
+        turns = Turns(clock.now)
 
         async def piece(number: int) -> None:
-            await work(turns, seconds)
+            await clock.work(turns, seconds)
             began.append((number, clock.turn))
 
         ticking = asyncio.ensure_future(clock.run())
@@ -62,8 +65,9 @@ def test_short_pieces_of_work_share_turns() -> None:
 
 def test_what_waits_is_known_beforehand() -> None:
     async def crowd() -> float:
-        turns = Turns()
-        tasks = [asyncio.ensure_future(work(turns, 1.5 * TURN_SECONDS)) for _ in range(12)]
+        clock = Clock()
+        turns = Turns(clock.now)
+        tasks = [asyncio.ensure_future(clock.work(turns, 1.5 * TURN_SECONDS)) for _ in range(12)]
         await tasks[1]
         waiting = turns.backlog_seconds()
         await asyncio.gather(*tasks)
@@ -75,11 +79,12 @@ def test_what_waits_is_known_beforehand() -> None:
 
 def test_one_long_stop_does_not_make_all_the_rest_look_slow() -> None:
     async def crowd() -> float:
-        turns = Turns()
+        clock = Clock()
+        turns = Turns(clock.now)
         for _ in range(20):
-            await work(turns, 0.0)
+            await clock.work(turns, 0.0)
             await asyncio.sleep(0)
-        tasks = [asyncio.ensure_future(work(turns, seconds)) for seconds in (0.5, *[0.0] * 12)]
+        tasks = [asyncio.ensure_future(clock.work(turns, seconds)) for seconds in (0.5, *[0.0] * 12)]
         await tasks[1]
         waiting = turns.backlog_seconds()
         await asyncio.gather(*tasks)
@@ -90,8 +95,9 @@ def test_one_long_stop_does_not_make_all_the_rest_look_slow() -> None:
 
 def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     async def crowd() -> None:
-        turns = Turns()
-        tasks = [asyncio.ensure_future(work(turns, 1.5 * TURN_SECONDS)) for _ in range(4)]
+        clock = Clock()
+        turns = Turns(clock.now)
+        tasks = [asyncio.ensure_future(clock.work(turns, 1.5 * TURN_SECONDS)) for _ in range(4)]
         await tasks[0]
         tasks[2].cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -102,19 +108,23 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
 
 
 def test_more_than_can_be_done_is_told_from_a_burst() -> None:
-    async def crowd(of: int, pause: float = 0.0, refused: bool = True) -> list[bool]:
-        """Whether it was too much for 50 ms, asked whenever a piece of work is done; one more is refused at once."""
-        turns, answers = Turns(), []
+    async def crowd(of: int, pause: int = 0, refused: bool = True) -> list[bool]:
+        """Whether it was too much for 50 ms, asked whenever a piece of work is done; one more is refused at once.
+
+        `pause`: turns of the loop between one piece and the next.
+        """
+        clock, answers = Clock(), []
+        turns = Turns(clock.now)
 
         async def piece() -> None:
-            await work(turns, 1.5 * TURN_SECONDS)
+            await clock.work(turns, 1.5 * TURN_SECONDS)
             answers.append(turns.overflow_for(0.05))
 
         tasks = []
         for _ in range(of):
             tasks.append(asyncio.ensure_future(piece()))
-            if pause:
-                await asyncio.sleep(pause)
+            for _ in range(pause):
+                await asyncio.sleep(0)
         await asyncio.sleep(0)
         if refused:
             turns.overflow()
@@ -127,23 +137,24 @@ def test_more_than_can_be_done_is_told_from_a_burst() -> None:
     assert not any(answers[-STANDING_PIECES:])
     assert not any(asyncio.run(crowd(30, refused=False)))
     assert not any(asyncio.run(crowd(STANDING_PIECES)))
-    assert not any(asyncio.run(crowd(10, pause=3 * TURN_SECONDS)))
+    assert not any(asyncio.run(crowd(10, pause=3)))
 
 
 def test_a_queue_that_was_empty_since_is_another() -> None:
     async def twice() -> bool:
-        turns = Turns()
+        clock = Clock()
+        turns = Turns(clock.now)
 
         async def crowd() -> None:
-            await asyncio.gather(*(work(turns, 1.5 * TURN_SECONDS) for _ in range(10)))
+            await asyncio.gather(*(clock.work(turns, 1.5 * TURN_SECONDS) for _ in range(10)))
 
         first = asyncio.ensure_future(crowd())
         await asyncio.sleep(0)
         turns.overflow()
         await first
         second = asyncio.ensure_future(crowd())
-        await asyncio.sleep(0.001)
-        assert turns.backlog_seconds() > 0
+        while not turns.backlog_seconds():
+            await asyncio.sleep(0)
         overflows = turns.overflow_for(0.0)
         await second
         return overflows

@@ -6,7 +6,6 @@ from pathlib import Path
 from queue import Queue
 from threading import Thread
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -72,13 +71,14 @@ def attributes(span: Span) -> dict[str, object]:
 
 def test_a_request_is_a_span_that_continues_the_callers_trace(traced: Process, collector: Collector) -> None:
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-    httpx.post(f"{traced.url}/predict", json=ROW, headers=headers)
-    span = collector.spans.get(timeout=20)
+    with traced.client() as client:
+        client.post("/predict", json=ROW, headers=headers)
+    span = collector.spans.get()
     assert (span.trace_id.hex(), span.parent_span_id.hex(), span.name) == (TRACE, PARENT, "POST /predict")
     expected = {"http.request.method": "POST", "url.scheme": "http", "http.route": "/predict"}
     assert attributes(span) == {**expected, "http.response.status_code": 200}
     assert span.kind == Span.SPAN_KIND_SERVER
-    assert collector.resources.get(timeout=20)["service.name"] == "drawn"
+    assert collector.resources.get()["service.name"] == "drawn"
 
 
 @pytest.mark.parametrize(("path", "route", "status"), [
@@ -88,26 +88,31 @@ def test_a_request_is_a_span_that_continues_the_callers_trace(traced: Process, c
 def test_a_span_names_the_route_and_never_the_path(
     traced: Process, collector: Collector, path: str, route: str, status: int
 ) -> None:
-    httpx.get(f"{traced.url}{path}?secret=zQ9", headers={"traceparent": "zQ9"})
-    span = collector.spans.get(timeout=20)
+    with traced.client(traceparent="zQ9") as client:
+        client.get(f"{path}?secret=zQ9")
+    span = collector.spans.get()
     assert (span.name, attributes(span)["http.response.status_code"]) == (f"GET {route}", status)
     assert "zQ9" not in str(span)
     assert span.status.code == Status.STATUS_CODE_UNSET
 
 
 def test_health_and_metrics_are_no_spans(traced: Process, collector: Collector) -> None:
-    for path in ("/livez", "/readyz", "/metrics", "/model"):
-        httpx.get(f"{traced.url}{path}")
-    assert collector.spans.get(timeout=20).name == "GET /model"
+    with traced.client() as client:
+        for path in ("/livez", "/readyz", "/metrics", "/model"):
+            client.get(path)
+    assert collector.spans.get().name == "GET /model"
     assert collector.spans.empty()
 
 
 def test_a_collector_that_is_gone_costs_no_answer_and_does_not_hold_up_the_end(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model")
-    with running(folder, tmp_path / "log", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", GRACE_SECONDS="5") as up:
-        answers = [httpx.post(f"{up.url}/predict", json=ROW).status_code for _ in range(20)]
+    with (
+        running(folder, tmp_path / "log", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", GRACE_SECONDS="5") as up,
+        up.client() as client,
+    ):
+        answers = [client.post("/predict", json=ROW).status_code for _ in range(20)]
         up.child.terminate()
-        assert (answers, up.child.wait(timeout=20)) == ([200] * 20, 0)
+        assert (answers, up.child.wait()) == ([200] * 20, 0)
 
 
 def test_without_a_collector_nothing_of_it_is_loaded(process: Process, traced: Process) -> None:

@@ -243,7 +243,7 @@ def test_a_loss_whose_link_is_left_out_is_refused() -> None:
         prove(model, export(model, FEATURES, "regression"), MATRIX, "regression")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(threshold_positions(GRAPH)), st.sampled_from([-np.inf, np.inf]))
 def test_one_threshold_moved_by_one_float32_step_is_refused(position: int, way: float) -> None:
     def step(values: list[float]) -> None:
@@ -253,7 +253,7 @@ def test_one_threshold_moved_by_one_float32_step_is_refused(position: int, way: 
         prove(BOOSTING, changed(GRAPH, "nodes_values", step), MATRIX, "binary", nan_columns=GAPS)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, TREE_NODES - len(branch_positions(GRAPH)) - 1))
 def test_one_leaf_changed_is_refused(leaf: int) -> None:
     with pytest.raises(ExportRefusedError, match="largest difference"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, SliceComparison
@@ -119,7 +119,6 @@ def test_nan_is_never_promoted() -> None:
     assert outcome_of(nowhere, 0.01, higher_is_better=False) not in PROMOTED
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 40), MARGINS)
 def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: int, margin: float) -> None:
     random = np.random.default_rng(seed)

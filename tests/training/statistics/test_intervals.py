@@ -83,7 +83,7 @@ def slow_delong(holdout: Holdout) -> tuple[float, float, int, int]:
     return over_positives, over_negatives, len(new_of_positive), len(new_of_negative)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), decimals=st.integers(1, 5))
 def test_roc_auc_has_delongs_variance_up_to_the_documented_factors(seed: int, decimals: int) -> None:
     truth, challenger, champion, day = flights(seed, [60], 0.0)
@@ -179,7 +179,7 @@ def test_row_level_intervals_cover_where_rows_are_independent() -> None:
     assert 0.85 <= coverage("roc_auc", [500], 0.0, is_clustered=False) <= 0.95
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), metric=st.sampled_from(sorted(METRICS)))
 def test_swapping_the_models_negates_the_difference(seed: int, metric: str) -> None:
     holdout = arrivals(seed, [30] * 5) if "regression" in METRICS[metric].tasks else flights(seed, [30] * 5, 0.3)
@@ -188,7 +188,7 @@ def test_swapping_the_models_negates_the_difference(seed: int, metric: str) -> N
     assert (swapped.value, swapped.low, swapped.high) == (-seen.value, -seen.high, -seen.low)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), metric=st.sampled_from(sorted(METRICS)), is_clustered=st.booleans())
 def test_the_order_of_rows_and_the_names_of_clusters_change_nothing(seed: int, metric: str, is_clustered: bool) -> None:
     holdout = arrivals(seed, [30] * 5) if "regression" in METRICS[metric].tasks else flights(seed, [30] * 5, 0.3)

@@ -93,7 +93,7 @@ decimals = st.integers(1, 6)
 
 
 @pytest.mark.parametrize("metric", BINARY)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, rows=row_counts, decimals=decimals)
 def test_a_binary_metric_equals_scikit_learns(metric: str, seed: int, rows: int, decimals: int) -> None:
     truth, predicted = probabilities(seed, rows, 2, decimals)
@@ -101,7 +101,7 @@ def test_a_binary_metric_equals_scikit_learns(metric: str, seed: int, rows: int,
 
 
 @pytest.mark.parametrize("metric", MULTICLASS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, rows=row_counts, classes=st.integers(3, 5), decimals=decimals)
 def test_a_multiclass_metric_equals_scikit_learns(
     metric: str, seed: int, rows: int, classes: int, decimals: int
@@ -111,7 +111,7 @@ def test_a_multiclass_metric_equals_scikit_learns(
 
 
 @pytest.mark.parametrize("metric", REGRESSION)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, rows=row_counts)
 def test_a_regression_metric_equals_scikit_learns(metric: str, seed: int, rows: int) -> None:
     truth, predicted = values(seed, rows)
@@ -124,7 +124,7 @@ def test_multiclass_roc_auc_equals_scikit_learns_own_macro_average() -> None:
     assert score("roc_auc", truth, predicted, threshold=None) == pytest.approx(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, rows=row_counts, decimals=decimals)
 def test_calibration_error_is_the_weighted_gap_of_scikit_learns_curve(seed: int, rows: int, decimals: int) -> None:
     truth, predicted = probabilities(seed, rows, 2, decimals)
@@ -166,7 +166,7 @@ def test_regression_influence_is_what_one_rows_weight_changes(metric: str) -> No
     assert_influence_is_the_change_per_weight(metric, REGRESSION[metric], truth, predicted - 5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=seeds, shift=st.floats(-4, 4))
 def test_adding_a_constant_to_the_logits_leaves_roc_auc_and_average_precision(seed: int, shift: float) -> None:
     truth, predicted = probabilities(seed, 50, 2, 2)
@@ -178,7 +178,7 @@ def test_adding_a_constant_to_the_logits_leaves_roc_auc_and_average_precision(se
         assert score(metric, truth, after, threshold=None) == pytest.approx(value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=seeds, decimals=decimals)
 def test_turning_the_scores_around_turns_roc_auc_around(seed: int, decimals: int) -> None:
     truth, predicted = probabilities(seed, 50, 2, decimals)
@@ -186,7 +186,7 @@ def test_turning_the_scores_around_turns_roc_auc_around(seed: int, decimals: int
     assert score("roc_auc", truth, predicted[:, ::-1], threshold=None) == pytest.approx(1 - forward)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=seeds, order=st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_value(seed: int, order: Any) -> None:
     truth, predicted = probabilities(seed, 50, 2, 2)
@@ -310,7 +310,7 @@ def test_losses_that_overflow_are_refused() -> None:
     assert "overflows" in refusal("rmse", [0.0, 1.0], [1e300, 1.0])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     metric=st.sampled_from(sorted(METRICS)),
     truth=st.lists(st.sampled_from([0, 1, 2, -1]), max_size=5),
