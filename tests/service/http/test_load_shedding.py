@@ -176,9 +176,10 @@ def test_a_full_service_refuses_with_a_moment_to_come_back_and_keeps_the_connect
         assert metric_in(text, "refusals_total", problem="overloaded") == 20
         assert metric_in(text, "requests_total", route="/predict", status="5xx") == 20
         everything(holder)
-        while client.post("/predict", content=GOOD, headers=JSON).status_code == 503:
+        # An answer may be here before the task that sent it has ended, which takes the one place.
+        while (status := client.post("/predict", content=GOOD, headers=JSON).status_code) == 503:
             pass
-        assert client.post("/predict", content=GOOD, headers=JSON).status_code == 200
+        assert status == 200
 
 
 def test_a_full_service_closes_where_the_client_asked_for_it(full: tuple[Process, socket.socket]) -> None:
