@@ -33,6 +33,7 @@ from training.dataset.feature_facts import describe
 from training.dataset.leaks import refuse_disguise
 from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
+from training.dataset.summary import summary
 from training.dataset.table_checks import (
     CLUSTER_COLUMN,
     refuse_repeated_rows,
@@ -42,7 +43,6 @@ from training.dataset.table_checks import (
     refuse_wrong_roles,
 )
 from training.dataset.targets import Target, drop_unanswered, read_target
-from training.refusals import listed
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def work(context: Context) -> Outcome:
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
     write_json(context.folder / "data.json", manifest)
-    print(_leftovers(choice.left_out, rows, data), flush=True)
+    print("\n".join(summary(choice, rows.target, rows.cut, rows.unanswered, data)), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
     return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
 
@@ -173,19 +173,6 @@ def _manifest(
 def _cut_settings(data: Data) -> dict[str, Any]:
     keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}
     return data.model_dump(mode="json", include=keys | {"group"})
-
-
-def _leftovers(left_out: Sequence[LeftOut], rows: Rows, data: Data) -> str:
-    """The one line about all that was not used."""
-    by_reason: dict[str, list[str]] = {}
-    for one in left_out:
-        by_reason.setdefault(one.reason, []).append(one.column)
-    parts = [f"{listed(names)} ({reason})" for reason, names in by_reason.items()] or ["no column"]
-    if rows.unanswered:
-        parts.append(f"{rows.unanswered:,} rows without {data.target}")
-    if rows.cut.unused:
-        parts.append(f"{rows.cut.unused:,} rows after the replay")
-    return f"left out: {'; '.join(parts)}"
 
 
 main = partial(run_stage, "data", __doc__, work)

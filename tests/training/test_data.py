@@ -140,16 +140,24 @@ def test_rows_without_an_answer_are_dropped_and_counted(tmp_path: Path, capsys: 
     assert "40 rows without failed" in capsys.readouterr().out
 
 
-def test_what_is_left_out_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_kinds_shares_and_what_is_left_out_are_said_in_a_line_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = machines(always=1, serial=np.arange(400), note=[f"it broke on day {day}" for day in range(400)])
     run(tmp_path, table, BY_TIME, exclude=["is_new"])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("left out: ")
-    assert "always (is 1 in every row of train)" in lines[0]
-    assert "serial (counts the rows" in lines[0]
-    assert "note (is taken for free text" in lines[0]
-    assert "is_new (is listed in features.exclude)" in lines[0]
+    assert [line.partition(": ")[0] for line in lines] == ["features", "class shares", "left out"]
+    assert lines[0] == "features: 1 numeric (heat); 2 categorical (plant, machine)"
+    assert all(f"{name} no " in lines[1] for name in ("train", "holdout", "replay"))
+    assert "always (is 1 in every row of train)" in lines[2]
+    assert "serial (counts the rows" in lines[2]
+    assert "note (is taken for free text" in lines[2]
+    assert "is_new (is listed in features.exclude)" in lines[2]
+
+
+def test_groups_too_large_for_the_proportion_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, machines(machine=[f"m{row % 5}" for row in range(400)]), {"group": "machine"})
+    assert "rows of one data.group = 'machine' stay together" in capsys.readouterr().out
 
 
 def test_listed_features_keep_their_order_and_the_rest_is_named(tmp_path: Path) -> None:

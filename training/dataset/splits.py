@@ -5,9 +5,9 @@ With a time column: the holdout is [as_of − holdout_days, as_of), train is all
 than any of the holdout, and none of the holdout later than any of the replay.
 
 Without one: shares of the rows, drawn with data.seed, each class (or tenth of the target's range of ranks) in its
-proportion. Rows of one data.group stay together on one side, and where there is no group, rows that are equal in all
-features: a model is never judged on what it has seen. (Not both: a few equal rows would chain most groups into one.)
-Tables keep the source's order.
+proportion, to the nearest row or block. Rows of one data.group are a block that stays on one side; where there is no
+group, rows that are equal in all features are: a model is never judged on what it has seen. (Not both: a few equal rows
+would chain most groups into one.) Tables keep the source's order.
 """
 
 from collections.abc import Iterable
@@ -18,16 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.data_manifest import TableName
+from contracts.data_manifest import TABLE_NAMES, TableName
 from contracts.pipeline_toml.keys import Data
 from training.dataset.column_values import example_of, plain, shape_of, text_codes, to_text
 from training.refusals import SettingError, UnfitTableError
 
 Positions: TypeAlias = npt.NDArray[np.intp]
 Codes: TypeAlias = npt.NDArray[np.int64]
+Numbers: TypeAlias = npt.NDArray[np.float64]
 Times: TypeAlias = npt.NDArray[np.datetime64]
 
 RANK_BINS = 10
+UNPLACED = -1
+TINY = 1e-9
 MIX = np.uint64(6364136223846793005)  # odd, so that multiplying loses nothing
 
 
@@ -80,22 +83,50 @@ def cut_by_time(times: Times, data: Data) -> Cut:
 def cut_by_share(strata: Codes, units: Codes, data: Data) -> Cut:
     """The seeded cut by shares. `strata`: [rows], what must be in proportion; `units`: [rows], what stays together.
 
-    Within a stratum units are lined up at random; a unit goes where its middle falls on that line.
+    Units of several rows come first, the largest before the others: each goes where its classes are still missing most,
+    as in scikit-learn's StratifiedGroupKFold. Single rows then fill what is left of each stratum's share.
     """
-    _, first_row, unit_of_row, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
-    luck = np.random.default_rng(data.seed).random(len(sizes))
-    lines = pd.DataFrame({"stratum": strata[first_row], "luck": luck, "rows": sizes}).sort_values(["stratum", "luck"])
-    rows = lines.groupby("stratum")["rows"]
-    middle = (rows.cumsum() - lines["rows"] / 2) / rows.transform("sum")
-    place = middle.sort_index().to_numpy()[unit_of_row]
-    is_holdout = place < data.holdout_share
-    is_replay = ~is_holdout & (place < data.holdout_share + data.replay_share)
-    masks: dict[TableName, npt.NDArray[np.bool_]] = {
-        "train": ~is_holdout & ~is_replay,
-        "holdout": is_holdout,
-        "replay": is_replay,
-    }
-    return Cut({name: np.flatnonzero(mask) for name, mask in masks.items()})
+    rng = np.random.default_rng(data.seed)
+    _, unit_of_row, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    shares = np.array([1 - data.holdout_share - data.replay_share, data.holdout_share, data.replay_share])
+    counts = np.zeros((len(sizes), int(strata.max()) + 1))
+    np.add.at(counts, (unit_of_row, strata), 1)
+    sides = _place_blocks(counts, sizes, shares, rng)
+    _place_single_rows(sides, counts, sizes, shares, rng)
+    side_of_row = sides[unit_of_row]
+    return Cut({name: np.flatnonzero(side_of_row == side) for side, name in enumerate(TABLE_NAMES)})
+
+
+def _place_blocks(counts: Numbers, sizes: Codes, shares: Numbers, rng: np.random.Generator) -> Codes:
+    """The side of each unit of several rows; UNPLACED for single rows. `counts`: [units, strata]; `shares`: [sides]."""
+    wanted = np.outer(shares, counts.sum(axis=0))
+    missing = wanted.copy()
+    sides = np.full(len(sizes), UNPLACED, dtype=np.int64)
+    blocks = np.flatnonzero(sizes > 1)
+    for unit in blocks[np.lexsort((rng.random(len(blocks)), -sizes[blocks]))]:
+        mine = counts[unit]
+        need = (mine * missing / np.maximum(wanted, TINY)).sum(axis=1)
+        need[shares == 0] = -np.inf
+        best = np.flatnonzero(need == need.max())
+        side = best[0] if len(best) == 1 else rng.choice(best, p=shares[best] / shares[best].sum())
+        sides[unit] = side
+        missing[side] -= mine
+    return sides
+
+
+def _place_single_rows(sides: Codes, counts: Numbers, sizes: Codes, shares: Numbers, rng: np.random.Generator) -> None:
+    """Give each side as many of a stratum's single rows as it still lacks, to the nearest row. Changes `sides`."""
+    stratum_of_unit = counts.argmax(axis=1)
+    for stratum in range(counts.shape[1]):
+        single = np.flatnonzero((sizes == 1) & (stratum_of_unit == stratum))
+        placed = np.array([counts[sides == side, stratum].sum() for side in range(len(shares))])
+        lacking = np.maximum(shares * counts[:, stratum].sum() - placed, 0)
+        exact = lacking * len(single) / max(lacking.sum(), TINY)
+        quota = np.floor(exact + TINY).astype(int)
+        # Largest remainders; among equal ones chance decides, lest one side always gets the odd row.
+        order = np.lexsort((rng.random(len(shares)), -np.round(exact - quota, 9)))
+        quota[order[: len(single) - quota.sum()]] += 1
+        sides[rng.permutation(single)] = np.repeat(np.arange(len(shares)), quota)
 
 
 def strata_of(target: npt.NDArray[Any], is_classes: bool) -> Codes:

@@ -95,6 +95,43 @@ def test_classes_keep_their_proportion_on_every_side() -> None:
     assert shares == [[600, 60, 36], [250, 25, 15], [150, 15, 9]]
 
 
+def equal_rows(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As on the Titanic: a tenth of 1,300 rows are equal to others, whatever their class, and these lack an age."""
+    sizes = np.array([22, 16, 12, 9, 8, 7, 6, 5, 5, 4, 4, 3, 3, 3] + [2] * 46 + [1] * 1109)
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    return (rng.random(len(units)) < 0.38).astype(np.int64), units, sizes[units] > 4
+
+
+def test_classes_keep_their_proportion_where_equal_rows_of_both_classes_stay_together() -> None:
+    strata, units, _ = equal_rows(np.random.default_rng(0))
+    cuts = [cut_by_share(strata, units, by_share(seed)) for seed in range(100)]
+    for name, share in zip(TABLE_NAMES, (0.6, 0.25, 0.15), strict=True):
+        for cut in cuts:
+            counts = np.bincount(strata[cut.rows[name]], minlength=2)
+            assert np.abs(counts - share * np.bincount(strata)).max() <= 1.5, name
+
+
+def test_what_equal_rows_have_in_common_spreads_as_it_does_in_a_random_split() -> None:
+    strata, units, lacks_age = equal_rows(np.random.default_rng(0))
+    rng, rows = np.random.default_rng(1), round(0.15 * len(units))
+    ours = [lacks_age[cut_by_share(strata, units, by_share(seed)).rows["replay"]].mean() for seed in range(100)]
+    random = [lacks_age[rng.permutation(len(units))[:rows]].mean() for _ in range(100)]
+    assert np.std(ours) < 2.5 * np.std(random)
+    assert np.mean(ours) == pytest.approx(lacks_age.mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_of_one_class_each_are_shared_out_to_the_nearest_group(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 12, 150)
+    units = np.repeat(np.arange(150), sizes)
+    strata = (units % 3 == 0).astype(np.int64)
+    cut = cut_by_share(strata, units, by_share(seed))
+    for name, share in zip(TABLE_NAMES, (0.6, 0.25, 0.15), strict=True):
+        counts = np.bincount(strata[cut.rows[name]], minlength=2)
+        assert np.abs(counts - share * np.bincount(strata)).max() <= sizes.max(), name
+
+
 def test_the_cut_by_shares_is_fixed_by_the_seed_and_keeps_the_order_of_rows() -> None:
     strata, units = np.zeros(500, dtype=np.int64), np.arange(500)
     one, again, other = (cut_by_share(strata, units, by_share(seed)).rows["train"] for seed in (3, 3, 4))

@@ -1,0 +1,79 @@
+"""What `make data` prints of a table: what each column is taken for, each class's share, and what was left out."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.data_manifest import LeftOut, TableName
+from contracts.pipeline_toml.keys import Data
+from training.dataset.columns import Choice
+from training.dataset.splits import Cut
+from training.dataset.targets import Target
+from training.refusals import listed
+
+MOST_CLASSES = 5
+# By how much of its share a class may be off before that is said.
+TOLERATED = 0.1
+
+Counts = dict[TableName, npt.NDArray[np.int64]]
+
+
+def summary(choice: Choice, target: Target, cut: Cut, unanswered: int, data: Data) -> Iterator[str]:
+    """One line for each of these. `unanswered`: rows without a target."""
+    yield _kinds(choice)
+    if target.classes:
+        counts = _counts(target, cut)
+        yield _class_shares(counts, target.classes)
+        if not data.time:
+            yield from _out_of_proportion(counts, target.classes, data)
+    yield _left_out(choice.left_out, cut, unanswered, data)
+
+
+def _kinds(choice: Choice) -> str:
+    by_kind: dict[str, list[str]] = {}
+    for name, kind in choice.kinds.items():
+        by_kind.setdefault(kind, []).append(name)
+    return "features: " + "; ".join(f"{len(names)} {kind} ({listed(names)})" for kind, names in by_kind.items())
+
+
+def _counts(target: Target, cut: Cut) -> Counts:
+    return {name: np.bincount(target.values[rows], minlength=len(target.classes)) for name, rows in cut.rows.items()}
+
+
+def _class_shares(counts: Counts, classes: Sequence[str]) -> str:
+    total: npt.NDArray[Any] = np.sum(list(counts.values()), axis=0)
+    most = np.argsort(-total, kind="stable")[:MOST_CLASSES].tolist()
+    parts = []
+    for name, count in counts.items():
+        shares = ", ".join(f"{classes[k]} {count[k] / max(count.sum(), 1):.1%}" for k in most)
+        parts.append(f"{name} {shares}")
+    return f"class shares: {'; '.join(parts)}"
+
+
+def _out_of_proportion(counts: Counts, classes: Sequence[str], data: Data) -> Iterator[str]:
+    """A line where blocks of rows keep a class from its proportion."""
+    total: npt.NDArray[Any] = np.sum(list(counts.values()), axis=0)
+    why = f"rows of one data.group = {data.group!r}" if data.group else "rows that are equal in all features"
+    shares: dict[TableName, float] = {"holdout": data.holdout_share, "replay": data.replay_share}
+    for name, share in shares.items():
+        wanted = share * total
+        worst = int(np.abs(counts[name] - wanted).argmax())
+        if abs(counts[name][worst] - wanted[worst]) > max(1.5, TOLERATED * wanted[worst]):
+            yield (
+                f"{name} has {counts[name][worst]:,} rows of class {classes[worst]!r} where {wanted[worst]:,.0f} would "
+                f"be in proportion: {why} stay together, and their blocks are too large for a finer cut."
+            )
+
+
+def _left_out(left_out: Sequence[LeftOut], cut: Cut, unanswered: int, data: Data) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for one in left_out:
+        by_reason.setdefault(one.reason, []).append(one.column)
+    parts = [f"{listed(names)} ({reason})" for reason, names in by_reason.items()] or ["no column"]
+    if unanswered:
+        parts.append(f"{unanswered:,} rows without {data.target}")
+    if cut.unused:
+        parts.append(f"{cut.unused:,} rows after the replay")
+    return f"left out: {'; '.join(parts)}"
