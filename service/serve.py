@@ -23,7 +23,7 @@ from service.http.body import BodyReader
 from service.http.content_types import Choice, Direct, JsonOnly, JsonOrArrow
 from service.http.load_shedding import Admission
 from service.http.problems import KINDS
-from service.http.protocol import Connections, Deadlines
+from service.http.protocol import BoundedProtocol, Deadlines
 from service.http.readiness import Readiness
 from service.http.server import Server, listen
 from service.http.write_coalescing import Outbox
@@ -104,7 +104,8 @@ class Service:
 
     def _configured(self) -> uvicorn.Config:
         settings = self._settings
-        connections = Connections(
+        connection = functools.partial(
+            BoundedProtocol,
             deadlines=Deadlines(settings.header_seconds, settings.body_seconds),
             readiness=self.readiness,
             admission=self.admission,
@@ -114,7 +115,7 @@ class Service:
         return uvicorn.Config(
             self._traced(self.front),
             # uvicorn calls it as it would call the class.
-            http=connections,  # type: ignore[arg-type]
+            http=connection,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,

@@ -2,7 +2,7 @@
 
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
 headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
-which there is no room is refused by its headers alone (load_shedding.py), its body dropped where it is (intake.py).
+which there is no room is refused by its headers alone (load_shedding.py), and its body skipped.
 
 An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) lets a server: Java's HttpClient offers one by default.
 """
@@ -17,7 +17,6 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.http.intake import Intake, Room
 from service.http.load_shedding import RETRY_AFTER_SECONDS, Admission, refused_for_now
 from service.http.problems import BAD_REQUEST, CLOSE, HEADERS_TOO_LARGE, OVERLOADED, TOO_SLOW, Kind, Problem
 from service.http.readiness import Readiness
@@ -52,13 +51,11 @@ class BoundedProtocol(HttpToolsProtocol):
         readiness: Readiness,
         admission: Admission,
         outbox: Outbox,
-        room: Room,
         metrics: Metrics,
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
         self._outbox = outbox
-        self._room = room
         self._readiness = readiness
         self._admission = admission
         self._deadlines = deadlines
@@ -66,10 +63,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
-        # Where the next bytes go (intake.py).
-        self.reads_into = room.head
-        # Bytes of a refused request's body that are still to come.
-        self._unwanted = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheredTransport(transport, self._outbox))
@@ -98,12 +91,6 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
             self.cycle.keep_alive = False
 
-    def on_body(self, body: bytes) -> None:
-        if isinstance(self.cycle, _Refused):
-            self._unwanted -= len(body)
-        else:
-            super().on_body(body)
-
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
@@ -113,14 +100,10 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        if self._unwanted > 0 and not (data := self._without_unwanted(data)):
-            return
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
             return
         self._parse(data)
-        if self._unwanted > 0:
-            self._drop_unwanted()
         cycle = self.cycle
         if cycle is None or cycle.scope is not self.scope:
             room = min(self._room_for_headers, MAX_HEADER_BYTES)
@@ -128,10 +111,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for(headers=True)
         elif cycle.more_body:
             self._room_for_headers = UNBOUNDED
-            self.reads_into = self._room.piece
             self._wait_for(headers=False)
         elif self._timer is not None:
-            self._expect_headers()
+            self._stop_timer()
+            self._awaits_headers = True
+            self._room_for_headers = MAX_HEADER_BYTES
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, in place of uvicorn, which forgets the body of a request with `Upgrade`.
@@ -150,15 +134,11 @@ class BoundedProtocol(HttpToolsProtocol):
                     rest = rest[stop.args[0] :]
                     head = self._head_without_upgrade()
                     # One that has also seen `Connection: close` reads no more.
-                    self._start_parser()
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
                     self.parser.feed_data(head)
         except httptools.HttpParserError:
             self.refuse(BAD_REQUEST)
-
-    def _start_parser(self) -> None:
-        """As uvicorn does for each connection."""
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def _head_without_upgrade(self) -> bytes:
         """What the parser has just read. Raises HttpParserError for CONNECT, which is followed by no request."""
@@ -168,13 +148,6 @@ class BoundedProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version().encode()
         kept = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(kept))
-
-    def _expect_headers(self) -> None:
-        """Of another request, whenever it comes."""
-        self._stop_timer()
-        self._awaits_headers = True
-        self._room_for_headers = MAX_HEADER_BYTES
-        self.reads_into = self._room.head
 
     def _wait_for(self, headers: bool) -> None:
         if self._timer is None or headers != self._awaits_headers:
@@ -198,34 +171,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer 503 without an ASGI task, for a third of what one costs. The connection stays."""
         # A stand-in with what uvicorn asks of a request that it has answered, which mypy cannot know to be all.
         self.cycle = _Refused(self.scope, closes=not self.parser.should_keep_alive())  # type: ignore[assignment]
-        self._unwanted = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         self.transport.write(random.choice(_FOR_NOW))
         self._metrics.refusals.add(OVERLOADED.slug)
         self._metrics.requests.add(path if (path, "5xx") in self._metrics.requests.values else UNMATCHED, "5xx")
 
-    def _drop_unwanted(self) -> None:
-        """Drop what has arrived of a refused body. Its parser, which waits for it, goes with it."""
-        if not self.transport.is_closing():
-            self._unwanted -= self._room.drop(self.transport, self._unwanted)
-            self._go_on_if_whole()
-
-    def _without_unwanted(self, data: bytes) -> bytes:
-        """What of `data` comes after the refused body."""
-        rest = data[self._unwanted :]
-        self._unwanted -= len(data) - len(rest)
-        self._go_on_if_whole()
-        return rest
-
-    def _go_on_if_whole(self) -> None:
-        if not self._unwanted:
-            self._start_parser()
-            self._expect_headers()
-            self.on_message_complete()
-
     def _end_refused(self, refused: "_Refused") -> None:
         """All of a refused request has come: wait for the next, or close, now that nothing unread resets the answer."""
         refused.more_body = False
-        self._unwanted = 0
         if refused.closes:
             self.transport.close()
         else:
@@ -242,17 +194,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._metrics.refusals.add(kind.slug)
             self._metrics.requests.add(MALFORMED, "4xx")
         self.transport.close()
-
-
-class Connections:
-    """Makes the protocol of each connection, as uvicorn asks for it. `common`: what all of them share."""
-
-    def __init__(self, **common: Any) -> None:
-        self._common = common
-        self._room = Room()
-
-    def __call__(self, **named: Any) -> Intake:
-        return Intake(BoundedProtocol(room=self._room, **self._common, **named), self._room)
 
 
 def _on_the_wire(problem: Problem) -> bytes:
