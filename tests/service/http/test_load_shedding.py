@@ -217,7 +217,7 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7, 300])
-def test_a_large_refused_body_is_dropped_to_the_byte(full: tuple[Process, socket.socket], pieces: int) -> None:
+def test_a_large_refused_body_is_skipped_to_the_byte(full: tuple[Process, socket.socket], pieces: int) -> None:
     process, _ = full
     text = LARGE + LARGE + LAST
     size = len(text) // pieces + 1
@@ -227,7 +227,6 @@ def test_a_large_refused_body_is_dropped_to_the_byte(full: tuple[Process, socket
         answers.start()
         for start in range(0, len(text), size):
             connection.sendall(text[start : start + size])
-            time.sleep(0.2 / pieces)
         answers.join()
     assert [one[:3] for one in received[0].split(b"HTTP/1.1 ")[1:]] == [b"503", b"503", b"200"]
 
