@@ -8,7 +8,7 @@ ENGINE := tests/situations/engine
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers monitoring browser drills chain situations)
+	    tests $(addprefix --ignore tests/,containers monitoring browser drills chain situations exercises)
 
 .PHONY: chain-test
 chain-test: setup #. The whole chain by its real commands, on three small tables

@@ -1,0 +1,27 @@
+# The week of docs/learn: exercises graded by commands, and the teacher's rubric.
+
+##@ Learn
+
+.PHONY: exercise
+exercise: setup ## Grade exercise N=0 to 4 of docs/learn
+	@$(RUN) -m exercises.graders exercise "$(N)" --build $(BUILD)
+
+.PHONY: hint
+hint: setup ## The next hint for exercise N=0 to 4, or N=project; IN=es in Spanish
+	@$(RUN) -m exercises.graders hint "$(N)" --build $(BUILD) --language "$(or $(IN),en)"
+
+.PHONY: exercises
+exercises: setup ## How far you are
+	@$(RUN) -m exercises.graders progress --build $(BUILD)
+
+.PHONY: project
+project: setup ## Grade the project, as far as a machine can
+	@$(RUN) -m exercises.graders project --build $(BUILD)
+
+.PHONY: rubric
+rubric: setup #. A student's files, STUDENT=path, by the teacher's graders: 100 points with the evidence
+	@$(RUN) -m exercises.graders rubric "$${STUDENT:-}" --build $(BUILD)
+
+.PHONY: exercise-test
+exercise-test: setup #. The graders grade: each planted mistake is caught by its check, and by no other
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) -rs tests/exercises
