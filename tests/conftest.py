@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 # No proxy that the machine has is for the tests' own servers.
 os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,::1")
+# What a person's git does beside its work (sign, run hooks, change line ends) is not for the tests' own repositories.
+os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 # Each takes a minute or so on its own. A file is one worker's: begun last, the others would wait for it.
 LONGEST = (

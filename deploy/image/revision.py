@@ -29,7 +29,8 @@ def revision_of(checkout: Path) -> Revision:
     """The checkout's; `unknown` and 0 where there is no git."""
     try:
         head = _git(checkout, "rev-parse", "--verify", "HEAD")
-        epoch = int(_git(checkout, "log", "-1", "--format=%ct"))
+        # A person may have git show signatures, which would stand before the number.
+        epoch = int(_git(checkout, "log", "-1", "--no-show-signature", "--format=%ct"))
         changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return Revision(UNKNOWN, 0)

@@ -11,7 +11,10 @@ from contracts.exits import Exit
 from publishing.history_branch import BRANCH, History, bring, git_environment, main, united
 from tests.publishing.repositories import clone, git, make_remote
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GIT")}
+# Without what GitHub sets, and a GIT_DIR; with what keeps a person's git configuration out.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith("GIT") or name.startswith("GIT_CONFIG")
+}
 A, B, C = ({"model": f"m{letter}", "function": f"f{letter}"} for letter in "abc")
 
 

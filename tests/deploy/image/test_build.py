@@ -180,6 +180,34 @@ def test_a_changed_checkout_is_no_commit(tmp_path: Path) -> None:
     assert revision_of(tmp_path).tag.endswith("-dirty")
 
 
+def test_a_signed_commit_has_its_time_where_git_shows_signatures(tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(SIGNS_AND_VERIFIES)
+    program.chmod(0o755)
+    settings = {"user.name": "a", "user.email": "a@b", "gpg.program": str(program), "log.showSignature": "true"}
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "init", "--quiet", str(checkout)], check=True)
+    for name, value in settings.items():
+        subprocess.run(["git", "-C", str(checkout), "config", name, value], check=True)
+    subprocess.run(["git", "-C", str(checkout), "commit", "-q", "-S", "--allow-empty", "-m", "Begin"], check=True)
+    shown = subprocess.run(["git", "-C", str(checkout), "log", "--format=%ct"], check=True, capture_output=True).stdout
+    assert b"Good signature" in shown
+    assert revision_of(checkout).epoch > 1_700_000_000
+
+
+SIGNS_AND_VERIFIES = """\
+#!/bin/sh
+case "$*" in
+*--verify*) echo "gpg: Good signature" >&2; echo "[GNUPG:] GOODSIG a" ;;
+*)
+    cat >/dev/null
+    printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'
+    echo "[GNUPG:] SIG_CREATED a" >&2
+    ;;
+esac
+"""
+
+
 # The layers
 
 
