@@ -27,7 +27,7 @@ class Layer(Schema):
 
 
 class Image(Schema):
-    """image.json. `image_id` names the contents on this engine; a registry's digest exists only after a push.
+    """image.json. `image_id`, the digest of the configuration, names the contents on any engine and in any registry.
 
     `cold_start_seconds`: from `docker run` to the first 200 of /readyz. `idle_mb`: resident memory right after it.
     """
@@ -50,12 +50,15 @@ class Image(Schema):
 
 
 class ChampionImage(Schema):
-    """build/champion-image.json: the image that the champion's model folder was taken out of. `model` is its digest."""
+    """build/champion-image.json: the image that the champion's model folder was taken out of. `model` is its digest.
+
+    `engine_id`: what the engine that pulled it calls it (deploy/digests.py).
+    """
 
     format_version: Literal[1] = 1
     model: str
     reference: str
-    image_id: str
+    engine_id: str
 
 
 class PushedImage(Schema):

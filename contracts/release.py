@@ -5,6 +5,8 @@
 
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from contracts.schema import Schema
 
 Side = Literal["blue", "green"]
@@ -35,8 +37,10 @@ class Compared(Schema):
 class Release(Schema):
     """One version on one side of the stack. `image` is `name@sha256:…`; `decision` says why it was let in."""
 
+    # A host's state may be of an earlier version, which kept the engine's own id of the image, too.
+    model_config = ConfigDict(extra="ignore")
+
     image: str
-    image_id: str
     model: str
     revision: str
     decision: str

@@ -10,6 +10,8 @@ from contracts.exits import OutsideError, UsageError
 NO_RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 HARDENED = (*NO_RIGHTS, "--tmpfs=/requests")
 NO_DOCKER = "There is no `docker` on the PATH. Install Docker, or run the chain without it."
+# The command line's own last lines where it was called wrongly: the reason stands before them.
+HINTS = ("See 'docker ", "Run 'docker ", "Usage:")
 NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
 
 
@@ -94,5 +96,6 @@ def _run(arguments: Sequence[str], *, capture: bool) -> str:
 def _failure(arguments: Sequence[str], code: int, said: str) -> NoEngineError | EngineError:
     if any(words in said.lower() for words in NO_ENGINE):
         return NoEngineError(f"No container engine answers ({said.splitlines()[0]}). Start Docker and try again.")
-    last = said.splitlines()[-1] if said else "see above"
+    lines = [line for line in said.splitlines() if line and not line.startswith(HINTS)]
+    last = lines[-1] if lines else "see above"
     return EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {code}: {last}")

@@ -93,7 +93,7 @@ def judge(
         reason_codes=tuple(code for code, _ in broken),
         model=model,
         target=target.kind,
-        image=target.image,
+        image=target.image_id,
         served=target.served,
         requests=seen.requests,
         failures=seen.failures,

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from contracts.exits import UsageError
-from contracts.image import ChampionImage, Image, PushedImage
+from contracts.image import ChampionImage, Image
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord
-from deploy.engine import EngineError, docker
-from deploy.registry.registry import pull
+from deploy.digests import engine_id, on_engine
+from deploy.engine import EngineError
+from deploy.registry.fetch_image import fetch
 from deploy.target import wanted_target
 
 MEND = "Run `make build`, or load a process: TARGET=process."
@@ -24,10 +25,14 @@ MEND = "Run `make build`, or load a process: TARGET=process."
 
 @dataclass(frozen=True)
 class Target:
-    """`image` is the id of the image to run, empty for a process; `model` a folder to mount over the image's own."""
+    """`image` is what this engine calls the image to run, empty for a process; `image_id` names its contents anywhere.
+
+    `model`: a folder to mount over the image's own.
+    """
 
     served: str
     image: str = ""
+    image_id: str = ""
     model: Path | None = None
 
     @property
@@ -45,7 +50,7 @@ def challenger_target(build: Build, digest: str, environment: Mapping[str, str])
         image = read_json(folder / "image.json", Image, "make build")
         if image.model != digest:
             raise UsageError(f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {MEND}")
-        return Target(f"the image {image.reference}", present(image, folder))
+        return Target(f"the image {image.reference}", present(image, build), image.image_id)
     if wanted == "image":
         raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {MEND}")
     if not (folder / "stage.json").exists():
@@ -56,13 +61,15 @@ def challenger_target(build: Build, digest: str, environment: Mapping[str, str])
     return Target(f"a process: no image was built ({record.headline.rstrip('.')})")
 
 
-def present(image: Image, folder: Path) -> str:
-    """The id of the image on this engine, pulled by the digest of `make push` where it is not. Raises UsageError."""
-    if is_here(image.image_id):
-        return image.image_id
-    if not (folder / "pushed.json").exists():
+def present(image: Image, build: Build) -> str:
+    """Its engine id here, pulled by the digest of `make push` where it is not. Raises UsageError, WrongDigestError."""
+    here = on_engine(image)
+    if here is None and (build.stage("build") / "pushed.json").exists():
+        fetch(build)
+        here = on_engine(image)
+    if here is None:
         raise UsageError(f"This engine has no image {image.image_id[:19]} ({image.reference}) any more. {MEND}")
-    return pull(read_json(folder / "pushed.json", PushedImage, "make push").reference)
+    return here
 
 
 def champion_target(build: Build, digest: str, challenger: Target) -> Target:
@@ -71,23 +78,16 @@ def champion_target(build: Build, digest: str, challenger: Target) -> Target:
         return Target("this checkout's service with the champion's model folder, as a process")
     own = _own_image(build, digest)
     if own is not None:
-        return Target(f"the champion's own image {own.reference}", own.image_id)
-    return Target("the challenger's image with the champion's model folder in it", challenger.image, build.champion)
-
-
-def is_here(image_id: str) -> bool:
-    """Whether this engine has it."""
-    try:
-        docker("image", "inspect", "--format", "{{.Id}}", image_id)
-    except EngineError:
-        return False
-    return True
+        return Target(f"the champion's own image {own.reference}", own.engine_id)
+    return Target(
+        "the challenger's image with the champion's model folder in it", challenger.image, model=build.champion
+    )
 
 
 def _own_image(build: Build, digest: str) -> ChampionImage | None:
     """What `make champion` noted, if it speaks of this champion and the engine still has it."""
-    with contextlib.suppress(UsageError):
+    with contextlib.suppress(UsageError, EngineError):
         noted = read_json(build.champion_image, ChampionImage, "make champion")
-        if noted.model == digest and is_here(noted.image_id):
+        if noted.model == digest and engine_id(noted.engine_id):
             return noted
     return None

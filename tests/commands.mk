@@ -15,8 +15,8 @@ chain-test: setup #. The whole chain by its real commands, on three small tables
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) tests/chain
 
 .PHONY: container-test
-container-test: setup #. Tests of the image on a real container engine and registry
-	@$(VENV)/bin/pytest -n0 -rs tests/containers --ignore tests/containers/test_stack.py
+container-test: setup #. Tests of the image on a real engine and registry; MARK=image_store: what the engine's store decides
+	@$(VENV)/bin/pytest -n0 -rs $(if $(MARK),-m $(MARK)) tests/containers --ignore tests/containers/test_stack.py
 
 .PHONY: stack-test
 stack-test: setup #. Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack

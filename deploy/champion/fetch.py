@@ -68,18 +68,18 @@ def fetch(champion: str, build: Build) -> str:
         return f"{WHY_NONE[champion]} The floors alone decide."
     with tempfile.TemporaryDirectory() as scratch:
         fetched = Path(scratch) / "model"
-        image_id = ""
+        here = ""
         if champion.startswith(SCHEME):
-            image_id = _from_image(champion.removeprefix(SCHEME), fetched)
+            here = _from_image(champion.removeprefix(SCHEME), fetched)
         else:
             _from_folder(Path(champion), fetched)
         scorer = load_scorer(fetched)
         build.root.mkdir(parents=True, exist_ok=True)
         build.champion_image.unlink(missing_ok=True)
         replace_folder(fetched, build.champion)
-        if image_id:
+        if here:
             reference = champion.removeprefix(SCHEME)
-            write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, image_id=image_id))
+            write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, engine_id=here))
     return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
 
 
@@ -94,24 +94,24 @@ def _from_folder(source: Path, target: Path) -> None:
 
 
 def _from_image(reference: str, target: Path) -> str:
-    """The image's id."""
-    image_id = pull(reference)
-    copy_model(image_id, reference, target)
-    return image_id
+    """The image's engine id."""
+    here = pull(reference)
+    copy_model(reference, target)
+    return here
 
 
-def copy_model(image_id: str, reference: str, target: Path) -> None:
+def copy_model(reference: str, target: Path) -> None:
     """The model folder of an image that the engine has, proved, and compared with its label. Raises ModelFolderError.
 
     Nothing of the image is run: a container is made, its files are read, and it is removed.
     """
-    container = docker("create", "--network=none", image_id, "--self-test")
+    container = docker("create", "--network=none", reference, "--self-test")
     try:
         archive = _read_archive(container, reference)
     finally:
         docker("rm", container)
     unpack(archive, target, reference)
-    labelled = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{MODEL_LABEL}"}}}}', image_id)
+    labelled = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{MODEL_LABEL}"}}}}', reference)
     digest = load_scorer(target).digest
     if labelled != digest:
         raise ModelFolderError(f"{reference} holds model {digest}, but its label {MODEL_LABEL} says {labelled!r}.")

@@ -87,7 +87,7 @@ def _objections_of_the_image(build: Build, digest: str, load: LoadVerdict) -> It
         yield f"build's image holds model {_short(image.model)}, this one is {_short(digest)}."
     if load.target != "image":
         yield f"load-test loaded a process, not the image {image.reference}."
-    elif load.image != image.image_id and not (build.stage("build") / "pushed.json").exists():
+    elif load.image != image.image_id:
         yield f"load-test loaded image {_short(load.image)}, build's is {_short(image.image_id)}."
 
 

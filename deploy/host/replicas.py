@@ -49,15 +49,14 @@ class Replicas:
         """Start what was made, or stopped and kept; all where none is named."""
         docker("start", *(self.host.name(one) for one in services or self.services))
 
-    def run(self, image_id: str) -> bool:
+    def run(self, image: str) -> bool:
         """Whether both run, of this very image."""
-        found = self.inspect()
-        return len(found) == 2 and all(one["Image"] == image_id and _is_running(one) for one in found.values())
+        return self.are_kept(image) and all(_is_running(one) for one in self.inspect().values())
 
-    def are_kept(self, image_id: str) -> bool:
-        """Whether both are there, of this very image, running or not."""
+    def are_kept(self, image: str) -> bool:
+        """Whether both are there, running or not, made by this name: a digest names one image for ever."""
         found = self.inspect()
-        return len(found) == 2 and all(one["Image"] == image_id for one in found.values())
+        return len(found) == 2 and all(one["Config"]["Image"] == image for one in found.values())
 
     def wait_until_ready(self, seconds: float, check: Callable[[], None], *services: str) -> None:
         """Until /readyz says 200 at the real port of each; of all where none is named.

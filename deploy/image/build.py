@@ -31,6 +31,7 @@ from contracts.image import Image, Layer
 from contracts.model_folder import sha256_of
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
+from deploy.digests import engine_id, image_id
 from deploy.engine import HARDENED, EngineError, NoEngineError, check_engine, docker, docker_shown
 from deploy.image.layers import LayerContent, packed_sizes, read_layers
 from deploy.image.measure import ContainerCost, measure
@@ -79,12 +80,12 @@ def build(context: Context) -> Outcome:
     labels["DECISION"] = recorded_decision(context.build, challenger.digest)
     options = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
     run_build(build_command(reference, context.build.challenger, labels, options), base)
-    image_id = docker("image", "inspect", "--format", "{{.Id}}", reference)
-    self_test(image_id, challenger.digest)
-    figures = measure(image_id)
-    layers, sizes = _saved(image_id, context.folder)
+    here = engine_id(reference)
+    self_test(here, challenger.digest)
+    figures = measure(here)
+    layers, sizes = _saved(here, context.folder)
     parts = list_layers(layers, sizes)
-    image = describe(reference, image_id, base, revision, challenger, parts, figures)
+    image = describe(reference, image_id(here), base, revision, challenger, parts, figures)
     write_json(context.folder / "image.json", image)
     _write(context.folder / "sbom.json", bill_of_materials(image, challenger.card, layers))
     _write(context.folder / "provenance.json", provenance(image, dict(_inputs()), _builder(os.environ)))
@@ -166,10 +167,10 @@ def _can_be_had(base: str) -> bool:
     return False
 
 
-def self_test(image_id: str, digest: str) -> None:
+def self_test(image: str, digest: str) -> None:
     """The golden rows, inside the image, without a network. Raises SelfTestError."""
     try:
-        said = docker("run", "--rm", "--network=none", *HARDENED, image_id, "--self-test")
+        said = docker("run", "--rm", "--network=none", *HARDENED, image, "--self-test")
     except EngineError as error:
         raise SelfTestError(f"The image's self-test failed. {error}") from None
     if digest not in said:
@@ -229,11 +230,11 @@ def headline(image: Image) -> str:
     )
 
 
-def _saved(image_id: str, folder: Path) -> tuple[tuple[LayerContent, ...], list[int]]:
+def _saved(image: str, folder: Path) -> tuple[tuple[LayerContent, ...], list[int]]:
     """What is in the layers, and their packed sizes."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = Path(scratch) / "image.tar"
-        docker("save", "--output", str(archive), image_id)
+        docker("save", "--output", str(archive), image)
         return read_layers(archive), packed_sizes(archive)
 
 

@@ -25,10 +25,10 @@ class ContainerCost:
     idle_mb: float
 
 
-def measure(image_id: str) -> ContainerCost:
+def measure(image: str) -> ContainerCost:
     """Start one hardened container, wait until it is ready, look, stop it. Raises NotReadyError."""
     started = time.perf_counter()
-    with container(image_id, *HARDENED, "--publish=127.0.0.1::8000") as name:
+    with container(image, *HARDENED, "--publish=127.0.0.1::8000") as name:
         host, _, port = docker("port", name, PORT).splitlines()[0].rpartition(":")
         wait_until_ready(name, host, int(port))
         seconds = time.perf_counter() - started

@@ -16,9 +16,10 @@ from contracts.image import Image, PushedImage
 from contracts.schema import read_json, require_file
 from contracts.stage import Build
 from deploy.command import run_command
+from deploy.digests import image_id
 from deploy.engine import EngineError, docker
 from deploy.registry.publish_image import ARCHIVE
-from deploy.registry.registry import WrongDigestError, check_digest_reference, pull
+from deploy.registry.registry import WrongDigestError, check_digest_reference, look_up, pull
 
 MOST_BYTES = 4_000_000_000
 
@@ -51,8 +52,8 @@ def fetch(build: Build) -> tuple[str, str]:
         reference = check_digest_reference(
             read_json(folder / "pushed.json", PushedImage, "make publish-image").reference
         )
-        _require_same(pull(reference), image, reference)
-        docker("tag", image.image_id, image.reference)
+        _require_same(look_up(reference).image_id, image, reference)
+        docker("tag", pull(reference), image.reference)
         name, _, digest = reference.partition("@")
         return name, digest
     archive = build.root / ARCHIVE
@@ -64,7 +65,7 @@ def fetch(build: Build) -> tuple[str, str]:
     require_file(archive, "make publish-image", MOST_BYTES)
     docker("load", "--quiet", "--input", str(archive))
     try:
-        seen = docker("image", "inspect", "--format", "{{.Id}}", image.reference)
+        seen = image_id(image.reference)
     except EngineError:
         raise WrongDigestError(f"{archive} does not hold {image.reference}.") from None
     _require_same(seen, image, str(archive))

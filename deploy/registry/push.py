@@ -15,9 +15,9 @@ from contracts.image import Image, PushedImage
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageRecord
 from deploy.command import run_command
-from deploy.engine import EngineError, docker
+from deploy.digests import on_engine
 from deploy.image.provenance import subject
-from deploy.registry.registry import check_repository, manifest, push
+from deploy.registry.registry import WrongDigestError, check_repository, look_up, push
 
 
 def main() -> Exit:
@@ -40,15 +40,15 @@ def push_built(build: Build, repository: str) -> PushedImage:
     if record.exit_code != 0:
         raise UsageError(f"The last `make build` ended with code {record.exit_code} ({record.headline}). Run it again.")
     image = read_json(folder / "image.json", Image, "make build")
-    try:
-        docker("image", "inspect", "--format", "{{.Id}}", image.image_id)
-    except EngineError:
-        raise UsageError(f"{image.reference} is no longer on this engine. Run `make build` again.") from None
+    here = on_engine(image)
+    if here is None:
+        raise UsageError(f"{image.reference} is no longer on this engine. Run `make build` again.")
     tag = image.reference.rpartition(":")[2]
-    reference = push(image.image_id, repository, tag)
-    pushed = PushedImage(
-        reference=reference, tag=tag, image_id=image.image_id, packed_bytes=manifest(reference).packed_bytes
-    )
+    reference = push(here, repository, tag)
+    held = look_up(reference)
+    if held.image_id != image.image_id:
+        raise WrongDigestError(f"{reference} holds image {held.image_id}, built was {image.image_id}.")
+    pushed = PushedImage(reference=reference, tag=tag, image_id=held.image_id, packed_bytes=held.packed_bytes)
     _name_subject(folder / "provenance.json", reference)
     write_json(folder / "pushed.json", pushed)
     return pushed

@@ -2,16 +2,22 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.exits import FindingError, UsageError
-from deploy.engine import EngineError, docker
+from deploy.digests import engine_id, sha256
+from deploy.engine import EngineError, docker, docker_bytes
 
 REPOSITORY = r"(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 DIGEST = r"sha256:[0-9a-f]{64}"
 # The engine has no code for what went wrong, only words: those of Docker Hub and of the registry that others build on.
 NOT_THERE = ("manifest unknown", "not found", "repository does not exist", "name unknown", "name_unknown")
+# What buildx calls an attestation's platform, and what it says to an option that it is too old for.
+NO_PLATFORM = "unknown/unknown"
+UNKNOWN_WORD = "unknown flag"
 NOT_ALLOWED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
 
 
@@ -28,11 +34,20 @@ class WrongDigestError(FindingError):
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What a registry says of one image: its id (the digest of its configuration) and its stored bytes."""
+class Held:
+    """What a registry holds under one name, seen from this engine's platform.
 
+    `digest` is the name's own: `manifest`, or an index in which that is the one for this platform.
+    """
+
+    digest: str
+    manifest: str
     image_id: str
     packed_bytes: int
+
+    @property
+    def is_index(self) -> bool:
+        return self.digest != self.manifest
 
 
 def check_repository(name: str) -> str:
@@ -61,29 +76,30 @@ def check_digest_reference(name: str) -> str:
 
 
 def pull(reference: str) -> str:
-    """Fetch and return the image's id. Raises NoSuchImageError, or EngineError where the registry does not answer."""
+    """Fetch and return its engine id. Raises NoSuchImageError, or EngineError where the registry does not answer."""
     try:
         docker("pull", "--quiet", check_reference(reference))
     except EngineError as error:
         raise _refusal(reference, error) from None
-    return docker("image", "inspect", "--format", "{{.Id}}", reference)
+    return engine_id(reference)
 
 
-def push(image_id: str, repository: str, tag: str) -> str:
-    """Send the image under `repository:tag` and return the one digest that the registry gave it.
+def push(image: str, repository: str, tag: str) -> str:
+    """Send what this engine has under `image` as `repository:tag`; returns the one digest that the registry gave it.
 
     Raises NoSuchImageError (not allowed there), WrongDigestError, or EngineError where the registry does not answer.
     """
     name = f"{check_repository(repository)}:{tag}"
-    docker("tag", image_id, name)
+    here = engine_id(image)
+    docker("tag", here, name)
     try:
         said = docker("push", name)
     except EngineError as error:
         raise _refusal(name, error) from None
     reference = f"{repository}@{only_digest(said)}"
-    held = manifest(reference)
-    if held.image_id != docker("image", "inspect", "--format", "{{.Id}}", image_id):
-        raise WrongDigestError(f"{reference} holds image {held.image_id}, sent was {image_id}.")
+    held = look_up(reference)
+    if here not in (held.digest, held.manifest, held.image_id):
+        raise WrongDigestError(f"{reference} holds image {held.image_id}, sent was {here}.")
     return reference
 
 
@@ -97,33 +113,81 @@ def only_digest(said: str) -> str:
     return digests[0]
 
 
-def manifest(reference: str) -> Manifest:
-    """Read an image's manifest. Raises NoSuchImageError, WrongDigestError for a list of several images, EngineError."""
-    try:
-        raw = json.loads(docker("buildx", "imagetools", "inspect", "--raw", reference))
-    except EngineError as error:
-        raise _refusal(reference, error) from None
-    if "manifests" in raw:
-        raise WrongDigestError(f"{reference} is a list of {len(raw['manifests'])} images; required: one image.")
-    return Manifest(raw["config"]["digest"], sum(layer["size"] for layer in raw["layers"]))
+def look_up(reference: str) -> Held:
+    """What the registry holds there, without pulling it. Every digest is taken from the bytes that came.
+
+    Raises NoSuchImageError, WrongDigestError where nothing in it is for this engine's platform, and EngineError.
+    """
+    digest, raw = _read(reference)
+    manifest = digest
+    while "manifests" in raw:
+        entry = _for_this_engine(reference, raw["manifests"])
+        manifest, raw = _read(f"{repository_of(reference)}@{entry}")
+    return Held(digest, manifest, raw["config"]["digest"], sum(layer["size"] for layer in raw["layers"]))
 
 
 def labels_of(reference: str) -> dict[str, str]:
-    """An image's labels, without pulling it. Raises NoSuchImageError and EngineError."""
+    """An image's labels, without pulling it. Raises as `look_up` does."""
+    one = f"{repository_of(reference)}@{look_up(reference).manifest}"
     try:
-        said = docker("buildx", "imagetools", "inspect", "--format", "{{json .Image}}", reference)
+        said = docker("buildx", "imagetools", "inspect", "--format", "{{json .Image}}", one)
     except EngineError as error:
         raise _refusal(reference, error) from None
     return dict(json.loads(said).get("config", {}).get("Labels") or {})
 
 
 def move_tag(reference: str, tag: str) -> None:
-    """Point `tag` at an image that the registry has, by digest. Raises as `pull` and `push` do."""
-    image_id = pull(check_digest_reference(reference))
-    repository = reference.partition("@")[0]
-    moved = push(image_id, repository, tag)
-    if moved != reference:
-        raise WrongDigestError(f"{repository}:{tag} became {moved}, required {reference}: put the tag back by hand.")
+    """Point `tag` at what the registry has under a digest, as it is there. Raises as `look_up` and `push` do."""
+    held = look_up(check_digest_reference(reference))
+    name = f"{repository_of(reference)}:{tag}"
+    # Without this word buildx wraps a manifest into an index of its own, which is another digest.
+    as_it_is = () if held.is_index else ("--prefer-index=false",)
+    try:
+        docker("buildx", "imagetools", "create", *as_it_is, "--tag", name, reference)
+    except EngineError as error:
+        if UNKNOWN_WORD not in str(error):
+            raise _refusal(name, error) from None
+        push(pull(reference), repository_of(reference), tag)
+    moved = look_up(name)
+    if moved != held:
+        raise WrongDigestError(f"{name} became {moved.digest}, required {held.digest}: put the tag back by hand.")
+
+
+def repository_of(reference: str) -> str:
+    """The reference without its digest or tag; the colon of a port is none."""
+    return re.sub(rf"(@{DIGEST}|:{TAG})$", "", reference)
+
+
+def _read(reference: str) -> tuple[str, dict[str, Any]]:
+    """The digest and the content of a manifest or an index. Raises NoSuchImageError, WrongDigestError, EngineError."""
+    try:
+        raw = docker_bytes("buildx", "imagetools", "inspect", "--raw", reference)
+    except EngineError as error:
+        raise _refusal(reference, error) from None
+    digest = sha256(raw)
+    if "@" in reference and not reference.endswith(digest):
+        raise WrongDigestError(f"The registry's answer for {reference} has the digest {digest}.")
+    return digest, json.loads(raw)
+
+
+def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of the entry to take out of an index. Attestations stand in it as manifests of no platform."""
+    wanted = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+    offered = [(platform_of(entry), str(entry["digest"])) for entry in entries]
+    images = [one for one in offered if one[0] != NO_PLATFORM]
+    fitting = [one for one in images if one[0] == wanted] if len(images) > 1 else images
+    if len(fitting) != 1:
+        platforms = ", ".join(platform or "not said" for platform, _ in images) or "none"
+        raise WrongDigestError(
+            f"{reference} is a list of images for {platforms}; required: exactly one for {wanted}, this engine's."
+        )
+    return fitting[0][1]
+
+
+def platform_of(entry: Mapping[str, Any]) -> str:
+    """`linux/amd64` of an entry of an index; empty where it does not say."""
+    said = entry.get("platform") or {}
+    return f"{said['os']}/{said['architecture']}" if said else ""
 
 
 def _refusal(name: str, error: EngineError) -> Exception:

@@ -44,7 +44,6 @@ class Candidate:
 class Proved:
     """Its model folder, verified on this machine: what the replicas must answer."""
 
-    image_id: str
     card: ModelCard
     golden: Golden
 
@@ -89,15 +88,14 @@ def fetch(candidate: Candidate) -> Proved:
             pull(candidate.image)
         except NoSuchImageError as error:
             raise NotAdmittedError(f"Not deployed: {error}") from None
-    image_id = docker("image", "inspect", "--format", "{{.Id}}", candidate.image)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        copy_model(image_id, candidate.image, folder)
+        copy_model(candidate.image, folder)
         scorer = load_scorer(folder)
         golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
     if scorer.digest != candidate.model:
         raise NotAdmittedError(f"Not deployed: {candidate.image} holds model {scorer.digest}, not {candidate.model}.")
-    return Proved(image_id, scorer.card, golden)
+    return Proved(scorer.card, golden)
 
 
 def in_place_of_another(card: ModelCard, current: Release | None) -> str:
@@ -112,7 +110,7 @@ def in_place_of_another(card: ModelCard, current: Release | None) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         try:
-            copy_model(current.image_id, current.image, folder)
+            copy_model(current.image, folder)
             return first_run(read_card(folder), current.model, asked_by(card))
         except (EngineError, ModelFolderError):
             return ""

@@ -60,7 +60,7 @@ class Production:
             return self._settle_empty()
         current, side = state.current, state.current.side
         said = self.bring_stack_up(current.image, side)
-        if not self.replicas(side).run(current.image_id):
+        if not self.replicas(side).run(current.image):
             self.replicas(side).start(current.image)
             said += f"; started {side}"
         try:
@@ -91,7 +91,7 @@ class Production:
 
     def _keep(self, previous: Release | None) -> str:
         """The previous release's containers, stopped, for a rollback in a second."""
-        if previous is None or self.replicas(previous.side).are_kept(previous.image_id):
+        if previous is None or self.replicas(previous.side).are_kept(previous.image):
             return ""
         if on_host(previous.image) is None:
             return f"; {_short(previous.image)} is no longer on the host"
@@ -158,12 +158,11 @@ def deploy(
         return state.current
     with journal.step("pull") as step:
         proved = fetch(candidate)
-        step.said = f"image {proved.image_id[:19]}, model proved on {len(proved.golden.rows)} golden rows here"
+        step.said = f"image on the host, model proved on {len(proved.golden.rows)} golden rows here"
     if replaces := in_place_of_another(proved.card, state.current):
         journal.note(replaces)
     new = Release(
         image=candidate.image,
-        image_id=proved.image_id,
         model=candidate.model,
         revision=candidate.revision,
         decision=f"{candidate.decision}. {replaces}" if replaces else candidate.decision,

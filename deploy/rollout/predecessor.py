@@ -41,11 +41,11 @@ def predecessor(
 
 
 def _of_image(reference: str, config: Config) -> tuple[Candidate, str]:
-    image_id = pull(reference)
+    pull(reference)
     model = (on_host(reference) or {}).get(MODEL_LABEL, "")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        copy_model(image_id, reference, folder)
+        copy_model(reference, folder)
         said = first_run(read_card(folder), model, asked_in(config))
     return Candidate(reference, model, "", "the champion"), said
 

@@ -6,7 +6,6 @@ Any other digest that served here is made anew from its image, which is still on
 
 from contracts.exits import FindingError
 from contracts.release import Release, State
-from deploy.engine import docker
 from deploy.host.machine import OTHER
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout.admission import on_host
@@ -71,7 +70,6 @@ def find(state: State, asked: str) -> Release:
         raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")
     return Release(
         image=asked,
-        image_id=docker("image", "inspect", "--format", "{{.Id}}", asked),
         model=served.model,
         revision=served.revision,
         decision=served.decision,
@@ -81,7 +79,7 @@ def find(state: State, asked: str) -> Release:
 
 def _start(production: Production, new: Release) -> str:
     replicas, seconds = production.replicas(new.side), production.rules.ready_seconds
-    if replicas.are_kept(new.image_id):
+    if replicas.are_kept(new.image):
         replicas.start_made()
         replicas.wait_until_ready(seconds, replicas.refuse_the_dead)
         return "kept containers started and ready"

@@ -19,6 +19,7 @@ from contracts.exits import Exit, UsageError
 from contracts.image import Image
 from contracts.schema import read_json
 from contracts.stage import Build, execute
+from deploy.digests import engine_id
 from deploy.engine import check_engine, docker
 from deploy.image import build as build_stage
 from tests.load_tests.tiny_build import write_model
@@ -30,10 +31,11 @@ REGISTRY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Built:
-    """A build folder after `make build`, and its image.json."""
+    """A build folder after `make build`, its image.json, and what this engine calls the image."""
 
     build: Build
     image: Image
+    here: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,8 +58,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
     config.write_text(text.replace('name = "flights"', f'name = "gatehouse-test-{worker_id}"'), encoding="utf-8")
     assert execute("build", config, build, build_stage.work) is Exit.PASS
     image = read_json(build.stage("build") / "image.json", Image, "make build")
-    yield Built(build, image)
-    docker("image", "rm", "--force", image.image_id)
+    here = engine_id(image.reference)
+    yield Built(build, image, here)
+    docker("image", "rm", "--force", here)
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +102,7 @@ def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None
 
 @contextlib.contextmanager
 def variant(of: str, *lines: str) -> Iterator[str]:
-    """The id of an image made from a tagged one by a few lines of a Dockerfile; removed at the end."""
+    """The engine id of an image made from a tagged one by a few lines of a Dockerfile; removed at the end."""
     text = "\n".join([f"FROM {of}", *lines])
     made = subprocess.run(
         ["docker", "build", "--quiet", "--network=none", "-"], input=text, capture_output=True, text=True, check=True

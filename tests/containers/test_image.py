@@ -23,6 +23,7 @@ from contracts.image import DATA_LABEL, MODEL_LABEL, REVISION_LABEL
 from contracts.model_folder import CARD_FILE, MODEL_FILES, model_digest
 from contracts.schema import read_json
 from contracts.stage import StageRecord
+from deploy.digests import image_id
 from deploy.engine import HARDENED, EngineError, container, docker
 from deploy.image.build import SelfTestError, build_arguments, build_command, self_test
 from deploy.image.layers import LayerContent, read_layers
@@ -53,7 +54,7 @@ print(json.dumps([needed, sorted({one.name for one in distributions(path=["/depe
 def layers(built: Built) -> tuple[LayerContent, ...]:
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "image.tar"
-        docker("save", "--output", str(archive), built.image.image_id)
+        docker("save", "--output", str(archive), built.here)
         return read_layers(archive)
 
 
@@ -84,7 +85,7 @@ def rebuilt(built: Built, checkout: Path, *options: str) -> str:
     everywhere = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
     docker(*build_command(reference, built.build.challenger, arguments, [*everywhere, *options], checkout))
     try:
-        return docker("image", "inspect", "--format", "{{.Id}}", reference)
+        return image_id(reference)
     finally:
         docker("image", "rm", reference)
 
@@ -92,13 +93,13 @@ def rebuilt(built: Built, checkout: Path, *options: str) -> str:
 def in_image(built: Built, *command: str, options: Sequence[str] = ()) -> str:
     """What a command says inside a hardened container."""
     return docker("run", "--rm", "--network=none", *HARDENED, *options, "--entrypoint", command[0],
-                  built.image.image_id, *command[1:])  # fmt: skip
+                  built.here, *command[1:])  # fmt: skip
 
 
 @contextlib.contextmanager
 def served(built: Built, *options: str) -> Iterator[tuple[str, http.client.HTTPConnection]]:
     """A container that answers, and a connection to it."""
-    with container(built.image.image_id, *HARDENED, "--publish=127.0.0.1::8000", *options) as name:
+    with container(built.here, *HARDENED, "--publish=127.0.0.1::8000", *options) as name:
         host, _, port = docker("port", name, "8000/tcp").splitlines()[0].rpartition(":")
         wait_until_ready(name, host, int(port))
         with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=10)) as connection:
@@ -106,13 +107,14 @@ def served(built: Built, *options: str) -> Iterator[tuple[str, http.client.HTTPC
 
 
 def test_the_labels_say_which_model_data_and_commit_it_holds(built: Built) -> None:
-    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", built.image.image_id))
+    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", built.here))
     assert labels[MODEL_LABEL] == built.image.model == model_digest(built.build.challenger)
     assert labels[DATA_LABEL] == built.image.data_digest
     assert labels[REVISION_LABEL] == built.image.commit
     assert labels["org.opencontainers.image.created"] == built.image.created
 
 
+@pytest.mark.image_store
 def test_another_checkout_with_other_times_modes_and_litter_gives_the_same_image(built: Built, tmp_path: Path) -> None:
     checkout = copy_of_checkout(tmp_path)
     for path in checkout.rglob("*"):
@@ -168,8 +170,8 @@ def test_it_holds_no_secret(ours: list[str], built: Built) -> None:
     assert not [
         name for name in named if re.search(r"(^|/)(\.env|\.git|\.ssh|\.netrc|\.aws|id_rsa)|\.(pem|key)$", name)
     ]
-    said = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", built.image.image_id)
-    said += docker("image", "inspect", "--format", "{{json .Config.Env}}", built.image.image_id)
+    said = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", built.here)
+    said += docker("image", "inspect", "--format", "{{json .Config.Env}}", built.here)
     assert not re.search(r"(?i)(token|password|secret|api_?key)[a-z_]*=", said)
 
 
@@ -231,9 +233,7 @@ def test_a_volume_of_its_own_takes_the_request_log(built: Built) -> None:
     volume = docker("volume", "create")
     options = [one for one in HARDENED if not one.startswith("--tmpfs")]
     try:
-        with container(
-            built.image.image_id, *options, f"--volume={volume}:/requests", "--publish=127.0.0.1::8000"
-        ) as name:
+        with container(built.here, *options, f"--volume={volume}:/requests", "--publish=127.0.0.1::8000") as name:
             host, _, port = docker("port", name, "8000/tcp").splitlines()[0].rpartition(":")
             wait_until_ready(name, host, int(port))
     finally:
@@ -256,20 +256,18 @@ def test_its_health_check_says_healthy_once_it_is_ready(built: Built) -> None:
 
 
 def test_its_health_check_fails_where_nothing_answers(built: Built) -> None:
-    check = json.loads(
-        docker("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", built.image.image_id)
-    )
+    check = json.loads(docker("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", built.here))
     assert check[0] == "CMD"
     silent = ("-c", "import signal; signal.pause()")
     with (
-        container(built.image.image_id, *HARDENED, "--entrypoint=python", command=silent) as name,
+        container(built.here, *HARDENED, "--entrypoint=python", command=silent) as name,
         pytest.raises(EngineError),
     ):
         docker("exec", name, *check[1:])
 
 
 def test_the_self_test_passes_without_a_network_and_says_nothing_on_standard_error(built: Built) -> None:
-    command = ["docker", "run", "--rm", "--network=none", *HARDENED, built.image.image_id, "--self-test"]
+    command = ["docker", "run", "--rm", "--network=none", *HARDENED, built.here, "--self-test"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["digest"] == built.image.model
     assert done.stderr == ""  # ONNX Runtime's telemetry would complain here that it cannot keep its identifier
@@ -285,7 +283,7 @@ def test_the_self_test_refuses_a_damaged_model(built: Built) -> None:
 
 def test_the_self_test_of_another_model_is_refused(built: Built) -> None:
     with pytest.raises(SelfTestError, match="another model"):
-        self_test(built.image.image_id, "sha256:" + "0" * 64)
+        self_test(built.here, "sha256:" + "0" * 64)
 
 
 def make_build(build: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

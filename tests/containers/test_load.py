@@ -51,6 +51,7 @@ def ours() -> list[str]:
     return docker("ps", "--all", "--filter", f"name={PREFIX}", "--format", "{{.Names}}").split()
 
 
+@pytest.mark.image_store
 def test_the_image_that_was_built_is_what_is_loaded_and_its_log_is_left_here(built: Built, build: Build) -> None:
     verdict = loaded(build)
     assert (verdict.target, verdict.image, verdict.requests) == ("image", built.image.image_id, 100)
@@ -70,25 +71,25 @@ def test_the_champion_runs_in_the_same_image_where_its_own_is_not_known(build: B
     assert (paired.failures, paired.served) == (0, "the challenger's image with the champion's model folder in it")
 
 
+@pytest.mark.image_store
 def test_the_champions_own_image_is_taken_where_it_is_known(built: Built, build: Build) -> None:
     build.champion.symlink_to(build.challenger)
     write_json(
         build.champion_image,
-        ChampionImage(model=model_digest(build.champion), reference="its/own:champion", image_id=built.image.image_id),
+        ChampionImage(model=model_digest(build.champion), reference="its/own:champion", engine_id=built.here),
     )
     paired = loaded(build, blocks=8).paired
     assert paired is not None
     assert paired.served == "the champion's own image its/own:champion"
 
 
-@pytest.mark.parametrize("changed", ["model", "image_id"])
+@pytest.mark.image_store
+@pytest.mark.parametrize("changed", ["model", "engine_id"])
 def test_what_is_known_of_another_champion_or_an_image_that_is_gone_is_not_used(
     built: Built, build: Build, changed: str
 ) -> None:
     build.champion.symlink_to(build.challenger)
-    known = ChampionImage(
-        model=model_digest(build.champion), reference="its/own:champion", image_id=built.image.image_id
-    )
+    known = ChampionImage(model=model_digest(build.champion), reference="its/own:champion", engine_id=built.here)
     write_json(build.champion_image, known.model_copy(update={changed: "sha256:" + "0" * 64}))
     paired = loaded(build, blocks=8).paired
     assert paired is not None
@@ -104,7 +105,7 @@ def test_an_image_that_the_engine_has_no_more_is_refused_with_what_to_do(built: 
 
 
 def test_it_runs_without_rights_and_within_the_limits_of_compose(built: Built, tmp_path: Path) -> None:
-    with served_image(built.image.image_id, tmp_path / "requests", tmp_path / "service.log") as container:
+    with served_image(built.here, tmp_path / "requests", tmp_path / "service.log") as container:
         host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", container.name))
     assert (host["ReadonlyRootfs"], host["CapDrop"]) == (True, ["ALL"])
     assert host["SecurityOpt"] == ["no-new-privileges"]
@@ -115,7 +116,7 @@ def test_it_runs_without_rights_and_within_the_limits_of_compose(built: Built, t
 
 
 def test_its_cpu_seconds_and_memory_are_the_same_seen_from_here_and_from_inside(built: Built, tmp_path: Path) -> None:
-    with served_image(built.image.image_id, tmp_path / "requests", tmp_path / "service.log") as container:
+    with served_image(built.here, tmp_path / "requests", tmp_path / "service.log") as container:
         here, inside = container.watched, Watched(0, container.name)
         assert (here.container, inside.container) == ("", container.name)
         assert inside.cpu_seconds() == pytest.approx(here.cpu_seconds(), rel=0.2)
@@ -146,7 +147,7 @@ def test_an_image_that_the_engine_cannot_run_is_an_error_and_leaves_nothing(tmp_
 def test_a_container_is_removed_when_the_load_crashes(built: Built, tmp_path: Path) -> None:
     with (
         pytest.raises(ZeroDivisionError),
-        served_image(built.image.image_id, tmp_path / "requests", tmp_path / "service.log"),
+        served_image(built.here, tmp_path / "requests", tmp_path / "service.log"),
     ):
         _ = 1 / 0
     assert ours() == []

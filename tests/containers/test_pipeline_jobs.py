@@ -37,7 +37,7 @@ def repository(tmp_path: Path) -> Iterator[Path]:
     yield make_repository(tmp_path, "gatehouse-jobs-test")
     for built in tmp_path.rglob("image/image.json"):
         subprocess.run(
-            ["docker", "image", "rm", "--force", read_json(built, Image, "make build").image_id], check=False
+            ["docker", "image", "rm", "--force", read_json(built, Image, "make build").reference], check=False
         )
 
 

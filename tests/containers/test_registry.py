@@ -17,15 +17,18 @@ from contracts.release import Champion
 from contracts.schema import read_json
 from contracts.stage import Build
 from deploy.champion.move import move, roll_back
+from deploy.digests import image_id, on_engine
 from deploy.engine import EngineError, docker
 from deploy.image.build import self_test
 from deploy.registry.fetch_image import fetch as fetch_image
 from deploy.registry.publish_image import ARCHIVE, publish
 from deploy.registry.push import push_built
-from deploy.registry.registry import NoSuchImageError, WrongDigestError, manifest, move_tag, pull, push
+from deploy.registry.registry import NoSuchImageError, WrongDigestError, look_up, move_tag, pull, push
 from scoring.scorer import load_scorer
 from tests.containers.conftest import ROOT, Built, free_port, variant
 from tests.load_tests.tiny_build import write_model
+
+pytestmark = pytest.mark.image_store
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +88,7 @@ def test_a_push_names_the_commit_and_says_what_the_registry_holds(built: Built, 
     again = push_built(built.build, repository_of(pushed))  # other tests push elsewhere, and each push is written down
     assert read_json(built.build.stage("build") / "pushed.json", PushedImage, "make push") == again == pushed
     assert pushed.tag == f"sha-{built.image.commit}"
-    held = manifest(f"{repository_of(pushed)}:{pushed.tag}")
+    held = look_up(f"{repository_of(pushed)}:{pushed.tag}")
     assert held.image_id == built.image.image_id
     assert held.packed_bytes == pushed.packed_bytes == pytest.approx(built.image.packed_bytes, rel=0.05)
 
@@ -103,7 +106,7 @@ def test_a_second_push_gives_the_same_digest(built: Built, pushed: PushedImage) 
 
 
 def test_what_is_pulled_by_digest_is_what_was_pushed_and_proves_itself(built: Built, pushed: PushedImage) -> None:
-    assert pull(pushed.reference) == built.image.image_id
+    assert image_id(pull(pushed.reference)) == built.image.image_id
     self_test(pushed.reference, built.image.model)
 
 
@@ -114,7 +117,7 @@ def test_the_champion_comes_out_of_the_image_byte_for_byte(built: Built, pushed:
     assert contents(build.champion) == contents(built.build.challenger)
     assert load_scorer(build.champion).digest == built.image.model
     noted = read_json(build.champion_image, ChampionImage, "make champion")
-    assert (noted.model, noted.image_id) == (built.image.model, built.image.image_id)
+    assert (noted.model, image_id(noted.engine_id)) == (built.image.model, built.image.image_id)
 
 
 def test_of_a_champion_out_of_a_folder_no_image_is_noted(built: Built, pushed: PushedImage, build: Build) -> None:
@@ -131,11 +134,11 @@ def test_the_champion_can_be_named_by_digest(built: Built, pushed: PushedImage, 
 
 def test_the_champion_tag_moves_to_another_digest_and_back(built: Built, pushed: PushedImage) -> None:
     repository = repository_of(pushed)
-    with variant(built.image.reference, "LABEL another=one") as image_id:
-        another = push(image_id, repository, "sha-another")
+    with variant(built.image.reference, "LABEL another=one") as other:
+        another = push(other, repository, "sha-another")
         for reference in (another, pushed.reference):
             move_tag(reference, "champion")
-            assert manifest(f"{repository}:champion") == manifest(reference)
+            assert look_up(f"{repository}:champion") == look_up(reference)
     assert another != pushed.reference
 
 
@@ -185,18 +188,11 @@ def test_no_engine_is_told_apart_from_a_missing_tag(build: Build, tmp_path: Path
 def test_a_damaged_model_folder_in_an_image_is_refused(
     built: Built, registry: str, build: Build, damage: str, said: str
 ) -> None:
-    with variant(built.image.reference, "USER 0", damage) as image_id:
-        reference = push(image_id, f"{registry}/user/damaged", "champion")
+    with variant(built.image.reference, "USER 0", damage) as damaged:
+        reference = push(damaged, f"{registry}/user/damaged", "champion")
         done = fetch(build, f"docker://{reference}")
     assert done.returncode == Exit.FINDING, done.stderr
     assert said in done.stderr
-
-
-def test_a_name_that_stands_for_several_images_is_refused(pushed: PushedImage) -> None:
-    several = f"{repository_of(pushed)}:several"
-    docker("buildx", "imagetools", "create", "--tag", several, pushed.reference)
-    with pytest.raises(WrongDigestError, match="list of 1 images"):
-        manifest(several)
 
 
 def test_a_digest_that_the_registry_does_not_have_gets_no_tag(pushed: PushedImage) -> None:
@@ -228,30 +224,32 @@ def test_the_fetched_folder_has_the_model_folders_files_only(pushed: PushedImage
 
 def test_an_image_travels_through_the_registry_by_digest(built: Built, registry: str) -> None:
     assert publish(built.build, f"{registry}/user/travels").startswith("pushed ")
-    docker("image", "rm", "--force", built.image.image_id)
+    docker("image", "rm", "--force", built.here)
     name, digest = fetch_image(built.build)
     assert name == f"{registry}/user/travels"
     assert digest == manifest_digest(f"{name}@{digest}")
-    assert docker("image", "inspect", "--format", "{{.Id}}", built.image.reference) == built.image.image_id
+    assert on_engine(built.image) is not None
 
 
 def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> None:
     publish(built.build, "")
-    docker("image", "rm", "--force", built.image.image_id)
+    docker("image", "rm", "--force", built.here)
     name, digest = fetch_image(built.build)
     assert (name, digest) == (built.image.reference.rpartition(":")[0], built.image.image_id)
-    self_test(built.image.image_id, built.image.model)
+    self_test(built.image.reference, built.image.model)
 
 
 def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> None:
     archive = built.build.root / ARCHIVE
+    docker("tag", built.here, "gatehouse-test-kept")  # an image that no name stands for may be gone after a load
     with variant(built.image.reference, "LABEL planted=yes") as planted:
         docker("tag", planted, built.image.reference)
         docker("save", "--output", str(archive), built.image.reference)
-        docker("tag", built.image.image_id, built.image.reference)
+        docker("tag", "gatehouse-test-kept", built.image.reference)
         with pytest.raises(WrongDigestError, match="built was"):
             fetch_image(built.build)
-        docker("tag", built.image.image_id, built.image.reference)
+        docker("tag", "gatehouse-test-kept", built.image.reference)
+    docker("image", "rm", "gatehouse-test-kept")
 
 
 def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
@@ -261,8 +259,8 @@ def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
     publish(built.build, repository)
     first = read_json(built.build.stage("build") / "pushed.json", PushedImage, "make publish-image").reference
     assert "has the tag champion" in move(built.build)
-    other = push(built.image.image_id, repository, "other")
-    assert pull(f"{repository}:champion") == built.image.image_id
+    other = push(built.here, repository, "other")
+    assert look_up(f"{repository}:champion").image_id == built.image.image_id
     build = Build(tmp_path / "build")
     assert roll_back(build, other).startswith(built.image.model[:19])
     assert read_json(build.stage("deploy") / "champion.json", Champion, "make move-champion").image == other

@@ -32,6 +32,7 @@ def stage(built: Built) -> Iterator[Arena]:
         yield made
 
 
+@pytest.mark.image_store
 def test_a_good_deploy_loses_no_request_and_moves_the_champion(
     stage: Arena, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,6 +45,7 @@ def test_in_place_of_another_project_a_deploy_is_the_first_and_says_so(stage: Ar
     scenarios.another_project(stage)
 
 
+@pytest.mark.image_store
 @pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision"])
 def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) -> None:
     (row,) = scenarios.REFUSALS[what](stage)
@@ -54,6 +56,7 @@ def test_a_deployer_killed_in_mid_canary_is_noticed_by_no_client_and_converges(s
     scenarios.killed_at(stage, "canary 50 %")
 
 
+@pytest.mark.image_store
 def test_a_rollback_needs_no_registry_and_loses_no_request(stage: Arena) -> None:
     # How long it may take is for `make deploy-test` to say, on a machine that does nothing else.
     scenarios.rollback_without_registry(stage, within_seconds=60.0)
@@ -111,8 +114,12 @@ def test_a_live_owners_lock_is_not_taken_and_a_dead_ones_is(stage: Arena) -> Non
         held.check()
     name = f"{stage.host.project}-deploy-lock"
     docker("create", f"--name={name}", "--entrypoint=true", image)
-    with lock(stage.host, image, {}, "after a dead one"):
-        assert docker("ps", "--quiet", f"--filter=name=^/{name}$")
+    with (
+        lock(stage.host, image, {}, "after a dead one"),
+        pytest.raises(LockedError, match=r"for after a dead one"),
+        lock(stage.host, image, {}, "another"),
+    ):
+        pass
 
 
 def test_the_releases_are_listed_with_when_why_and_what_was_measured(stage: Arena) -> None:

@@ -25,7 +25,7 @@ from deploy.champion.fetch import copy_model
 from deploy.engine import EngineError, docker, docker_bytes
 from deploy.host.machine import SIDES, Host
 from deploy.host.state import parse
-from deploy.registry.registry import manifest, push
+from deploy.registry.registry import look_up, push
 from deploy.rollout.steady_client import Request, Running, traffic
 from tests.containers.conftest import free_port
 from tests.rollouts.faults import SITE, SITES
@@ -125,7 +125,7 @@ class Arena:
         """A good version with a model digest of its own, pushed, of this project."""
         with tempfile.TemporaryDirectory() as scratch:
             model = Path(scratch) / "model"
-            copy_model(docker("image", "inspect", "--format", "{{.Id}}", self.base), self.base, model)
+            copy_model(self.base, model)
             card = json.loads((model / "model.json").read_text())
             (model / "model.json").write_text(json.dumps(card | {"commit": commit, "name": project}, indent=2) + "\n")
             self.models[name] = model_digest(model)
@@ -153,11 +153,9 @@ class Arena:
         return f"{self.host.project}:{_slug(name)}"
 
     def champion(self) -> str:
-        """The image that the registry's tag stands for, by its id."""
-        return manifest(f"{self.registry.address}/user/service:champion").image_id
-
-    def image_id(self, name: str) -> str:
-        return docker("image", "inspect", "--format", "{{.Id}}", self.tag_of(name))
+        """The image that the registry's tag stands for, by its digest."""
+        repository = f"{self.registry.address}/user/service"
+        return f"{repository}@{look_up(f'{repository}:champion').digest}"
 
     def kill_all(self) -> None:
         """kill -9 of every process of the stack at once, as the kernel would: the engine is told nothing."""
@@ -250,7 +248,7 @@ def golden_rows(image: str) -> list[dict[str, Any]]:
     """Rows that the model of an image reads."""
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / "model"
-        copy_model(docker("image", "inspect", "--format", "{{.Id}}", image), image, model)
+        copy_model(image, model)
         golden = Golden.model_validate_json((model / "golden.json").read_bytes())
     return [dict(row.inputs) for row in golden.rows]
 

@@ -25,6 +25,7 @@ from contracts.image import Image
 from contracts.pipeline_toml.keys import Deploy
 from contracts.schema import read_json
 from contracts.stage import Build
+from deploy.digests import on_engine
 from deploy.engine import EngineError, check_engine, docker
 from deploy.rollout.order import steps_of
 from tests.rollouts import scenarios
@@ -158,10 +159,8 @@ def _chosen(names: list[str]) -> list[str]:
 def _image(build: Build) -> str:
     check_engine()
     image = read_json(build.stage("build") / "image.json", Image, "make build")
-    try:
-        docker("image", "inspect", "--format", "{{.Id}}", image.reference)
-    except EngineError:
-        raise UsageError(f"{image.reference} is not on this engine. Run `make build` again.") from None
+    if on_engine(image) is None:
+        raise UsageError(f"{image.reference} is not on this engine. Run `make build` again.")
     return image.reference
 
 

@@ -73,7 +73,7 @@ def good_deploy(
     assert (whole.failed, before.failed) == (0, 0), whole.errors
     assert set(later.by_model) == {state.current.model}, later.by_model
     assert whole.requests >= least, whole.requests
-    assert arena.champion() == state.current.image_id
+    assert arena.champion() == state.current.image
     ratio = whole.p99_ms / before.p99_ms
     words = (
         f"{later.requests:,} after the switch, 0 by the wrong version; p99 {whole.p99_ms:g} ms, "
@@ -185,14 +185,14 @@ def rollback_without_registry(arena: Arena, within_seconds: float = ROLLBACK_SEC
     took = done.rollout.serving_at - done.began
     back = arena.state().current
     assert back is not None
-    assert (back.image, back.image_id) == (state.previous.image, state.previous.image_id)
+    assert back.image == state.previous.image
     whole = summary(seen)
     assert whole.failed == 0, whole.errors
     assert "did not move" in done.reason, done.reason
     assert took < within_seconds, f"{took:.1f} s\n{done.output}"
     later = arena.run("rollback", back.image)
     assert later.exit_code == 0, later.output
-    assert arena.champion() == back.image_id
+    assert arena.champion() == back.image
     words = f"the digest before serves {took:.1f} s after the command; `champion` moved when the registry was back"
     return [Row("rollback, registry stopped", whole.requests, 0, done.exit_code, done.seconds, words)]
 

@@ -42,9 +42,7 @@ def labels(**more: str) -> dict[str, str]:
 
 
 def release(image: str = IMAGE, side: str = "blue") -> Release:
-    return Release.model_validate(
-        {"image": image, "image_id": "sha256:1", "model": MODEL, "revision": "", "decision": "told", "side": side}
-    )
+    return Release.model_validate({"image": image, "model": MODEL, "revision": "", "decision": "told", "side": side})
 
 
 def entry(image: str = IMAGE, **more: Any) -> Entry:
@@ -252,6 +250,13 @@ def test_no_file_is_an_empty_state_and_half_a_file_is_refused() -> None:
         parse(whole[: len(whole) // 2])
     with pytest.raises(StateError, match="format_version"):
         parse(whole.replace(b'"format_version":1', b'"format_version":2'))
+
+
+def test_a_state_that_an_earlier_version_wrote_is_read() -> None:
+    whole = State(current=release(), entries=(entry(),)).model_dump_json().encode()
+    earlier = whole.replace(b'"model":', b'"image_id":"sha256:1","model":', 1)
+    assert earlier != whole
+    assert parse(earlier) == parse(whole)
 
 
 def test_releases_are_listed_newest_first_with_their_figures() -> None:
