@@ -3,7 +3,9 @@
 # Every file's time is fixed, so the layers depend on contents alone: what did not change is not pushed again.
 
 # A mirror or another Python: --build-arg PYTHON_IMAGE=…; it must have `python` with the venv module on its PATH.
-ARG PYTHON_IMAGE=python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
+# The image itself stands in a FROM line of its own, because Dependabot reads no others.
+ARG PYTHON_IMAGE=pinned
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS pinned
 
 # An empty place that --build-context model=… fills. Without it the build ends at the first COPY from here.
 FROM scratch AS model

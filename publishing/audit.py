@@ -116,8 +116,8 @@ def image_of_production(history: Path, dockerfile: str) -> str:
         image = ""
     if "@sha256:" in image:
         return image
-    base = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", dockerfile, re.M)
-    return base[1] if base else "the Dockerfile's ARG PYTHON_IMAGE, which is not there"
+    base = re.search(r"^FROM (\S+) AS pinned$", dockerfile, re.M)
+    return base[1] if base else "the Dockerfile's line FROM … AS pinned, which is not there"
 
 
 def could_not_run(what: What, subject: str, ran: Ran) -> Audit:

@@ -94,9 +94,9 @@ def build(context: Context) -> Outcome:
 
 def default_base(dockerfile: str) -> str:
     """The base image that the Dockerfile names itself."""
-    found = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", dockerfile, re.M)
+    found = re.search(r"^FROM (\S+) AS pinned$", dockerfile, re.M)
     if found is None:
-        raise EngineError("The Dockerfile has no line ARG PYTHON_IMAGE=….")
+        raise EngineError("The Dockerfile has no line FROM … AS pinned.")
     return found[1]
 
 

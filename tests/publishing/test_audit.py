@@ -72,7 +72,7 @@ def test_nothing_to_audit_is_not_clean(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("what", ["workflows", "dependencies", "image"])
 def test_a_tool_that_is_not_there_is_not_clean(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "Dockerfile").write_text("ARG PYTHON_IMAGE=python@sha256:1\n")
+    (tmp_path / "Dockerfile").write_text("FROM python@sha256:1 AS pinned\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main({}, [what]) is Exit.CRASH
@@ -124,7 +124,7 @@ def test_the_reason_is_one_line_of_the_tools_own(tmp_path: Path) -> None:
 
 
 def test_production_is_audited_by_digest_and_before_a_push_its_base(tmp_path: Path) -> None:
-    dockerfile = "ARG PYTHON_IMAGE=python:3.13@sha256:1\n"
+    dockerfile = "FROM python:3.13@sha256:1 AS pinned\n"
     assert image_of_production(tmp_path, dockerfile) == "python:3.13@sha256:1"
     (tmp_path / "champion.json").write_text('{"image": "user/flights@sha256:2"}')
     assert image_of_production(tmp_path, dockerfile) == "user/flights@sha256:2"

@@ -112,11 +112,42 @@ def image(tmp_path: Path, challenger: Scorer) -> Image:
 # The Dockerfile
 
 
-def test_the_dockerfile_is_short_pinned_and_has_three_stages() -> None:
+def seen_by_dependabot(dockerfile: str) -> list[dict[str, str]]:
+    """The images whose updates Dependabot asks for: what its docker/lib/dependabot/docker/file_parser.rb matches.
+
+    A line counts that begins with FROM and a name in small letters, and that has a tag or a digest.
+    """
+    name = r"[a-z\d]+(?:(?:[._]|__|[-]*)[a-z\d]+)*"
+    domain = r"(?:(?:[^\W_]|[^\W_][-A-Za-z0-9]*[^\W_])(?:\.(?:[^\W_]|[^\W_][-A-Za-z0-9]*[^\W_]))+)(?::\d+)?"
+    line = re.compile(
+        rf"^FROM\s+(?:--platform=\S+\s+)?(?:{domain}/)?(?P<image>{name}(?:/{name})*)"
+        r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@sha256:(?P<digest>[0-9a-f]{64}))?",
+        re.I,
+    )
+    found = [match.groupdict() for one in dockerfile.splitlines() if (match := line.match(one))]
+    return [one for one in found if one["tag"] or one["digest"]]
+
+
+def test_the_dockerfile_is_short_pinned_and_has_its_stages() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 70
-    assert len(re.findall(r"^FROM ", text, re.M)) == 3
+    assert re.findall(r"^FROM \S+ AS (\S+)$", text, re.M) == ["pinned", "model", "files", "service"]
     assert re.search(r"@sha256:[0-9a-f]{64}$", default_base(text))
+
+
+def test_dependabot_reads_the_base_image_with_its_digest() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert [(one["image"], one["tag"], one["digest"]) for one in seen_by_dependabot(text)] == [
+        tuple(re.split("[:@]", default_base(text).replace("@sha256", ""), maxsplit=2))
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ARG PYTHON_IMAGE=python:3.13@sha256:" + "0" * 64, "FROM ${PYTHON_IMAGE} AS files", "FROM scratch AS model"],
+)
+def test_dependabot_reads_no_image_out_of_an_argument(line: str) -> None:
+    assert not seen_by_dependabot(line + "\n")
 
 
 def test_the_dockerfile_installs_by_hash_before_any_source_and_runs_as_a_number() -> None:
@@ -138,7 +169,7 @@ def test_the_build_context_is_denied_before_it_is_allowed() -> None:
 
 
 def test_a_dockerfile_without_a_base_is_refused() -> None:
-    with pytest.raises(EngineError, match="PYTHON_IMAGE"):
+    with pytest.raises(EngineError, match="FROM … AS pinned"):
         default_base("FROM python:3.13\n")
 
 
