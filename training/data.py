@@ -4,7 +4,8 @@ It decides which columns are features and what they are (`columns.py`), which ro
 (`splits.py`), and whether the table is fit for any of this (`table_checks.py`, `leaks.py`). Features, their categories,
 ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
 
-Reads   data.source: a CSV or Parquet path, glob or URL, or module:function; pipeline.toml [data] and [features].
+Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
+        pipeline.toml [data] and [features].
 Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time and cluster;
         build/data/data.json: source and its sha256, features, what was left out and why, rows and digest of each table.
 Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
@@ -28,6 +29,7 @@ from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
 from training.dataset.column_values import comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
+from training.dataset.csv_types import reading_of
 from training.dataset.digests import ArrowColumn, json_digest, table_digest
 from training.dataset.feature_facts import describe
 from training.dataset.leaks import refuse_disguise
@@ -59,7 +61,7 @@ class Rows:
 def work(context: Context) -> Outcome:
     """Read, cut, choose, check and write. Raises SettingError or UnfitTableError."""
     data = context.config.data
-    loaded = read_source(data.source, data.sha256)
+    loaded = read_source(data.source, data.sha256, partial(reading_of, context.config))
     rows = read_rows(loaded.table, context.config)
     choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
     refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
@@ -69,7 +71,7 @@ def work(context: Context) -> Outcome:
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
     write_json(context.folder / "data.json", manifest)
-    print("\n".join(summary(choice, rows.target, rows.cut, rows.unanswered, data)), flush=True)
+    print("\n".join([*loaded.notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
     return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
 
@@ -80,7 +82,7 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     refuse_wrong_roles(list(table.columns), data)
     table, unanswered = drop_unanswered(table, data)
     target = read_target(table[data.target], data)
-    times = read_times(table[data.time], data.time) if data.time else None
+    times = read_times(table[data.time], data) if data.time else None
     cut = _cut(table, target, times, config)
     refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
     if target.classes:

@@ -5,6 +5,8 @@
 """
 
 import difflib
+import json
+import re
 from collections.abc import Iterable
 
 from contracts.exits import FindingError, UsageError
@@ -26,6 +28,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_lower_case = {one.lower(): one for one in reversed(names)}
     match = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
     return f" Did you mean {by_lower_case[match[0]]}?" if match else f" It has {listed(names)}."
+
+
+def toml_key(table: str, name: str) -> str:
+    """`table.name`, as pipeline.toml takes it: quoted where the name needs quotes."""
+    return (
+        f"{table}.{name}"
+        if re.fullmatch(r"[A-Za-z0-9_-]+", name)
+        else f"{table}.{json.dumps(name, ensure_ascii=False)}"
+    )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -37,8 +37,33 @@ class Project(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
+class Csv(Section):
+    """How CSV files are read.
+
+    `separator` "": recognised from the first line. `missing`: how an absent value reads in any column;
+    `missing_numbers`: how it also reads where all other values are numbers. `strip`: signs to take out of numbers.
+    """
+
+    separator: Annotated[str, Field(pattern=r"^.?$")] = ""
+    decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."
+    thousands: Annotated[str, Field(pattern=r"^[.,' _\u00a0]?$")] = ""
+    encoding: str = "utf-8"
+    missing: Names = ("",)
+    missing_numbers: Names = ("NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None")
+    strip: str = ""
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> "Csv":
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same sign")
+        return self
+
+
 class Data(Section):
-    """Where the table comes from and how it is cut into train, holdout and replay."""
+    """Where the table comes from and how it is cut into train, holdout and replay.
+
+    `time_format` "": ISO 8601; else `epoch_s`, `epoch_ms`, or what strptime takes, such as %d/%m/%Y.
+    """
 
     source: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -46,6 +71,7 @@ class Data(Section):
     task: Task
     positive: str = ""
     time: str = ""
+    time_format: str = ""
     group: str = ""
     as_of: dt.date | None = None
     holdout_days: Count = 30
@@ -56,6 +82,7 @@ class Data(Section):
     min_holdout_rows: Count = 1000
     max_repeated_rows: Annotated[float, Field(ge=0, le=1)] = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
+    csv: Csv = Csv()
 
     @model_validator(mode="after")
     def _time_needs_as_of(self) -> "Data":

@@ -17,7 +17,7 @@ from contracts.features import MISSING
 from contracts.pipeline_toml.keys import FeatureKind
 from training.dataset.digests import ArrowColumn
 from training.dataset.table_checks import refuse_infinite
-from training.refusals import SettingError
+from training.refusals import SettingError, toml_key
 
 ColumnShape = Literal["boolean", "numeric", "text", "date", "mixed", "unreadable"]
 
@@ -119,7 +119,7 @@ def _numbers(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
         column = column[pd.to_numeric(column, errors="coerce").isna()]
     raise SettingError(
         f"column {name!r} is taken for numeric, but has values such as {example_of(column)}. "
-        f"Mend them in the source, or set features.kinds.{name}."
+        f"Mend them in the source, or set {toml_key('features.kinds', name)}."
     )
 
 
@@ -131,7 +131,7 @@ def _booleans(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     if wrong:
         raise SettingError(
             f"column {name!r} is taken for boolean, but has values such as {wrong[0]!r}; required: true and false, "
-            f"or 0 and 1. Mend them in the source, or set features.kinds.{name}."
+            f"or 0 and 1. Mend them in the source, or set {toml_key('features.kinds', name)}."
         )
     return np.array([known[text.lower()] for text in distinct], dtype=np.float64)[codes]
 

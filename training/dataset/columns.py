@@ -22,7 +22,7 @@ import pandas as pd
 from contracts.data_manifest import LeftOut
 from contracts.pipeline_toml.keys import Config, FeatureKind, Features
 from training.dataset.column_values import plain, shape_of, to_numbers
-from training.refusals import SettingError, UnfitTableError, nearest
+from training.refusals import SettingError, UnfitTableError, nearest, toml_key
 
 EXACT_IN_FLOAT32 = 2**24
 WORDS_OF_FREE_TEXT = 3
@@ -81,7 +81,9 @@ def judge(name: str, values: "pd.Series[Any]", features: Features) -> ColumnChoi
     if forced:
         return _judge_categories(present, features) if forced == "categorical" else ColumnChoice(forced)
     if shape == "mixed":
-        return ColumnChoice(None, f'mixes numbers and text: fix it, or say features.kinds.{name} = "categorical"')
+        return ColumnChoice(
+            None, f'mixes numbers and text: fix it, or say {toml_key("features.kinds", name)} = "categorical"'
+        )
     if name not in features.include and len(present) == len(values) and bool((present == present.iloc[0]).all()):
         shown = repr(present.iloc[0][:40]) if shape == "text" else str(present.iloc[0])
         return ColumnChoice(None, f"is {shown} in every row of train")
@@ -94,7 +96,7 @@ def _judge_numbers(name: str, numbers: npt.NDArray[np.float64], rows: int) -> Co
     """`numbers`: those that are not missing, of so many `rows`."""
     if not np.isfinite(numbers).all() or (np.floor(numbers) != numbers).any():
         return ColumnChoice("numeric")
-    say = f"say features.kinds.{name}"
+    say = f"say {toml_key('features.kinds', name)}"
     if np.abs(numbers).max() > EXACT_IN_FLOAT32:
         return ColumnChoice(
             None,

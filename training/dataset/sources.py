@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from contracts.exits import FindingError, UsageError
 from contracts.outside.addresses import may_use_proxy
+from training.dataset.csv_types import ANYTHING, Reading
 from training.dataset.digests import files_digest, frame_digest
 from training.dataset.table_checks import refuse_bad_names
 from training.dataset.table_files import SourceFile, read_files
@@ -37,14 +38,21 @@ HTTP = re.compile(r"https?://")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A table as its source has it, and the source's sha256."""
+    """A table as its source has it, the source's sha256, and what was recognised of its files."""
 
     table: pd.DataFrame
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
-def read_source(source: str, pinned: str) -> Loaded:
+def _as_it_comes(_: list[str]) -> Reading:
+    return ANYTHING
+
+
+def read_source(source: str, pinned: str, reading: Callable[[list[str]], Reading] = _as_it_comes) -> Loaded:
     """The table behind `data.source`, with `pinned` from data.sha256, which may be "" for what is on this machine.
+
+    `reading`: how CSV files are read, given their column names.
 
     Raises SettingError where the source cannot be found, and UnfitTableError where it is found but not usable.
     """
@@ -53,15 +61,16 @@ def read_source(source: str, pinned: str) -> Loaded:
             f"data.source = {source!r} is on another machine and data.sha256 is empty. "
             "Look at the data, then run `make pin`, which writes the sha256 into pipeline.toml."
         )
-    return _read(source, pinned)
+    return _read(source, pinned, reading)
 
 
 def read_unpinned(source: str) -> Loaded:
     """The table as it is at this moment, for `make pin` only."""
-    return _read(source, pinned="")
+    return _read(source, "", _as_it_comes)
 
 
-def _read(source: str, pinned: str) -> Loaded:
+def _read(source: str, pinned: str, reading: Callable[[list[str]], Reading]) -> Loaded:
+    notes: tuple[str, ...] = ()
     if FUNCTION.fullmatch(source):
         table = _call(source)
         try:
@@ -73,11 +82,11 @@ def _read(source: str, pinned: str) -> Loaded:
         with _files(source) as files:
             seen = files_digest([file.path for file in files])
             _require_pin(source, pinned, seen)
-            table = read_files(files)
+            table, notes = read_files(files, reading)
     refuse_bad_names(list(table.columns), source)
     if table.empty:
         raise UnfitTableError(f"{source} has no rows.")
-    return Loaded(table, seen)
+    return Loaded(table, seen, notes)
 
 
 def _is_remote(source: str) -> bool:

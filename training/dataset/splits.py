@@ -12,7 +12,7 @@ would chain most groups into one.) Tables keep the source's order.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,25 +42,41 @@ class Cut:
     unused: int = 0
 
 
-def read_times(values: "pd.Series[Any]", name: str) -> Times:
+EPOCHS: dict[str, Literal["s", "ms"]] = {"epoch_s": "s", "epoch_ms": "ms"}
+
+
+def read_times(values: "pd.Series[Any]", data: Data) -> Times:
     """The time column as datetime64[us], UTC where it names zones. Raises where it does not parse."""
-    column = plain(values)
+    column, name = plain(values), data.time
     shape = shape_of(column)
-    if shape not in ("date", "text"):
+    if shape not in ("date", "text") and data.time_format not in EPOCHS:
         raise SettingError(
             f"data.time = {name!r} holds {shape} values such as {example_of(column)}; required: dates, "
-            "or text like 2013-10-01 08:30."
+            'or text like 2013-10-01 08:30. If they count seconds since 1970: data.time_format = "epoch_s".'
         )
-    times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+    times = _parsed(column, data.time_format)
     wrong = times.isna()
     if wrong.any():
         first = int(wrong.to_numpy().argmax())
         seen = "no value" if pd.isna(column.iloc[first]) else repr(column.iloc[first])
         raise UnfitTableError(
             f"data.time = {name!r}: {int(wrong.sum()):,} of {len(column):,} rows do not say when, the first is row "
-            f"{first + 1} with {seen}; required: dates as in ISO 8601, like 2013-10-01 08:30, in every row."
+            f"{first + 1} with {seen}; required: {_required(data.time_format)}, in every row."
         )
     return np.asarray(times.dt.tz_localize(None).to_numpy(), dtype="datetime64[us]")
+
+
+def _parsed(column: "pd.Series[Any]", time_format: str) -> "pd.Series[Any]":
+    """Times in UTC, NaT where a value is none."""
+    if time_format in EPOCHS:
+        numbers = pd.to_numeric(column, errors="coerce")
+        return pd.Series(pd.to_datetime(numbers, unit=EPOCHS[time_format], utc=True, errors="coerce"))
+    return pd.to_datetime(column, format=time_format or "ISO8601", utc=True, errors="coerce")
+
+
+def _required(time_format: str) -> str:
+    how = 'dates as in ISO 8601, like 2013-10-01 08:30 (another form: data.time_format = "%d/%m/%Y")'
+    return f"data.time_format = {time_format!r}" if time_format else how
 
 
 def cut_by_time(times: Times, data: Data) -> Cut:

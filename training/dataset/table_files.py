@@ -1,25 +1,30 @@
-"""One table from CSV or Parquet files. What cannot be read as it stands is refused; nothing is guessed or skipped.
+"""One table from CSV, Parquet or JSON-lines files. What cannot be read as it stands is refused; nothing is skipped.
 
-CSV is UTF-8 with commas (tabs in .tsv), may be compressed (.gz .bz2 .xz .zst .zip), and its first line names the
-columns. Empty fields, NA, NaN, null and None are missing.
+CSV is read as text by `csv_text.py`, and `csv_types.py` says of each column, over all files, what it is. JSON lines
+(.jsonl, .ndjson) and Parquet say themselves what is text.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
-from training.dataset.table_checks import refuse_bad_names
+from training.dataset.csv_text import UTF_16_MARKS, CsvFile, read_csv_text
+from training.dataset.csv_types import ColumnReader, Reading
 from training.refusals import UnfitTableError, listed
 
 COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+JSON_LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 PARQUET_MAGIC = b"PAR1"
 NOT_CSV = {b"PK": "a zip or an Excel file", b"\x1f\x8b": "gzip", b"<": "HTML or XML", b"{": "JSON", b"[": "JSON"}
 HEAD_BYTES = 65536
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -30,21 +35,22 @@ class SourceFile:
     path: Path
 
 
-def read_files(files: Sequence[SourceFile]) -> pd.DataFrame:
-    """The rows of all files, in the order given. Raises UnfitTableError: which file, and what is wrong with it."""
-    tables = [_read_file(file) for file in files]
-    first = list(tables[0].columns)
-    for file, table in zip(files[1:], tables[1:], strict=True):
-        if list(table.columns) != first:
-            differing = sorted(set(first) ^ set(table.columns)) or ["the same names in another order"]
-            raise UnfitTableError(
-                f"{file.name} and {files[0].name} do not have the same columns: {listed(differing)}. "
-                "Files of one source must agree in names and order."
-            )
-    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+def read_files(
+    files: Sequence[SourceFile], reading: Callable[[list[str]], Reading]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows of all files, in the order given, and what was recognised of them.
+
+    `reading`: how CSV is read, given the column names. Raises SettingError, or UnfitTableError: which file, and why.
+    """
+    heads = [_head(file) for file in files]
+    if any(_is_csv(file, head) for file, head in zip(files, heads, strict=True)):
+        return _read_csv(files, heads, reading)
+    tables = [_read_typed(file) for file in files]
+    _refuse_other_names(files, [list(table.columns) for table in tables])
+    return (tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)), ()
 
 
-def _read_file(file: SourceFile) -> pd.DataFrame:
+def _head(file: SourceFile) -> bytes:
     try:
         with file.path.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
@@ -52,11 +58,62 @@ def _read_file(file: SourceFile) -> pd.DataFrame:
         raise UnfitTableError(f"{file.name} cannot be read ({error.strerror}).") from None
     if not head:
         raise UnfitTableError(f"{file.name} is empty (0 bytes).")
-    if head.startswith(PARQUET_MAGIC) or file.path.suffix in PARQUET_SUFFIXES:
-        return _explained(file, "Parquet", lambda: pd.read_parquet(file.path))
-    if file.path.suffix not in COMPRESSED:
-        _refuse_other_formats(file, head)
-    return _explained(file, "CSV in UTF-8", lambda: _read_csv(file))
+    return head
+
+
+def _is_csv(file: SourceFile, head: bytes) -> bool:
+    return not head.startswith(PARQUET_MAGIC) and file.path.suffix not in PARQUET_SUFFIXES | JSON_LINES_SUFFIXES
+
+
+def _read_typed(file: SourceFile) -> pd.DataFrame:
+    """A file whose format says what each value is."""
+    if file.path.suffix in JSON_LINES_SUFFIXES:
+        return _explained(
+            file, "JSON lines", lambda: pd.read_json(file.path, lines=True, dtype=False, convert_dates=False)
+        )
+    return _explained(file, "Parquet", lambda: pd.read_parquet(file.path))
+
+
+def _read_csv(
+    files: Sequence[SourceFile], heads: Sequence[bytes], reading: Callable[[list[str]], Reading]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    for file, head in zip(files, heads, strict=True):
+        if not _is_csv(file, head):
+            raise UnfitTableError(
+                f"{file.name} is no CSV, but {files[0].name} is. Files of one source have one format."
+            )
+    how = reading([])
+    for file, head in zip(files, heads, strict=True):
+        if file.path.suffix not in COMPRESSED and not head.startswith(UTF_16_MARKS):
+            _refuse_other_formats(file, head)
+    opened = [CsvFile(file.name, file.path, how.csv) for file in files]
+    tables = [_explained(file, "CSV", partial(read_csv_text, one)) for file, one in zip(files, opened, strict=True)]
+    _refuse_other_names(files, [table.column_names for table in tables])
+    ends = list(accumulate(len(table) for table in tables))
+
+    def place_of(row: int) -> str:
+        number = next(number for number, end in enumerate(ends) if row < end)
+        first = ends[number] - len(tables[number])
+        return f"line {opened[number].line_of(row - first):,} of {opened[number].name}"
+
+    text = pa.concat_tables(tables)
+    reader = ColumnReader(reading(text.column_names), place_of)
+    table = pd.DataFrame({name: reader.typed(name, text[name].to_pandas()) for name in text.column_names})
+    separators = sorted(
+        {one.separator() for one in opened} - {","} - ({"\t"} if ".tsv" in files[0].path.suffixes else set())
+    )
+    said = [f"values are separated by {sign!r}" for sign in separators if sign != how.csv.separator]
+    return table, (*said, *reader.notes)
+
+
+def _refuse_other_names(files: Sequence[SourceFile], names: Sequence[Sequence[str]]) -> None:
+    for file, columns in zip(files[1:], names[1:], strict=True):
+        if list(columns) != list(names[0]):
+            differing = sorted(set(names[0]) ^ set(columns)) or ["the same names in another order"]
+            raise UnfitTableError(
+                f"{file.name} and {files[0].name} do not have the same columns: {listed(differing)}. "
+                "Files of one source must agree in names and order."
+            )
 
 
 def _refuse_other_formats(file: SourceFile, head: bytes) -> None:
@@ -67,30 +124,9 @@ def _refuse_other_formats(file: SourceFile, head: bytes) -> None:
         raise UnfitTableError(f"{file.name} is not CSV: it looks like {seen}. Save the table as CSV or Parquet.")
 
 
-def _explained(file: SourceFile, required: str, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def _explained(file: SourceFile, required: str, read: Callable[[], Read]) -> Read:
     try:
         return read()
-    except pd.errors.EmptyDataError:
-        raise UnfitTableError(f"{file.name} is empty: it has no line with column names.") from None
     except (pa.ArrowException, pd.errors.ParserError, ValueError, OSError, EOFError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UnfitTableError(f"{file.name} is not {required}: {reason}.") from None
-
-
-def _read_csv(file: SourceFile) -> pd.DataFrame:
-    separator = "\t" if ".tsv" in file.path.suffixes else ","
-    # pandas renames repeated and empty names silently, so the header is looked at as it stands.
-    header = pd.read_csv(file.path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
-    names = [str(name) for name in header.iloc[0]]
-    if len(names) == 1 and any(sign in names[0] for sign in ";\t|"):
-        raise UnfitTableError(
-            f"{file.name}: no comma in its first line, {names[0][:80]!r}. Separate columns by commas."
-        )
-    refuse_bad_names(names, file.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            return pd.read_csv(file.path, sep=separator, low_memory=False, index_col=False)
-        except pd.errors.ParserWarning:  # pandas would drop the values that have no name
-            seen = f"{file.name}: its rows have more values than its first line has names ({len(names)})."
-            raise UnfitTableError(seen) from None

@@ -24,6 +24,9 @@ def by_time(as_of: dt.date, holdout_days: int = 30, replay_days: int = 30) -> Da
     )  # fmt: skip
 
 
+AT = by_time(dt.date(2026, 1, 1))
+
+
 def by_share(seed: int = 0, holdout: float = 0.25, replay: float = 0.15) -> Data:
     return Data(source="t.csv", target="y", task="binary", seed=seed, holdout_share=holdout, replay_share=replay)
 
@@ -169,29 +172,29 @@ def test_rows_of_one_group_are_one_unit_and_those_without_one_too() -> None:
     ids=["text", "timestamps", "dates", "categories"],
 )
 def test_times_are_read_from_text_timestamps_and_dates(values: "pd.Series[str]") -> None:
-    times = read_times(values, "at")
+    times = read_times(values, AT)
     assert times.dtype == np.dtype("datetime64[us]")
     assert [str(day) for day in times.astype("datetime64[D]")] == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
 def test_times_with_zones_become_utc() -> None:
     expected = np.array(["2026-01-01T11:00"], dtype="datetime64[us]")
-    assert read_times(pd.Series(["2026-01-01 06:00-05:00"]), "at") == expected
+    assert read_times(pd.Series(["2026-01-01 06:00-05:00"]), AT) == expected
     assert (
-        read_times(pd.Series(pd.to_datetime(["2026-01-01 06:00"])).dt.tz_localize("America/New_York"), "at") == expected
+        read_times(pd.Series(pd.to_datetime(["2026-01-01 06:00"])).dt.tz_localize("America/New_York"), AT) == expected
     )
 
 
 def test_a_time_that_does_not_parse_is_refused_with_its_row() -> None:
     with pytest.raises(FindingError, match=r"1 of 3 rows do not say when, the first is row 2 with '31/12/2026'"):
-        read_times(pd.Series(["2026-01-01", "31/12/2026", "2026-01-03"]), "at")
+        read_times(pd.Series(["2026-01-01", "31/12/2026", "2026-01-03"]), AT)
 
 
 def test_a_missing_time_is_refused() -> None:
     with pytest.raises(FindingError, match=r"the first is row 2 with no value"):
-        read_times(pd.Series(["2026-01-01", None]), "at")
+        read_times(pd.Series(["2026-01-01", None]), AT)
 
 
 def test_a_number_is_no_time_since_nobody_knows_its_unit() -> None:
     with pytest.raises(UsageError, match=r"holds numeric values such as .*1700000000.*; required: dates"):
-        read_times(pd.Series([1_700_000_000, 1_700_000_001]), "at")
+        read_times(pd.Series([1_700_000_000, 1_700_000_001]), AT)
