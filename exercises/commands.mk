@@ -22,6 +22,10 @@ project: setup ## Grade the project, as far as a machine can
 rubric: setup #. A student's files, STUDENT=path, by the teacher's graders: 100 points with the evidence
 	@$(RUN) -m exercises.graders rubric "$${STUDENT:-}" --build $(BUILD)
 
+.PHONY: lessons
+lessons: setup #. Write the drawings of docs/learn and the rubric's rows from the code
+	@$(RUN) -m exercises.lessons
+
 .PHONY: exercise-test
 exercise-test: setup #. The graders grade: each planted mistake is caught by its check, and by no other
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) -rs tests/exercises

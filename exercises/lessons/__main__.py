@@ -1,0 +1,40 @@
+"""`make lessons`: write what in docs/learn is made from the code: the drawings, and the rubric's table of rows.
+
+Reads   the names in the code; exercises/rubric.toml
+Writes  docs/learn/pictures/*.svg; docs/learn/en/rubric.md and docs/learn/es/rubric.md between their marks
+Exits   0 written
+"""
+
+import re
+
+from exercises.graders.rubric import rows
+from exercises.lessons.pictures import ROOT, pictures
+
+LEARN = ROOT / "docs" / "learn"
+BETWEEN = re.compile(r"(<!-- rows: [^>]*-->\n).*?(<!-- end of rows -->)", re.S)
+
+
+def with_rows(page: str) -> str:
+    """The rubric's page with its table as exercises/rubric.toml has it."""
+    lines = ["| row | criterion | checks | points |", "| --- | --- | --- | ---: |"]
+    for one in rows():
+        if one.checks:
+            checks = ", ".join(f"`{name}`" for name in one.checks)
+            lines.append(f"| {one.id} | {one.asked} | {checks} | {one.most} |")
+    table = "\n".join(lines)
+    return BETWEEN.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+
+
+def main() -> None:
+    """Write all of it."""
+    folder = LEARN / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pictures():
+        (folder / name).write_text(content, encoding="utf-8")
+    for page in LEARN.glob("*/rubric.md"):
+        page.write_text(with_rows(page.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"lessons: {len(list(folder.glob('*.svg')))} drawings and the rubric's rows written.")
+
+
+if __name__ == "__main__":
+    main()

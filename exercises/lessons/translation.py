@@ -1,0 +1,77 @@
+"""Holds a Spanish page to its English one: what is not language must be the same in both.
+
+A Spanish page begins with `<!-- english: <digest> -->`: the sha256 of the English page that it was written from, so a
+page that English has left behind is found. Headings, code blocks, numbers and links must agree.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from exercises.lessons.pictures import ROOT
+
+DIGITS = 16
+MARK = re.compile(r"^<!-- english: ([0-9a-f]+) -->$", re.M)
+FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# A figure with its thousands and decimals, not a digit that belongs to a name such as p95.
+NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w])")
+
+
+def pages() -> Iterator[tuple[Path, Path]]:
+    """Each English page and the Spanish one that belongs to it, there or not."""
+    for english in sorted((ROOT / "docs/learn/en").glob("*.md")):
+        yield english, ROOT / "docs/learn/es" / english.name
+    for english in sorted((ROOT / "exercises").glob("*/README.md")):
+        yield english, english.with_name("README.es.md")
+
+
+def digest_of(english: str) -> str:
+    """What the Spanish page must carry."""
+    return hashlib.sha256(english.encode()).hexdigest()[:DIGITS]
+
+
+def differences(english: str, spanish: str) -> list[str]:
+    """One sentence for each thing that does not agree."""
+    found = []
+    carried, right = MARK.search(spanish), digest_of(english)
+    if carried is None or carried[1] != right:
+        seen = carried[1] if carried else "none"
+        found.append(f"the digest is {seen}: read the English page again, then write <!-- english: {right} --> on top.")
+    if _levels(english) != _levels(spanish):
+        found.append(f"headings: English has levels {_levels(english)}, Spanish {_levels(spanish)}.")
+    blocks, theirs = FENCE.findall(english), FENCE.findall(spanish)
+    if len(blocks) != len(theirs):
+        found.append(f"code blocks: English has {len(blocks)}, Spanish {len(theirs)}.")
+    found += [
+        f"code block {number} differs: {ours.splitlines()[1:2]}"
+        for number, (ours, other) in enumerate(zip(blocks, theirs, strict=False), 1)
+        if ours != other
+    ]
+    for what, ours, other in (
+        ("numbers", _numbers(english), _numbers(spanish)),
+        ("links", _links(english), _links(spanish)),
+    ):
+        if ours != other:
+            lacks, extra = sorted((ours - other).elements()), sorted((other - ours).elements())
+            found.append(f"{what}: Spanish lacks {lacks}, and has {extra} more.")
+    return found
+
+
+def _levels(page: str) -> list[int]:
+    return [len(one) for one in re.findall(r"^(#+) ", FENCE.sub("", page), re.M)]
+
+
+def _numbers(page: str) -> Counter[str]:
+    prose = LINK.sub("]", FENCE.sub("", MARK.sub("", page)))
+    return Counter(NUMBER.findall(re.sub(r"`[^`]*`", "", prose)))
+
+
+def _links(page: str) -> Counter[str]:
+    """Targets, as the English page has them: of pictures and tasks each language has its own. Anchors are language."""
+    targets = (one.partition("#")[0] for one in LINK.findall(FENCE.sub("", page)))
+    return Counter(
+        re.sub(r"-es(-\d)?\.svg$", r"-en\1.svg", one).replace("README.es.md", "README.md") for one in targets
+    )
