@@ -73,6 +73,11 @@ def check_engine() -> None:
         raise NoBuilderError("docker has no buildx. Install the docker-buildx plugin.") from None
 
 
+def engine_platform() -> str:
+    """What this engine runs, such as linux/amd64; DOCKER_HOST's where that names another machine."""
+    return docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+
+
 @contextmanager
 def container(image: str, *options: str, command: Sequence[str] = ()) -> Iterator[str]:
     """The id of a container that runs in the background, removed at the end whatever happens."""

@@ -8,7 +8,7 @@ ENGINE := tests/situations/engine
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers monitoring browser drills chain situations exercises)
+	    tests $(addprefix --ignore tests/,containers machine monitoring browser drills chain situations exercises)
 
 .PHONY: chain-test
 chain-test: setup #. The whole chain by its real commands, on three small tables
@@ -16,7 +16,7 @@ chain-test: setup #. The whole chain by its real commands, on three small tables
 
 .PHONY: container-test
 container-test: setup #. Tests of the image on a real engine and registry; MARK=image_store: what the engine's store decides
-	@$(VENV)/bin/pytest -n0 -rs $(if $(MARK),-m $(MARK)) tests/containers --ignore tests/containers/test_stack.py
+	@$(VENV)/bin/pytest -n0 -rs $(if $(MARK),-m $(MARK)) tests/machine tests/containers --ignore tests/containers/test_stack.py
 
 .PHONY: stack-test
 stack-test: setup #. Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack

@@ -6,7 +6,7 @@ every file's time is fixed, so the same commit and model give the same image id,
 In the chain, where no container engine answers, it says so and is skipped: the load test then takes the same service as
 a process. `make build` alone asks for the image, and is refused there.
 
-Reads   build/train/model; build/evaluate/decision.json, for a label; the Dockerfile, service/, contracts/,
+Reads   build/train/model; build/evaluate/decision.json, for a label; the Dockerfile, service/, scoring/, contracts/,
         requirements/service.txt; from the environment PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS
         (more options for `docker buildx build`) and TARGET (image; auto: skip without an engine; process: skip)
 Writes  the image, tagged <project>:sha-<commit>; build/image/image.json, sbom.json (CycloneDX), provenance.json (SLSA)
@@ -43,7 +43,7 @@ from scoring.scorer import Scorer, load_scorer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INPUTS = ("Dockerfile", ".dockerignore", "requirements/service.txt")
-ROOMS = ("service", "contracts")
+ROOMS = ("service", "scoring", "contracts")
 MEGABYTE = 1_000_000
 INSTEAD = "The load test takes the same service as a process."
 

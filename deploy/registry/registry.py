@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.exits import FindingError, UsageError
 from deploy.digests import engine_id, sha256
-from deploy.engine import EngineError, docker, docker_bytes
+from deploy.engine import EngineError, docker, docker_bytes, engine_platform
 
 REPOSITORY = r"(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
@@ -48,6 +48,14 @@ class Held:
     @property
     def is_index(self) -> bool:
         return self.digest != self.manifest
+
+
+@dataclass(frozen=True)
+class Described:
+    """An image's labels, and the platform that it runs on, such as linux/amd64."""
+
+    labels: Mapping[str, str]
+    platform: str
 
 
 def check_repository(name: str) -> str:
@@ -126,14 +134,16 @@ def look_up(reference: str) -> Held:
     return Held(digest, manifest, raw["config"]["digest"], sum(layer["size"] for layer in raw["layers"]))
 
 
-def labels_of(reference: str) -> dict[str, str]:
-    """An image's labels, without pulling it. Raises as `look_up` does."""
+def described(reference: str) -> Described:
+    """An image's labels and platform, without pulling it. Raises as `look_up` does."""
     one = f"{repository_of(reference)}@{look_up(reference).manifest}"
     try:
         said = docker("buildx", "imagetools", "inspect", "--format", "{{json .Image}}", one)
     except EngineError as error:
         raise _refusal(reference, error) from None
-    return dict(json.loads(said).get("config", {}).get("Labels") or {})
+    configuration = json.loads(said)
+    labels = configuration.get("config", {}).get("Labels") or {}
+    return Described(labels, f"{configuration['os']}/{configuration['architecture']}")
 
 
 def move_tag(reference: str, tag: str) -> None:
@@ -172,7 +182,7 @@ def _read(reference: str) -> tuple[str, dict[str, Any]]:
 
 def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """The digest of the entry to take out of an index. Attestations stand in it as manifests of no platform."""
-    wanted = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+    wanted = engine_platform()
     offered = [(platform_of(entry), str(entry["digest"])) for entry in entries]
     images = [one for one in offered if one[0] != NO_PLATFORM]
     fitting = [one for one in images if one[0] == wanted] if len(images) > 1 else images

@@ -20,10 +20,20 @@ from contracts.release import Release, State
 from contracts.schema import Schema, read_json
 from contracts.stage import Build, StageName
 from contracts.verdict import LoadVerdict
-from deploy.engine import EngineError, docker
-from deploy.registry.registry import NoSuchImageError, check_digest_reference, labels_of, pull
+from deploy.engine import EngineError, docker, engine_platform
+from deploy.registry.registry import (
+    Described,
+    NoSuchImageError,
+    WrongDigestError,
+    check_digest_reference,
+    described,
+    pull,
+)
 
 AnyRecord = TypeVar("AnyRecord", bound=Schema)
+
+
+ON_HOST = "{{.Os}}/{{.Architecture}} {{json .Config.Labels}}"
 
 
 class NotAdmittedError(FindingError):
@@ -51,13 +61,16 @@ class Proved:
 def admit(image: str, build: Build, state: State) -> Candidate:
     """Decide before anything is pulled. Raises NameOfImageError, NotAdmittedError and EngineError."""
     check_digest_reference(image)
-    labels = on_host(image)
-    if labels is None:
-        try:
-            labels = labels_of(image)
-        except NoSuchImageError as error:
-            raise NotAdmittedError(f"Not deployed: {error}") from None
-    return judge(image, labels, build, state)
+    try:
+        seen = on_host(image) or described(image)
+    except (NoSuchImageError, WrongDigestError) as error:
+        raise NotAdmittedError(f"Not deployed: {error}") from None
+    if seen.platform != (here := engine_platform()):
+        raise NotAdmittedError(
+            f"Not deployed: {image} is built for {seen.platform}, and the host's engine runs {here}. "
+            f"Build for both: PLATFORMS={seen.platform},{here} before `make build` and `make push`."
+        )
+    return judge(image, seen.labels, build, state)
 
 
 def judge(image: str, labels: Mapping[str, str], build: Build, state: State) -> Candidate:
@@ -116,13 +129,19 @@ def in_place_of_another(card: ModelCard, current: Release | None) -> str:
             return ""
 
 
-def on_host(image: str) -> dict[str, str] | None:
-    """The labels of an image that the host has; None where it has not."""
+def on_host(image: str) -> Described | None:
+    """The labels and the platform of an image that the host has; None where it has not."""
     try:
-        said = docker("image", "inspect", "--format", "{{json .Config.Labels}}", image)
+        platform, labels = docker("image", "inspect", "--format", ON_HOST, image).split(" ", 1)
     except EngineError:
         return None
-    return dict(json.loads(said) or {})
+    return Described(json.loads(labels) or {}, platform)
+
+
+def label_on_host(image: str, label: str) -> str:
+    """One label of an image that the host has; empty where it has neither."""
+    seen = on_host(image)
+    return seen.labels.get(label, "") if seen else ""
 
 
 def _objections(build: Build, model: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from deploy.champion.fetch import SCHEME, copy_model
 from deploy.engine import EngineError, docker
 from deploy.host.machine import Host
 from deploy.registry.registry import pull
-from deploy.rollout.admission import Candidate, on_host
+from deploy.rollout.admission import Candidate, label_on_host
 from scoring.scorer import load_scorer
 
 
@@ -42,7 +42,7 @@ def predecessor(
 
 def _of_image(reference: str, config: Config) -> tuple[Candidate, str]:
     pull(reference)
-    model = (on_host(reference) or {}).get(MODEL_LABEL, "")
+    model = label_on_host(reference, MODEL_LABEL)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         copy_model(reference, folder)
@@ -60,7 +60,7 @@ def _again(image: str, tag: str) -> Candidate:
     """The new image under another id."""
     with tempfile.TemporaryDirectory() as empty:
         _build(tag, Path(empty), f"FROM {image}", 'LABEL gatehouse.rehearsal="the new image itself: no champion"')
-    return Candidate(tag, (on_host(image) or {}).get(MODEL_LABEL, ""), "", "the new image, for there is no champion")
+    return Candidate(tag, label_on_host(image, MODEL_LABEL), "", "the new image, for there is no champion")
 
 
 def _build(tag: str, context: Path, *recipe: str) -> None:

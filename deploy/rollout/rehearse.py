@@ -140,10 +140,10 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
     """Play it all and say what came of it. Raises UsageError, FindingError and EngineError."""
     check_engine()
     image = read_json(build.stage("build") / "image.json", Image, "make build").reference
-    labels = on_host(image)
-    if labels is None:
+    seen = on_host(image)
+    if seen is None:
         raise UsageError(f"{image} is not on this engine. Run `make build` first.")
-    new = judge(image, labels, build, State())
+    new = judge(image, seen.labels, build, State())
     folder = build.stage("deploy")
     with ExitStack() as stack:
         project = stack.enter_context(_project())

@@ -25,7 +25,7 @@ from contracts.schema import read_json
 from contracts.stage import StageRecord
 from deploy.digests import image_id
 from deploy.engine import HARDENED, EngineError, container, docker
-from deploy.image.build import SelfTestError, build_arguments, build_command, self_test
+from deploy.image.build import ROOMS, SelfTestError, build_arguments, build_command, self_test
 from deploy.image.layers import LayerContent, read_layers
 from deploy.image.measure import NotReadyError, measure, wait_until_ready
 from deploy.image.revision import Revision
@@ -33,7 +33,7 @@ from scoring.scorer import load_scorer
 from tests.containers.conftest import ROOT, Built, variant
 from tests.load_tests.tiny_build import write_model
 
-IMAGE_PARTS = ("Dockerfile", ".dockerignore", "requirements", "service", "contracts")
+IMAGE_PARTS = ("Dockerfile", ".dockerignore", "requirements", *ROOMS)
 ROW = {"distance": 1.0, "is_weekend": True, "carrier": "AA"}
 # Without the base, which the project does not choose the size of; with the pinned base 300 and 110.
 MAX_OWN_MB, MAX_OWN_PACKED_MB, MAX_IDLE_MB = 150, 50, 120
@@ -141,11 +141,9 @@ def test_its_layers_hold_dependencies_the_service_and_the_model_and_nothing_else
     assert {name.split("/")[0] for name in ours} == {"dependencies", "app", "requests", "model"}
 
 
-def test_of_our_code_it_holds_exactly_the_service_and_the_contracts(ours: list[str]) -> None:
+def test_of_our_code_it_holds_exactly_the_rooms_that_serving_needs(ours: list[str]) -> None:
     held = {name.removeprefix("app/") for name in ours if name.startswith("app/") and name.endswith(".py")}
-    assert held == {
-        path.relative_to(ROOT).as_posix() for room in ("service", "contracts") for path in (ROOT / room).rglob("*.py")
-    }
+    assert held == {path.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
     bytecode = [name for name in ours if name.startswith("app/") and name.endswith(".pyc")]
     assert not [name for name in bytecode if re.search(r"\.pycache/(?!app/|dependencies/|usr/)", name)]
 

@@ -46,7 +46,7 @@ def test_in_place_of_another_project_a_deploy_is_the_first_and_says_so(stage: Ar
 
 
 @pytest.mark.image_store
-@pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision"])
+@pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision", "built for another platform"])
 def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) -> None:
     (row,) = scenarios.REFUSALS[what](stage)
     assert row.exit_code == 3

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from deploy.engine import docker
 from deploy.registry.registry import push
+from deploy.rollout.admission import on_host
 from deploy.rollout.steady_client import Request, summary
+from tests.containers.hand_made import Repository
 from tests.rollouts.arena import RATE, Arena, Done, between, eventually
 from tests.rollouts.faults import SITES
 from tests.rollouts.registry import breaking_way
@@ -121,6 +123,16 @@ def no_decision(arena: Arena) -> list[Row]:
     """An image of which nobody says that the gates passed."""
     image = arena.push_layered("no decision", arena.tag_of("second"), ['LABEL gatehouse.decision=""'], {})
     return [_refused(arena, "no decision", image)]
+
+
+def another_platform(arena: Arena) -> list[Row]:
+    """An image that the host's processor cannot run is refused before anything of it is pulled."""
+    name, _, digest = other(arena).partition("@")
+    image = Repository(name).for_another_platform(digest, "s390x")
+    row = _refused(arena, "built for another platform", image)
+    assert "is built for linux/s390x, and the host's engine runs linux/" in row.outcome, row.outcome
+    assert on_host(image) is None
+    return [row]
 
 
 def registry_gone(arena: Arena) -> list[Row]:
@@ -315,5 +327,6 @@ REFUSALS: dict[str, Callable[[Arena], list[Row]]] = {
     **{fault: (lambda arena, fault=fault: bad_image(arena, fault)) for fault in SITES},  # type: ignore[misc]
     "wrong digest": wrong_digest,
     "no decision": no_decision,
+    "built for another platform": another_platform,
     "registry gone in mid-pull": registry_gone,
 }
