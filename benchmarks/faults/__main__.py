@@ -19,6 +19,7 @@ from benchmarks.faults.document import DOCUMENT, write_table
 from benchmarks.faults.families import (
     bad_models,
     disks,
+    edge_overload,
     endings,
     framing,
     fuzz,
@@ -42,7 +43,7 @@ FAMILIES: dict[str, Callable[[Path], list[Figure]]] = {
     "disks": disks.run,
     "syncs": syncs.run,
     "endings": endings.run,
-    "overload": overload.run,
+    "overload": lambda folder: [*overload.run(folder / "alone"), *edge_overload.run(folder / "edge")],
 }
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -232,3 +234,36 @@ def test_a_label_reaches_the_log_whichever_replica_made_the_prediction(edge: Ser
         answer = fetch(f"{edge.url}/feedback", {"labels": [{"id": made["id"], "actual": made["prediction"]}]})
         outcomes += answer["outcomes"]
     assert outcomes == ["recorded"] * 6
+
+
+def test_the_edge_refuses_what_waits_too_long_and_says_when_to_come_back(model: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, model, EDGE_QUEUE="0") as started:
+        connection = http.client.HTTPConnection(urlsplit(started.url).netloc, timeout=10)
+        moments = set()
+        for _ in range(50):
+            connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            assert answer.status == 503
+            assert json.loads(answer.read())["type"] == "urn:gatehouse:problem:overloaded"
+            moments.add(answer.getheader("Retry-After"))
+        connection.close()
+        assert moments == {"1", "2", "3"}
+        assert {status_of(f"{started.url}{path}") for path in ("/livez", "/readyz", "/v2/health/ready")} == {200}
+
+
+def test_large_bodies_that_are_still_arriving_leave_half_of_the_places_to_others(model: Path, tmp_path: Path) -> None:
+    head = (
+        b"POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with serving(tmp_path, model, EDGE_IN_FLIGHT="2", BODY_SECONDS="60") as started, ExitStack() as opened:
+        refused = 0
+        for _ in range(6):
+            client = opened.enter_context(
+                socket.create_connection((urlsplit(started.url).hostname, urlsplit(started.url).port), timeout=10)
+            )
+            client.sendall(head + b" " * 200_000)
+            # What is refused is answered at once; what streams is not answered before it is whole.
+            readable, _, _ = select.select([client], [], [], 0.5)
+            refused += bool(readable) and client.recv(100).startswith(b"HTTP/1.1 503 ")
+        assert refused == 4
+        assert status_of(f"{started.url}/predict", BODY) == 200

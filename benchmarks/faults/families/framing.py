@@ -29,7 +29,7 @@ SHORT = {"HEADER_SECONDS": "1", "BODY_SECONDS": "1", "KEEP_ALIVE_SECONDS": "2"}
 
 def run(folder: Path) -> list[Figure]:
     """Send everything three times. Raises UsageError where a proxy is not installed."""
-    require_proxies()
+    require("haproxy", "nginx")
     model = write_folder(folder / "model", max_batch_rows=1000)
     with subject(model, folder / "log", **SHORT) as service:
         seen = tried(service.address, framings())
@@ -44,10 +44,11 @@ def run(folder: Path) -> list[Figure]:
     return figures
 
 
-def require_proxies() -> None:
-    """Raises UsageError where one is missing."""
-    for name, package in {"haproxy": "haproxy", "nginx": "nginx-light"}.items():
+def require(*proxies: str) -> None:
+    """Raises UsageError where one is not installed."""
+    for name in proxies:
         if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None:
+            package = {"nginx": "nginx-light"}.get(name, name)
             raise UsageError(f"This family needs {name}, which is not installed. On Debian: apt install {package}")
 
 

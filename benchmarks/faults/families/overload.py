@@ -1,9 +1,9 @@
 """Overload: 2 and 5 times what the service can do, offered without regard to its answers (an open loop), 30 s each.
 
-Refusing costs the service too: reading, parsing and answering a single row with 503 is a third of predicting it, so no
-process can answer 90 % of its capacity while it refuses four single rows for each that it answers, and no client in
-Python can offer that much from one core. So the load is batches, where answering is what costs; the figure for single
-rows stands beside it as a note. Everything is at its default: what is refused is what would wait too long.
+Refusing costs the service too: reading, parsing and answering a single row with 503 is a third of predicting it. So how
+much of the capacity is answered is required of the edge (edge_overload.py), which is what users run; here it is a note,
+and what must hold is that refusals and health come in time and that nothing is lost. Everything is at its default: what
+is refused is what would wait too long.
 
 The capacity is the mean of what a closed loop measures just before and just after, for a machine is not equally fast
 all the time. Latency counts from when a request was due. How late the client itself was is part of the table.
@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Protocol
 
-from benchmarks.faults.figure import Figure, at_least, at_most, none_of, note, quantile
+from benchmarks.faults.figure import Figure, at_most, none_of, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.wire import Exchange, Wire, request_bytes
 from tests.service.hostile import GOOD
@@ -30,7 +31,6 @@ CAPACITY_SECONDS = 5.0
 CAPACITY_CONNECTIONS = 8
 # MAX_WAIT_SECONDS, which the service keeps to by default.
 LIMIT_SECONDS = 0.5
-LEAST_OF_CAPACITY = 0.9
 REFUSAL_P99_MS, HEALTH_MS, NORMAL_AGAIN_SECONDS = 50, 250, 2.0
 # A client that is later than this is what is measured: something else uses the machine.
 LATENESS_MS = 20
@@ -41,6 +41,14 @@ BATCH = request_bytes("/predict/batch", b'{"rows":[' + b",".join([GOOD] * BATCH_
 ONE = request_bytes("/predict", GOOD)
 # On a connection of its own, as an orchestrator asks.
 HEALTH = b"GET /readyz HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n"
+
+
+class Target(Protocol):
+    """What is loaded: where it is, and the CPU seconds that it used until now."""
+
+    @property
+    def address(self) -> tuple[str, int]: ...
+    def process_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def overload(service: Subject, times: int) -> list[Figure]:
     at = f"at {times}×:"
     return [
         note(f"{at} capacity, before and after", "{:,.0f} and {:,.0f} requests/s".format(*capacities)),
-        at_least(f"{at} answered within {LIMIT_SECONDS:g} s, of capacity", share, 100 * LEAST_OF_CAPACITY, " %"),
+        note(f"{at} answered within {LIMIT_SECONDS:g} s, of capacity", f"{share:.4g} %"),
         at_most(f"{at} refusals, p99", offered.p99_ms(503), REFUSAL_P99_MS, " ms"),
         at_most(f"{at} health on new connections, slowest", max(health), HEALTH_MS, " ms"),
         none_of(f"{at} health other than 200", bad_health, len(health), "checks"),
@@ -120,21 +128,23 @@ def single_rows(service: Subject) -> Figure:
     )
 
 
-def capacity_of(service: Subject, request: bytes) -> float:
+def capacity_of(
+    service: Target, request: bytes, connections: int = CAPACITY_CONNECTIONS, seconds: float = CAPACITY_SECONDS
+) -> float:
     """Requests a second in a closed loop, where each connection sends again when it was answered."""
     answered = 0
-    with Wire(service.address, CAPACITY_CONNECTIONS) as wire:
+    with Wire(service.address, connections) as wire:
         started = perf_counter()
-        for _ in range(CAPACITY_CONNECTIONS):
+        for _ in range(connections):
             wire.send(request, started)
-        while (now := perf_counter()) < started + CAPACITY_SECONDS:
+        while (now := perf_counter()) < started + seconds:
             for exchange in wire.poll(0.1):
                 answered += exchange.status == 200
                 wire.send(request, now)
         return answered / (now - started)
 
 
-def offer(service: Subject, request: bytes, rate: float, seconds: float) -> Offered:
+def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offered:
     """An open loop: each request is due at its time, whatever became of those before it."""
     requests: list[Exchange] = []
     checks: list[Exchange] = []
