@@ -15,6 +15,10 @@ STAGE       := --config $(CONFIG) --build $(BUILD)
 # The one place with uv's version; requirements/uv.txt has its hashes.
 UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 TOOLS       := .tools
+# What .venv holds: the groups that were asked for last; everything where nothing was.
+GROUPS      ?= $(or $(subst +, ,$(patsubst $(VENV)/.has-%,%,$(wildcard $(VENV)/.has-*))),dev)
+SPACE       := $(subst ,, )
+INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(sort $(GROUPS)))
 # Its order stands in contracts/stage.py.
 CHAIN       := $(shell sed -n 's/^CHAIN.*= (\(.*\))/\1/p' contracts/stage.py | tr -d '",')
 # What the load test loads: image, process, or auto: the image where a container engine answers, else a process.
@@ -95,11 +99,11 @@ format: setup ## Format, and fix what can be fixed
 	@$(VENV)/bin/ruff check --fix .
 
 .PHONY: setup
-setup: $(VENV)/.complete ## Install everything, pinned, into .venv
+setup: $(INSTALLED) ## Install what is pinned into .venv: everything, or GROUPS="service train" as requirements/ has them
 
-$(VENV)/.complete: requirements/dev.txt | $(UV)
+$(INSTALLED): $(GROUPS:%=requirements/%.txt) | $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(RUN) --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes $(GROUPS:%=-r requirements/%.txt)
 	@touch $@
 
 # Only where no uv is on the PATH: into the checkout, with plain pip.

@@ -19,8 +19,9 @@ from github import Auth, Github, GithubException, GithubRetry
 from github.Repository import Repository
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
-from contracts.exits import UsageError
+from contracts.exits import OutsideError, UsageError
 from contracts.outside.addresses import is_local
+from publishing.command import one_line
 
 # GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
 BOT = "github-actions[bot]"
@@ -37,7 +38,7 @@ ADVICE = {
 }
 
 
-class ApiError(Exception):
+class ApiError(OutsideError):
     """GitHub's API did not do what was asked. Ends in exit 1."""
 
 
@@ -132,9 +133,3 @@ def _explain(error: GithubException) -> str:
         said = f"{said} {details[0].get('message', '')}".strip()
     advice = ADVICE.get(error.status, "Run the job again.")
     return f"GitHub answered {error.status} ({one_line(said)}). {advice}"
-
-
-def one_line(text: str, most: int = 300) -> str:
-    """Text from outside for a log: one line, no control characters (which could hide a line, or be a command)."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(plain.split())[:most]

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from contracts.exits import Exit
 from contracts.schema import Schema, write_json
-from publishing.api import one_line
+from publishing.command import one_line
 
 What = Literal["workflows", "dependencies", "image"]
 AuditState = Literal["clean", "found", "could not run"]
@@ -36,7 +36,7 @@ MOST_SECONDS = 600
 # What the tools' own exit codes mean: zizmor's grow with severity; osv-scanner's 128 is "nothing to scan".
 ZIZMOR_CLEAN, ZIZMOR_FOUND = {0}, set(range(10, 15))
 OSV_CLEAN, OSV_FOUND = {0}, {1}
-REQUIREMENTS = ("service.txt", "train.txt", "load.txt", "report.txt", "publish.txt", "dev.txt", "uv.txt")
+REQUIREMENTS = ("service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "dev.txt", "uv.txt")
 
 
 class Finding(Schema):

@@ -3,13 +3,12 @@
 import sys
 from collections.abc import Callable
 
-from contracts.exits import Exit, FindingError, UsageError
-from publishing.api import ApiError, one_line
+from contracts.exits import Exit, FindingError, OutsideError, UsageError
 
 CODES: dict[type[Exception], Exit] = {
     UsageError: Exit.USAGE,
     FindingError: Exit.FINDING,
-    ApiError: Exit.CRASH,
+    OutsideError: Exit.CRASH,
 }
 
 
@@ -24,3 +23,9 @@ def run_command(name: str, work: Callable[[], str]) -> Exit:
         print(f"{name}: {one_line(str(error), 2000)}", file=sys.stderr)
         return next(code for kind, code in CODES.items() if isinstance(error, kind))
     return Exit.PASS
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """Text from outside for a log: one line, no control characters (which could hide a line, or be a command)."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(plain.split())[:most]

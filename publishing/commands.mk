@@ -38,8 +38,8 @@ retrain-pr: setup #. Where a retrain is due: the pull request that moves data.as
 	@$(RUN) -m publishing retrain-pr --config $(CONFIG) --build $(BUILD)
 
 .PHONY: as-of
-as-of: setup #. Move data.as_of to AS_OF=YYYY-MM-DD
-	@$(RUN) -m publishing as-of --config $(CONFIG)
+as-of: #. Move data.as_of to AS_OF=YYYY-MM-DD
+	@$(PYTHON) -m publishing as-of --config $(CONFIG)
 
 .PHONY: recorded-releases
 recorded-releases: setup #. What the history says was put into production, newest first

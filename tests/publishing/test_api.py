@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import UsageError
-from publishing.api import ApiError, Patience, one_line, repository, run_of
+from publishing.api import ApiError, Patience, repository, run_of
+from publishing.command import one_line
 from tests.publishing.github_server import Fault, GitHub, asked
 
 QUICK = Patience(attempts=3, first_seconds=0.01)

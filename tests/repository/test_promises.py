@@ -175,7 +175,7 @@ def pins(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["service.txt", "train.txt", "load.txt", "report.txt", "publish.txt"])
+@pytest.mark.parametrize("name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt"])
 def test_a_requirement_has_one_version_everywhere(name: str) -> None:
     everything = pins("dev.txt")
     assert pins(name)
@@ -184,7 +184,7 @@ def test_a_requirement_has_one_version_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["service.txt", "train.txt", "load.txt", "report.txt", "publish.txt", "dev.txt", "uv.txt"]
+    "name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "dev.txt", "uv.txt"]
 )
 def test_requirements_are_hashed_and_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()

@@ -21,7 +21,6 @@ CAUSES = {
     "no registry": Cause("publish-image", 1),
     "a host without a registry": Cause("release", 2),
     "no remote": Cause("push-history", 1),
-    "nothing to watch": Cause("watch", 2),
     "drift found": Cause("watch", 3),
     "no export": Cause("requests", 1),
     "no digest": Cause("rollback-release", 2),

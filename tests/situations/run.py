@@ -21,7 +21,6 @@ from tests.situations.commands import Checkouts
 from tests.situations.engine import Engine, Status
 from tests.situations.situation import NAME, Situation
 
-SETUP = ".github/actions/setup/action.yml"
 LIMIT = {"read": 1, "write": 2}
 # What a step leaves outside of its run, and the right that it needs for that.
 LEAVES = {
@@ -185,7 +184,7 @@ class Simulation:
                 continue
             given = self.engine.value(step.get("with", {}), here)
             if step.get("uses", "").startswith("$/"):
-                action = self.workflow(SETUP)
+                action = self.workflow(f"{step['uses'].removeprefix('$/')}/action.yml")
                 inputs = {name: one.get("default", "") for name, one in action["inputs"].items()} | given
                 self._steps(situation, job, action["runs"]["steps"], here | {"inputs": inputs})
                 continue

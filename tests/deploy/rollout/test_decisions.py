@@ -288,12 +288,19 @@ def command(build: Build, *arguments: str, **environment: str) -> "subprocess.Co
 
 
 @pytest.mark.parametrize(
-    "image", ["", "flights", "user/flights:champion", "user/flights@sha256:12", f"{IMAGE} {IMAGE}"]
+    ("image", "reason"),
+    [("", "IMAGE is not set")]
+    + [
+        (one, "is no digest")
+        for one in ("flights", "user/flights:champion", "user/flights@sha256:12", f"{IMAGE} {IMAGE}")
+    ],
 )
-def test_anything_but_exactly_one_digest_is_wrong_usage_before_the_engine_is_asked(build: Build, image: str) -> None:
+def test_anything_but_exactly_one_digest_is_wrong_usage_before_the_engine_is_asked(
+    build: Build, image: str, reason: str
+) -> None:
     done = command(build, "deploy", "--image", image, DOCKER_HOST=f"unix://{build.root}/nothing.sock")
     assert done.returncode == Exit.USAGE
-    assert "is no digest" in done.stderr
+    assert reason in done.stderr
     said = read_json(build.stage("deploy") / "rollout.json", Rollout, "make deploy")
     assert (said.exit_code, said.steps) == (Exit.USAGE, ())
 
