@@ -5,6 +5,10 @@
 scope: #. Say whether anything but documents changed since BASE, or since what production runs
 	@$(PYTHON) -m publishing scope --history "$${HISTORY:-$(BUILD)/history}"
 
+.PHONY: note-attempt
+note-attempt: #. Note in build/attempts/NAME which attempt of the run this is
+	@mkdir -p "$(BUILD)/attempts" && echo "$${GITHUB_RUN_ATTEMPT:-1}" >"$(BUILD)/attempts/$${NAME:?}"
+
 .PHONY: fetch-history
 fetch-history: #. The history branch as the folder HISTORY=build/history
 	@$(PYTHON) -m publishing history-branch fetch --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"

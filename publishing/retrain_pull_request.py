@@ -1,11 +1,11 @@
-"""`make retrain-pr`: where `make retrain` moved data.as_of, opens the pull request that does so, and starts its run.
+"""`make retrain-pr`: where `make retrain` moved data.as_of, opens the pull request that does so.
 
-Retraining is a pull request that moves one line: what it does to the metrics is shown before anybody merges it. The
-token of a workflow starts no workflows by opening a pull request, so the pipeline is started on the branch by name; its
-verdict is the comment. One such pull request is open at a time; while it is, nothing else is asked for.
+Retraining is a pull request that moves one line: what it does to the metrics is shown before anybody merges it. Where a
+workflow's token opened it, its runs wait for approval by a person (GitHub, since June 2026), and the text says so.
+One is open at a time; while it is, nothing else is asked for.
 
 Reads   pipeline.toml here and in the last commit; <build>/drift/retrain.md for the reasons; GitHub's API
-Writes  a branch retrain/<day> with one commit, its pull request, one run of pipeline.yml on it
+Writes  a branch retrain/<day> with one commit, its pull request
 Exits   0 opened, open already, or nothing is due · 1 GitHub's API refuses or does not answer ·
         2 pipeline.toml changed in more than data.as_of
 """
@@ -28,7 +28,6 @@ from publishing.api import BOT, Run, repository, run_of
 from publishing.as_of import day_of, moved
 from publishing.command import run_command
 
-WORKFLOW = "pipeline.yml"
 PREFIX = "retrain/"
 MOST_BYTES = 50_000
 UNPROCESSABLE = 422
@@ -67,7 +66,7 @@ def open_pull_request(repo: Repository) -> PullRequest | None:
 
 
 def ask(repo: Repository, config: Path, day: str, body: str) -> str:
-    """Branch, commit, pull request, run; each may be there already from a run that ended half-way."""
+    """Branch, commit, pull request; each may be there already from a run that ended half-way."""
     waiting = open_pull_request(repo)
     if waiting is not None:
         return f"#{waiting.number} is open already; nothing else is asked for."
@@ -80,8 +79,7 @@ def ask(repo: Repository, config: Path, day: str, body: str) -> str:
     if held.decoded_content.decode("utf-8") != text:
         repo.update_file(config.name, title, text, held.sha, branch=branch)
     made = repo.create_pull(base=base, head=branch, title=title, body=body)
-    repo.get_workflow(WORKFLOW).create_dispatch(branch, throw=True)
-    return f"opened #{made.number}, and started {WORKFLOW} on {branch}."
+    return f"opened #{made.number}; its runs wait for approval."
 
 
 def _branch_from(repo: Repository, base: str, branch: str) -> None:
@@ -98,8 +96,8 @@ def body_of(run: Run, day: str, why: str) -> str:
     return (
         f"This moves `data.as_of` to {day}: the model is trained on rows up to then and compared with the champion on "
         f"the newest holdout. [A scheduled run]({run.url}) asks for it, because:\n\n{why or '- no reason given'}\n\n"
-        "The comment below says what it does to the metrics. Merging deploys it; closing this asks for nothing more "
-        "until the cooldown is over."
+        "Press **Approve workflows to run**: GitHub lets no workflow start one by itself. A comment then says what it "
+        "does to the metrics. Merging deploys it; closing this asks for nothing more until the cooldown is over."
     )
 
 
@@ -110,7 +108,7 @@ def retrain_pull_request(config: Path, build: Build, environment: Mapping[str, s
         return "no retrain is due."
     run = run_of(environment)
     body = body_of(run, day, reasons(build))
-    doing = "Asking for a retrain (contents, pull-requests and actions: write)"
+    doing = "Asking for a retrain (contents and pull-requests: write)"
     with repository(run, environment, doing) as repo:
         return ask(repo, config, day, body)
 

@@ -4,7 +4,9 @@ A pull request is compared with its base. A push to main is compared with the co
 push before it: a push whose run was cancelled or failed is then still part of the next one. Anything that cannot be
 compared (no release yet, a commit that is gone) means the whole chain.
 
-Reads   BASE (a pull request's base commit), FULL, GITHUB_OUTPUT; <HISTORY>/champion.json; git
+The checkout is one commit deep. The other one is fetched alone: with all commits would come the whole branch `history`.
+
+Reads   BASE (a pull request's base commit), FULL, GITHUB_OUTPUT, GITHUB_TOKEN; <HISTORY>/champion.json; git
 Writes  chain=true or chain=false as an output of the step
 Exits   0 said · 2 not a git checkout
 """
@@ -19,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from contracts.exits import Exit
+from publishing.history_branch import git_environment
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -44,8 +47,12 @@ def base_commit(environment: Mapping[str, str], history: Path) -> str:
     return base if COMMIT.fullmatch(base) else ""
 
 
-def changed_files(base: str) -> list[str] | None:
-    """Paths that differ between `base` and the checkout; None where git does not know the commit."""
+def changed_files(base: str, environment: Mapping[str, str]) -> list[str] | None:
+    """Paths that differ between `base` and the checkout; None where the remote has no such commit (any more)."""
+    known = subprocess.run(["git", "cat-file", "-e", f"{base}^{{commit}}"], capture_output=True, check=False)
+    if known.returncode != 0:
+        fetch = ["git", "fetch", "--quiet", "--no-tags", "--depth=1", "origin", base]
+        subprocess.run(fetch, env=git_environment(environment), capture_output=True, check=False)
     done = subprocess.run(
         ["git", "diff", "--name-only", "--no-renames", "-z", base, "HEAD", "--"], capture_output=True, check=False
     )
@@ -65,7 +72,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
         return Exit.USAGE
     by_hand = environment.get("FULL") == "true" or bool(environment.get("AS_OF"))
     base = "" if by_hand else base_commit(environment, history)
-    changed = changed_files(base) if base else None
+    changed = changed_files(base, environment) if base else None
     chain = needs_chain(changed)
     if output := environment.get("GITHUB_OUTPUT"):
         with Path(output).open("a", encoding="utf-8") as file:

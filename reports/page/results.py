@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
-from contracts.model_folder import ModelCard, model_digest, read_card
+from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
 from contracts.schema import read_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadVerdict
@@ -28,6 +28,8 @@ class Results:
     decision: Decision | None
     load: LoadVerdict | None
     drift: DriftVerdict | None
+    # Files that are there and fit no schema of this code: those of a pull request that changes one, read by its base.
+    unreadable: tuple[str, ...] = ()
 
     @property
     def failed(self) -> StageRecord | None:
@@ -59,33 +61,47 @@ class Results:
 
 def read_results(build: Build) -> Results:
     """Read what is there. Files of stages that failed or did not run are None; nothing here raises for them."""
+    files = _Files(build)
     return Results(
         records={
             stage: record
             for stage in CHAIN
-            if (record := _optional(build.stage(stage) / "stage.json", StageRecord)) is not None
+            if (record := files.read(build.stage(stage) / "stage.json", StageRecord)) is not None
         },
-        manifest=_optional(build.stage("data") / "data.json", DataManifest),
-        card=_card(build.challenger),
+        manifest=files.read(build.stage("data") / "data.json", DataManifest),
+        card=files.card(),
         model=_digest(build.challenger),
-        decision=_optional(build.stage("evaluate") / "decision.json", Decision),
-        load=_optional(build.stage("load-test") / "verdict.json", LoadVerdict),
-        drift=_optional(build.stage("drift") / "verdict.json", DriftVerdict),
+        decision=files.read(build.stage("evaluate") / "decision.json", Decision),
+        load=files.read(build.stage("load-test") / "verdict.json", LoadVerdict),
+        drift=files.read(build.stage("drift") / "verdict.json", DriftVerdict),
+        unreadable=tuple(files.unreadable),
     )
 
 
-def _optional(path: Path, schema: type[AnyModel]) -> AnyModel | None:
-    try:
-        return read_json(path, schema, "make pipeline")
-    except UsageError:
-        return None
+class _Files:
+    """Files of a build folder, and the names of those that are there and cannot be read."""
 
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self.unreadable: list[str] = []
 
-def _card(folder: Path) -> ModelCard | None:
-    try:
-        return read_card(folder)
-    except FindingError:
-        return None
+    def read(self, path: Path, schema: type[AnyModel]) -> AnyModel | None:
+        try:
+            return read_json(path, schema, "make pipeline")
+        except UsageError:
+            self._note(path)
+            return None
+
+    def card(self) -> ModelCard | None:
+        try:
+            return read_card(self.build.challenger)
+        except FindingError:
+            self._note(self.build.challenger / CARD_FILE)
+            return None
+
+    def _note(self, path: Path) -> None:
+        if path.is_file():
+            self.unreadable.append(path.relative_to(self.build.root).as_posix())
 
 
 def _digest(folder: Path) -> str:

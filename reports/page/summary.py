@@ -23,6 +23,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def render_summary(results: Results) -> str:
     """The whole summary. Longer parts are cut, never the verdicts."""
     parts = [_title(results), _stages(results)]
+    if results.unreadable:
+        parts.append(
+            f"> ⚠️ {cell(', '.join(results.unreadable))}: not what this code writes. Where a pull request changes a "
+            "schema, the code of its base writes this and cannot read it: the run's page has the figures."
+        )
     parts += [f"> ⚠️ {cell(one)}" for one in results.mismatches()]
     parts += [f"> ⚠️ {cell(one)}" for one in results.first_run()]
     if results.decision:
@@ -44,6 +49,8 @@ def render_summary(results: Results) -> str:
 def _title(results: Results) -> str:
     if results.failed:
         return f"## {ICONS[results.failed.exit_code]} Stopped at {results.failed.stage}: {cell(results.failed.verdict)}"
+    if results.unreadable:
+        return "## ⚠️ Not everything can be read here"
     if len(results.records) < len(CHAIN):
         return "## ⚠️ Unfinished: not every stage has run"
     return "## ✅ Every stage passed"
@@ -54,7 +61,9 @@ def _stages(results: Results) -> str:
     for stage in CHAIN:
         record = results.records.get(stage)
         if record is None:
-            rows.append([stage, "not run", "", ""])
+            folder = {"build": "image"}.get(stage, stage)
+            has_run = f"{folder}/stage.json" in results.unreadable
+            rows.append([stage, "cannot be read here" if has_run else "not run", "", ""])
         else:
             icon = SKIPPED if record.verdict == "skipped" else ICONS[record.exit_code]
             mark = f"{icon} {cell(record.verdict)}"

@@ -44,7 +44,6 @@ class GitHub:
     pulls: list[dict[str, Any]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     branches: dict[str, dict[str, str]] = field(default_factory=dict)
-    dispatches: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
@@ -198,12 +197,6 @@ class Handler(BaseHTTPRequestHandler):
                 state.branches[sent["branch"]][name] = base64.b64decode(sent["content"]).decode()
                 made = {"type": "file", "name": name, "path": name, "sha": "c" * 40, "url": f"{state.url}/c/{name}"}
                 return 200, {"content": made, "commit": {"sha": "d" * 40, "url": f"{state.url}/commits/d"}}
-            case ("GET", ["actions", "workflows", name]):
-                place = f"{state.url}/repos/{REPOSITORY}/actions/workflows/{name}"
-                return 200, {"id": 5, "name": "Pipeline", "path": f".github/workflows/{name}", "url": place}
-            case ("POST", ["actions", "workflows", _, "dispatches"]):
-                state.dispatches.append(sent)
-                return 204, None
             case _:
                 return 404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
 

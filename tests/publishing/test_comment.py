@@ -141,3 +141,18 @@ def test_a_refusal_names_the_permission(
     assert "pull-requests: write" in said
     assert "403 (Resource not accessible by integration)" in said
     assert "a-token" not in said
+
+
+def test_a_schema_that_the_pull_request_changed_is_said_to_be_one(
+    github: GitHub, pull_request_job: dict[str, str], tmp_path: Path
+) -> None:
+    """Its base's code cannot read the new field; every stage has run all the same."""
+    build = write_run(tmp_path / "build")
+    for path in (build.stage("evaluate") / "decision.json", build.stage("drift") / "stage.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"a new field": 1}))
+    github.pull(7, "a-branch", author="a-person")
+    assert run(build.root, pull_request_job) is Exit.PASS
+    (comment,) = github.comments
+    assert "Unfinished" not in comment["body"]
+    assert "evaluate/decision.json" in comment["body"]
+    assert "| drift | cannot be read here |" in comment["body"]

@@ -112,3 +112,17 @@ def test_a_document_is_what_no_command_reads() -> None:
     assert not is_document("docs")
     assert not is_document("README.md/x.py")
     assert not is_document("requirements/service.txt")
+
+
+def test_the_base_is_fetched_alone_where_the_checkout_is_one_commit_deep(checkout: Path) -> None:
+    """With all commits would come the whole history branch."""
+    base = git(checkout, "rev-parse", "HEAD")
+    commit(checkout, "README.md")
+    git(checkout, "push", "--quiet", "origin", "HEAD:refs/heads/main", f"{base}:refs/heads/history")
+    remote = checkout.parent / "remote.git"
+    shallow = clone(remote, checkout.parent / "shallow")
+    os.chdir(shallow)
+    assert git(shallow, "rev-list", "--all", "--count") == "1"
+    assert chain(shallow, BASE=base) == "chain=false\n"
+    assert git(shallow, "rev-list", "--all", "--count") == "1"
+    assert chain(shallow, BASE="0" * 40) == "chain=true\n"

@@ -27,8 +27,11 @@ def jobs() -> Iterator[tuple[str, set[str], list[str]]]:
         for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items():
             steps: list[dict[str, Any]] = job.get("steps", [])
             asked = [step["with"]["groups"] for step in steps if "groups" in step.get("with", {})]
+            asked += [step["env"]["GROUPS"] for step in steps if step.get("run") == "make setup"]
             if asked:
-                made = [step["run"].removeprefix("make ") for step in steps if "run" in step]
+                made = [
+                    step["run"].removeprefix("make ") for step in steps if step.get("run", "make setup") != "make setup"
+                ]
                 yield f"{path.name}: {name}", set(asked[0].split()), made
 
 

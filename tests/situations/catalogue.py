@@ -87,7 +87,6 @@ SITUATIONS = [
     ),
     replace(
         push, name="a push, its image's name without who logs in", variables={"IMAGE_REPOSITORY": "someone/flights"},
-        decided=decided(f"scope train report, {RECORDED}", "image passed", "history"),
     ),
     from_branch,
     replace(
@@ -99,7 +98,9 @@ SITUATIONS = [
         decided=decided(f"{CHAIN} passed"),
     ),
     replace(from_branch, name="a pull request by Dependabot", payload=pull_request(author="dependabot[bot]"),
-            actor="dependabot[bot]"),
+            actor="dependabot[bot]", decided=decided(f"{CHAIN} passed")),
+    replace(from_branch, name="the pull request that asks for a retrain, approved to run",
+            payload=pull_request(author="github-actions[bot]")),
     Situation(
         "a pull request in a merge queue", PIPELINE, "merge_group", decided(f"{CHAIN} passed"), ref=QUEUE,
         payload={"merge_group": {"base_sha": BASE}},

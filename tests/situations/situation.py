@@ -66,6 +66,6 @@ def pull_request(head: str = NAME, author: str = "someone") -> dict[str, Any]:
             "number": 7,
             "base": {"sha": BASE},
             "head": {"repo": {"full_name": head}, "sha": "d" * 40},
-            "user": {"login": author},
+            "user": {"login": author, "type": "Bot" if author.endswith("[bot]") else "User"},
         }
     }

@@ -77,9 +77,11 @@ PLANTS = {
     "a fork that may comment": (
         "pipeline.yml", "github.event.pull_request.head.repo.full_name == github.repository", "true",
     ),
+    "a bot's pull request beside a right to write": ("pipeline.yml", "user.type != 'Bot'", "user.type != ''"),
+    "a login without a user": ("pipeline.yml", "!inputs.as_of && vars.DOCKERHUB_USERNAME && ", "!inputs.as_of && "),
     "a retrain by hand that deploys": ("pipeline.yml", " && !inputs.as_of\n    runs-on", "\n    runs-on"),
     "a push from a branch": (
-        "pipeline.yml", "github.ref == 'refs/heads/main' && !inputs.as_of && vars.IMAGE", "vars.IMAGE",
+        "pipeline.yml", "github.ref == 'refs/heads/main' && !inputs.as_of && vars.DOCKERHUB", "vars.DOCKERHUB",
     ),
     "a verdict that asks for no result": (
         "pipeline.yml", "NEEDS: ${{ toJSON(needs) }}", "NEEDS: ${{ toJSON(needs.scope) }}",

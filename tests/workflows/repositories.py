@@ -38,8 +38,9 @@ def clone(root: Path, name: str) -> Path:
     made = root / name
     git(root, "clone", "--quiet", "--branch", "main", f"file://{root / 'remote.git'}", str(made))
     shutil.copytree(ROOT / ".venv", made / ".venv", symlinks=True, copy_function=os.link)
-    (made / ".venv" / ".complete").unlink()
-    (made / ".venv" / ".complete").touch()
+    for mark in (made / ".venv").glob(".has-*"):
+        mark.unlink()
+    (made / ".venv" / ".has-dev").touch()
     return made
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from contracts.history import HistoryEntry
-from contracts.schema import read_json
+from contracts.schema import read_json, write_json
+from contracts.stage import StageName, StageRecord
 from tests.publishing.github_server import GitHub, serving
 from tests.publishing.repositories import git
 from tests.workflows.artifact_store import ArtifactStore
@@ -18,6 +19,7 @@ from tests.workflows.workflow_run import WorkflowRun
 
 # make ends so, whatever its command ended with.
 MAKE_FAILED = 2
+UNKNOWN_FEATURE = '\n[service]\nlogged_features = ["no such column"]\n'
 NO_GO = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "go").exists())
 
 
@@ -29,7 +31,7 @@ def history_entries(run: WorkflowRun, folder: Path) -> list[HistoryEntry]:
 
 @pytest.mark.timeout(900)
 def test_a_refused_train_shows_which_stage_refused_and_which_passed(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path, "refused-train", '\n[service]\nlogged_features = ["no such column"]\n')
+    clone = make_repository(tmp_path, "refused-train", UNKNOWN_FEATURE)
     run = WorkflowRun(clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "push"))
     jobs = run.run("pipeline.yml")
     assert jobs["train"].commands[-1] == ("make train", MAKE_FAILED)
@@ -41,6 +43,32 @@ def test_a_refused_train_shows_which_stage_refused_and_which_passed(tmp_path: Pa
     (entry,) = history_entries(run, tmp_path)
     assert [(stage.stage, stage.exit_code) for stage in entry.stages] == [("data", 0), ("train", 2), ("report", 0)]
     assert jobs["passed"].commands[-1] == ("make outcome", MAKE_FAILED)
+
+
+@pytest.mark.timeout(900)
+def test_a_second_attempt_shows_nothing_of_the_first_and_its_site_is_deployed(tmp_path: Path) -> None:
+    """What an earlier attempt kept is still there: of jobs that stay out now, of stages not reached now, of Pages."""
+    clone = make_repository(tmp_path, "again")
+    store = ArtifactStore(tmp_path / "artifacts")
+    (tmp_path / "earlier/build/image").mkdir(parents=True)
+    (tmp_path / "earlier/build/evaluate").mkdir()
+    stages: tuple[tuple[StageName, str], ...] = (("build", "image"), ("evaluate", "evaluate"))
+    for stage, folder in stages:
+        record = StageRecord(stage=stage, exit_code=0, verdict="pass", headline="stale", seconds=1, peak_mb=1)
+        write_json(tmp_path / f"earlier/build/{folder}/stage.json", record)
+    for name, folder in (("image", "image"), ("train", "evaluate"), ("github-pages-1", "image")):
+        store.upload(tmp_path / "earlier", name, f"build/{folder}\nbuild/attempts")
+    store.attempt = 2
+    run = WorkflowRun(clone, tmp_path, store, event(clone, "push"), {"PUBLISH_SITE": "true"})
+    run.github["sha"] = commit(clone, "pipeline.toml", (clone / "pipeline.toml").read_text() + UNKNOWN_FEATURE)
+    jobs = run.run("pipeline.yml")
+    assert "stale" not in jobs["report"].summary
+    assert "Stopped at train" in jobs["report"].summary
+    (entry,) = history_entries(run, tmp_path)
+    assert [stage.stage for stage in entry.stages] == ["data", "train", "report"]
+    assert entry.workflow is not None
+    assert entry.workflow.attempt == "2"
+    assert jobs["publish / site"].result == "success", jobs["publish / site"].said
 
 
 @pytest.mark.timeout(900)
