@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from benchmarks.faults.wire import Exchange, Wire, request_bytes
-from tests.service.hostile import GOOD
+from testbed.hostile import GOOD
 
 LABEL = b""
 _ID = re.compile(rb'"id":"([0-9a-f-]{36})"')

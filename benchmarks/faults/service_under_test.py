@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.service.clients import Process, metric_in, running
+from testbed.clients import Process, metric_in, running
 
 EVENT_SECONDS = 20.0
 # Empty where there is but one core, or nobody asked for one of its own.

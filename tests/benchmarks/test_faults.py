@@ -12,8 +12,8 @@ from benchmarks.faults.figure import Figure, all_of, at_least, at_most, none_of,
 from benchmarks.faults.service_under_test import subject
 from benchmarks.faults.wire import LOST, Exchange, Wire, request_bytes
 from contracts.exits import Exit
-from tests.service.hostile import GOOD
-from tests.service.served_folders import write_folder
+from testbed.hostile import GOOD
+from testbed.served_folders import write_folder
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from contracts.schema import write_json
+from testbed.programs import ask, eventually, fetch, run, status_of
+from testbed.serving import ROW, load
 from tests.containers.conftest import ROOT, Built, variant
-from tests.monitoring.programs import ask, eventually, fetch, run, status_of
-from tests.monitoring.serving import ROW, load
 from tests.monitoring.test_verdict_metrics import verdict
 
 COMPOSE = ROOT / "compose.yaml"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drills.scene import SOURCE, Scene
-from tests.model_folders import draw_tables, write_data, write_model
+from testbed.model_folders import draw_tables, write_data, write_model
 from tests.training.evaluating import pipeline_toml
 
 

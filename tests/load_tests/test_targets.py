@@ -8,7 +8,7 @@ from targets import Target, challenger_target, champion_target
 from contracts.exits import Exit, UsageError
 from contracts.schema import write_json
 from contracts.stage import Build, StageRecord
-from tests.deploy.image_json import image
+from testbed.images import image
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64

@@ -11,11 +11,12 @@ import pyarrow.parquet
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.features import MISSING, Feature
-from contracts.model_folder import MODEL_FILES, ExportProof, Golden, GoldenRow, ModelCard, sha256_of
+from contracts.model_folder import MODEL_FILES, Golden, GoldenRow, ModelCard, sha256_of
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
+from testbed.cards import card as made_card
 
 FEATURES = (
     Feature(name="distance", kind="numeric", missing_share=0.1, minimum=-4, maximum=4, example=1.5),
@@ -38,26 +39,16 @@ LOAD: dict[str, float] = {
 
 def card(**changes: Any) -> ModelCard:
     """The card of a binary model, `late` from a probability of 0.4 on."""
-    return ModelCard(
-        name="tiny",
-        task="binary",
-        target="late",
-        features=FEATURES,
-        classes=("false", "true"),
-        positive="true",
-        threshold=0.4,
-        estimator="logistic",
-        parameters={},
-        metrics={},
-        train_rows=ROWS,
-        data_digest="sha256:0",
-        commit="0" * 40,
-        versions={},
-        proof=ExportProof(rows=1, boundary_rows=1, label_flips=0, largest_difference=0.0),
-        max_batch_rows=10,
-        logged_features=(),
-        files={},
-    ).model_copy(update=changes)
+    fields: dict[str, Any] = {
+        "name": "tiny",
+        "target": "late",
+        "classes": ("false", "true"),
+        "threshold": 0.4,
+        "estimator": "logistic",
+        "train_rows": ROWS,
+        "max_batch_rows": 10,
+    }
+    return made_card(FEATURES, **(fields | changes))
 
 
 def tiny_build(root: Path) -> Build:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.programs import MONITORING, answers, eventually, fetch, free_port, program, run, running
+from testbed.programs import MONITORING, answers, eventually, fetch, free_port, program, run, running
 from tests.monitoring.test_rules import ALERTS
 
 CONFIG = MONITORING / "alertmanager.yml"

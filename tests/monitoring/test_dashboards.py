@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from contracts.schema import write_json
-from tests.monitoring.programs import (
+from testbed.programs import (
     MONITORING,
     ROOT,
     answers,
@@ -31,7 +31,7 @@ from tests.monitoring.programs import (
     run,
     running,
 )
-from tests.monitoring.serving import load, serving
+from testbed.serving import load, serving
 from tests.monitoring.test_rules import RULES, rules_of
 from tests.monitoring.test_verdict_metrics import verdict
 

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from contracts.exits import Exit
+from testbed.programs import ROOT, eventually, fetch, free_port, program, run, running, status_of
+from testbed.serving import EDGE_CONFIG, ROW, Serving, serving
 from tests.load_tests.tiny_build import FEATURES, write_model
-from tests.monitoring.programs import ROOT, eventually, fetch, free_port, program, run, running, status_of
-from tests.monitoring.serving import EDGE_CONFIG, ROW, Serving, serving
 
 BODY = json.dumps(ROW).encode()
 

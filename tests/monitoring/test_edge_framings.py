@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.framings import at_random, cut_anywhere, each
-from tests.monitoring.nginx import POOLED, WEBSOCKET, nginx
-from tests.monitoring.programs import text_of
-from tests.monitoring.serving import Serving, serving
-from tests.sent_framings import taken_for_requests, tried
+from testbed.framings import at_random, cut_anywhere, each
+from testbed.nginx import POOLED, WEBSOCKET, nginx
+from testbed.programs import text_of
+from testbed.sent_framings import taken_for_requests, tried
+from testbed.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.monitoring.nginx import nginx
-from tests.monitoring.programs import text_of
-from tests.monitoring.serving import ROW, Serving, serving
-from tests.service.clients import everything, metric_in
+from testbed.clients import everything, metric_in
+from testbed.nginx import nginx
+from testbed.programs import text_of
+from testbed.serving import ROW, Serving, serving
 from tests.spellings import Spelling, spellings
 
 HIDDEN = ("/metrics", "/requests")

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.monitoring.serving import Serving, serving
-from tests.service.clients import everything
+from testbed.clients import everything
+from testbed.serving import Serving, serving
 
 TIMES = 8
 PIECE = b" " * 10_000

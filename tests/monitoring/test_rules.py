@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.monitoring.programs import MONITORING, ROOT, program, run
+from testbed.programs import MONITORING, ROOT, program, run
 
 RULES = sorted(path for path in (MONITORING / "rules").glob("*.yaml") if not path.stem.endswith("_tests"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -10,11 +10,12 @@ import pandas as pd
 
 from contracts.data_manifest import DataManifest, Table
 from contracts.features import MISSING, Feature
-from contracts.model_folder import MODEL_FILES, PREDICTION_COLUMN, ExportProof, ModelCard, model_digest, sha256_of
+from contracts.model_folder import MODEL_FILES, PREDICTION_COLUMN, ModelCard, model_digest, sha256_of
 from contracts.pipeline_toml.keys import Task
 from contracts.request_log import PredictionRecord
 from contracts.schema import write_json
 from contracts.stage import Build
+from testbed.cards import card as made_card
 
 FEATURES = (
     Feature(name="temp", kind="numeric"),
@@ -65,22 +66,15 @@ def card(
     features: tuple[Feature, ...] = FEATURES,
     logged: tuple[str, ...] | None = None,
 ) -> ModelCard:
-    return ModelCard(
+    return made_card(
+        features,
+        task,
         name="flights",
-        task=task,
         target="late",
-        features=features,
         classes=CLASSES[task],
-        positive="true" if task == "binary" else "",
+        threshold=None,
         estimator="logistic",
-        parameters={},
-        metrics={},
         train_rows=2000,
-        data_digest="sha256:" + "d" * 64,
-        commit="0" * 40,
-        versions={},
-        proof=ExportProof(rows=10, boundary_rows=5, label_flips=0, largest_difference=0.0),
-        max_batch_rows=10,
         logged_features=tuple(feature.name for feature in features) if logged is None else logged,
         files=files or {},
     )

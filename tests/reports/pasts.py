@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 from contracts.history import EventName
-from contracts.image import Image, PushedImage
+from contracts.image import PushedImage
 from contracts.release import Deployment
 from contracts.schema import write_json
 from contracts.stage import Build
 from reports.site.history.append import remember
+from testbed.images import image
 from tests.reports.records import decision, drift_verdict, load_verdict, whole_run, write_record
 
 FIRST = dt.datetime(2026, 1, 1, 5, 17, tzinfo=dt.UTC)
@@ -52,26 +53,11 @@ def decision_of(build: Build, *, promote: bool, text: str = "carrier") -> str:
 
 
 def write_image(build: Build, model: str) -> None:
-    image = Image(
-        reference="flights:dev",
-        image_id="sha256:" + "1" * 64,
-        base="python",
-        commit="0" * 40,
-        created="2026-01-01T00:00:00Z",
-        model=model,
-        data_digest="sha256:" + "d" * 64,
-        unpacked_bytes=160_000_000,
-        packed_bytes=41_000_000,
-        base_unpacked_bytes=1,
-        base_packed_bytes=1,
-        cold_start_seconds=0.8,
-        idle_mb=100.0,
-        layers=(),
-    )
+    made = image(reference="flights:dev", model=model, unpacked_bytes=160_000_000, packed_bytes=41_000_000)
     write_record(build, "build")
-    write_json(build.stage("build") / "image.json", image)
+    write_json(build.stage("build") / "image.json", made)
     pushed = PushedImage(
-        reference="acme/flights@sha256:" + "2" * 64, tag="sha-0", image_id=image.image_id, packed_bytes=40_000_000
+        reference="acme/flights@sha256:" + "2" * 64, tag="sha-0", image_id=made.image_id, packed_bytes=40_000_000
     )
     write_json(build.stage("build") / "pushed.json", pushed)
 

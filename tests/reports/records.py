@@ -5,10 +5,11 @@ from pathlib import Path
 from contracts.data_manifest import DataManifest, LeftOut, Table
 from contracts.decision import Check, Comparison, Decision, Interval, SliceComparison
 from contracts.features import Feature
-from contracts.model_folder import ExportProof, Metric, ModelCard, model_digest
+from contracts.model_folder import Metric, model_digest
 from contracts.schema import write_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import ColumnComparison, DriftVerdict, LoadVerdict, PairedRun
+from testbed.cards import card
 
 DATA_DIGEST = "sha256:" + "d" * 64
 CHAMPION = "sha256:" + "c" * 64
@@ -24,27 +25,20 @@ def write_record(
 
 
 def write_card(build: Build, data_digest: str = DATA_DIGEST) -> str:
-    card = ModelCard(
+    made = card(
+        (Feature(name="distance", kind="numeric"),),
         name="flights",
-        task="binary",
         target="late",
-        features=(Feature(name="distance", kind="numeric"),),
         classes=("false", "true"),
-        positive="true",
         threshold=0.25,
         estimator="logistic",
-        parameters={},
         metrics={"roc_auc": Metric(value=0.7, low=0.69, high=0.71, confidence=0.95)},
         train_rows=1000,
         data_digest=data_digest,
         commit="0" * 40,
-        versions={},
-        proof=ExportProof(rows=10, boundary_rows=5, label_flips=0, largest_difference=1e-7),
-        max_batch_rows=10,
         logged_features=("distance",),
-        files={},
     )
-    write_json(build.challenger / "model.json", card)
+    write_json(build.challenger / "model.json", made)
     return model_digest(build.challenger)
 
 

@@ -61,6 +61,11 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         assert imports_of(path) & ours <= MAY_IMPORT[room], path
 
 
+def test_nothing_but_tests_imports_tests() -> None:
+    for path in tracked("*.py"):
+        assert path.relative_to(ROOT).parts[0] == "tests" or "tests" not in imports_of(path), path
+
+
 @pytest.mark.parametrize("room", ["contracts", "scoring", "service"])
 def test_what_goes_into_the_image_needs_only_serving_dependencies(room: str) -> None:
     for path in (ROOT / room).rglob("*.py"):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.clients import InProcess, Process, running
-from tests.service.served_folders import write_folder
+from testbed.clients import InProcess, Process, running
+from testbed.served_folders import write_folder
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.service.clients import InProcess
-from tests.service.served_folders import write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import write_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "endpoints.md"
 INTRODUCTION = """\

@@ -10,8 +10,8 @@ import pytest
 
 from service.http.request_ids import names_of
 from service.logs import MAX_LINES_A_SECOND, Throttled, say
-from tests.service.clients import ROOT, InProcess
-from tests.service.served_folders import ROW
+from testbed.clients import ROOT, InProcess
+from testbed.served_folders import ROW
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

@@ -11,8 +11,8 @@ from service.api.feedback import FeedbackOutcome
 from service.http.api_keys import SCOPES
 from service.http.problems import KINDS
 from service.metrics import Counter, Series
-from tests.service.clients import InProcess
-from tests.service.served_folders import FEATURES, ROW, write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import FEATURES, ROW, write_folder
 
 
 def series_of(service: InProcess) -> set[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -7,7 +7,7 @@ from contracts.exits import Exit
 from contracts.pipeline_toml.keys import Task
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord, execute
-from tests.model_folders import SIGNAL, draw_tables, write_data, write_model
+from testbed.model_folders import SIGNAL, draw_tables, write_data, write_model
 from training.evaluate import work
 
 NOISY = {"signal": SIGNAL, "noise": 0.8}

@@ -11,7 +11,7 @@ import pytest
 from contracts.exits import Exit
 from contracts.pipeline_toml.keys import Task
 from contracts.stage import Build
-from tests.model_folders import BIAS, SIGNAL, Frames, draw_tables, replace_table, write_data, write_model
+from testbed.model_folders import BIAS, SIGNAL, Frames, draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import (
     A_LITTLE_NOISY,
     NOISY,

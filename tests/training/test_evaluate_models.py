@@ -10,7 +10,7 @@ import pytest
 from contracts.features import Feature, Value
 from contracts.model_folder import ExportProof, Golden, GoldenRow, model_digest
 from contracts.stage import Build
-from tests.model_folders import BIAS, Frames, draw_tables, write_data, write_model
+from testbed.model_folders import BIAS, Frames, draw_tables, write_data, write_model
 from tests.training.evaluating import check, decided, deciding, failed, fresh_build
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from contracts.stage import Build
-from tests.model_folders import Frames, draw_tables, replace_table, write_data, write_model
+from testbed.model_folders import Frames, draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import NOISY, check, decided, failed, fresh_build
 
 

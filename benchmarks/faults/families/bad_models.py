@@ -24,9 +24,9 @@ from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
 from benchmarks.faults.service_under_test import Subject, subject
 from contracts.exits import Exit
 from contracts.model_folder import MODEL_FILES, model_digest
-from tests.service.clients import JSON, start
-from tests.service.hostile import GOOD
-from tests.service.served_folders import graph, write_folder
+from testbed.clients import JSON, start
+from testbed.hostile import GOOD
+from testbed.served_folders import graph, write_folder
 
 FLIPS_OF_A_FILE = 64
 RESIGNED_FLIPS = 400

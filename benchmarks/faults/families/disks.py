@@ -17,7 +17,7 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.strace import injecting, injections_in, require_strace
 from benchmarks.faults.wire import Wire
-from tests.service.served_folders import write_folder
+from testbed.served_folders import write_folder
 
 ERRORS = ("ENOSPC", "EIO")
 NTH = range(1, 31)

@@ -26,9 +26,9 @@ from benchmarks.faults.families.overload import (
 )
 from benchmarks.faults.figure import Figure, at_least, none_of, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
-from tests.monitoring.programs import answers, eventually, free_port, program, running
-from tests.monitoring.serving import EDGE_CONFIG
-from tests.service.served_folders import write_folder
+from testbed.programs import answers, eventually, free_port, program, running
+from testbed.served_folders import write_folder
+from testbed.serving import EDGE_CONFIG
 
 TIMES = (2, 5)
 SECONDS, CAPACITY_SECONDS = 10.0, 3.0

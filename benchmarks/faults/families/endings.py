@@ -17,7 +17,7 @@ from benchmarks.faults.load import ONE, Load
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.wire import Wire, request_bytes
 from contracts.exits import Exit
-from tests.service.served_folders import write_folder
+from testbed.served_folders import write_folder
 
 ENDINGS = 10
 REQUESTS_A_SECOND = 1000

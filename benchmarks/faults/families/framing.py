@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from benchmarks.faults.figure import Figure, all_of, none_of, note
 from benchmarks.faults.service_under_test import subject
 from contracts.exits import UsageError
-from tests.framings import Framing, at_random, cut_anywhere, each
-from tests.monitoring.nginx import POOLED, WEBSOCKET, nginx
-from tests.monitoring.programs import SBIN, text_of
-from tests.monitoring.serving import serving
-from tests.sent_framings import Seen, taken_for_requests, tried
-from tests.service.served_folders import write_folder
+from testbed.framings import Framing, at_random, cut_anywhere, each
+from testbed.nginx import POOLED, WEBSOCKET, nginx
+from testbed.programs import SBIN, text_of
+from testbed.sent_framings import Seen, taken_for_requests, tried
+from testbed.served_folders import write_folder
+from testbed.serving import serving
 
 AT_RANDOM = 20_000
 SEED = 7

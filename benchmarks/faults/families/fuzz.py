@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.faults.figure import Figure, at_least, note
 from benchmarks.faults.service_under_test import subject
-from tests.service.fuzzing import SEED, fuzz
-from tests.service.served_folders import write_folder
+from testbed.fuzzing import SEED, fuzz
+from testbed.served_folders import write_folder
 
 EXAMPLES = 2000
 # Seven routes take something: those that have 2,000 different cases to give are five.

@@ -14,10 +14,10 @@ import httpx
 
 from benchmarks.faults.figure import Figure, at_least, at_most, none_of, note
 from benchmarks.faults.service_under_test import Subject, subject
-from tests.service.clients import JSON
-from tests.service.hostile import ACCEPTED, BATCHES, GOOD, MARK, REFUSED
-from tests.service.http.test_protocol import ANSWERED as TRANSPORTS
-from tests.service.served_folders import write_folder
+from testbed.clients import JSON
+from testbed.hostile import ACCEPTED, BATCHES, GOOD, MARK, REFUSED
+from testbed.served_folders import write_folder
+from testbed.transports import ANSWERED as TRANSPORTS
 
 ROUNDS = 3
 LARGEST_ANSWER_BYTES = 2000

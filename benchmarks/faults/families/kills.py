@@ -9,7 +9,7 @@ from benchmarks.faults.kept import labels_in, predictions_in, window_in
 from benchmarks.faults.load import Load
 from benchmarks.faults.service_under_test import subject
 from benchmarks.faults.wire import Wire
-from tests.service.served_folders import write_folder
+from testbed.served_folders import write_folder
 
 KILLS = 100
 CONNECTIONS = 8

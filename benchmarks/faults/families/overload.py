@@ -20,8 +20,8 @@ from typing import Protocol
 from benchmarks.faults.figure import Figure, at_most, none_of, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.wire import Exchange, Wire, request_bytes
-from tests.service.hostile import GOOD
-from tests.service.served_folders import write_folder
+from testbed.hostile import GOOD
+from testbed.served_folders import write_folder
 
 BATCH_ROWS = 1000
 TIMES = (2, 5)

@@ -11,8 +11,8 @@ from time import perf_counter
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.wire import Exchange, Wire, request_bytes
-from tests.service.hostile import GOOD
-from tests.service.served_folders import write_folder
+from testbed.hostile import GOOD
+from testbed.served_folders import write_folder
 
 SOCKETS = 500
 CLOSED_WITHIN_SECONDS = 10.0

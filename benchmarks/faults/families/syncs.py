@@ -17,7 +17,7 @@ from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.strace import attached, require_strace
 from benchmarks.faults.wire import Wire
 from service.settings import Settings
-from tests.service.served_folders import write_folder
+from testbed.served_folders import write_folder
 
 LOAD_SECONDS = 5.0
 REQUESTS_A_SECOND = 200

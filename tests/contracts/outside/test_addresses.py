@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from contracts.outside.addresses import is_local, may_use_proxy
-from tests.service.clients import ROOT
+from testbed.clients import ROOT
 
 LOCAL = ("localhost", "LOCALHOST", "localhost.", "api.localhost", "127.0.0.1", "127.8.9.1", "::1")
 ELSEWHERE = (

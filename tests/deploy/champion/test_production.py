@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import FindingError, UsageError
-from contracts.image import Image
 from contracts.model_folder import model_digest
 from contracts.release import Champion, Deployment
 from contracts.schema import read_json, write_json
@@ -14,6 +13,7 @@ from deploy.champion.fetch import fetch
 from deploy.champion.move import move
 from deploy.champion.production import champion_of, record_champion
 from deploy.registry.pushed_image import pushed_reference
+from testbed.images import image
 from tests.load_tests.tiny_build import write_model
 
 REFERENCE = "user/flights@sha256:" + "1" * 64
@@ -24,12 +24,8 @@ def build(tmp_path: Path) -> Build:
     """A challenger and its image's description, as a run without a registry leaves them."""
     build = Build(tmp_path / "build")
     write_model(build.challenger)
-    image = Image(
-        reference="flights:sha-1", image_id="sha256:" + "2" * 64, base="python", commit="3" * 40, created="",
-        model=model_digest(build.challenger), data_digest="", unpacked_bytes=1, packed_bytes=1, base_unpacked_bytes=1,
-        base_packed_bytes=1, cold_start_seconds=1, idle_mb=1, layers=(),
-    )  # fmt: skip
-    write_json(build.stage("build") / "image.json", image)
+    made = image(reference="flights:sha-1", commit="3" * 40, model=model_digest(build.challenger))
+    write_json(build.stage("build") / "image.json", made)
     return build
 
 

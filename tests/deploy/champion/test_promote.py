@@ -10,7 +10,7 @@ from contracts.schema import write_json
 from contracts.stage import CHAIN, Build, StageName
 from deploy.champion.promote import objections as said_against
 from deploy.champion.promote import other_commit, replace_folder
-from tests.deploy.image_json import IMAGE_ID, image
+from testbed.images import IMAGE_ID, image
 from tests.reports.records import DATA_DIGEST, decision, drift_verdict, load_verdict, whole_run, write_record
 
 OTHER = "sha256:" + "e" * 64

@@ -287,7 +287,7 @@ def test_the_provenance_has_the_digest_of_everything_that_went_in(image: Image) 
         f"source {COMMIT}": {"gitCommit": COMMIT},
         f"python:3.13@{DIGEST}": {"sha256": "a" * 64},
         "model": {"sha256": image.model.removeprefix("sha256:")},
-        "data": {"sha256": "0"},
+        "data": {"sha256": "d" * 64},
         "Dockerfile": {"sha256": "d" * 64},
     }
 

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from contracts.exits import Exit
-from contracts.image import Image
 from contracts.release import Rollout
 from contracts.schema import write_json
 from deploy.engine import NoEngineError, check_engine
 from deploy.rollout.rehearse import played, table
 from deploy.rollout.steady_client import Request
+from testbed.images import image
 
 ROOT = Path(__file__).parents[3]
 OLD, NEW = "sha256:old", "sha256:new"
@@ -53,12 +53,8 @@ def test_without_an_image_there_is_nothing_to_rehearse(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_gone_is_said_to_be_built_again(tmp_path: Path) -> None:
-    image = Image(
-        reference="nobody/nothing:gone", image_id="sha256:0", base="b", commit="c", created="d", model="m",
-        data_digest="e", unpacked_bytes=1, packed_bytes=1, base_unpacked_bytes=1, base_packed_bytes=1,
-        cold_start_seconds=1.0, idle_mb=1.0, layers=(),
-    )  # fmt: skip
-    write_json(tmp_path / "image" / "image.json", image)
+    made = image(reference="nobody/nothing:gone")
+    write_json(tmp_path / "image" / "image.json", made)
     done = rehearsed(tmp_path)
     assert done.returncode == Exit.USAGE
     try:

@@ -25,8 +25,8 @@ from reports.scheduled import check as watch
 from reports.scheduled import requests
 from reports.scheduled.fetch import bring, is_export, shown, with_window
 from reports.scheduled.replay import replay
+from testbed.served_folders import FEATURES, write_folder
 from tests.reports.logged_requests import NOON_US, records, rows, write_config, write_log, write_model
-from tests.service.served_folders import FEATURES, write_folder
 
 DAY_US = 86_400_000_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.api.export import accepts_gzip
-from tests.service.clients import InProcess
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess
+from testbed.served_folders import ROW
 
 NOON = dt.datetime(2026, 3, 23, 12, tzinfo=dt.UTC)
 

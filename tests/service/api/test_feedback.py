@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from contracts.request_log import LabelRecord
-from tests.service.clients import InProcess
+from testbed.clients import InProcess
+from testbed.served_folders import ROW, write_folder
 from tests.service.log.test_writer import disk_full_after
-from tests.service.served_folders import ROW, write_folder
 
 NEVER_MADE = "01a20810-28ff-7abe-9eb0-0fe602519762"
 

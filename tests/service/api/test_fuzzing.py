@@ -6,9 +6,9 @@ from threading import Thread
 
 import pytest
 
-from tests.service.clients import InProcess, Process
-from tests.service.fuzzing import fuzz
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess, Process
+from testbed.fuzzing import fuzz
+from testbed.served_folders import ROW
 
 
 def test_schemathesis_finds_no_answer_that_the_document_does_not_allow(process: Process) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.model_folder import ModelCard, read_card
 from service.api.labels import Label, read_label
-from tests.service.clients import InProcess
-from tests.service.served_folders import ROW, write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import ROW, write_folder
 
 ID = "01a20810-28ff-7abe-9eb0-0fe602519762"
 NOON_US = 1_795_000_000_000_000

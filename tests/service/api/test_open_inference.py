@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service.clients import InProcess
-from tests.service.served_folders import FEATURES, ROW, probability, write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import FEATURES, ROW, probability, write_folder
 
 INFER = "/v2/models/drawn/infer"
 DATATYPES = {"numeric": "FP32", "boolean": "BOOL", "categorical": "BYTES"}

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 
 from contracts.model_folder import ModelCard
 from service.http.problems import KINDS
-from tests.service.clients import InProcess
-from tests.service.served_folders import CLASSES, FEATURES, ROW, write_folder
+from testbed.cards import CLASSES
+from testbed.clients import InProcess
+from testbed.served_folders import FEATURES, ROW, write_folder
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-from tests.service.clients import Process, records_in
-from tests.service.served_folders import FEATURES, ROW, probability
+from testbed.clients import Process, records_in
+from testbed.served_folders import FEATURES, ROW, probability
 
 MODEL = "drawn"
 DATATYPES = {"numeric": "FP32", "boolean": "BOOL", "categorical": "BYTES"}

@@ -21,9 +21,9 @@ from service.formats.arrow.rows import ArrowReader
 from service.formats.encoding import RowEncoder
 from service.formats.row_schema import FLOAT32_MAX
 from service.http.problems import DOES_NOT_FIT, DUPLICATE_KEY, NOT_ARROW, Problem
-from tests.service.clients import InProcess, Process
+from testbed.clients import InProcess, Process
+from testbed.served_folders import FEATURES, GOLDEN_ROWS, ROW, Row, write_folder
 from tests.service.formats.test_json_rows import ROWS, Card
-from tests.service.served_folders import FEATURES, GOLDEN_ROWS, ROW, Row, write_folder
 
 ARROW = "application/vnd.apache.arrow.stream"
 TYPES = {"numeric": pa.float64(), "boolean": pa.bool_(), "categorical": pa.string()}

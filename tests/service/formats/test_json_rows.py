@@ -15,7 +15,8 @@ from service.formats.json_batches import BatchReader
 from service.formats.json_rows import RowReader
 from service.formats.row_schema import FLOAT32_MAX
 from service.http.problems import DUPLICATE_KEY, Problem
-from tests.service.served_folders import CLASSES, FEATURES, ROW, Row
+from testbed.cards import CLASSES
+from testbed.served_folders import FEATURES, ROW, Row
 
 NUMBERS = st.floats(-FLOAT32_MAX, FLOAT32_MAX, allow_nan=False) | st.integers(-(2**53), 2**53)
 TEXT = st.text(max_size=30)

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.exits import UsageError
 from service.http.api_keys import Keys, read_keys
-from tests.service.clients import InProcess
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess
+from testbed.served_folders import ROW
 
 CALLS: dict[str, tuple[str, str, bytes]] = {
     "/predict": ("predict", "POST", json.dumps(ROW).encode()),

@@ -6,10 +6,10 @@ from itertools import chain, islice
 import httpx
 import pytest
 
-from tests.framings import at_random, cut_anywhere, each
-from tests.sent_framings import taken_for_requests, tried
-from tests.service.clients import Process, running
-from tests.service.served_folders import write_folder
+from testbed.clients import Process, running
+from testbed.framings import at_random, cut_anywhere, each
+from testbed.sent_framings import taken_for_requests, tried
+from testbed.served_folders import write_folder
 
 
 @pytest.fixture(scope="module")

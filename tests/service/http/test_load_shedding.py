@@ -16,8 +16,8 @@ from service.http.load_shedding import EXEMPT, STANDING_SECONDS, Admission, refu
 from service.http.problems import OVERLOADED, TOO_LARGE, Problem
 from service.http.time_slices import Turns
 from service.metrics import Metrics
-from tests.service.clients import JSON, Process, everything, metric_in, running
-from tests.service.hostile import GOOD
+from testbed.clients import JSON, Process, everything, metric_in, running
+from testbed.hostile import GOOD
 
 Message = dict[str, object]
 

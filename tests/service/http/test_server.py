@@ -17,9 +17,9 @@ from onnx import TensorProto
 
 from contracts.exits import Exit
 from contracts.model_folder import model_digest
-from tests.service.clients import JSON, Process, metric_in, records_in, running, start
-from tests.service.hostile import GOOD
-from tests.service.served_folders import graph, write_folder
+from testbed.clients import JSON, Process, metric_in, records_in, running, start
+from testbed.hostile import GOOD
+from testbed.served_folders import graph, write_folder
 
 
 def predict(client: httpx.Client) -> httpx.Response:

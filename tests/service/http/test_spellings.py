@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.clients import Process, metric_in, running
+from testbed.clients import Process, metric_in, running
 from tests.service.http.test_api_keys import CALLS, entry, keys_of
 from tests.spellings import spellings
 

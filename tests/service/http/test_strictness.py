@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.clients import InProcess, Process, records_in
-from tests.service.hostile import ACCEPTED, BATCHES, GOOD, MARK, REFUSED, with_value
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess, Process, records_in
+from testbed.hostile import ACCEPTED, BATCHES, GOOD, MARK, REFUSED, with_value
+from testbed.served_folders import ROW
 
 JSON = {"content-type": "application/json"}
 LARGEST_ANSWER = 2000

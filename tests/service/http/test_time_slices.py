@@ -9,7 +9,7 @@ import uvloop
 
 from service.http.server import ACCEPTS_A_TURN, listen
 from service.http.time_slices import STANDING_PIECES, TURN_SECONDS, Turns
-from tests.service.clients import InProcess
+from testbed.clients import InProcess
 
 
 class Clock:

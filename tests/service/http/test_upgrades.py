@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.clients import Process
-from tests.service.hostile import GOOD
+from testbed.clients import Process
+from testbed.hostile import GOOD
 
 JSON = b"Content-Type: application/json\r\n"
 OFFERS = {

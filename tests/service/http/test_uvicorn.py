@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.http.protocol import BoundedProtocol, _Refused
-from tests.service.clients import ROOT
+from testbed.clients import ROOT
 
 # Methods that service/http/protocol.py overrides or calls, with their parameters.
 METHODS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.prediction.ids import IdSource, derived
-from tests.service.clients import InProcess
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess
+from testbed.served_folders import ROW
 
 AT = 1_795_000_000_123_456
 

@@ -12,8 +12,9 @@ from onnx import helper
 from contracts.model_folder import Golden, GoldenRow, model_digest
 from contracts.pipeline_toml.keys import Task
 from contracts.request_log import PredictionRecord
-from tests.service.clients import InProcess
-from tests.service.served_folders import CLASSES, ROW, graph, linear, output_of, probability, write_folder
+from testbed.cards import CLASSES
+from testbed.clients import InProcess
+from testbed.served_folders import ROW, graph, linear, output_of, probability, write_folder
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.prediction.reload import signature_of
-from tests.service.clients import InProcess
-from tests.service.served_folders import FEATURES, ROW, graph, probability, write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import FEATURES, ROW, graph, probability, write_folder
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from contracts.exits import UsageError
 from contracts.model_folder import model_digest
 from contracts.request_log import ShadowRecord
 from service.prediction.shadow import MAX_WAITING_ROWS, Shadow
-from tests.service.clients import InProcess
-from tests.service.served_folders import FEATURES, ROW, probability, write_folder
+from testbed.clients import InProcess
+from testbed.served_folders import FEATURES, ROW, probability, write_folder
 
 UNSURE = {**ROW, "class": -3.0, "is_new": False}
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from contracts.features import MISSING
-from contracts.model_folder import ExportProof, Golden, GoldenRow, ModelCard, ModelFolderError, read_card, sha256_of
+from contracts.model_folder import Golden, GoldenRow, ModelCard, ModelFolderError, read_card, sha256_of
 from contracts.pipeline_toml.keys import Task
 from scoring.scorer import Scorer
+from testbed.cards import card
 from tests.training.toy_build import CLASSES, FEATURES, write_build
 from training.fitting.candidates import find_candidates
 from training.fitting.export import export
@@ -41,26 +42,8 @@ def parts(root: Path, task: Task = "binary") -> Parts:
     train, holdout = load_table(build, "train"), load_table(build, "holdout")
     candidate = find_candidates([BUILT_IN[task]], FEATURES, task, 7, 1)[0]
     model = candidate.make({}).fit(train.matrix(FEATURES), train.truth)
-    card = ModelCard(
-        name="toy",
-        task=task,
-        target="answer",
-        features=FEATURES,
-        classes=CLASSES[task],
-        positive="yes" if task == "binary" else "",
-        estimator=candidate.name,
-        parameters={},
-        metrics={},
-        train_rows=300,
-        data_digest="",
-        commit="",
-        versions={},
-        proof=ExportProof(rows=1, boundary_rows=1, label_flips=0, largest_difference=0),
-        max_batch_rows=10,
-        logged_features=(),
-        files={},
-    )
-    return Parts(model, export(model, len(FEATURES), task), card, holdout, train)
+    made = card(FEATURES, task, name="toy", classes=CLASSES[task], threshold=None, estimator=candidate.name)
+    return Parts(model, export(model, len(FEATURES), task), made, holdout, train)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from contracts.model_folder import GateSetting
 from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
 from contracts.stage import Build
-from tests.model_folders import write_model
+from testbed.model_folders import write_model
 from tests.training.evaluating import decided, evaluate, fresh_build, pipeline_toml
 from training.judging.relaxed_thresholds import recorded, relaxed
 

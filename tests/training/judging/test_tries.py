@@ -9,33 +9,14 @@ from hypothesis import strategies as st
 from contracts.decision import Decision
 from contracts.exits import Exit, UsageError
 from contracts.features import Feature
-from contracts.model_folder import ExportProof, ModelCard
 from contracts.schema import write_json
 from contracts.stage import Build
-from tests.model_folders import draw_tables, replace_table, write_model
+from testbed.cards import card
+from testbed.model_folders import draw_tables, replace_table, write_model
 from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
 from training.judging.tries import Ledger, LedgerError, Try, confidence_of_try, number_of_try, read_ledger, try_of
 
-CARD = ModelCard(
-    name="toy",
-    task="binary",
-    target="answer",
-    features=(Feature(name="shop", kind="categorical", categories=("east", "west")),),
-    classes=("no", "yes"),
-    positive="yes",
-    threshold=0.5,
-    estimator="logistic",
-    parameters={},
-    metrics={},
-    train_rows=1,
-    data_digest="sha256:d",
-    commit="a" * 40,
-    versions={},
-    proof=ExportProof(rows=1, boundary_rows=0, label_flips=0, largest_difference=0),
-    max_batch_rows=1,
-    logged_features=(),
-    files={"model.onnx": "f" * 64},
-)
+CARD = card((Feature(name="shop", kind="categorical", categories=("east", "west")),), files={"model.onnx": "f" * 64})
 
 
 def challenger(name: str) -> Try:

@@ -17,12 +17,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.features import Feature
-from contracts.model_folder import PREDICTION_COLUMN, ExportProof, Golden, GoldenRow, ModelCard, model_digest
+from contracts.model_folder import PREDICTION_COLUMN, Golden, GoldenRow, ModelCard, model_digest
 from contracts.pipeline_toml.keys import Task
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
+from testbed.cards import CLASSES, card
 from training.dataset.digests import frame_digest
 from training.fitting.model_folder import write_model_folder
 
@@ -30,7 +31,6 @@ CUT = pd.Timestamp("2024-03-01")
 DAYS = 30
 ROWS_A_DAY = 100
 SIGNAL, BIAS = 1.5, -0.5
-CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
 # `echo` is noise in shop "west" and 0 elsewhere: a weight on it makes a model worse on that one slice.
 NUMBERS = ("signal", "noise", "echo")
 GOOD = {"signal": SIGNAL}
@@ -88,11 +88,11 @@ def write_model(
     bias: float | tuple[float, ...] = BIAS,
     golden: Golden | None = None,
     reference: pd.DataFrame | None = None,
-    **card: Any,
+    **changes: Any,
 ) -> str:
-    """A model folder for build/data, and its digest. `weights` by feature, 0 where not named; `card`: other fields."""
+    """A model folder for build/data, and its digest. `weights`: by feature, else 0; `changes`: of the card."""
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
-    features = card.pop("features", manifest.features)
+    features = changes.pop("features", manifest.features)
     outputs = len(manifest.classes) if manifest.task == "multiclass" else 1
     matrix = np.zeros((len(features), outputs), dtype=np.float32)
     for position, feature in enumerate(features):
@@ -109,7 +109,9 @@ def write_model(
     if reference is None:
         reference = train.drop(columns="cluster").iloc[::6].reset_index(drop=True)
     reference = reference.assign(**{PREDICTION_COLUMN: np.float32(0.5)})
-    write_model_folder(folder, _card(manifest, features, card), graph(manifest.task, matrix, offset), golden, reference)
+    write_model_folder(
+        folder, _card(manifest, features, changes), graph(manifest.task, matrix, offset), golden, reference
+    )
     return model_digest(folder)
 
 
@@ -200,26 +202,14 @@ def _feature(column: "pd.Series[Any]") -> Feature:
 
 def _card(manifest: DataManifest, features: tuple[Feature, ...], changes: dict[str, Any]) -> ModelCard:
     train = manifest.tables["train"]
-    fields: dict[str, Any] = {
-        "name": "drawn",
-        "task": manifest.task,
+    of_data: dict[str, Any] = {
         "target": manifest.target,
-        "features": features,
         "classes": manifest.classes,
         "positive": manifest.positive,
-        "threshold": 0.5 if manifest.task == "binary" else None,
-        "estimator": "by hand",
-        "parameters": {},
-        "metrics": {},
         "train_rows": train.rows,
         "train_first": train.first,
         "train_last": train.last,
         "data_digest": manifest.digest,
-        "commit": "c" * 40,
-        "versions": {},
-        "proof": ExportProof(rows=100, boundary_rows=10, label_flips=0, largest_difference=0.0),
         "max_batch_rows": 100,
-        "logged_features": (),
-        "files": {},
     }
-    return ModelCard(**(fields | changes))
+    return card(features, manifest.task, **(of_data | changes))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 
-from tests.monitoring.programs import ROOT, answers, eventually, fetch, free_port, program, running, status_of
+from testbed.programs import ROOT, answers, eventually, fetch, free_port, program, running, status_of
 
 EDGE_CONFIG = ROOT / "deploy" / "edge" / "haproxy.cfg"
 ROW = {"distance": 1.5, "is_weekend": True, "carrier": "AA"}

@@ -1,4 +1,4 @@
-"""Sends the framings of tests/framings.py to the service or to a proxy, and counts what came back."""
+"""Sends the framings of testbed/framings.py to the service or to a proxy, and counts what came back."""
 
 import selectors
 import socket
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tests.framings import HIDDEN_ROUTE, NEXT, Framing
-from tests.service.clients import metric_in
+from testbed.clients import metric_in
+from testbed.framings import HIDDEN_ROUTE, NEXT, Framing
 
 AT_ONCE = 50
 SECONDS = 20.0

@@ -1,7 +1,7 @@
 """Schemathesis against a running service: everything that its OpenAPI document says, and much that it does not.
 
 All checks are on; schemathesis.toml has what may be expected beyond the document. The seed is pinned, so a failure is
-the same one everywhere. `python -m tests.service.fuzzing 2000` fuzzes a service of its own, with that many examples for
+the same one everywhere. `python -m testbed.fuzzing 2000` fuzzes a service of its own, with that many examples for
 each operation that has any to vary.
 """
 
@@ -12,8 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.service.clients import ROOT, running
-from tests.service.served_folders import write_folder
+from testbed.clients import ROOT, running
+from testbed.served_folders import write_folder
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SEED = 7

@@ -21,7 +21,7 @@ from service.prediction.served_model import load_served_model
 from service.serve import Service
 from service.settings import Settings, read_settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 JSON = {"content-type": "application/json"}
 # A busy machine lets any process wait for seconds. So a test meets the limits that it looks at, and no other one.
 PATIENCE_SECONDS = 120.0

@@ -3,7 +3,7 @@
 import json
 import zlib
 
-from tests.service.served_folders import ROW
+from testbed.served_folders import ROW
 
 # Stands in every body that has room for a string: no answer may hold it.
 MARK = "zQ9mark"

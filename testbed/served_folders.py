@@ -10,11 +10,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.features import MISSING, Feature, Value
-from contracts.model_folder import CARD_FILE, MODEL_FILES, ExportProof, Golden, GoldenRow, ModelCard, sha256_of
+from contracts.model_folder import CARD_FILE, MODEL_FILES, Golden, GoldenRow, sha256_of
 from contracts.pipeline_toml.keys import Task
 from contracts.schema import write_json
 from scoring.encoder import Encoder
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
+from testbed.cards import CLASSES, card
 
 Row = dict[str, Value]
 
@@ -29,7 +30,6 @@ FEATURES = (
 )
 ROW: Row = {"age in years": 41.5, "class": 1.0, "plan/~ü": "plus", "town": "Ulm", "is_new": True, "_private": False}
 GOLDEN_ROWS = (ROW, {**ROW, "class": None, "town": None, "_private": None}, {**ROW, "plan/~ü": "(unheard of)"})
-CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
 WEIGHTS = np.array([0.01, 0.5, 0.25, -0.25, 1.0, 0.125], dtype=np.float32)
 
 
@@ -96,7 +96,7 @@ def write_folder(
     golden: Golden | None = None,
     features: tuple[Feature, ...] = FEATURES,
     rows: Sequence[Row] = GOLDEN_ROWS,
-    **card: Any,
+    **changes: Any,
 ) -> Path:
     """A model folder that the service accepts, unless the arguments make it one that it must not."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,25 +107,10 @@ def write_folder(
     (folder / "model.onnx").write_bytes((model or graph(task, bias)).SerializeToString())
     (folder / "reference.parquet").write_bytes(b"the service only checks its digest")
     write_json(folder / "golden.json", golden)
-    fields: dict[str, Any] = {
-        "name": "drawn",
-        "task": task,
-        "target": "answer",
-        "features": features,
-        "classes": CLASSES[task],
-        "positive": "yes" if task == "binary" else "",
-        "threshold": 0.5 if task == "binary" else None,
-        "estimator": "by hand",
+    of_model: dict[str, Any] = {
         "parameters": {"bias": bias},
-        "metrics": {},
-        "train_rows": 100,
-        "data_digest": "sha256:" + "d" * 64,
-        "commit": "c" * 40,
-        "versions": {},
-        "proof": ExportProof(rows=1, boundary_rows=0, label_flips=0, largest_difference=0),
-        "max_batch_rows": 50,
         "logged_features": tuple(one.name for one in features),
         "files": {name: sha256_of(folder / name) for name in MODEL_FILES},
     }
-    write_json(folder / CARD_FILE, ModelCard(**(fields | card)))
+    write_json(folder / CARD_FILE, card(features, task, **(of_model | changes)))
     return folder

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.monitoring.programs import answers, eventually, free_port, program, running
+from testbed.programs import answers, eventually, free_port, program, running
 
 CONFIG = """
 daemon off;

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 MONITORING = ROOT / "monitoring"
 # Debian's packages, by the program that the tests call.
 PACKAGES = {

@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: made-up model folders, a service to start, clients, hostile inputs, an edge."""

@@ -1,0 +1,37 @@
+"""A model card with a value in every field; a test changes those that it is about."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.features import Feature
+from contracts.model_folder import ExportProof, ModelCard
+from contracts.pipeline_toml.keys import Task
+
+CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
+
+
+def card(features: Sequence[Feature], task: Task = "binary", **changes: Any) -> ModelCard:
+    """A card for these features. In a binary task the last class is the positive one, from a probability of 0.5 on."""
+    classes = tuple(changes.get("classes", CLASSES[task]))
+    is_binary = task == "binary"
+    fields: dict[str, Any] = {
+        "name": "drawn",
+        "task": task,
+        "target": "answer",
+        "features": tuple(features),
+        "classes": classes,
+        "positive": classes[-1] if is_binary else "",
+        "threshold": 0.5 if is_binary else None,
+        "estimator": "by hand",
+        "parameters": {},
+        "metrics": {},
+        "train_rows": 100,
+        "data_digest": "sha256:" + "d" * 64,
+        "commit": "c" * 40,
+        "versions": {},
+        "proof": ExportProof(rows=100, boundary_rows=10, label_flips=0, largest_difference=0.0),
+        "max_batch_rows": 50,
+        "logged_features": (),
+        "files": {},
+    }
+    return ModelCard(**(fields | changes))
