@@ -64,6 +64,8 @@ class Curve(Schema):
 class Decision(Schema):
     """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion.
 
+    `changed`: one for each setting that is another one, where only a person can say whether it asks less.
+
     `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
     """
 
@@ -83,6 +85,7 @@ class Decision(Schema):
     tries: int
     confidence: float
     relaxed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     detectable_difference: float | None = None
     comparisons: tuple[Comparison, ...]
     checks: tuple[Check, ...]

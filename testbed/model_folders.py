@@ -108,11 +108,29 @@ def write_model(
     )
     if reference is None:
         reference = train.drop(columns="cluster").iloc[::6].reset_index(drop=True)
-    reference = reference.assign(**{PREDICTION_COLUMN: np.float32(0.5)})
+    reference = reference.assign(**{PREDICTION_COLUMN: _predictions(manifest, reference, features, matrix, offset)})
     write_model_folder(
         folder, _card(manifest, features, changes), graph(manifest.task, matrix, offset), golden, reference
     )
     return model_digest(folder)
+
+
+def _predictions(
+    manifest: DataManifest,
+    reference: pd.DataFrame,
+    features: tuple[Feature, ...],
+    weights: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+) -> Any:
+    """What reference.parquet says that the model answered; 0.5 where it lacks a feature."""
+    names = [one.name for one in features]
+    if not set(names) <= set(reference.columns):
+        return np.float32(0.5)
+    rows = [dict(zip(names, row, strict=True)) for row in reference[names].itertuples(index=False, name=None)]
+    answers = answer(manifest.task, Encoder(features).rows(rows), weights, bias)
+    if manifest.task == "multiclass":
+        return np.array(manifest.classes, dtype=object)[answers.argmax(axis=1)]
+    return answers[:, -1].astype(np.float32)
 
 
 def graph(task: Task, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> bytes:

@@ -6,8 +6,8 @@ evidence must be (`tries.py`). Slices, floors, limits, calibration, leakage, the
 speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors, limits
 and checks alone decide; the decision says so (contracts/pipeline_toml/champion.py).
 
-A setting of the gate that asks less than it did of the champion has a line of its own in the decision
-(`relaxed_thresholds.py`).
+A setting of pipeline.toml that asks less than it did of the champion, or something else, has a line of its own in the
+decision (`relaxed_thresholds.py`).
 
 It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
 folder gives the same decision.json, to the byte.
@@ -34,16 +34,16 @@ from contracts.pipeline_toml.champion import champion_of
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
-from training.judging.checks.run_checks import inspect_limits, inspect_validity
+from training.judging.checks.run_checks import inspect_limits, inspect_plausibility, inspect_validity
 from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
 from training.judging.formatting import rounded
 from training.judging.gate import judge
 from training.judging.plots import write_plots
-from training.judging.relaxed_thresholds import relaxed
+from training.judging.relaxed_thresholds import changed, relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
-from training.judging.tries import Ledger, confidence_of_try, number_of_try, read_ledger, try_of
+from training.judging.tries import Ledger, confidence_of_try, holdout_key, number_of_try, read_ledger, try_of
 from training.tables import Table, TableError, load_table
 
 
@@ -114,14 +114,19 @@ def decide(
 ) -> Decision:
     """The decision on models that have met."""
     config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
-    number = count_tries(context.build, table.digest, challenger, champion, has_met=contest is not None)
+    number = count_tries(
+        context.build, holdout_key(holdout.frame, holdout.manifest), challenger, champion, has_met=contest is not None
+    )
     confidence = confidence_of_try(gate.confidence, number)
     figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
         figures = compare_all(contest, config.data.task, gate, confidence, has_champion=champion is not None)
         slices = compare_slices(contest, holdout.frame, gate, has_champion=champion is not None)
     validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
-    limits = inspect_limits(context, challenger, contest, figures)
+    limits = (
+        *inspect_plausibility(context, holdout, challenger, champion, contest, figures),
+        *inspect_limits(context, challenger, champion, contest, figures),
+    )
     judgement = judge(
         gate.metric,
         len(holdout.frame),
@@ -147,6 +152,7 @@ def decide(
         tries=number,
         confidence=rounded(confidence),
         relaxed=relaxed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
+        changed=changed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         detectable_difference=figures.detectable_difference,
         comparisons=figures.comparisons,
         checks=(*validity, *limits, *_slices_as_check(slices)),

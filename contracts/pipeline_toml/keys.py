@@ -25,6 +25,10 @@ METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
 }
 
 
+# Of these a floor would let the worst through, of all others a limit.
+LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae"})
+
+
 class Section(BaseModel):
     """One table of pipeline.toml: unknown keys, wrong types and impossible values are refused by name."""
 
@@ -129,6 +133,10 @@ class Gate(Section):
     slice_min_rows: Count = 500
     max_shared_rows: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.98
+    cost_margin: Annotated[float, Field(ge=0)] = 0.02
+    max_error_reduction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    max_generalization_gap: Annotated[float, Field(ge=0)] | None = None
+    signed_off: Names = ()
     max_row_us: Positive = 1000.0
     max_model_mb: Positive = 50.0
 
@@ -245,6 +253,15 @@ class Config(Section):
                     raise ValueError(
                         f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {', '.join(known)}"
                     )
+        for key, misplaced, other in (
+            ("gate.floors", LESS_IS_BETTER & self.gate.floors.keys(), "gate.limits"),
+            ("gate.limits", self.gate.limits.keys() - LESS_IS_BETTER, "gate.floors"),
+        ):
+            if misplaced:
+                better = "less" if other == "gate.limits" else "more"
+                raise ValueError(
+                    f"{key}: of {', '.join(sorted(misplaced))} {better} is better; it belongs under {other}"
+                )
         if self.gate.max_calibration_error is not None and self.data.task != "binary":
             raise ValueError("gate.max_calibration_error is for binary tasks only: take it out")
         return self

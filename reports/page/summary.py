@@ -32,6 +32,7 @@ def render_summary(results: Results) -> str:
     parts += [f"> ⚠️ {cell(one)}" for one in results.first_run()]
     if results.decision:
         parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.relaxed]
+        parts += [f"> Changed since the champion: {cell(one)}" for one in results.decision.changed]
         parts += _decision(results.decision)
     if results.load:
         parts.append(_load(results.load))

@@ -107,7 +107,7 @@ def test_a_challenger_that_is_worse_than_the_margin_is_rejected(build: Build) ->
     decision = decided(build)
     assert (decision.challenger, decision.champion) == (challenger, champion)
     assert deciding(decision).outcome == "worse"
-    assert failed(decision) == []
+    assert failed(decision) == ["expected cost"]
     assert decision.reasons[0].startswith("Challenger rejected: roc_auc 0.")
     assert "is worse than the margin of 0.010 (gate.margin in pipeline.toml)." in decision.reasons[0]
 
@@ -115,8 +115,8 @@ def test_a_challenger_that_is_worse_than_the_margin_is_rejected(build: Build) ->
 def test_a_challenger_that_is_worse_on_one_slice_only_is_rejected(build: Build) -> None:
     write_model(build.champion, build)
     write_model(build.challenger, build, WRONG_IN_WEST)
-    assert decided(build, margin="0.1").decision == "promote"
-    decision = decided(build, margin="0.1", slice_margin="0.05", slices='["shop", "is_new"]')
+    assert decided(build, margin="0.1", cost_margin="1.0").decision == "promote"
+    decision = decided(build, margin="0.1", cost_margin="1.0", slice_margin="0.05", slices='["shop", "is_new"]')
     assert decision.decision == "reject"
     assert [one.value for one in decision.slices if one.outcome == "worse"] == ["west"]
     assert [(one.column, one.value) for one in decision.slices[3:]] == [("is_new", "0"), ("is_new", "1")]

@@ -22,6 +22,7 @@ def render(decision: Decision) -> str:
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
         f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",
         _loosened(decision.relaxed),
+        "\n".join(f"- Changed since the champion: {escape(one)}" for one in decision.changed),
         _metrics(decision.comparisons, decimals),
         _grounds(decision, decimals),
         _slices(decision.slices, decimals),

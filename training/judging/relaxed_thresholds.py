@@ -1,55 +1,121 @@
-"""Which of the gate's settings ask less than they did of the champion.
+"""Which settings ask less, or something else, than they did of the champion.
 
 A change that loosens the gate, and brings a model that needs it, would otherwise pass without a word. So each model's
-card records the settings that it was judged under, and a decision names every one that now asks less, in its own line.
-Loosening is allowed, for someone may mean it; it is not allowed to be silent.
+card records every setting of pipeline.toml, and a decision names each one that now asks less, or that now is another
+one, in its own line. Loosening is allowed, for someone may mean it; it is not allowed to be silent. A setting that is
+added to pipeline.toml's schema is recorded and compared from then on; what is not compared is listed in EXEMPT.
 
 No clock, no git: champion and pipeline.toml alone, so the same inputs give the same decision.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from contracts.model_folder import GateSetting
 from contracts.pipeline_toml.keys import Config
 
-# Of these a larger value asks less, of the next ones a smaller.
+# Beginnings of keys. Of these a larger value asks less, of the next ones a smaller; of all others, any change is said.
 ASKS_LESS_WHEN_LARGER = (
-    *("gate.margin", "gate.slice_margin", "gate.slice_min_rows", "gate.max_calibration_error"),
-    *("gate.max_shared_rows", "gate.max_single_feature_auc", "gate.max_row_us", "gate.max_model_mb"),
-    *("gate.limits.", "data.max_repeated_rows"),
+    *("gate.margin", "gate.slice_margin", "gate.slice_min_rows", "gate.cost_margin", "gate.max_", "gate.limits."),
+    *("data.max_repeated_rows", "load.max_", "load.warmup_seconds"),
+    *("drift.numeric_effect", "drift.categorical_effect", "drift.prediction_effect", "drift.label_effect"),
+    *("drift.missing_effect", "drift.historic_factor", "drift.min_rows", "drift.min_labels"),
+    *("drift.lasting_windows", "drift.retrain_cooldown_days"),
+    *("deploy.max_", "deploy.fast_enough_ms", "deploy.ready_seconds"),
 )
-ASKS_LESS_WHEN_SMALLER = ("gate.confidence", "gate.floors.", "data.min_train_rows", "data.min_holdout_rows")
+ASKS_LESS_WHEN_SMALLER = (
+    *("gate.confidence", "gate.floors.", "data.min_train_rows", "data.min_holdout_rows"),
+    *("data.holdout_days", "data.holdout_share", "load.requests_per_second", "load.seconds", "load.min_rate_share"),
+    *("load.blocks", "drift.false_alarm_rate", "drift.reference_rows", "drift.of_windows"),
+    *("drift.max_retrains_per_week", "drift.blocks_deploy"),
+    *("deploy.canary_seconds", "deploy.canary_min_requests", "deploy.drain_seconds", "deploy.watch_seconds"),
+)
+# Lists and tables in which one more entry asks more, and one less asks less.
+EACH_ENTRY_ASKS = ("gate.floors.", "gate.limits.", "gate.slices.", "features.exclude.", "deploy.canary_percent.")
+# Once set, these ask; where they are gone, nothing does.
+ASKS_WHEN_SET = ("gate.max_calibration_error",)
+EXEMPT = {
+    "project.name": "a champion of another project is a first run",
+    "data.target": "a champion of another target is a first run",
+    "data.task": "a champion of another task is a first run",
+    "data.source": "a new version of the data is a commit of its own, and the decision has its digest",
+    "data.sha256": "as data.source",
+    "data.as_of": "a retrain moves it",
+    "training.candidates": "how a challenger is searched; what comes of it is judged",
+    "training.metric": "as training.candidates",
+    "training.trials": "as training.candidates",
+    "training.folds": "as training.candidates",
+}
 
 
 def recorded(config: Config) -> dict[str, GateSetting]:
-    """The settings that decide what gets through, by their keys in pipeline.toml; what is not asked is not there."""
-    found: dict[str, GateSetting] = {"gate.metric": config.gate.metric}
-    found |= {f"gate.slices.{name}": "judged" for name in config.gate.slices}
-    for key in (*ASKS_LESS_WHEN_LARGER, *ASKS_LESS_WHEN_SMALLER):
-        section, _, name = key.partition(".")
-        value = getattr(getattr(config, section), name.rstrip("."))
-        if isinstance(value, Mapping):
-            found |= {f"{key}{metric}": float(bound) for metric, bound in value.items()}
-        elif value is not None:
-            found[key] = float(value)
-    return dict(sorted(found.items()))
+    """Every setting that is not exempt, by its key in pipeline.toml; what is not asked is not there."""
+    found = dict(_flat("", config.model_dump(mode="json")))
+    return {key: value for key, value in sorted(found.items()) if not key.startswith(tuple(EXEMPT))}
 
 
 def relaxed(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
     """One sentence for each setting that asks less than the champion's card says. Empty where its card says nothing."""
     now = recorded(config)
-    return tuple(said for key, was in sorted(of_champion.items()) for said in _compared(key, was, now.get(key)))
+    said = ((key, was, now.get(key)) for key, was in sorted(of_champion.items()))
+    return tuple(_sentence(key, was, is_now) for key, was, is_now in said if _asks_less(key, was, is_now))
 
 
-def _compared(key: str, was: GateSetting, is_now: GateSetting | None) -> Iterator[str]:
+def changed(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
+    """One sentence for each other setting that is another one: whether it asks less, a person has to say.
+
+    New keys are compared only where the champion's card records all settings: older cards have those of [gate] alone.
+    """
+    now = recorded(config)
+    keys = of_champion.keys() | (now.keys() if "load.seconds" in of_champion else ())
+    return tuple(
+        _sentence(key, of_champion.get(key), now.get(key))
+        for key in sorted(keys)
+        if of_champion.get(key) != now.get(key) and not _is_ordered(key, of_champion.get(key), now.get(key))
+    )
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, GateSetting]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(f"{key}.{name}" if key else name, inner)
+    elif isinstance(value, list):
+        word = "judged" if key == "gate.slices" else "listed"
+        yield from ((f"{key}.{entry}", word) for entry in value)
+    elif isinstance(value, str):
+        yield key, value
+    elif value is not None:
+        yield key, float(value)
+
+
+def _is_ordered(key: str, was: GateSetting | None, is_now: GateSetting | None) -> bool:
+    """Whether `relaxed` judges this change, one way or the other."""
+    if key.startswith(EACH_ENTRY_ASKS + ASKS_WHEN_SET) and None in (was, is_now):
+        return True
+    if isinstance(was, str) or isinstance(is_now, str):
+        return key == "gate.metric"
+    return None not in (was, is_now) and key.startswith(ASKS_LESS_WHEN_LARGER + ASKS_LESS_WHEN_SMALLER)
+
+
+def _asks_less(key: str, was: GateSetting, is_now: GateSetting | None) -> bool:
+    if was == is_now or not _is_ordered(key, was, is_now):
+        return False
+    if is_now is None or isinstance(was, str) or isinstance(is_now, str):
+        return True
+    return is_now > was if key.startswith(ASKS_LESS_WHEN_LARGER) else is_now < was
+
+
+def _sentence(key: str, was: GateSetting | None, is_now: GateSetting | None) -> str:
+    when = "when the champion was judged"
+    if was is None:
+        return f"{key} is {_shown(is_now)}; it was not set {when}."
     if is_now is None:
-        yield f"{key} is gone; it was {_shown(was)} when the champion was judged."
-    elif isinstance(was, str) or isinstance(is_now, str):
-        if was != is_now:
-            yield f"{key} is {_shown(is_now)}; it was {_shown(was)} when the champion was judged."
-    elif is_now > was if key.startswith(ASKS_LESS_WHEN_LARGER) else is_now < was:
-        yield f"{key} is {_shown(is_now)}; it was {_shown(was)} when the champion was judged, which asks more."
+        return f"{key} is gone; it was {_shown(was)} {when}."
+    more = ", which asks more" if _asks_less(key, was, is_now) and not isinstance(was, str) else ""
+    return f"{key} is {_shown(is_now)}; it was {_shown(was)} {when}{more}."
 
 
-def _shown(value: GateSetting) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+def _shown(value: GateSetting | None) -> str:
+    if isinstance(value, str):
+        return value or "empty"
+    return f"{value:g}"

@@ -6,6 +6,9 @@ challenger on a holdout must show its bound at 1 - (1 - confidence) / k². The k
 (Bonferroni 1936, with unequal shares). Shares of 1 / k add up without end; with them, ten tries let a model in on 11 %
 of the holdouts of docs/drills.md.
 
+A holdout is its times and its answers, row by row: another feature, dropped or added, makes no new holdout of the same
+rows.
+
 A try is a *function*, not a folder: a model's digest changes with every commit, even where graph, categories and
 threshold stay the same, and the same answers are not a second look. A challenger judged before keeps its number, and
 the champion itself is no try.
@@ -18,11 +21,20 @@ import json
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 from pydantic import Field, ValidationError
 
+from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import ModelCard
 from contracts.schema import Schema, write_json
+from training.dataset.digests import frame_digest
+
+
+def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
+    """What tells one holdout from another: times and answers in their order, and nothing that a model reads."""
+    names = [name for name in (manifest.time, manifest.target) if name and name in frame]
+    return frame_digest(frame[names])
 
 
 class LedgerError(UsageError):

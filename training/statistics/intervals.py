@@ -94,6 +94,12 @@ def paired_difference(
     return _estimate(metric, difference, clusters, confidence)
 
 
+def of_mean(values: FloatArray, clusters: npt.ArrayLike | None, *, confidence: float) -> Estimate:
+    """The mean of a value per row, such as what a decision costs. Arguments and errors as for `interval`."""
+    mean = float(values.mean())
+    return _estimate("mean", Scored(mean, values - mean), clusters, confidence)
+
+
 def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha: float, power: float = 0.8) -> float:
     """The smallest true difference that a one-sided test at level alpha finds with this power (Bloom 1995).
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from contracts.model_folder import GateSetting
-from contracts.pipeline_toml.keys import Config
-from contracts.pipeline_toml.reader import load_config
+from contracts.pipeline_toml.keys import LESS_IS_BETTER, METRICS_OF_TASK, Config
+from contracts.pipeline_toml.reader import ConfigError, load_config
 from contracts.stage import Build
 from testbed.model_folders import write_model
 from tests.training.evaluating import decided, evaluate, fresh_build, pipeline_toml
-from training.judging.relaxed_thresholds import recorded, relaxed
+from training.judging.relaxed_thresholds import EXEMPT, changed, recorded, relaxed
+from training.statistics.metrics import METRICS
 
 FLOORS = "[gate.floors]\nroc_auc = 0.6\n[gate.limits]\nbrier = 0.25"
 
@@ -83,3 +84,59 @@ def test_a_gate_that_asks_the_same_has_no_such_line(tmp_path: Path) -> None:
     write_model(build.champion, build, gate={"gate.margin": 0.01})
     assert decided(build).relaxed == ()
     assert "asks less" not in (build.stage("evaluate") / "diff.md").read_text()
+
+
+def test_every_setting_is_recorded_or_exempt_with_a_reason(tmp_path: Path) -> None:
+    config, seen = configured(tmp_path), settings(tmp_path)
+    assert all(EXEMPT.values())
+    for section, model in config:
+        for name, value in model:
+            key = f"{section}.{name}"
+            is_empty = value is None or (isinstance(value, tuple | dict) and not value)
+            assert is_empty or key in EXEMPT or any(one == key or one.startswith(f"{key}.") for one in seen), key
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "[load]\nmax_p99_ms = 900.0",
+            "load.max_p99_ms is 900; it was 100",
+        ),
+        ("[drift]\nnumeric_effect = 0.5", "drift.numeric_effect is 0.5; it was 0.1"),
+        ("[drift]\nfalse_alarm_rate = 0.001", "drift.false_alarm_rate is 0.001; it was 0.05"),
+        ("[deploy]\ncanary_percent = [10]", "deploy.canary_percent.50 is gone; it was listed"),
+        ("[deploy]\nwatch_seconds = 1.0", "deploy.watch_seconds is 1; it was 60"),
+    ],
+)
+def test_settings_beyond_the_gate_are_named_as_well(tmp_path: Path, line: str, said: str) -> None:
+    assert said in against(tmp_path, settings(tmp_path), f"{FLOORS}\n{line}")[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("[service]\nlogged_features = ['signal']", "service.logged_features.signal is listed; it was not set"),
+        ("[features]\ninclude = ['signal']", "features.include.signal is listed; it was not set"),
+        ("[features.kinds]\nshop = 'numeric'", "features.kinds.shop is numeric; it was not set"),
+        ("[drift.columns.signal]\nmethod = 'psi'\neffect = 9.0", "drift.columns.signal.effect is 9; it was not set"),
+    ],
+)
+def test_what_has_no_direction_is_said_whichever_way_it_changed(tmp_path: Path, line: str, said: str) -> None:
+    now = configured(tmp_path, f"{FLOORS}\n{line}")
+    assert any(one.startswith(said) for one in changed(now, settings(tmp_path)))
+
+
+def test_an_older_card_that_records_the_gate_alone_brings_no_flood(tmp_path: Path) -> None:
+    assert changed(configured(tmp_path), {"gate.margin": 0.01, "gate.slices.shop": "judged"}) == ()
+
+
+@pytest.mark.parametrize("bound", ["[gate.floors]\nbrier = 0.1", "[gate.limits]\nroc_auc = 0.9"])
+def test_a_floor_where_less_is_better_and_a_limit_where_more_is_are_refused(tmp_path: Path, bound: str) -> None:
+    with pytest.raises(ConfigError, match="is better; it belongs under gate"):
+        configured(tmp_path, bound)
+
+
+def test_which_metrics_are_better_the_less_they_are_is_known_alike_in_both_places() -> None:
+    asked = {name for names in METRICS_OF_TASK.values() for name in names}
+    assert {name for name in asked if not METRICS[name].higher_is_better} == LESS_IS_BETTER

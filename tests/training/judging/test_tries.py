@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from contracts.features import Feature
 from contracts.schema import write_json
 from contracts.stage import Build
 from testbed.cards import card
-from testbed.model_folders import draw_tables, replace_table, write_model
+from testbed.model_folders import draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
 from training.judging.tries import Ledger, LedgerError, Try, confidence_of_try, number_of_try, read_ledger, try_of
 
@@ -156,6 +157,18 @@ def test_the_champion_itself_is_no_try(build: Build) -> None:
     write_model(build.champion, build, commit="b" * 40)
     assert decided(build).tries == 1
     assert read_ledger(build.tries).holdouts == {}
+
+
+def test_another_feature_makes_no_new_holdout_of_the_same_rows(build: Build) -> None:
+    write_model(build.challenger, build, NOISY)
+    assert decided(build).tries == 1
+    frames = {name: frame.assign(dummy=np.float32(0)) for name, frame in draw_tables().items()}
+    write_data(build, frames)
+    write_model(build.challenger, build, A_LITTLE_NOISY)
+    assert decided(build).tries == 2
+    write_data(build, {name: frame.drop(columns="echo") for name, frame in draw_tables().items()})
+    write_model(build.challenger, build)
+    assert decided(build).tries == 3
 
 
 def test_a_new_holdout_starts_at_one(build: Build) -> None:

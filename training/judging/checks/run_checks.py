@@ -17,10 +17,13 @@ from contracts.schema import write_json
 from contracts.stage import Context
 from training.dataset.digests import frame_digest
 from training.judging.checks import model_checks
+from training.judging.checks.decision_cost import decision_checks
+from training.judging.checks.out_of_fold import label_checks, out_of_fold_checks
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
 from training.judging.checks.table_contract import MOST_UNUSUAL_OF_A_WEEK, RunsWithTime, breaches, is_monotone, jumps
 from training.judging.checks.target_leakage import target_leakage
+from training.judging.checks.too_good import too_good_check
 from training.judging.comparisons import ComparedMetrics, Contest
 from training.judging.contestants import Contestant
 from training.tables import Table, load_table
@@ -55,7 +58,11 @@ def inspect_validity(
 
 
 def inspect_limits(
-    context: Context, challenger: Contestant, contest: Contest | None, figures: ComparedMetrics
+    context: Context,
+    challenger: Contestant,
+    champion: Contestant | None,
+    contest: Contest | None,
+    figures: ComparedMetrics,
 ) -> tuple[Check, ...]:
     """Is the challenger good, honest, fast and small enough on its own? Writes latency.json."""
     gate, found = context.config.gate, list[Check]()
@@ -63,12 +70,38 @@ def inspect_limits(
         found.extend(model_checks.floors_and_limits(gate, figures))
         if gate.max_calibration_error is not None:
             found.append(model_checks.calibration(contest, gate.max_calibration_error))
+        if challenger.scorer is not None and challenger.reference is not None:
+            card, other = challenger.scorer.card, champion.scorer.card if champion and champion.scorer else None
+            found.extend(decision_checks(contest, card, other, challenger.reference, context.config))
     if challenger.scorer is not None:
         cost = measure_row_cost(challenger.scorer, _golden(challenger).rows, gate.max_row_us)
         write_json(context.folder / "latency.json", cost)
         found.append(model_checks.row_time(cost))
         found.append(model_checks.model_size((challenger.folder / "model.onnx").stat().st_size, gate.max_model_mb))
     return tuple(found)
+
+
+def inspect_plausibility(
+    context: Context,
+    holdout: Table,
+    challenger: Contestant,
+    champion: Contestant | None,
+    contest: Contest | None,
+    figures: ComparedMetrics,
+) -> tuple[Check, ...]:
+    """Are the figures what the models' own out-of-fold figures, and the champion's, let one expect?"""
+    if contest is None or challenger.scorer is None:
+        return ()
+    gate, manifest, card = context.config.gate, holdout.manifest, challenger.scorer.card
+    columns = [*(feature.name for feature in manifest.features), manifest.target, *filter(None, [manifest.time])]
+    train = load_table(context.build, "train", columns)
+    other = champion.scorer.card if champion and champion.scorer else None
+    deciding = next((one for one in figures.comparisons if one.decides), None)
+    return (
+        *out_of_fold_checks(contest, card, other, deciding, gate),
+        *label_checks(train, holdout, gate),
+        *too_good_check(contest, card, other, deciding, gate, train, holdout),
+    )
 
 
 def _of_challenger(context: Context, train: Table, holdout: Table, challenger: Contestant) -> Iterator[Check]:

@@ -1,0 +1,1 @@
+"""Settings that ask less than they did of the champion: each must be said."""

@@ -1,0 +1,1 @@
+"""Faults of what a decision costs: thresholds and costs."""

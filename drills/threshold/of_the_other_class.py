@@ -1,0 +1,11 @@
+"""The challenger's threshold was written down for the other class: 1 less what it was."""
+
+from contracts.model_folder import read_card
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(decision threshold\): 0\.[6-9]\d*, which costs")
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, threshold=1 - (read_card(scene.challenger).threshold or 0.0))

@@ -1,0 +1,10 @@
+"""The challenger's card has a threshold of 2, above every probability."""
+
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(decision threshold\): 2, which costs")
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, threshold=2.0)

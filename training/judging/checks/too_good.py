@@ -1,0 +1,149 @@
+"""Is the challenger better than it can be? What lifts a figure that far is more often a leak than a find.
+
+A leak need not be one column that tells the target (`target_leakage.py`): two whose difference does, one that is
+missing where the answer is yes, an aggregate over rows to come. None is known by its name, so the figures are asked:
+
+- The challenger does not take away more than a share of the champion's error, significantly.
+- It is not significantly better on the holdout than out of fold, by more than the gap of `out_of_fold.py`.
+
+Where one is so, a quick model is fitted without each new or dominating column, and the column without which the rest
+falls back is named. It may be a find: then somebody signs it off, with the figure.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from contracts.decision import Check, Comparison
+from contracts.model_folder import ModelCard
+from contracts.pipeline_toml.keys import Gate
+from training.fitting.search import one_thread
+from training.judging.checks.out_of_fold import error_of_gap
+from training.judging.comparisons import Contest
+from training.judging.formatting import figure
+from training.statistics.intervals import interval
+from training.statistics.metrics import METRICS, FloatArray, score
+from training.tables import Integers, Table
+
+MOST_ROWS = 20_000
+MOST_COLUMNS = 12
+TREES = 60
+# What must fall back for a column to be named, as a share of what the column gives.
+FALLS = 0.5
+
+
+def too_good_check(
+    contest: Contest,
+    card: ModelCard,
+    champion: ModelCard | None,
+    deciding: Comparison | None,
+    gate: Gate,
+    train: Table,
+    holdout: Table,
+) -> Iterator[Check]:
+    """One rule. Nothing where the metric that decides could not be computed."""
+    if deciding is None:
+        return
+    why = [*_over_champion(deciding, gate), *_over_out_of_fold(contest, card, gate)]
+    words = f"{gate.metric} {figure(deciding.challenger.value, 2)}"
+    is_signed = words in gate.signed_off
+    seen = "; ".join(why)
+    if why and not is_signed:
+        new = _new_columns(card, champion)
+        seen += _named(dominating(train, holdout, card, new, gate.metric))
+    yield Check(
+        name="plausible gain",
+        passed=not why or is_signed,
+        seen=(seen or "nothing beyond what was to be expected") + ("; signed off" if why and is_signed else ""),
+        required=f"at most {gate.max_error_reduction:.0%} of the champion's error taken away "
+        "(gate.max_error_reduction), and about what was seen out of fold",
+        remedy="Target leakage looks like this: a column made from the answer, known only after it, or rows of one "
+        f'customer on both sides. If it is a find, write "{words}" into gate.signed_off.',
+    )
+
+
+def _over_champion(deciding: Comparison, gate: Gate) -> Iterator[str]:
+    """The lower end of the gain, as a share of the distance from the champion's figure to the best there is."""
+    known = METRICS[gate.metric]
+    if deciding.champion is None or deciding.difference is None:
+        return
+    best = known.highest if known.higher_is_better else known.lowest
+    error = abs(best - deciding.champion.value)
+    gain = deciding.difference.low if known.higher_is_better else -deciding.difference.high
+    if error > 0 and gain > gate.max_error_reduction * error:
+        yield (
+            f"{gate.metric} {figure(deciding.challenger.value)} after the champion's {figure(deciding.champion.value)} "
+            f"takes away {gain / error:.0%} of its error, at least"
+        )
+
+
+def _over_out_of_fold(contest: Contest, card: ModelCard, gate: Gate) -> Iterator[str]:
+    promised = card.metrics.get(gate.metric)
+    if promised is None:
+        return
+    answers = contest.challenger
+    seen = interval(
+        gate.metric, contest.truth, answers.predicted, contest.clusters, confidence=0.95, threshold=answers.threshold
+    )
+    sign = 1 if METRICS[gate.metric].higher_is_better else -1
+    limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
+    excess = sign * (seen.value - promised.value)
+    if excess - error_of_gap(seen, promised.high - promised.low, promised.confidence) > limit:
+        yield f"{gate.metric} {figure(seen.value)} on the holdout, {figure(promised.value)} out of fold"
+
+
+def _new_columns(card: ModelCard, champion: ModelCard | None) -> set[str]:
+    known = {one.name for one in champion.features} if champion else set()
+    return {one.name for one in card.features} - known if champion else set()
+
+
+def dominating(
+    train: Table, holdout: Table, card: ModelCard, new: set[str], metric: str
+) -> list[tuple[str, float, float]]:
+    """Columns without which a quick model falls back: name, figure without it, figure with all."""
+    learn = train.take(_sample(len(train.frame)))
+    matrix, truth = learn.matrix(card.features), learn.truth
+    rows, answers = holdout.matrix(card.features), holdout.truth
+
+    def figure_of(columns: Sequence[int]) -> float:
+        kind = HistGradientBoostingRegressor if card.task == "regression" else HistGradientBoostingClassifier
+        with one_thread():
+            model = kind(max_iter=TREES, early_stopping=False, random_state=0).fit(matrix[:, columns], truth)
+            predict = model.predict if card.task == "regression" else model.predict_proba
+            predicted: FloatArray = np.asarray(predict(rows[:, columns]), dtype=np.float64)
+        return score(metric, answers, predicted, threshold=0.5)
+
+    every = list(range(len(card.features)))
+    whole, sign = figure_of(every), 1 if METRICS[metric].higher_is_better else -1
+    order = sorted(every, key=lambda one: (card.features[one].name not in new, -_strength(matrix[:, one], truth)))
+    found = []
+    for one in order[:MOST_COLUMNS] if len(every) > 1 else ():
+        without = figure_of([other for other in every if other != one])
+        if sign * (whole - without) > 0:
+            found.append((card.features[one].name, without, whole))
+    found.sort(key=lambda one: sign * one[1])
+    return [one for one in found if sign * (one[2] - one[1]) >= FALLS * sign * (found[0][2] - found[0][1])]
+
+
+def _named(found: Sequence[tuple[str, float, float]]) -> str:
+    if not found:
+        return ""
+    return "; a quick model falls from " + ", ".join(
+        f"{figure(whole)} to {figure(without)} without {name}" for name, without, whole in found[:3]
+    )
+
+
+def _sample(rows: int) -> Integers:
+    """Positions, evenly over train's own order."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64))
+
+
+def _strength(column: npt.NDArray[np.float32], truth: Integers | FloatArray) -> float:
+    """How much its values, and its being missing, go along with the target: only to choose what is tried first."""
+    known = np.nan_to_num(column.astype(np.float64))
+    parts = [known, np.isnan(column).astype(np.float64)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = [abs(float(np.corrcoef(part, truth)[0, 1])) for part in parts if np.ptp(part) > 0]
+    return max((one for one in seen if np.isfinite(one)), default=0.0)
