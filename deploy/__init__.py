@@ -1,1 +1,4 @@
-"""Puts what passed every stage into production."""
+"""Puts what passed every stage into production.
+
+Taught in docs/learn/en/03-image.md.
+"""

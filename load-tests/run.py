@@ -15,6 +15,8 @@ Writes  build/load-test: verdict.json; locust.html and locust_*.csv, Locust's ow
         request's times
 Exits   0 within all limits · 3 a limit broken, or a service did not start or ended by itself · 2 an earlier stage has
         not run, or wrong configuration
+
+Taught in docs/learn/en/01-cycle.md.
 """
 
 import contextlib

@@ -2,4 +2,6 @@
 
 The one room that talks to GitHub's API. What it shows comes from files that it checks itself; texts from outside reach
 neither a shell nor unescaped Markdown.
+
+Taught in docs/learn/en/04-delivery.md.
 """

@@ -27,8 +27,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_document(path: str) -> bool:
-    """Whether no command reads this file: Markdown, docs/, pictures in it. Everything else may matter."""
-    return PurePosixPath(path).suffix == ".md" or path.startswith("docs/") or path == "LICENSE"
+    """Whether no stage reads this file: Markdown, docs/, pictures in it, exercises/. All else may matter."""
+    return PurePosixPath(path).suffix == ".md" or path.startswith(("docs/", "exercises/")) or path == "LICENSE"
 
 
 def needs_chain(changed: Sequence[str] | None) -> bool:

@@ -4,4 +4,6 @@ A request passes `http/` (connection, load shedding, keys, body), `formats/` (by
 (encode, score, answer) and `log/` (one write, before the answer). `POST /predict` is answered by
 `prediction/predictor.py`. `api/` has every other route and the OpenAPI document; `serve.py` puts the parts together,
 `settings.py` says what can be set.
+
+Taught in docs/learn/en/02-api.md.
 """

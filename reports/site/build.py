@@ -30,6 +30,7 @@ from reports.site.history.drill_tables import read_drill_tables
 from reports.site.history.entry import entry_of
 from reports.site.history.folder import Past, check_kept, keep, read_past
 from reports.site.history.workflow_run import workflow_run
+from reports.site.lessons import write_lessons
 
 # The rates at which the gates err, measured now and then and kept with the code.
 RATES = Path("drills/rates")
@@ -59,7 +60,8 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     kept = [_shown_in_full(site, entry, sources[entry.id]) for entry in shown]
     page = site / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render_site(name, past, production, kept, drills, run), encoding="utf-8")
+    lessons = write_lessons(Path(), site, run)
+    page.write_text(render_site(name, past, production, kept, drills, run, lessons), encoding="utf-8")
     return page
 
 

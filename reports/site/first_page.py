@@ -58,8 +58,9 @@ def render_site(
     kept: Sequence[Kept],
     drills: DrillTables,
     run: WorkflowRun | None,
+    lessons: str = "",
 ) -> str:
-    """The page as HTML. `run`: the workflow run that publishes it."""
+    """The page as HTML. `run`: the workflow run that publishes it; `lessons`: where these begin, or ""."""
     runs = [entry for entry in past.entries if entry.event == "run"]
     scheduled = [entry for entry in past.entries if entry.event == "drift"]
     verdicts = (scheduled or runs)[-MOST_DRAWN:]
@@ -87,6 +88,7 @@ def render_site(
             drills=drills,
             unreadable=past.unreadable,
             run=run,
+            lessons=lessons,
         )
     )
 

@@ -42,6 +42,9 @@ def written_pages(root: Path, text: str, name: str = "flights", days: int = 3) -
     """Every kind of page there is."""
     pages = {"report": report_page(root, text), "site": site_page(root, text, name, days)}
     pages["site of one run"] = build_site(name, Build(root / "build"), None, {})
+    lessons = pages["site"].parent / "docs" / "learn" / "en"
+    pages |= {"lesson": lessons / "05-monitoring.html", "glossary": lessons / "glossary.html"}
+    pages["task"] = pages["site"].parent / "exercises" / "02-image" / "README.html"
     pages["report in the site"] = max(pages["site"].parent.glob("runs/*/report/index.html"))
     return pages
 

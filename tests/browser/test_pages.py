@@ -14,6 +14,9 @@ NAMES = (
     "site",
     "site of one run",
     "site before any run",
+    "lesson",
+    "glossary",
+    "task",
 )
 
 
@@ -50,6 +53,20 @@ def test_the_site_draws_every_figure_over_time(browser: Browser, pages: dict[str
             "Furthest distance", "Columns beyond",
         ]  # fmt: skip
         assert cards.locator("svg.plot").count() == len(titles)
+
+
+def test_a_reader_comes_from_the_site_to_a_lesson_its_task_and_back(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, seen):
+        page.get_by_role("link", name="A week of lessons").click()
+        page.wait_for_url("**/docs/learn/en/README.html")
+        page.get_by_role("link", name="2 An API").click()
+        page.get_by_text("Which answer is right for a probability of 0.3").click()
+        assert page.get_by_text("The positive class, late").is_visible()
+        page.get_by_role("link", name="exercise 1").click()
+        page.wait_for_url("**/exercises/01-api/README.html")
+        page.get_by_role("link", name="Gatehouse").click()
+        page.wait_for_url("**/site/index.html")
+        assert seen.complaints == []
 
 
 def test_light_and_dark_are_two_faces_of_one_page(browser: Browser, pages: dict[str, Path]) -> None:

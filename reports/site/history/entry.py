@@ -102,7 +102,8 @@ class _Files:
 
     def __init__(self, build: Build, records: Iterable[StageRecord], has_deploy: bool) -> None:
         self.build = build
-        self.passed = {record.stage: record.exit_code == 0 for record in records}
+        # A build stage without an engine passes, and leaves no image.
+        self.passed = {one.stage: one.exit_code == 0 and one.verdict != "skipped" for one in records}
         if has_deploy:
             self.passed.setdefault("deploy", False)
 

@@ -107,6 +107,20 @@ def test_the_drawings_are_what_the_code_gives() -> None:
     assert kept == drawn, "run `make lessons`"
 
 
+ROOMS = (
+    "contracts", "training", "scoring", "service", "load-tests", "reports", "drills", "deploy", "publishing",
+    "monitoring", "benchmarks",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_names_its_chapter_and_the_chapter_links_to_the_room(room: str) -> None:
+    module = ROOT / room / ("run.py" if room == "load-tests" else "__init__.py")
+    named = re.search(r"Taught in (docs/learn/en/[\w-]+\.md)\.", module.read_text(encoding="utf-8"))
+    assert named
+    assert f"](../../../{room}/" in (ROOT / named[1]).read_text(encoding="utf-8")
+
+
 SPANISH_STARTED = (LEARN / "es").is_dir()
 
 
