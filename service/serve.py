@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
@@ -25,6 +26,7 @@ from service.http.load_shedding import Admission
 from service.http.problems import KINDS
 from service.http.protocol import BoundedProtocol, Deadlines
 from service.http.readiness import Readiness
+from service.http.root_path import BelowRoot
 from service.http.server import Server, listen
 from service.http.write_coalescing import Outbox
 from service.log.writer import Limits, LogKeeper, RecordLog, prepare_folder
@@ -37,6 +39,12 @@ from service.prediction.shadow import Shadow, refuse_other_features
 from service.settings import Settings
 
 MEBIBYTE = 1024 * 1024
+# What a page may send and read beside what every page may.
+CORS_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "Inference-Header-Content-Length", "Traceparent",
+    "X-Request-ID",
+)  # fmt: skip
+CORS_EXPOSED = ("Inference-Header-Content-Length", "Retry-After", "X-Request-ID")
 
 
 def serve(settings: Settings) -> Exit:
@@ -72,7 +80,7 @@ class Service:
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
         reader = BodyReader(admission, settings.max_body_bytes)
         feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
-        self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness)
+        self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness, settings.root_path)
         app = build_app(self.parts, model)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
         self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
@@ -113,7 +121,7 @@ class Service:
             metrics=self.metrics,
         )
         return uvicorn.Config(
-            self._traced(self.front),
+            self._below_root(self._traced(self._shared(self.front))),
             # uvicorn calls it as it would call the class.
             http=connection,  # type: ignore[arg-type]
             ws="none",
@@ -124,6 +132,19 @@ class Service:
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=int(settings.grace_seconds),
         )
+
+    def _below_root(self, app: ASGIApp) -> ASGIApp:
+        return BelowRoot(app, self._settings.root_path) if self._settings.root_path else app
+
+    def _shared(self, app: ASGIApp) -> ASGIApp:
+        """With the pages of other origins, where some are named."""
+        origins = [one.strip() for one in self._settings.cors_origins.split(",") if one]
+        if not origins:
+            return app
+        return CORSMiddleware(
+            app, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=CORS_HEADERS,
+            expose_headers=CORS_EXPOSED,
+        )  # fmt: skip
 
     def _traced(self, app: ASGIApp) -> ASGIApp:
         if self._settings.otel_exporter_otlp_endpoint is None:

@@ -28,6 +28,16 @@ class Settings(BaseModel):
     api_keys_file: Annotated[Path | None, Field(description="a JSON file of API keys; unset: no keys asked")] = None
     host: Annotated[str, Field(min_length=1, description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="the port to listen on; 0 takes a free one")] = 8000
+    root_path: Annotated[
+        str, Field(pattern=r"^((/[A-Za-z0-9_-]+)+)?$", description="the prefix under which a proxy shows the service")
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Field(
+            pattern=r"^(\*|https?://[^/,\s*]+(,\s*https?://[^/,\s*]+)*)?$",
+            description="origins whose pages may call, by commas, or *; unset: none",
+        ),
+    ] = ""
     otel_exporter_otlp_endpoint: Annotated[
         str | None, Field(description="the OpenTelemetry collector; unset: no traces")
     ] = None

@@ -8,7 +8,7 @@ ENGINE := tests/situations/engine
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers machine monitoring browser drills chain situations exercises)
+	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises)
 
 .PHONY: chain-test
 chain-test: setup #. The whole chain by its real commands, on three small tables
@@ -20,7 +20,15 @@ container-test: setup #. Tests of the image on a real engine and registry; MARK=
 
 .PHONY: stack-test
 stack-test: setup #. Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack
-	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/containers/test_stack.py
+	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/clients tests/containers/test_stack.py
+
+.PHONY: clients
+clients: setup #. Run each supported client against service and edge; writes docs/clients.md
+	@$(RUN) -m tests.clients.supported
+
+.PHONY: newest-prometheus-test
+newest-prometheus-test: setup $(TOOLS)/prometheus #. Rules, their tests and the dashboards' queries on Prometheus 3, beside Debian's in stack-test
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -n0 -rs tests/monitoring/test_rules.py tests/monitoring/test_dashboards.py
 
 .PHONY: browser-test
 browser-test: setup #. Tests of the report and the site in a real Chromium
@@ -64,6 +72,10 @@ $(ENGINE)/node_modules: $(ENGINE)/package-lock.json
 
 $(TOOLS)/actionlint:
 	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+# Without its own page, which another build makes: what is asked here is its rules and its interface.
+$(TOOLS)/prometheus:
+	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/prometheus/prometheus/cmd/...@v0.316.0
 
 $(TOOLS)/osv-scanner:
 	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.3.5

@@ -17,7 +17,14 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
 from contracts.model_folder import ModelCard
-from service.api.inference_messages import metadata_of, outputs_of, read_request, request_type, response_of
+from service.api.inference_messages import (
+    metadata_of,
+    outputs_of,
+    read_request,
+    request_type,
+    response_of,
+    version_of,
+)
 from service.api.openapi import ANY, KEYED, READING, body_of, problems
 from service.http.application import CLIENT
 from service.http.body import BodyReader, refuse_compression
@@ -35,8 +42,11 @@ def add_inference_routes(
     # Documented, not enforced: another name is answered 404 in the protocol's own form.
     Name = Annotated[str, PathParameter(json_schema_extra={"enum": [name]})]  # noqa: N806 — it is a type
 
-    def check(asked: str) -> None:
-        if asked != name:
+    current = version_of(predictor.model)
+    Version = Annotated[str, PathParameter(json_schema_extra={"enum": [current]})]  # noqa: N806
+
+    def check(asked: str, version: str = current) -> None:
+        if asked != name or version != current:
             raise Problem(NOT_FOUND)
         if not is_ready():
             raise Problem(NOT_READY)
@@ -57,25 +67,40 @@ def add_inference_routes(
         check(name)
         return {"ready": True}
 
-    @app.get("/v2/models/{model_name}", tags=TAGS, responses=problems(NOT_FOUND, NOT_READY, *KEYED, *ANY))
+    model_path, version_path = "/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}"
+    known: dict[str, Any] = {"tags": TAGS, "responses": problems(NOT_FOUND, NOT_READY, *KEYED, *ANY)}
+    inferring: dict[str, Any] = {
+        "tags": TAGS,
+        "responses": problems(*READING, NOT_FOUND, NO_FINITE_ANSWER, *KEYED, *ANY),
+        "response_class": JSONResponse,
+        "openapi_extra": body_of(app, request_type(card)),
+    }
+
+    @app.get(model_path, **known)
     async def metadata(model_name: Name) -> dict[str, Any]:
         """The model's inputs and outputs."""
         check(model_name)
         return metadata_of(predictor.model)
 
-    @app.get("/v2/models/{model_name}/ready", tags=TAGS, responses=problems(NOT_FOUND, NOT_READY, *KEYED, *ANY))
+    @app.get(version_path, **known)
+    async def version_metadata(model_name: Name, model_version: Version) -> dict[str, Any]:
+        """The same of a version: the one that is served."""
+        check(model_name, model_version)
+        return metadata_of(predictor.model)
+
+    @app.get(model_path + "/ready", **known)
     async def model_ready(model_name: Name) -> dict[str, Any]:
         """Whether the model answers."""
         check(model_name)
         return {"name": name, "ready": True}
 
-    @app.post(
-        "/v2/models/{model_name}/infer",
-        tags=TAGS,
-        responses=problems(*READING, NOT_FOUND, NO_FINITE_ANSWER, *KEYED, *ANY),
-        response_class=JSONResponse,
-        openapi_extra=body_of(app, request_type(card)),
-    )
+    @app.get(version_path + "/ready", **known)
+    async def version_ready(model_name: Name, model_version: Version) -> dict[str, Any]:
+        """Whether this version answers."""
+        check(model_name, model_version)
+        return {"name": name, "ready": True}
+
+    @app.post(model_path + "/infer", **inferring)
     async def infer(model_name: Name, request: HttpRequest) -> Response:
         """Predict a batch of rows that are given by column."""
         if model_name != name:
@@ -88,3 +113,10 @@ def add_inference_routes(
         at_us = time.time_ns() // 1000
         batch = predictor.score(headers, body, rows, at_us, request.scope[CLIENT])
         return response_of(model, asked, outputs_of(model, batch))
+
+    @app.post(version_path + "/infer", **inferring)
+    async def version_infer(model_name: Name, model_version: Version, request: HttpRequest) -> Response:
+        """The same by this version. Another than the one that is served is 404."""
+        if model_version != current:
+            raise Problem(NOT_FOUND)
+        return await infer(model_name, request)

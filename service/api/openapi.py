@@ -123,6 +123,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             title=app.title,
             version=app.version,
             description=app.description,
+            servers=app.servers or None,
             routes=app.routes,
         )
         schema = ProblemDetail.model_json_schema(ref_template=PLACE)

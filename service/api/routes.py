@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from contracts.model_folder import ModelCard
 from service.api import export
+from service.api.docs_page import add_docs_page
 from service.api.feedback import MAX_FEEDBACK_BYTES, Feedback, FeedbackAnswer, label_type, labels_type
 from service.api.open_inference import add_inference_routes
 from service.api.openapi import (
@@ -75,7 +76,7 @@ Moment = Annotated[
 
 @dataclass(frozen=True)
 class Parts:
-    """What the routes call."""
+    """What the routes call. `root`: the prefix under which a proxy shows them."""
 
     predictor: Predictor
     feedback: Feedback
@@ -83,6 +84,7 @@ class Parts:
     metrics: Metrics
     log_folder: Path
     is_ready: Callable[[], bool]
+    root: str = ""
 
 
 class Health(BaseModel):
@@ -98,6 +100,8 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
         title=card.name,
         version=digest.removeprefix("sha256:")[:12],
         description=f"Predicts `{card.target}` ({card.task}). Model `{digest}`.",
+        servers=[{"url": parts.root}] if parts.root else None,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
@@ -108,6 +112,7 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
     _model_routes(app, card, parts.metrics)
     _health_routes(app, parts.is_ready)
     add_inference_routes(app, card, parts.predictor, parts.reader, parts.is_ready)
+    add_docs_page(app, parts.root)
     _refuse_as_problems(app, parts.metrics)
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
     return app

@@ -4,8 +4,9 @@ The routes that must be fast are answered from here, ahead of FastAPI's router, 
 callable costs a third of a route. Everything else goes on to FastAPI.
 """
 
+import asyncio
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter, time_ns
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,6 +63,9 @@ class Front:
         route: str = scope["path"]
         started = scope.get(ARRIVED) or perf_counter()
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            headers = _joined(scope["headers"])
+            scope = {**scope, "headers": list(headers.items())}
         is_unread = True
         try:
             self._refuse_late(route, started)
@@ -71,6 +75,9 @@ class Front:
             choice = self.direct.get(route)
             if choice is None or scope["method"] != "POST":
                 scope[CLIENT] = client
+                if scope["method"] == "HEAD":
+                    # A copy, for the server must know that it was HEAD.
+                    scope = dict(scope)
                 route, status = await self._pass_on(scope, receive, send)
                 if status >= 400:
                     self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
@@ -121,9 +128,17 @@ class Front:
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         status = 0
         more_body = True
+        is_head = scope["method"] == "HEAD"
+        started = asyncio.Event()
+        if is_head:
+            scope["method"] = "GET"
 
         async def read() -> Message:
             nonlocal more_body
+            if is_head:
+                # So that an export ends where its head is all that is asked for.
+                await started.wait()
+                return {"type": "http.disconnect"}
             message = await receive()
             more_body = message.get("more_body", False)
             return message
@@ -134,6 +149,9 @@ class Front:
                 status = message["status"]
                 if status >= 400 and more_body and not await self._forget(receive, dict(scope["headers"])):
                     message["headers"] = [*message["headers"], *CLOSE]
+                started.set()
+            elif is_head:
+                return
             await send(message)
 
         try:
@@ -143,7 +161,17 @@ class Front:
                 raise
             # FastAPI has answered 500 already, and raises it again for the log.
             self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
+        if is_head:
+            await send({"type": "http.response.body", "body": b""})
         return self.route_of(scope), status
+
+
+def _joined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers that stand on several lines as one list each (RFC 9110, section 5.3); the same value twice is one."""
+    values: dict[bytes, dict[bytes, None]] = {}
+    for name, value in lines:
+        values.setdefault(name, {})[value] = None
+    return {name: b", ".join(found) for name, found in values.items()}
 
 
 def is_plain(scope: Scope) -> bool:

@@ -13,6 +13,8 @@ from service.http.load_shedding import Admission, refused_for_now
 from service.http.problems import CLOSE, NOT_JSON_TYPE, TOO_LARGE, Problem
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
+# The name, and what clients call it besides; US-ASCII is a part of it.
+UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 # Of a body that nobody wants, so many times MAX_BODY_BYTES are read and dropped before it is refused.
 FORGOTTEN_TIMES = 4
 
@@ -92,18 +94,28 @@ class BodyReader:
 def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:
     """Raises Problem unless the body is said to be plain JSON."""
     content_type = headers.get(b"content-type", b"")
-    if (content_type != b"application/json" and not is_json(content_type)) or b"content-encoding" in headers:
+    if (content_type != b"application/json" and not is_json(content_type)) or is_compressed(headers):
         raise Problem(NOT_JSON_TYPE)
 
 
 def refuse_compression(headers: Mapping[bytes, bytes]) -> None:
     """Raises Problem where the body is compressed, for routes that read more types than JSON."""
-    if b"content-encoding" in headers:
+    if is_compressed(headers):
         raise Problem(NOT_JSON_TYPE)
 
 
 def is_json(content_type: bytes) -> bool:
-    """Whether a Content-Type says JSON in UTF-8."""
-    kind, _, parameters = content_type.partition(b";")
-    charset = parameters.strip().lower()
-    return kind.strip().lower() == b"application/json" and charset in (b"", b"charset=utf-8", b'charset="utf-8"')
+    """Whether a Content-Type says JSON in UTF-8. What other parameters say is nothing to us (RFC 9110, section 8.3)."""
+    kind, *parameters = content_type.lower().split(b";")
+    named = dict(_parameter(one) for one in parameters)
+    return kind.strip() == b"application/json" and named.get(b"charset", b"utf-8") in UTF_8
+
+
+def _parameter(text: bytes) -> tuple[bytes, bytes]:
+    name, _, value = text.partition(b"=")
+    return name.strip(), value.strip().strip(b'"')
+
+
+def is_compressed(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a body is encoded in any way; `identity` says that it is not."""
+    return headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.http.body import is_json, refuse_another_type
+from service.http.body import is_compressed, is_json, refuse_another_type
 from service.http.problems import NOT_ACCEPTABLE, NOT_BATCH_TYPE, Problem
 
 JSON = b"application/json"
@@ -64,7 +64,7 @@ class JsonOrArrow:
         """Raises Problem: 415 before 406."""
         content_type = headers.get(b"content-type", b"")
         takes = _type_of(content_type)
-        if takes is None or b"content-encoding" in headers:
+        if takes is None or is_compressed(headers):
             raise Problem(NOT_BATCH_TYPE)
         accept = headers.get(b"accept")
         return self._by_types[takes, takes if accept is None or accept == b"*/*" else _preferred(accept, takes)]

@@ -1,4 +1,8 @@
-"""What a log line names a request by: the client's or the edge's name for it, and its trace (W3C Trace Context)."""
+"""What a log line names a request by: the client's or the edge's name for it, and its trace (W3C Trace Context).
+
+A proxy that finds an X-Request-ID may add its own, on a line of its own or behind a comma: together they are one name,
+the same when an edge replays the request. Two Idempotency-Keys that differ are two names, which is an error.
+"""
 
 import re
 from collections.abc import Mapping
@@ -27,10 +31,21 @@ def names_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 def name_of_request(headers: Mapping[bytes, bytes]) -> bytes | None:
     """What the client (Idempotency-Key) or the edge (X-Request-ID) calls this request. Raises Problem."""
     by_client, by_edge = headers.get(b"idempotency-key"), headers.get(b"x-request-id")
-    for name in (by_client, by_edge):
-        if name is not None and not _is_usable(name):
+    if by_edge is not None and not _is_usable(by_edge):
+        by_edge = b",".join(_parts(by_edge))
+    if by_client is not None and not _is_usable(by_client):
+        (by_client, *others) = _parts(by_client)
+        if others:
             raise Problem(BAD_HEADER)
     return by_edge if by_client is None else by_client
+
+
+def _parts(name: bytes) -> list[bytes]:
+    """Names that proxies have joined, each once. Raises Problem."""
+    parts = list(dict.fromkeys(one.strip() for one in name.split(b",")))
+    if len(name) > MAX_NAME_BYTES or not all(map(_is_usable, parts)):
+        raise Problem(BAD_HEADER)
+    return parts
 
 
 def _is_usable(name: bytes) -> bool:

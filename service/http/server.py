@@ -30,7 +30,8 @@ class Server(uvicorn.Server):
         await super().startup([copy for one in sockets or () for copy in _copies_of(one)])
         for one in sockets or ():
             host, port = one.getsockname()[:2]
-            say("listening", host=host, port=port, url=f"http://{host}:{port}")
+            shown = f"[{host}]" if ":" in host else host
+            say("listening", host=host, port=port, url=f"http://{shown}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 — uvicorn's signature
         """A signal arrived."""
@@ -53,6 +54,7 @@ def _copies_of(listener: socket.socket) -> list[socket.socket]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError."""
+    """A bound socket; `::` takes what comes by IPv4, too, where the system can. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)

@@ -1,6 +1,7 @@
 """What the edge hides, asked for in every spelling there is, through HAProxy and through an nginx of somebody's own."""
 
 import json
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -103,6 +104,20 @@ def test_what_an_nginx_hides_stays_hidden(edge: Serving, tmp_path: Path, way: st
 
 
 def test_every_documented_route_but_the_hidden_ones_comes_through_the_edge(edge: Serving) -> None:
-    paths = {path.replace("{model_name}", "tiny") for path in json.loads(text_of(f"{edge.url}/openapi.json"))["paths"]}
+    documented = json.loads(text_of(f"{edge.url}/openapi.json"))["paths"]
+    (version,) = json.loads(text_of(f"{edge.url}/v2/models/tiny"))["versions"]
+    names = {"{model_name}": "tiny", "{model_version}": version}
+    paths = {re.sub(r"{\w+}", lambda one: names[one[0]], path) for path in documented}
     assert len(paths) > 10
-    assert {path for path in paths | {"/docs"} if status_of(edge.url, Spelling(path)) == 404} == set(HIDDEN)
+    paths |= {"/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"}
+    assert {path for path in paths if status_of(edge.url, Spelling(path)) == 404} == set(HIDDEN)
+
+
+def test_a_prefix_does_not_uncover_what_is_hidden(model: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, model, ROOT_PATH="/models/late") as started:
+        for prefix in ("", "/models/late"):
+            assert status_of(started.url, Spelling(f"{prefix}/predict"), *SHOWN["/predict"]) == 200
+            for path in HIDDEN:
+                assert {status_of(started.url, one) for _, one in spellings(prefix + path)} <= {404, 400}
+        twice = Spelling("/models/late/models/late/requests")
+        assert status_of(started.url, twice) == 404

@@ -109,7 +109,7 @@ def test_the_documentations_page_is_there(service: InProcess) -> None:
 
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/predict", 405), ("PUT", "/predict/batch", 405), ("POST", "/model", 405), ("GET", "/nowhere", 404),
-    ("GET", "/predict/", 404), ("GET", "/redoc", 404), ("OPTIONS", "/predict", 405), ("HEAD", "/model", 405),
+    ("GET", "/predict/", 404), ("GET", "/redoc", 404), ("OPTIONS", "/predict", 405), ("DELETE", "/model", 405),
 ])  # fmt: skip
 def test_what_is_not_there_is_a_problem_too(service: InProcess, method: str, path: str, status: int) -> None:
     answer = service.request(method, path)

@@ -1,0 +1,37 @@
+"""GET /docs: Swagger UI from this service's own address, because many networks reach no content delivery network."""
+
+from importlib import resources
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+
+FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+# No icon: the default one is another server's.
+NO_ICON = "data:,"
+
+
+def add_docs_page(app: FastAPI, root: str) -> None:
+    """The page and the two files that it loads. `root`: the prefix under which a proxy shows the service."""
+    page = get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title=app.title,
+        swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/docs/swagger-ui.css",
+        swagger_favicon_url=NO_ICON,
+    )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return page
+
+    for name, media_type in FILES.items():
+        _add_file(app, name, media_type)
+
+
+def _add_file(app: FastAPI, name: str, media_type: str) -> None:
+    content = (resources.files("fastapi_swagger") / "resources" / name).read_bytes()
+
+    @app.get(f"/docs/{name}", include_in_schema=False)
+    async def file() -> Response:
+        return Response(content, media_type=media_type, headers={"cache-control": "max-age=86400"})
