@@ -19,6 +19,10 @@ TOOLS       := .tools
 GROUPS      ?= $(or $(subst +, ,$(patsubst $(VENV)/.has-%,%,$(wildcard $(VENV)/.has-*))),dev)
 SPACE       := $(subst ,, )
 INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(sort $(GROUPS)))
+# Where alerts say that their runbook is (docs/compose.md).
+ifdef GITHUB_REPOSITORY
+export RUNBOOK_URL ?= $(GITHUB_SERVER_URL)/$(GITHUB_REPOSITORY)/blob/$(GITHUB_SHA)/docs/runbook.md
+endif
 # Its order stands in contracts/stage.py.
 CHAIN       := $(shell sed -n 's/^CHAIN.*= (\(.*\))/\1/p' contracts/stage.py | tr -d '",')
 # What the load test loads: image, process, or auto: the image where a container engine answers, else a process.

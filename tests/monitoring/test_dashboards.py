@@ -50,6 +50,7 @@ QUERIES = [
     for panel in panels_of(path)
     for target in panel["targets"]
 ]
+RUNBOOK = "https://handbook.example/runbook.md"
 NAME = re.compile(r"\b(?:gatehouse|haproxy|process)_[a-z0-9_]+")
 # What a stack without a fault does not have is not asked for: a recorded series is asked for by its rule.
 NAMES = sorted(
@@ -126,9 +127,15 @@ def prometheus(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         earlier_scores(folder / "earlier.txt", [f"{step / 20:g}" for step in range(1, 21)] + ["+Inf"])
         loaded = run(promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "earlier.txt", folder / "data")
         assert loaded.returncode == 0, loaded.stderr
-        command = (binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-                   f"--web.listen-address=127.0.0.1:{own}", "--storage.tsdb.retention.time=60d")  # fmt: skip
-        stack.enter_context(running(command, folder / "prometheus.log"))
+        command = (
+            binary,
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{own}",
+            "--storage.tsdb.retention.time=60d",
+            "--enable-feature=expand-external-labels",
+        )  # fmt: skip; Prometheus 3 does so by itself
+        stack.enter_context(running(command, folder / "prometheus.log", {"RUNBOOK_URL": RUNBOOK}))
         eventually(lambda: answers(f"{url}/-/ready"), "Prometheus is ready")
         stack.enter_context(load(started.url))
         eventually(lambda: len(ask(url, "sum(rate(gatehouse_score_count[5s])) > 0")), "the load is in the figures")
@@ -141,7 +148,7 @@ def has_data(samples: list[dict[str, Any]]) -> bool:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_dashboards_query_returns_data(prometheus: str, query: str) -> None:
-    asked = query.replace("$__rate_interval", "10s")
+    asked = query.replace("$__rate_interval", "10s").replace("$digest", ".*")
     assert "$" not in asked
     eventually(lambda: has_data(ask(prometheus, asked)), f"data for {asked}", seconds=15)
 
@@ -158,6 +165,28 @@ def test_every_rule_is_evaluated_without_an_error_and_nothing_but_watchdog_fires
     assert [rule["lastError"] for rule in rules if rule.get("lastError")] == []
     firing = {one["metric"]["alertname"] for one in ask(prometheus, 'ALERTS{alertstate="firing"}')}
     assert firing == {"Watchdog"}
+
+
+def test_an_alert_has_the_whole_address_of_its_section(prometheus: str) -> None:
+    (watchdog,) = fetch(f"{prometheus}/api/v1/alerts")["data"]["alerts"]
+    assert watchdog["annotations"]["runbook_url"] == f"{RUNBOOK}#watchdog"
+    assert "runbook" not in watchdog["labels"]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_each_deploy_is_marked_at_its_moment(prometheus: str, path: Path) -> None:
+    (deploys,) = json.loads(path.read_text())["annotations"]["list"]
+    (loaded,) = ask(prometheus, deploys["expr"])
+    (model,) = ask(prometheus, "max by (digest) (gatehouse_model_info)")
+    assert loaded["metric"] == {"digest": model["metric"]["digest"]}
+    assert 0 <= time.time() - float(loaded["value"][1]) / 1000 < DAY
+
+
+def test_a_model_that_does_not_answer_has_no_figures(prometheus: str) -> None:
+    queries = [target["expr"] for path in DASHBOARDS for panel in panels_of(path) for target in panel["targets"]]
+    chosen = [query.replace("$__rate_interval", "10s") for query in queries if "$digest" in query]
+    assert len(chosen) > 15
+    assert not any(has_data(ask(prometheus, query.replace("$digest", "sha256:other"))) for query in chosen)
 
 
 def test_a_query_without_data_would_be_seen(prometheus: str) -> None:

@@ -75,7 +75,7 @@ def test_an_alert_says_how_urgent_what_and_what_to_do(rule: dict[str, Any]) -> N
     assert rule["labels"]["severity"] in urgency
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     assert all(rule["annotations"].values())
-    assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook_url"] == "{{ $externalLabels.runbook }}#" + rule["alert"].lower()
 
 
 def test_the_runbook_has_a_heading_for_every_alert_and_for_no_other() -> None:
