@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed.programs import ROOT
+from testbed.serving import ROW, serving
 from tests.load_tests.tiny_build import write_model
-from tests.monitoring.programs import ROOT
-from tests.monitoring.serving import ROW, serving
 
 PROGRAMS = Path(__file__).parent / "programs"
 PAGE = ROOT / "docs" / "clients.md"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from testbed.serving import Serving, serving
 from tests.clients.supported import CLIENTS, PAGE, Client
 from tests.load_tests.tiny_build import write_model
-from tests.monitoring.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from testbed.clients import everything, metric_in
 from testbed.nginx import nginx
 from testbed.programs import text_of
 from testbed.serving import ROW, Serving, serving
-from tests.spellings import Spelling, spellings
+from testbed.spellings import Spelling, spellings
 
 HIDDEN = ("/metrics", "/requests")
 BATCH = json.dumps({"rows": [ROW]}).encode()

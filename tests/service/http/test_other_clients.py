@@ -9,8 +9,8 @@ import pytest
 
 from contracts.exits import UsageError
 from service.api.inference_messages import version_of
-from tests.service.clients import InProcess, running, settings_of
-from tests.service.served_folders import ROW
+from testbed.clients import InProcess, running, settings_of
+from testbed.served_folders import ROW
 
 GET_ROUTES = (
     "/model",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from testbed.clients import Process, metric_in, running
+from testbed.spellings import spellings
 from tests.service.http.test_api_keys import CALLS, entry, keys_of
-from tests.spellings import spellings
 
 JSON_TYPE = "Content-Type: application/json"
 
