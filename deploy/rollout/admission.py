@@ -68,7 +68,7 @@ def admit(image: str, build: Build, state: State) -> Candidate:
     if seen.platform != (here := engine_platform()):
         raise NotAdmittedError(
             f"Not deployed: {image} is built for {seen.platform}, and the host's engine runs {here}. "
-            f"Build for both: PLATFORMS={seen.platform},{here} before `make build` and `make push`."
+            f"Build it for {here}, or for both (docs/image.md, Another processor)."
         )
     return judge(image, seen.labels, build, state)
 

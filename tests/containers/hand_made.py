@@ -54,11 +54,11 @@ class Repository:
         about = {"mediaType": CONFIG, "digest": sha256(body), "size": len(body)}
         return self.put({"schemaVersion": 2, "mediaType": MANIFEST, "config": about, "layers": layers})
 
-    def for_another_platform(self, digest: str, architecture: str) -> str:
-        """The same image, said to be for another architecture; its reference."""
+    def for_another_platform(self, digest: str, architecture: str) -> dict[str, Any]:
+        """The same image, said to be for another architecture; its descriptor."""
         manifest = self.manifest(digest)
         configuration = json.loads(self.blob(manifest["config"]["digest"])) | {"architecture": architecture}
-        return f"{self.name}@{self.put_image(configuration, manifest['layers'])['digest']}"
+        return self.put_image(configuration, manifest["layers"])
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, media_type: str = BYTES, accept: str = "*/*"

@@ -241,6 +241,7 @@ def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> 
 
 def test_another_image_under_the_same_name_is_not_taken_for_it(built: Built) -> None:
     archive = built.build.root / ARCHIVE
+    archive.parent.mkdir(exist_ok=True)
     docker("tag", built.here, "gatehouse-test-kept")  # an image that no name stands for may be gone after a load
     with variant(built.image.reference, "LABEL planted=yes") as planted:
         docker("tag", planted, built.image.reference)

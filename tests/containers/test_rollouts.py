@@ -52,6 +52,11 @@ def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) 
     assert row.exit_code == 3
 
 
+@pytest.mark.image_store
+def test_an_index_of_two_platforms_is_deployed_and_rolled_back_by_its_own_digest(stage: Arena) -> None:
+    scenarios.index_of_two_platforms(stage)
+
+
 def test_a_deployer_killed_in_mid_canary_is_noticed_by_no_client_and_converges(stage: Arena) -> None:
     scenarios.killed_at(stage, "canary 50 %")
 

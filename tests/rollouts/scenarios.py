@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deploy.engine import docker
-from deploy.registry.registry import push
+from deploy.engine import docker, engine_platform
+from deploy.registry.registry import look_up, push, repository_of
 from deploy.rollout.admission import on_host
 from deploy.rollout.steady_client import Request, summary
 from tests.containers.hand_made import Repository
@@ -127,12 +127,32 @@ def no_decision(arena: Arena) -> list[Row]:
 
 def another_platform(arena: Arena) -> list[Row]:
     """An image that the host's processor cannot run is refused before anything of it is pulled."""
-    name, _, digest = other(arena).partition("@")
-    image = Repository(name).for_another_platform(digest, "s390x")
+    name, digest = repository_of(other(arena)), look_up(other(arena)).manifest
+    image = f"{name}@{Repository(name).for_another_platform(digest, 's390x')['digest']}"
     row = _refused(arena, "built for another platform", image)
     assert "is built for linux/s390x, and the host's engine runs linux/" in row.outcome, row.outcome
     assert on_host(image) is None
     return [row]
+
+
+def index_of_two_platforms(arena: Arena) -> None:
+    """The host takes its own image out of an index, and `champion` is the index that was deployed."""
+    repository, digest = Repository(repository_of(other(arena))), look_up(other(arena)).manifest
+    ours, foreign = repository.put(repository.manifest(digest)), repository.for_another_platform(digest, "s390x")
+    system, _, architecture = engine_platform().partition("/")
+    image = repository.put_index(
+        [
+            foreign | {"platform": {"os": "linux", "architecture": "s390x"}},
+            ours | {"platform": {"os": system, "architecture": architecture}},
+        ]
+    )
+    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image, **FAST), RATE, quiet_seconds=1.0)
+    assert done.exit_code == 0, done.output
+    assert_whole(arena, image)
+    assert arena.champion() == image
+    assert summary(seen).failed == 0, summary(seen).errors
+    back = arena.run("rollback")
+    assert back.exit_code == 0, back.output
 
 
 def registry_gone(arena: Arena) -> list[Row]:
