@@ -93,7 +93,7 @@ def test_a_rollback_is_recorded(repository: Path, tmp_path: Path, registry: str)
     run = WorkflowRun(repository, tmp_path, ArtifactStore(tmp_path / "b"), again, variables, inputs=inputs)
     jobs = run.run("rollback.yml")
     assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
-    assert [one.name for one in run.store.listed()] == ["deploy"]
+    assert [one.name for one in run.store.listed()] == ["rollback"]
     after = past(run, tmp_path / "after")
     assert [entry.event for entry in entries(after)] == ["run", "rollback"]
     assert entries(after)[1].deployed is not None
