@@ -34,7 +34,7 @@ def test_a_refused_train_shows_which_stage_refused_and_which_passed(tmp_path: Pa
     clone = make_repository(tmp_path, "refused-train", UNKNOWN_FEATURE)
     run = WorkflowRun(clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "push"))
     jobs = run.run("pipeline.yml")
-    assert jobs["train"].commands[-1] == ("make train", MAKE_FAILED)
+    assert ("make train", MAKE_FAILED) in jobs["train"].commands
     assert {name for name, job in jobs.items() if job.result == "skipped"} >= {"image", "deploy"}
     assert jobs["report"].result == "success", jobs["report"].said
     assert "Stopped at train" in jobs["report"].summary
@@ -78,7 +78,7 @@ def test_refused_data_reaches_the_report_and_the_history(tmp_path: Path) -> None
     run = WorkflowRun(clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "push"))
     run.github["sha"] = commit(clone, "pipeline.toml", text.replace("min_train_rows = 50", "min_train_rows = 50000"))
     jobs = run.run("pipeline.yml")
-    assert jobs["train"].commands[-1] == ("make data", MAKE_FAILED)
+    assert ("make data", MAKE_FAILED) in jobs["train"].commands
     assert "data.min_train_rows" in jobs["report"].summary
     (entry,) = history_entries(run, tmp_path)
     assert [(stage.stage, stage.exit_code) for stage in entry.stages] == [("data", 3), ("report", 0)]

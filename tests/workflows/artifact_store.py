@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 # packages/artifact/src/internal/upload/path-and-artifact-name-validation.ts
@@ -97,7 +98,7 @@ class ArtifactStore:
     def download(self, into: Path, *, pattern: str, merge: bool = False) -> list[Artifact]:
         """What `actions/download-artifact` does with a pattern. None found is no error."""
         # src/download-artifact.ts: Minimatch on the names of the latest; a name has no slash at which "*" would end.
-        found = [one for one in self.latest() if fnmatch.fnmatchcase(one.name, pattern)]
+        found = [one for one in self.latest() if any(map(partial(fnmatch.fnmatchcase, one.name), _braced(pattern)))]
         for one in found:
             # The same file: merged, or exactly one found, means the folder itself; several get one each.
             target = into if merge or len(found) == 1 else into / one.name
@@ -137,6 +138,13 @@ def files_to_upload(workspace: Path, patterns: str, *, hidden: bool = False) -> 
     if found == tops:
         return found, tops[0].parent
     return found, tops[0] if tops else workspace
+
+
+def _braced(pattern: str) -> list[str]:
+    """The patterns that `{a,b}` stands for: Minimatch's default."""
+    before, brace, rest = pattern.partition("{")
+    inside, _, after = rest.partition("}")
+    return [f"{before}{one}{after}" for one in inside.split(",")] if brace else [pattern]
 
 
 def _search_path(workspace: Path, line: str) -> Path:

@@ -127,6 +127,13 @@ def test_merged_none_gets_a_folder(store: ArtifactStore, workspace: Path, tmp_pa
     assert files(tmp_path / "out") == {"train/stage.json", "train/model/model.onnx", "drift/stage.json"}
 
 
+def test_braces_name_several(store: ArtifactStore, workspace: Path, tmp_path: Path) -> None:
+    for name in ("train", "report", "image"):
+        store.upload(workspace, name, "build/train")
+    found = store.download(tmp_path / "out", pattern="{train,report}", merge=True)
+    assert {one.name for one in found} == {"train", "report"}
+
+
 def test_none_that_matches_is_no_error(store: ArtifactStore, tmp_path: Path) -> None:
     assert store.download(tmp_path / "out", pattern="audit-*") == []
 
