@@ -178,7 +178,7 @@ class Persistence(Schema):
 class DriftVerdict(Schema):
     """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse.
 
-    `state` is what asks for somebody: inputs or predictions that moved while measured performance held do not.
+    `state` says whether a person must look: not where inputs or predictions moved while measured performance held.
     `first_run`: why there was nothing of this project in production to judge; all else is empty then.
     """
 

@@ -54,7 +54,7 @@ def last_lines(log: Path, count: int = 6) -> str:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait for the end of the block: inside Popen they would leave a process that nobody knows."""
+    """Ctrl-C and SIGTERM wait for the end of the block: inside Popen they would leave a process without an owner."""
     held: list[int] = []
     before = {one: signal.signal(one, lambda number, _: held.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
     try:

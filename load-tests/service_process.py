@@ -68,7 +68,7 @@ def served(
         "REQUEST_LOG_DIR": str(request_log.resolve()),
         "HOST": "127.0.0.1",
         "PORT": "0",  # a free one: the service says which
-        "DRAIN_SECONDS": "0",  # nobody has to be told to send elsewhere
+        "DRAIN_SECONDS": "0",  # there is no edge that has to send elsewhere first
     }
     with running(command, log, settings) as process:
         service = _wait_until_ready(Service(process, log), ready_seconds)

@@ -2,7 +2,7 @@
 
 prometheus_client does the exposition; counting is our own, because it happens several times in each request. A counter
 is an addition in a dict. A histogram only remembers what it observed, and sorts it into buckets later, many at once: in
-`fold`, before a scrape and on every tick. Only the event loop's thread counts.
+`fold`, before a scrape, and one of them on every tick. Only the event loop's thread counts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,7 @@ class Series:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.total = 0.0
-        self.counts = [0] * (len(bounds) + 1)
+        self.counts = np.zeros(len(bounds) + 1, dtype=np.int64)
         self._bounds = np.array(bounds)
         self._seen: list[float] = []
         self.observe: Callable[[float], None] = self._seen.append
@@ -67,8 +67,7 @@ class Series:
             self._seen.clear()
             self.total += float(values.sum())
             places = np.searchsorted(self._bounds, values, side="left")
-            for place, count in zip(*(one.tolist() for one in np.unique(places, return_counts=True)), strict=True):
-                self.counts[place] += count
+            self.counts += np.bincount(places, minlength=len(self.counts))
 
 
 class Histogram(Collector):
@@ -144,7 +143,10 @@ class Metrics:
         self.in_flight = self._gauge("in_flight", "Requests at work")
         self.model = self._gauge("model_info", "1 for the model that answers", ("name", "digest"))
         self.model_loaded = self._gauge("model_loaded_timestamp_seconds", "When the model was loaded")
-        self._before_scrape: list[Callable[[], None]] = []
+        self._folds: list[Callable[[], None]] = [
+            one.fold for one in (self.request_seconds, self.inference_seconds, self.batch_rows, self.scores)
+        ]
+        self._next = 0
 
     def _gauge(self, name: str, meaning: str, labels: Labels = ()) -> Gauge:
         return Gauge(PREFIX + name, meaning, labels, registry=self._registry)
@@ -157,14 +159,17 @@ class Metrics:
 
     def fold_with(self, fold: Callable[[], None]) -> None:
         """Also call `fold` whenever what was seen is to be counted."""
-        self._before_scrape.append(fold)
+        self._folds.append(fold)
 
     def fold(self) -> None:
-        """Count what was only remembered. Called on every tick, so that little is."""
-        for histogram in (self.request_seconds, self.inference_seconds, self.batch_rows, self.scores):
-            histogram.fold()
-        for fold in self._before_scrape:
+        """Count all that was only remembered."""
+        for fold in self._folds:
             fold()
+
+    def fold_next(self) -> None:
+        """Count a part of it: the next one at each tick, so that no tick holds up an answer for long."""
+        self._next = (self._next + 1) % len(self._folds)
+        self._folds[self._next]()
 
     def exposition(self) -> bytes:
         """All series in Prometheus' text format."""

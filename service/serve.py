@@ -179,7 +179,7 @@ class Service:
         async with contextlib.AsyncExitStack() as background:
             for finish in (*self._at_the_end, self.keeper.close):
                 background.callback(finish)
-            await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold)))
+            await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold_next)))
             await background.enter_async_context(_in_background(self.reloader.watch()))
             if self.shadow is not None:
                 await background.enter_async_context(_in_background(self.shadow.run()))

@@ -88,7 +88,7 @@ def refuse_other_data(config: Config, manifest: DataManifest) -> None:
 
 
 def meet(holdout: Table, challenger: Contestant, champion: Contestant | None) -> tuple[Contest | None, str]:
-    """Both models on the holdout's rows; or None, and what is wrong with the table, if with the table it is."""
+    """Both models' answers to the holdout rows. Or None, and the fault of the table where it has one."""
     manifest = holdout.manifest
     for column in filter(None, (manifest.target, manifest.cluster)):
         if column not in holdout.frame:

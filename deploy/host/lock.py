@@ -39,9 +39,9 @@ class Held:
     process: "subprocess.Popen[bytes]"
 
     def check(self) -> None:
-        """Raises EngineError where the lock is gone: the engine was restarted, or somebody removed it by hand."""
+        """Raises EngineError where the lock is gone: the engine was restarted, or it was removed by hand."""
         if self.process.poll() is not None:
-            raise EngineError(f"The lock {self.name} is gone: the engine was restarted, or somebody removed it.")
+            raise EngineError(f"The lock {self.name} is gone: the engine was restarted, or it was removed.")
 
     def run(self, *command: str, stdin: bytes = b"") -> bytes:
         """Run a command among the files on the host. Raises EngineError."""
@@ -108,7 +108,7 @@ def _taken(command: list[str], name: str) -> "subprocess.Popen[bytes]":
         if "is already in use" not in said:
             raise EngineError(f"The lock {name} could not be taken: {said.splitlines()[-1] if said else 'no reason'}")
         if time.monotonic() > deadline:
-            holder = who_holds(name) or "somebody who has just ended"
+            holder = who_holds(name) or "a deploy that has just ended"
             raise LockedError(
                 f"Another deploy holds the lock: {holder}. Wait for it. If its owner hangs, end that process; "
                 f"the lock goes with it. Last resort: `docker rm --force {name}`."

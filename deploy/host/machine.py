@@ -1,6 +1,6 @@
 """The machine that serves, through its container engine and nothing else: DOCKER_HOST may be ssh://user@host.
 
-Whatever listens there is reached from inside the edge's container, because its ports are open to nobody here.
+Whatever listens there is reached from inside the edge's container, because its ports are not published.
 """
 
 import io

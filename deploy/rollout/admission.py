@@ -1,4 +1,4 @@
-"""What may be deployed at all: exactly one digest, of which somebody who judged it said that the gates passed.
+"""What may be deployed: exactly one digest, with evidence that it passed the gates.
 
 Said by its label (`make build` writes it where the gate had promoted that very model), by the decision recorded in
 build/, or by the host, where that digest has served before. A record that speaks against it outweighs all of them.

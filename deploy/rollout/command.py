@@ -106,7 +106,7 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
 
 
 def _tagged(action: Action, release: Release, tag: str, journal: Journal) -> str:
-    """Move the tag. A rollback that was made because the registry is away is none the worse for it."""
+    """Move the tag. A rollback succeeds without the registry too: the text then says how to move the tag later."""
     served = f"{release.image} serves" + (
         f", {journal.serving_after_seconds} s after the start." if journal.serving_after_seconds is not None else "."
     )

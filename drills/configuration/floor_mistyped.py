@@ -1,4 +1,4 @@
-"""A floor is asked of roc_acu, which nobody measures."""
+"""A floor is set for roc_acu, which is no metric."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The margin stands under a key that nobody reads, gate.magrin."""
+"""The margin stands under a misspelled key, gate.magrin."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

@@ -63,7 +63,7 @@ def write_report(
 
 
 def default_verdict(reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[str]) -> LibraryVerdict:
-    """What Evidently's preset says of these columns when nobody sets anything: drift from half of them on."""
+    """What Evidently's preset says of these columns by its defaults: drift where half of them drift."""
     os.environ["DO_NOT_TRACK"] = "1"
     import evidently
     from evidently import Report

@@ -1,7 +1,7 @@
 """Pure rules: what one window means. Distances, thresholds and performance come in; Evidently is not asked to judge.
 
-Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? What asks
-for somebody (`state`) follows from all three:
+Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? Whether a
+person must look (`state`) follows from all three:
 
     performance is worse, labels are distributed otherwise, or
     follow the next day's predictions better than their own's           drift, whatever the inputs say

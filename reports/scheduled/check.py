@@ -1,9 +1,9 @@
 """watch: the scheduled verdict. Does what the champion is asked still look like what it learned, and is it still right?
 
 Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
-that is kept between runs, somebody is called only where drift.lasting_windows of the last drift.of_windows windows
+that is kept between runs, it is a finding only where drift.lasting_windows of the last drift.of_windows windows
 drifted; without it this window alone counts. Until the first deploy of this project
-(contracts/pipeline_toml/champion.py) there is nothing to watch: a verdict of its own, which calls nobody.
+(contracts/pipeline_toml/champion.py) there is nothing to watch: a verdict of its own, and no finding.
 
 Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
 Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
@@ -60,10 +60,10 @@ def watch(context: Context, history: Path | None) -> Outcome:
     write_json(context.folder / VERDICT_FILE, verdict)
     if history:
         remember_window(history, window)
-    return Outcome(verdict.state, f"{line}{_kept(verdict)}", Exit.FINDING if calls_somebody(verdict) else Exit.PASS)
+    return Outcome(verdict.state, f"{line}{_kept(verdict)}", Exit.FINDING if needs_attention(verdict) else Exit.PASS)
 
 
-def calls_somebody(verdict: DriftVerdict) -> bool:
+def needs_attention(verdict: DriftVerdict) -> bool:
     """Drift, and where earlier windows are known, drift that lasts."""
     return verdict.state == "drift" and (verdict.persistence is None or verdict.persistence.is_lasting)
 
@@ -99,7 +99,7 @@ def _kept(verdict: DriftVerdict) -> str:
     lasting = verdict.persistence
     if lasting is None:
         return "; this window alone, for no HISTORY is named"
-    return f"; {lasting.drifted} of the last {lasting.windows} windows drifted, {lasting.needed} call somebody"
+    return f"; {lasting.drifted} of the last {lasting.windows} windows drifted, {lasting.needed} are a finding"
 
 
 main = partial(run_stage, "watch", __doc__, work)

@@ -1,6 +1,6 @@
 """Replays the table's next window through a model in a real served process, with the truth sent back as feedback.
 
-What the drift job does where nobody has production yet: requests, answers and labels are the service's own, and only
+What the drift job does before there is a production: requests, answers and labels are the service's own, and only
 the clients are not real. A label carries the row's own time, so that days are the table's days.
 """
 

@@ -45,7 +45,7 @@ def _about(verdict: DriftVerdict) -> Iterator[str]:
     if lasting := verdict.persistence:
         kept = (
             f" {lasting.drifted} of the last {lasting.windows} windows drifted; {lasting.needed} of "
-            f"{lasting.of_windows} call somebody."
+            f"{lasting.of_windows} are a finding."
         )
     yield (
         f"{verdict.current_rows:,} requests{days}, against {verdict.reference_rows:,} reference rows. "

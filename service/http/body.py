@@ -15,7 +15,7 @@ from service.http.problems import CLOSE, NOT_JSON_TYPE, TOO_LARGE, Problem
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 # The name, and what clients call it besides; US-ASCII is a part of it.
 UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
-# Of a body that nobody wants, so many times MAX_BODY_BYTES are read and dropped before it is refused.
+# Of a body that is refused, so many times MAX_BODY_BYTES are read and dropped before it is refused.
 FORGOTTEN_TIMES = 4
 
 

@@ -79,9 +79,9 @@ def _type_of(content_type: bytes) -> bytes | None:
 def _preferred(accept: bytes, own: bytes) -> bytes:
     """The type that `accept` likes best; of equals, `own`. Raises Problem where it takes neither."""
     ranges = [_range(one) for one in accept.lower().split(b",")]
-    likings = {offered: _liking(offered, ranges) for offered in (own, *({JSON, ARROW} - {own}))}
-    best = max(likings, key=lambda offered: likings[offered])
-    if likings[best] <= 0:
+    qualities = {offered: _quality(offered, ranges) for offered in (own, *({JSON, ARROW} - {own}))}
+    best = max(qualities, key=lambda offered: qualities[offered])
+    if qualities[best] <= 0:
         raise Problem(NOT_ACCEPTABLE)
     return best
 
@@ -98,7 +98,7 @@ def _range(text: bytes) -> tuple[bytes, float]:
     return kind, 1.0
 
 
-def _liking(offered: bytes, ranges: list[tuple[bytes, float]]) -> float:
+def _quality(offered: bytes, ranges: list[tuple[bytes, float]]) -> float:
     """The quality of the most specific range that covers the type; 0 where none does."""
     for covering in (offered, offered.partition(b"/")[0] + b"/*", b"*/*"):
         for kind, quality in ranges:

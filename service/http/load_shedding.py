@@ -3,7 +3,7 @@
 What is refused is refused before anything is made for it (protocol.py), for a service that is busy refusing answers
 nobody; and it is told when to come back, at a moment of its own, so that all do not come at once.
 Health and metrics are never refused: an overloaded service must not look like a dead one. A request whose body is still
-arriving is not at work, so slow clients take nobody's place.
+arriving is not at work, so slow clients take no place from others.
 """
 
 import random

@@ -215,7 +215,7 @@ class _Refused:
     """
 
     response_started = response_complete = True
-    message_event = asyncio.Event()  # nobody waits for it
+    message_event = asyncio.Event()  # never waited for
 
     def __init__(self, scope: object, closes: bool) -> None:
         self.scope = scope

@@ -60,7 +60,7 @@ class Turns:
             self._overflows_since = self._now()
 
     def overflow_for(self, seconds: float) -> bool:
-        """Whether so long ago somebody was refused, and others have waited ever since: no burst, then, but too much."""
+        """Whether requests were refused and others waited for so long that this is overload, and not a burst."""
         since = self._overflows_since
         return since is not None and len(self._waiting) > STANDING_PIECES and self._now() - since > seconds
 

@@ -116,7 +116,7 @@ class RecordLog:
             await asyncio.to_thread(_close, file)
 
     def _is_over(self, file: int) -> bool:
-        """Whether the file is large or old enough, or somebody deleted it."""
+        """Whether the file is large or old enough, or was deleted."""
         age = time.monotonic() - self._opened
         is_due = self._size >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
         return is_due or os.fstat(file).st_nlink == 0

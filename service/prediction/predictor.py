@@ -25,7 +25,7 @@ Headers = Mapping[bytes, bytes]
 
 
 class Asked(NamedTuple):
-    """The rows of a batch: as the model reads them, as JSON for the log, and, when somebody asks, one by one.
+    """The rows of a batch: as the model reads them, as JSON for the log, and, on request, one by one.
 
     `texts`: columns of pieces, each [rows], which one after the other make up a row's features.
     """

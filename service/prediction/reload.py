@@ -44,7 +44,7 @@ class Reloader:
         self._asked.set()
 
     async def watch(self) -> None:
-        """Look at the folder for ever, and reload when it has changed or somebody asked."""
+        """Watch the folder, and reload when it has changed or a reload was asked for."""
         while True:
             try:
                 await asyncio.wait_for(self._asked.wait(), LOOK_EVERY_SECONDS)

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.api.feedback import FeedbackOutcome
 from service.http.api_keys import SCOPES
 from service.http.problems import KINDS
-from service.metrics import Counter, Series
+from service.metrics import Counter, Metrics, Series
 from testbed.clients import InProcess
 from testbed.served_folders import FEATURES, ROW, write_folder
 
@@ -89,7 +89,17 @@ def test_a_value_on_a_bound_belongs_below_it() -> None:
     series.fold()
     series.observe(9.0)
     series.fold()
-    assert (series.counts, series.total) == ([2, 2, 2], 16.5)
+    assert (series.counts.tolist(), series.total) == ([2, 2, 2], 16.5)
+
+
+def test_a_few_ticks_count_everything_a_part_at_each() -> None:
+    metrics, counted = Metrics(), list[str]()
+    metrics.fold_with(lambda: counted.append("inputs"))
+    series = metrics.scores.of()
+    series.observe(0.5)
+    for _ in range(5):
+        metrics.fold_next()
+    assert (series.counts.sum(), counted) == (1, ["inputs"])
 
 
 def test_labels_that_were_not_made_are_refused() -> None:

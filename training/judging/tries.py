@@ -38,7 +38,7 @@ def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
 
 
 class LedgerError(UsageError):
-    """tries.json cannot be trusted, so nobody knows how often this holdout was looked at."""
+    """tries.json cannot be trusted, so the number of evaluations on this holdout is unknown."""
 
 
 class Try(Schema):

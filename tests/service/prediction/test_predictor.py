@@ -43,7 +43,7 @@ def test_the_threshold_decides_the_class(tmp_path: Path) -> None:
 
 
 def test_the_positive_class_may_stand_first(tmp_path: Path) -> None:
-    turned = served(tmp_path, "binary", classes=("yes", "no"))
+    turned = served(tmp_path, "binary", classes=("yes", "no"), positive="yes")
     answer = turned.post("/predict", ROW).json()
     assert answer["prediction"] == "no"
     assert answer["probability"] == pytest.approx(1 - probability(ROW), abs=1e-6)

@@ -2,8 +2,8 @@
 
 For each category, or each of up to BINS ranges of a number, class shares (or means) are learned on train and judged on
 the holdout; for two classes the number itself is judged as well. The figure is the lower end of the interval of the
-area under the ROC curve, so that a small holdout accuses nobody; among several classes the one told worst counts, for
-an honest feature often tells one of them. For a regression it is the absolute Spearman correlation.
+area under the ROC curve, so that a small holdout raises no false alarm. Among several classes the one told worst
+counts, for an honest feature often tells one of them. For a regression it is the absolute Spearman correlation.
 
 The data stage refuses a feature that tells all (`leaks.py`); the gate refuses one above gate.max_single_feature_auc.
 """
