@@ -4,8 +4,9 @@
 
 .PHONY: champion
 champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, production, or none
-	@champion="$${CHAMPION:-}"; if [ "$$champion" = production ]; then \
-	    $(MAKE) fetch-history; champion="$$($(RUN) -m deploy production print --history "$${HISTORY:-$(BUILD)/history}")"; fi; \
+	@champion="$${CHAMPION:-}"; history="$${HISTORY:-$(BUILD)/history}"; \
+	case "$$champion" in production|"$$history"/*) $(MAKE) fetch-history;; esac; \
+	if [ "$$champion" = production ]; then champion="$$($(RUN) -m deploy production print --history "$$history")"; fi; \
 	$(RUN) -m deploy champion --champion "$$champion" --build $(BUILD)
 
 .PHONY: promote
