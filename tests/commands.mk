@@ -40,7 +40,7 @@ deploy-test: setup #. Deploy under load with every failure there is, some ten mi
 
 .PHONY: workflow-check
 workflow-check: setup $(TOOLS)/actionlint $(ENGINE)/node_modules #. GitHub's own parser, actionlint, zizmor, the schemas and our own rules, on .github
-	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs -n $$(getconf _NPROCESSORS_ONLN) \
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs -n $$(getconf _NPROCESSORS_ONLN) --dist loadfile \
 	    tests/repository/test_workflows.py tests/situations
 
 .PHONY: situations
