@@ -15,10 +15,10 @@ CAUSES = {
     "the data is refused": Cause("data", 3),
     "training is refused": Cause("train", 3),
     "the gate refuses": Cause("evaluate", 3),
-    "no engine": Cause("build", 1),
+    "no engine": Cause("build", 2),
     "too slow": Cause("load-test", 3),
     "drift blocks": Cause("drift", 3),
-    # tests/containers has the registry; the code is that of an engine that does not answer.
+    # Made with a real registry in tests/containers.
     "no registry": Cause("publish-image", 1),
     "a host without a registry": Cause("release", 2),
     "no remote": Cause("push-history", 1),

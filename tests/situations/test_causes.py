@@ -18,6 +18,8 @@ from tests.reports.scheduled import test_check as scheduled
 from tests.situations.causes import CAUSES
 from tests.situations.engine import ROOT
 
+# Real stages: some minutes where a machine is busy.
+pytestmark = pytest.mark.timeout(900)
 NOWHERE = "tcp://127.0.0.1:9"
 # What a workflow runs after a refusal: it must end well, or the report of the refusal is lost.
 AFTERWARDS = ("report", "history", "count-tries")
