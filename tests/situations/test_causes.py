@@ -13,7 +13,7 @@ import pytest
 
 from tests.chain.commands import write_table
 from tests.publishing.repositories import clone, make_remote
-from tests.reports.logged_requests import rows
+from tests.reports.logged_requests import rows, write_config
 from tests.reports.scheduled import test_check as scheduled
 from tests.situations.causes import CAUSES
 from tests.situations.engine import ROOT
@@ -119,7 +119,7 @@ def test_drift_that_is_found_ends_with_its_code(tmp_path: Path) -> None:
     build, digest = scheduled.champion(tmp_path)
     moved = rows(900, seed=3).assign(temp=lambda table: table["temp"] + 20)
     scheduled.bring_log(build, digest, moved, "2013-10-08T00:00:00")
-    scheduled.write_config(tmp_path / "pipeline.toml")
+    write_config(tmp_path / "pipeline.toml")
     assert make("watch", tmp_path, HISTORY="") == CAUSES["drift found"].code
 
 
