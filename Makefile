@@ -85,7 +85,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
 # Each room brings its own commands: without the room there are none.
-include $(foreach room,deploy reports drills tests benchmarks monitoring publishing exercises,$(wildcard $(room)/commands.mk))
+include $(foreach room,deploy reports drills tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
 
 ##@ Work on it
 
@@ -130,5 +130,5 @@ clean: ## Remove what the chain wrote, but not the champion and the count of tri
 .PHONY: help
 help: ## This list; ALL=1 also shows what workflows and maintainers call
 	@awk 'BEGIN {FS = ":.*#" (ENVIRON["ALL"] ? "[#.]" : "#") " "} \
-	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	    /^[a-z-]+:/ && NF > 1 {printf "  make %-18s %s\n", $$1, $$2} END {print ""}' $(MAKEFILE_LIST)
+	    /^##@/ {heading = "\n" substr($$0, 5) "\n"} \
+	    /^[a-z-]+:/ && NF > 1 {printf "%s  make %-18s %s\n", heading, $$1, $$2; heading = ""} END {print ""}' $(MAKEFILE_LIST)

@@ -5,7 +5,7 @@
 .PHONY: champion
 champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a folder, production, or none
 	@champion="$${CHAMPION:-}"; history="$${HISTORY:-$(BUILD)/history}"; \
-	case "$$champion" in production|"$$history"/*) $(MAKE) fetch-history;; esac; \
+	case "$$champion" in production|"$$history"/*) $(if $(wildcard publishing),$(MAKE) fetch-history,:);; esac; \
 	if [ "$$champion" = production ]; then champion="$$($(RUN) -m deploy production print --history "$$history")"; fi; \
 	$(RUN) -m deploy champion --champion "$$champion" --build $(BUILD)
 

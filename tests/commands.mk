@@ -1,14 +1,12 @@
 # Tests by what they need: nothing, an engine, a browser, the stack's programs.
 
-ENGINE := tests/situations/engine
-
 ##@ Test
 
 .PHONY: test
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises)
+	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting)
 
 .PHONY: chain-test
 chain-test: setup #. The whole chain by its real commands, on three small tables
@@ -39,13 +37,9 @@ deploy-test: setup #. Deploy under load with every failure there is, some ten mi
 	@$(RUN) -m tests.rollouts.run --build $(BUILD) $(PARTS)
 
 .PHONY: workflow-check
-workflow-check: setup $(TOOLS)/actionlint $(ENGINE)/node_modules #. GitHub's own parser, actionlint, zizmor, the schemas and our own rules, on .github
+workflow-check: setup $(TOOLS)/actionlint $(PARSER) #. GitHub's own parser, actionlint, zizmor, the schemas and our own rules, on .github
 	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs -n $$(getconf _NPROCESSORS_ONLN) --dist loadfile \
 	    tests/repository/test_workflows.py tests/situations
-
-.PHONY: situations
-situations: setup $(ENGINE)/node_modules #. Write the table of situations into docs/github.md
-	@$(RUN) -m tests.situations.page
 
 .PHONY: structure
 structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>
@@ -63,12 +57,6 @@ programs: #. The programs that the tests of the stack run (Debian and Ubuntu; as
 
 # Linters that no package index has: built from source by Go, which checks what it downloads against its checksum database.
 GO = command -v go >/dev/null || { echo "Go is required to build $$(basename $@): https://go.dev/dl/" >&2; exit 2; };
-
-# GitHub's parser is an npm package; its lock file has hashes and no registry's name.
-$(ENGINE)/node_modules: $(ENGINE)/package-lock.json
-	@command -v npm >/dev/null || { echo "Node 20.6 or newer with npm is required for GitHub's own parser: https://nodejs.org" >&2; exit 2; }
-	@npm ci --silent --no-audit --no-fund --prefix $(ENGINE)
-	@touch $@
 
 $(TOOLS)/actionlint:
 	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
@@ -21,9 +22,11 @@ from contracts.model_folder import CARD_FILE, ModelCard, model_digest
 from contracts.pipeline_toml.champion import champion_of
 from contracts.release import Deployment
 from contracts.schema import read_json, write_json
-from contracts.stage import CHAIN, Build, Context, Outcome, StageRecord, run_stage
+from contracts.stage import CHAIN, Build, Context, Outcome, StageName, StageRecord, run_stage
 from contracts.verdict import DriftVerdict, LoadVerdict
 from scoring.scorer import load_scorer
+
+AnyVerdict = TypeVar("AnyVerdict", LoadVerdict, DriftVerdict)
 
 
 class NotDeployableError(FindingError):
@@ -60,9 +63,11 @@ def objections(build: Build, digest: str, data_digest: str, decision: Decision) 
         if record.exit_code != 0:
             yield f"{stage} ended with exit code {record.exit_code} ({record.headline})"
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
-    load = read_json(build.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
-    drift = read_json(build.stage("drift") / "verdict.json", DriftVerdict, "make drift")
-    for stage_name, seen in (("evaluate", decision.challenger), ("load-test", load.model), ("drift", drift.model)):
+    load = _verdict(build, "load-test", LoadVerdict)
+    drift = _verdict(build, "drift", DriftVerdict)
+    judged = {"evaluate": decision.challenger}
+    judged |= {name: verdict.model for name, verdict in (("load-test", load), ("drift", drift)) if verdict is not None}
+    for stage_name, seen in judged.items():
         if seen != digest:
             yield f"{stage_name} judged model {_short(seen)}, this one is {_short(digest)}."
     for stage_name, seen in (("data", manifest.digest), ("evaluate", decision.data_digest)):
@@ -70,21 +75,28 @@ def objections(build: Build, digest: str, data_digest: str, decision: Decision) 
             yield f"{stage_name} speaks of data {_short(seen)}, the model was trained on {_short(data_digest)}."
     if decision.decision != "promote":
         yield f"The gate decided: {decision.decision}."
-    if load.verdict != "pass":
+    if load is not None and load.verdict != "pass":
         yield f"The load test's verdict is {load.verdict}."
     yield from _objections_of_the_image(build, digest, load)
 
 
-def _objections_of_the_image(build: Build, digest: str, load: LoadVerdict) -> Iterator[str]:
+def _verdict(build: Build, stage: StageName, schema: type[AnyVerdict]) -> AnyVerdict | None:
+    """What a stage of the chain said; None where the chain has no such stage. Raises UsageError."""
+    return read_json(build.stage(stage) / "verdict.json", schema, f"make {stage}") if stage in CHAIN else None
+
+
+def _objections_of_the_image(build: Build, digest: str, load: LoadVerdict | None) -> Iterator[str]:
     """An image that was built is what was loaded, and holds this model; where none was, a process was loaded."""
     described = build.stage("build") / "image.json"
     if not described.exists():
-        if load.target != "process":
+        if load is not None and load.target != "process":
             yield "load-test loaded an image, and build has none."
         return
     image = read_json(described, Image, "make build")
     if image.model != digest:
         yield f"build's image holds model {_short(image.model)}, this one is {_short(digest)}."
+    if load is None:
+        return
     if load.target != "image":
         yield f"load-test loaded a process, not the image {image.reference}."
     elif load.image != image.image_id:

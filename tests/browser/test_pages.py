@@ -6,7 +6,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.browser import SCHEMES, WIDTHS, Scheme, dead_links, faint_texts, overflowing, silent_plots, watched
+from tests.repository.test_promises import ROOT
 
+HAS_LESSONS = (ROOT / "docs" / "learn").exists()
+LESSONS = ("lesson", "glossary", "task") if HAS_LESSONS else ()
 NAMES = (
     "report",
     "report of a stopped chain",
@@ -14,9 +17,7 @@ NAMES = (
     "site",
     "site of one run",
     "site before any run",
-    "lesson",
-    "glossary",
-    "task",
+    *LESSONS,
 )
 
 
@@ -55,6 +56,7 @@ def test_the_site_draws_every_figure_over_time(browser: Browser, pages: dict[str
         assert cards.locator("svg.plot").count() == len(titles)
 
 
+@pytest.mark.skipif(not HAS_LESSONS, reason="no lessons here")
 def test_a_reader_comes_from_the_site_to_a_lesson_its_task_and_back(browser: Browser, pages: dict[str, Path]) -> None:
     with watched(browser, pages["site"]) as (page, seen):
         page.get_by_role("link", name="A week of lessons").click()
@@ -78,6 +80,7 @@ def test_light_and_dark_are_two_faces_of_one_page(browser: Browser, pages: dict[
     assert len(colours) == 4
 
 
+@pytest.mark.skipif(not HAS_LESSONS, reason="no lessons here")
 def test_a_reader_comes_from_the_site_to_a_runs_report_and_back(browser: Browser, pages: dict[str, Path]) -> None:
     with watched(browser, pages["site"]) as (page, seen):
         page.get_by_role("link", name="report", exact=True).first.click()

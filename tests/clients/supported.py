@@ -14,7 +14,7 @@ from pathlib import Path
 
 from testbed.programs import ROOT
 from testbed.serving import ROW, serving
-from tests.load_tests.tiny_build import write_model
+from testbed.tiny_build import write_model
 
 PROGRAMS = Path(__file__).parent / "programs"
 PAGE = ROOT / "docs" / "clients.md"

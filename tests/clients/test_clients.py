@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from testbed.serving import Serving, serving
+from testbed.tiny_build import write_model
 from tests.clients.supported import CLIENTS, PAGE, Client
-from tests.load_tests.tiny_build import write_model
 
 
 @pytest.fixture(scope="module")

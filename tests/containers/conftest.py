@@ -22,7 +22,7 @@ from contracts.stage import Build, execute
 from deploy.digests import engine_id
 from deploy.engine import check_engine, docker
 from deploy.image import build as build_stage
-from tests.load_tests.tiny_build import write_model
+from testbed.tiny_build import write_model
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))  # scripts that import each other as siblings

@@ -30,8 +30,8 @@ from deploy.image.layers import LayerContent, read_layers
 from deploy.image.measure import NotReadyError, measure, wait_until_ready
 from deploy.image.revision import Revision
 from scoring.scorer import load_scorer
+from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, variant
-from tests.load_tests.tiny_build import write_model
 
 IMAGE_PARTS = ("Dockerfile", ".dockerignore", "requirements", *ROOMS)
 ROW = {"distance": 1.0, "is_weekend": True, "carrier": "AA"}

@@ -21,8 +21,8 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context
 from contracts.verdict import LoadVerdict
 from deploy.engine import EngineError, docker
+from testbed.tiny_build import config, write_replay
 from tests.containers.conftest import ROOT, Built, variant
-from tests.load_tests.tiny_build import config, write_replay
 
 PREFIX = "gatehouse-load-"
 # In the service's own code: it takes 700 MB as soon as it is imported.

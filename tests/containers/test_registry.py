@@ -25,8 +25,8 @@ from deploy.registry.publish_image import ARCHIVE, publish
 from deploy.registry.push import push_built
 from deploy.registry.registry import NoSuchImageError, WrongDigestError, look_up, move_tag, pull, push
 from scoring.scorer import load_scorer
+from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, free_port, variant
-from tests.load_tests.tiny_build import write_model
 
 pytestmark = pytest.mark.image_store
 

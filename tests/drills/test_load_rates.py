@@ -11,7 +11,7 @@ from paired import BlockFigures
 
 from contracts.exits import UsageError
 from drills.rates.load import Session, drawn, record, section, standing
-from tests.load_tests.tiny_build import config, tiny_build
+from testbed.tiny_build import config, tiny_build
 
 
 def blocks(scale: float, seed: int, number: int = 60) -> tuple[BlockFigures, ...]:

@@ -10,7 +10,7 @@ from contracts.model_folder import Golden, GoldenRow, sha256_of
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from scoring.scorer import load_scorer
-from tests.load_tests.tiny_build import card, write_model
+from testbed.tiny_build import card, write_model
 
 DISTANCES = (-3.5, -2.0, -0.5, -0.25, 0.25, 1.5, 3.0)
 

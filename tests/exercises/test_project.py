@@ -18,9 +18,9 @@ from drills.pipeline_toml import with_key
 from exercises.graders.asking import served_module
 from exercises.graders.catalogue import PROJECT
 from exercises.graders.grading import EXERCISES, SOLUTIONS, Grade, Place, grade
+from testbed.tiny_build import LOAD
 from tests.containers.conftest import free_port
 from tests.exercises.test_graders import require_own_reasons
-from tests.load_tests.tiny_build import LOAD
 
 WIDE = LOAD | {"max_stall_ms": 1e4, "max_error_share": 0.0}
 SECONDS = 60.0

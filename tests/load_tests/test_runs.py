@@ -20,7 +20,7 @@ from contracts.request_log import PREDICTIONS_GLOB, PredictionRecord
 from contracts.schema import read_json
 from contracts.stage import Build, Context, Outcome
 from contracts.verdict import LoadVerdict
-from tests.load_tests.tiny_build import LOAD, config, tiny_build
+from testbed.tiny_build import LOAD, config, tiny_build
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TARGET": "process"}

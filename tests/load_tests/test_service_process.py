@@ -11,7 +11,7 @@ from child_process import stop
 from process_figures import cpu_seconds, peak_mb
 from service_process import ServiceError, served
 
-from tests.load_tests.tiny_build import write_model
+from testbed.tiny_build import write_model
 
 MISBEHAVING = Path(__file__).with_name("misbehaving_service.py")
 

@@ -15,7 +15,7 @@ from traffic import answered, as_json, replayed, thinned
 from contracts.exits import UsageError
 from contracts.features import MISSING
 from scoring.scorer import Scorer, load_scorer
-from tests.load_tests.tiny_build import FEATURES, ROWS, card, write_model, write_replay
+from testbed.tiny_build import FEATURES, ROWS, card, write_model, write_replay
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.load_tests.tiny_build import write_model
+from testbed.tiny_build import write_model
 
 
 @pytest.fixture(scope="session")

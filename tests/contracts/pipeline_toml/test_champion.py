@@ -8,7 +8,7 @@ from contracts.exits import UsageError
 from contracts.pipeline_toml.champion import NoChampion, champion_of
 from contracts.schema import write_json
 from contracts.stage import Build
-from tests.load_tests.tiny_build import config, write_model
+from testbed.tiny_build import config, write_model
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from deploy.champion.move import move
 from deploy.champion.production import champion_of, record_champion
 from deploy.registry.pushed_image import pushed_reference
 from testbed.images import image
-from tests.load_tests.tiny_build import write_model
+from testbed.tiny_build import write_model
 
 REFERENCE = "user/flights@sha256:" + "1" * 64
 

@@ -16,6 +16,10 @@ from tests.reports.records import DATA_DIGEST, decision, drift_verdict, load_ver
 OTHER = "sha256:" + "e" * 64
 
 
+def where_it_runs(stage: StageName) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(stage not in CHAIN, reason=f"the chain has no {stage}")
+
+
 def objections(build: Build, digest: str, data_digest: str = DATA_DIGEST, *, promote: bool = True) -> str:
     return " ".join(said_against(build, digest, data_digest, decision(digest, promote=promote)))
 
@@ -43,11 +47,13 @@ def test_a_decision_on_another_model_is_refused(build: Build, digest: str) -> No
     assert "evaluate judged model sha256:eeeeeeeeeeee" in said
 
 
+@where_it_runs("load-test")
 def test_a_load_test_of_another_model_is_refused(build: Build, digest: str) -> None:
     write_json(build.stage("load-test") / "verdict.json", load_verdict(OTHER))
     assert "load-test judged model sha256:eeeeeeeeeeee" in objections(build, digest)
 
 
+@where_it_runs("drift")
 def test_a_drift_report_of_another_model_is_refused(build: Build, digest: str) -> None:
     write_json(build.stage("drift") / "verdict.json", drift_verdict(OTHER))
     assert "drift judged model sha256:eeeeeeeeeeee" in objections(build, digest)
@@ -65,11 +71,13 @@ def test_a_decision_for_another_commit_is_refused(build: Build, digest: str) -> 
     assert "evaluate speaks of commit ffffffffffff" in " ".join(other_commit(of_another, card))
 
 
+@where_it_runs("load-test")
 def test_a_failed_load_test_is_refused(build: Build, digest: str) -> None:
     write_json(build.stage("load-test") / "verdict.json", load_verdict(digest, verdict="fail"))
     assert "The load test's verdict is fail." in objections(build, digest)
 
 
+@where_it_runs("drift")
 def test_a_stage_that_ended_with_a_finding_is_refused(build: Build, digest: str) -> None:
     write_record(build, "drift", exit_code=Exit.FINDING, headline="inputs moved")
     assert "drift ended with exit code 3 (inputs moved)" in objections(build, digest)
@@ -90,6 +98,7 @@ def built(build: Build, digest: str, target: str, **loaded: str) -> str:
     return objections(build, model_digest(build.challenger))
 
 
+@where_it_runs("load-test")
 def test_nothing_stands_against_a_model_whose_very_image_was_loaded(build: Build, digest: str) -> None:
     assert built(build, digest, "image", image=IMAGE_ID) == ""
 
@@ -98,14 +107,17 @@ def test_an_image_that_holds_another_model_is_refused(build: Build) -> None:
     assert "build's image holds model sha256:eeeeeeeeeeee" in built(build, OTHER, "image", image=IMAGE_ID)
 
 
+@where_it_runs("load-test")
 def test_an_image_that_was_built_and_not_loaded_is_refused(build: Build, digest: str) -> None:
     assert "load-test loaded a process, not the image flights:sha-0." in built(build, digest, "process")
 
 
+@where_it_runs("load-test")
 def test_another_image_than_the_one_that_was_built_is_refused(build: Build, digest: str) -> None:
     assert "load-test loaded image sha256:eeeeeeeeeeee, build's is" in built(build, digest, "image", image=OTHER)
 
 
+@where_it_runs("load-test")
 def test_a_load_test_of_an_image_that_build_does_not_have_is_refused(build: Build, digest: str) -> None:
     verdict = load_verdict(digest).model_copy(update={"target": "image", "image": IMAGE_ID})
     write_json(build.stage("load-test") / "verdict.json", verdict)

@@ -43,7 +43,7 @@ from deploy.registry.registry import (
     only_digest,
 )
 from scoring.scorer import Scorer, load_scorer
-from tests.load_tests.tiny_build import card, write_model
+from testbed.tiny_build import card, write_model
 from tests.reports.records import decision
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from deploy.host.edge import EdgeError, parse_servers
 from deploy.rollout.golden import WrongAnswerError, difference, read_answers
 from deploy.rollout.steady_client import Client, summary
 from deploy.rollout.version_metrics import PrometheusError, parse_values
-from tests.load_tests.tiny_build import card
+from testbed.tiny_build import card
 
 MODEL = "sha256:" + "c" * 64
 OUTPUT = (0.7, 0.3)
