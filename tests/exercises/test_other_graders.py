@@ -55,7 +55,7 @@ def right_answers(build: Build) -> dict[str, Any]:
             one["challenger"]["low"] for one in decision["comparisons"] if one["metric"] == decision["metric"]
         ),
         "p95_ms": read("load-test/verdict.json")["p95_ms"],
-        "moved_most": max(features, key=lambda one: one["distance"])["column"],
+        "moved_most": max(features, key=lambda one: one["distance"] / one["threshold"])["column"],
         "longest_stage": max(seconds, key=lambda name: seconds[name]),
     }
 

@@ -221,6 +221,6 @@ EXERCISE = Exercise(
     checks=CHECKS,
     subject=project_of,
     files=("pipeline.toml", "endpoints.md"),
-    minutes=120,
+    minutes=100,
     different="GitHub runs the same commands for each push (.github/workflows/pipeline.yml), and deploys by digest.",
 )

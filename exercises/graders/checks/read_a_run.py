@@ -76,10 +76,13 @@ def p95_ms(run: Run) -> str:
     return run.wrong("p95_ms", verdict.p95_ms, "build/load-test/verdict.json", 0.005)
 
 
-@check(CHECKS, "Which feature moved most between training and what was served?", f"{CHAPTER}#drift")
+@check(CHECKS, "Which feature moved most, measured by its own threshold?", f"{CHAPTER}#drift")
 def moved_most(run: Run) -> str:
     verdict = read_json(run.build.stage("drift") / "verdict.json", DriftVerdict, "make drift")
-    right = max((one for one in verdict.columns if one.kind == "feature"), key=lambda one: one.distance).column
+    right = max(
+        (one for one in verdict.columns if one.kind == "feature"),
+        key=lambda one: one.distance / one.threshold,
+    ).column
     return run.wrong("moved_most", right, "build/drift/verdict.json, under columns")
 
 
