@@ -31,6 +31,7 @@ class Row(Schema):
     group: Group
     most: Literal[2, 4]
     asked: str
+    asked_es: str
     none: str = ""
     half: str = ""
     full: str = ""

@@ -9,18 +9,26 @@ import re
 
 from exercises.graders.rubric import rows
 from exercises.lessons.pictures import ROOT, pictures
+from exercises.lessons.words import LANGUAGES, Language
 
 LEARN = ROOT / "docs" / "learn"
 BETWEEN = re.compile(r"(<!-- rows: [^>]*-->\n).*?(<!-- end of rows -->)", re.S)
 
 
-def with_rows(page: str) -> str:
+HEADS: dict[Language, str] = {
+    "en": "| row | criterion | checks | points |",
+    "es": "| fila | criterio | comprobaciones | puntos |",
+}
+
+
+def with_rows(page: str, language: Language) -> str:
     """The rubric's page with its table as exercises/rubric.toml has it."""
-    lines = ["| row | criterion | checks | points |", "| --- | --- | --- | ---: |"]
+    lines = [HEADS[language], "| --- | --- | --- | ---: |"]
     for one in rows():
         if one.checks:
             checks = ", ".join(f"`{name}`" for name in one.checks)
-            lines.append(f"| {one.id} | {one.asked} | {checks} | {one.most} |")
+            asked = {"en": one.asked, "es": one.asked_es}[language]
+            lines.append(f"| {one.id} | {asked} | {checks} | {one.most} |")
     table = "\n".join(lines)
     return BETWEEN.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
 
@@ -31,8 +39,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in pictures():
         (folder / name).write_text(content, encoding="utf-8")
-    for page in LEARN.glob("*/rubric.md"):
-        page.write_text(with_rows(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for language in LANGUAGES:
+        page = LEARN / language / "rubric.md"
+        page.write_text(with_rows(page.read_text(encoding="utf-8"), language), encoding="utf-8")
     print(f"lessons: {len(list(folder.glob('*.svg')))} drawings and the rubric's rows written.")
 
 

@@ -52,7 +52,7 @@ def differences(english: str, spanish: str) -> list[str]:
     ]
     for what, ours, other in (
         ("numbers", _numbers(english), _numbers(spanish)),
-        ("links", _links(english), _links(spanish)),
+        ("links", _links(_led_to_spanish(english)), _links(spanish)),
     ):
         if ours != other:
             lacks, extra = sorted((ours - other).elements()), sorted((other - ours).elements())
@@ -70,8 +70,11 @@ def _numbers(page: str) -> Counter[str]:
 
 
 def _links(page: str) -> Counter[str]:
-    """Targets, as the English page has them: of pictures and tasks each language has its own. Anchors are language."""
-    targets = (one.partition("#")[0] for one in LINK.findall(FENCE.sub("", page)))
-    return Counter(
-        re.sub(r"-es(-\d)?\.svg$", r"-en\1.svg", one).replace("README.es.md", "README.md") for one in targets
-    )
+    """Targets without their anchors, which are language."""
+    return Counter(one.partition("#")[0] for one in LINK.findall(FENCE.sub("", page)))
+
+
+def _led_to_spanish(english: str) -> str:
+    """The page with its links as Spanish must have them: of pictures, tasks and chapters each language has its own."""
+    page = re.sub(r"-en(-\d)?\.svg\)", r"-es\1.svg)", english)
+    return re.sub(r"(exercises/[\w-]+/README)\.md", r"\1.es.md", page).replace("/learn/en/", "/learn/es/")

@@ -13,7 +13,9 @@ from exercises.graders.rubric import Row, Rubric, points_of, write_rubric
 
 
 def row(most: int) -> Row:
-    return Row.model_validate({"id": "X", "group": "1", "most": most, "asked": "?", "checks": ["a", "b"]})
+    return Row.model_validate(
+        {"id": "X", "group": "1", "most": most, "asked": "?", "asked_es": "?", "checks": ["a", "b"]}
+    )
 
 
 def results(*states: str) -> tuple[Result, ...]:

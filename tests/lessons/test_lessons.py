@@ -2,24 +2,29 @@
 
 import ast
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from exercises.graders.catalogue import EVERYTHING
+from exercises.graders.hints import hints_of
 from exercises.graders.rubric import rows
 from exercises.lessons.__main__ import with_rows
 from exercises.lessons.pictures import ROOT, pictures
 from exercises.lessons.translation import FENCE, differences, digest_of, pages
+from exercises.lessons.words import LANGUAGES, Language
 
 LEARN = ROOT / "docs" / "learn"
 ENGLISH = sorted((LEARN / "en").glob("*.md"))
 CHAPTERS = [page for page in ENGLISH if re.match(r"\d\d-", page.name)]
-TASKS = sorted((ROOT / "exercises").glob("*/README.md"))
 EXCERPT = re.compile(r"<!-- excerpt: (\S+)(?: (\S+))? -->\n```\w+\n(.*?)\n```", re.S)
 MOST_OF_A_CHAPTER, MOST_OF_A_LANGUAGE = 1100, 7000
-PARTS = ("**Goal.**", "## The idea", "## What goes wrong in practice", "## Questions")
+PARTS: dict[Language, tuple[str, ...]] = {
+    "en": ("**Goal.**", "## The idea", "## What goes wrong in practice", "## Questions"),
+    "es": ("**Objetivo.**", "## La idea", "## Qué sale mal en la práctica", "## Preguntas"),
+}
+# Bold for weight, not as a term.
+STRESSED = {"422", "500", "page", "ticket", "dependencies before source", "dependencias antes que código"}
 
 
 def words(page: Path) -> int:
@@ -53,29 +58,34 @@ def test_every_excerpt_of_a_chapter_stands_in_the_code(chapter: Path) -> None:
         assert excerpt in source_of(path, symbol), f"{path} {symbol} has no longer:\n{excerpt}"
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda page: page.stem)
-def test_a_chapter_has_its_parts_three_questions_and_its_length(chapter: Path) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [page.name for page in CHAPTERS])
+def test_a_chapter_has_its_parts_three_questions_and_its_length(name: str, language: Language) -> None:
+    chapter = LEARN / language / name
     text = chapter.read_text(encoding="utf-8")
-    assert [part for part in PARTS if part not in text] == []
+    assert [part for part in PARTS[language] if part not in text] == []
     assert text.count("<details><summary>") == 3
     assert words(chapter) <= MOST_OF_A_CHAPTER
-    assert re.search(rf"pictures/cycle-en-{int(chapter.name[:2])}\.svg", text)
+    assert re.search(rf"pictures/cycle-{language}-{int(name[:2])}\.svg", text)
 
 
-def test_a_language_is_read_in_an_evening() -> None:
-    assert sum(map(words, [*ENGLISH, *TASKS])) <= MOST_OF_A_LANGUAGE
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_is_read_in_an_evening(language: Language) -> None:
+    read = [pair[LANGUAGES.index(language)] for pair in pages()]
+    assert sum(map(words, read)) <= MOST_OF_A_LANGUAGE
 
 
-def test_every_bold_term_of_a_chapter_is_in_the_glossary() -> None:
-    glossary = (LEARN / "en" / "glossary.md").read_text(encoding="utf-8")
-    terms = {one.lower() for one in re.findall(r"^\| ([^|]+?) \|", glossary, re.M)}
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_bold_term_of_a_chapter_is_in_the_glossary(language: Language) -> None:
+    glossary = (LEARN / language / "glossary.md").read_text(encoding="utf-8")
+    terms = {one.lower() for one in re.findall(r"^\| ([^|]+?)(?: \(\*[^|]+\*\))? \|", glossary, re.M)}
     assert 40 <= len(terms) - 2 <= 60
-    for chapter in CHAPTERS:
+    for chapter in (LEARN / language / page.name for page in CHAPTERS):
         lines = [line for line in chapter.read_text(encoding="utf-8").splitlines() if not line.startswith("- **")]
         prose = re.sub(r"^\d\. \*\*.*?\*\*", "", FENCE.sub("", "\n".join(lines)), flags=re.M)
-        bold = {one.lower() for one in re.findall(r"\*\*([^*.?]+)\*\*", prose)} - {"422", "500"}
+        bold = {one.lower() for one in re.findall(r"\*\*([^*.?]+)\*\*", prose)} - STRESSED
         plain = {one for one in bold if one not in terms and one.rstrip("s") not in terms}
-        assert not plain - {"dependencies before source", "page", "ticket"}, f"{chapter.name}: {plain}"
+        assert not plain, f"{chapter.name}: {plain}"
 
 
 def test_every_failure_sends_the_learner_to_a_heading_that_is_there() -> None:
@@ -85,20 +95,24 @@ def test_every_failure_sends_the_learner_to_a_heading_that_is_there() -> None:
             assert anchor in anchors(ROOT / page), f"{exercise.folder}: {one.name} says {one.read}"
 
 
-def test_every_check_has_hints_and_a_place_in_the_rubric() -> None:
+def test_every_check_has_hints_in_both_languages_and_a_place_in_the_rubric() -> None:
     ruled = {(row.exercise, name) for row in rows() for name in row.checks}
     for exercise in EVERYTHING:
-        hints = tomllib.loads((ROOT / "exercises" / exercise.folder / "hints.toml").read_text(encoding="utf-8"))
         names = [one.name for one in exercise.checks]
-        assert list(hints) == names
+        english, spanish = (hints_of(ROOT / "exercises" / exercise.folder, language) for language in LANGUAGES)
+        assert list(english) == list(spanish) == names
+        for name in names:
+            assert len(english[name]) == len(spanish[name])
+            assert english[name][0] != spanish[name][0]
         assert exercise.number == "0" or {(exercise.folder, name) for name in names} <= ruled
 
 
 def test_the_rubric_has_a_hundred_points_and_ten_more() -> None:
     points = {group: sum(row.most for row in rows() if row.group == group) for group in {row.group for row in rows()}}
     assert points == {"1": 20, "2": 20, "3": 20, "project": 30, "person": 10, "bonus": 10}
-    page = (LEARN / "en" / "rubric.md").read_text(encoding="utf-8")
-    assert with_rows(page) == page, "run `make lessons`"
+    for language in LANGUAGES:
+        page = (LEARN / language / "rubric.md").read_text(encoding="utf-8")
+        assert with_rows(page, language) == page, "run `make lessons`"
 
 
 def test_the_drawings_are_what_the_code_gives() -> None:
@@ -121,24 +135,21 @@ def test_a_room_names_its_chapter_and_the_chapter_links_to_the_room(room: str) -
     assert f"](../../../{room}/" in (ROOT / named[1]).read_text(encoding="utf-8")
 
 
-SPANISH_STARTED = (LEARN / "es").is_dir()
-
-
 @pytest.mark.parametrize(("english", "spanish"), list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_spanish_page_says_what_the_english_one_says(english: Path, spanish: Path) -> None:
-    if not SPANISH_STARTED:
-        pytest.skip("docs/learn/es is not there yet")
     assert spanish.is_file(), f"{spanish.relative_to(ROOT)} is not there"
     found = differences(english.read_text(encoding="utf-8"), spanish.read_text(encoding="utf-8"))
     assert not found, "\n".join(found)
 
 
 PAGE = (
-    "# Title\n\nOf 1,100 rows 0.5 % are late, see [here](../a.md#part) and ![a](../pictures/api-en.svg).\n\n"
+    "# Title\n\nOf 1,100 rows 0.5 % are late, see [here](../a.md#part), "
+    "[this](../../docs/learn/en/b.md), [that](../exercises/01-api/README.md) and ![a](../pictures/api-en.svg).\n\n"
     "```\nmake data\n```\n"
 )
 TRANSLATED = (
-    f"<!-- english: {digest_of(PAGE)} -->\n# Título\n\nDe 1,100 filas, 0.5 % llegan tarde: [aquí](../a.md#parte) y "
+    f"<!-- english: {digest_of(PAGE)} -->\n# Título\n\nDe 1,100 filas, 0.5 % llegan tarde: [aquí](../a.md#parte), "
+    "[esto](../../docs/learn/es/b.md), [eso](../exercises/01-api/README.es.md) y "
     "![a](../pictures/api-es.svg).\n\n```\nmake data\n```\n"
 )
 
@@ -157,7 +168,10 @@ def test_a_faithful_translation_has_no_difference() -> None:
         ("```\nmake data\n```\n", "", "code blocks: English has 1, Spanish 0."),
         ("1,100", "1.100", "numbers: Spanish lacks ['1,100'], and has ['1.100'] more."),
         ("../a.md", "../b.md", "links: Spanish lacks ['../a.md'], and has ['../b.md'] more."),
-        ("![a](../pictures/api-es.svg)", "", "links: Spanish lacks ['../pictures/api-en.svg'], and has [] more."),
+        ("![a](../pictures/api-es.svg)", "", "links: Spanish lacks ['../pictures/api-es.svg'], and has [] more."),
+        ("api-es.svg", "api-en.svg", "lacks ['../pictures/api-es.svg'], and has ['../pictures/api-en.svg'] more."),
+        ("learn/es/b.md", "learn/en/b.md", "lacks ['../../docs/learn/es/b.md'], and has"),
+        ("README.es.md", "README.md", "lacks ['../exercises/01-api/README.es.md'], and has"),
     ],
 )
 def test_a_difference_is_found_and_no_other(before: str, after: str, sentence: str) -> None:
