@@ -28,9 +28,9 @@ STRESSED = {"422", "500", "page", "ticket", "dependencies before source", "depen
 
 
 def words(page: Path) -> int:
-    """Without code and addresses."""
-    text = re.sub(r"\]\([^)]*\)", "]", FENCE.sub("", page.read_text(encoding="utf-8")))
-    return len(text.split())
+    """What a reader reads: without code, comments and addresses."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    return len(re.sub(r"\]\([^)]*\)|<!--.*?-->", "", text).split())
 
 
 def anchors(page: Path) -> set[str]:
