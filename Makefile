@@ -19,9 +19,9 @@ TOOLS       := .tools
 GROUPS      ?= $(or $(subst +, ,$(patsubst $(VENV)/.has-%,%,$(wildcard $(VENV)/.has-*))),dev)
 SPACE       := $(subst ,, )
 INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(sort $(GROUPS)))
-# Where alerts say that their runbook is (docs/compose.md).
+# Where alerts say that their runbook is (docs/compose.md). `value`: make must not expand what stands in a variable.
 ifdef GITHUB_REPOSITORY
-export RUNBOOK_URL ?= $(GITHUB_SERVER_URL)/$(GITHUB_REPOSITORY)/blob/$(GITHUB_SHA)/docs/runbook.md
+export RUNBOOK_URL ?= $(value GITHUB_SERVER_URL)/$(value GITHUB_REPOSITORY)/blob/$(value GITHUB_SHA)/docs/runbook.md
 endif
 # Its order stands in contracts/stage.py.
 CHAIN       := $(shell sed -n 's/^CHAIN.*= (\(.*\))/\1/p' contracts/stage.py | tr -d '",')

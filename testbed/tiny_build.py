@@ -48,7 +48,7 @@ def card(**changes: Any) -> ModelCard:
         "train_rows": ROWS,
         "max_batch_rows": 10,
     }
-    return made_card(FEATURES, **(fields | changes))
+    return made_card(changes.pop("features", FEATURES), **(fields | changes))
 
 
 def tiny_build(root: Path) -> Build:

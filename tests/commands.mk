@@ -45,6 +45,10 @@ workflow-check: setup $(TOOLS)/actionlint $(PARSER) #. GitHub's own parser, acti
 structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>
 	@$(RUN) -m tests.repository.structure $(AT)
 
+.PHONY: pictures
+pictures: setup #. Draw the README's pictures of the run in build/ again, with a Chromium
+	@$(RUN) -m tests.browser.pictures --build $(BUILD)
+
 .PHONY: endpoints
 endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page

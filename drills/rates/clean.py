@@ -49,11 +49,18 @@ MARGIN = {"roc_auc": 0.01, "log_loss": 0.02, "rmse": 0.1}
 Numbers = npt.NDArray[np.float64]
 
 
+class CheckRefusals(Schema):
+    """How many clean challengers one check refused."""
+
+    check: str
+    refused: int
+
+
 class Refusals(Schema):
     """Of so many clean challengers, how many each check refused, and how many were refused by any."""
 
     challengers: int
-    by_check: dict[str, int]
+    checks: tuple[CheckRefusals, ...]
     by_any: int
 
 
@@ -84,13 +91,17 @@ def measure(seeds: int) -> Refusals:
         for check in checks:
             refused[check.name] = refused.get(check.name, 0) + (not check.passed)
         by_any += any(not check.passed for check in checks)
-    return Refusals(challengers=seeds, by_check=refused, by_any=by_any)
+    return Refusals(
+        challengers=seeds,
+        checks=tuple(CheckRefusals(check=name, refused=count) for name, count in sorted(refused.items())),
+        by_any=by_any,
+    )
 
 
 def table(seen: Refusals) -> str:
     """In Markdown."""
     lines = ["| check | clean challengers refused |", "| --- | --- |"]
-    lines += [f"| {name} | {Proportion(count, seen.challengers)} |" for name, count in sorted(seen.by_check.items())]
+    lines += [f"| {one.check} | {Proportion(one.refused, seen.challengers)} |" for one in seen.checks]
     return "\n".join([*lines, f"| any of them | {Proportion(seen.by_any, seen.challengers)} |"])
 
 

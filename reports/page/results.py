@@ -40,6 +40,14 @@ class Results:
     def seconds(self) -> float:
         return sum(record.seconds for record in self.records.values())
 
+    @property
+    def passed(self) -> str:
+        """The title of a run in which every stage ended with 0: what was skipped or found is no pass."""
+        notes = [f"{record.stage} was skipped" for record in self.records.values() if record.verdict == "skipped"]
+        if self.drift and self.drift.state == "drift":
+            notes.append("drift was found")
+        return f"Passed, but {' and '.join(notes)}" if notes else "Every stage passed"
+
     def mismatches(self) -> list[str]:
         """Stages whose file speaks of another model than the one in build/train: left over from an earlier run."""
         seen = {

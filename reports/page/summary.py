@@ -54,7 +54,7 @@ def _title(results: Results) -> str:
         return "## ⚠️ Not everything can be read here"
     if len(results.records) < len(CHAIN):
         return "## ⚠️ Unfinished: not every stage has run"
-    return "## ✅ Every stage passed"
+    return f"## ✅ {results.passed}"
 
 
 def _stages(results: Results) -> str:

@@ -1,11 +1,13 @@
 """Report and site in a real Chromium: desktop and phone, light and dark, long names; no error, no overflow."""
 
+import json
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.browser import SCHEMES, WIDTHS, Scheme, dead_links, faint_texts, overflowing, silent_plots, watched
+from tests.browser.pictures import PICTURES, digest
 from tests.repository.test_promises import ROOT
 
 HAS_LESSONS = (ROOT / "docs" / "learn").exists()
@@ -118,3 +120,8 @@ def test_the_checks_find_what_they_are_for(browser: Browser, tmp_path: Path, mar
             "faint_texts": faint_texts(page),
         }
     assert found[check]
+
+
+def test_the_readmes_pictures_are_of_the_pages_as_they_are_drawn_now() -> None:
+    drawn = json.loads((PICTURES / "pictures.json").read_text(encoding="utf-8"))["drawn_by"]
+    assert drawn == digest(), "the pages are drawn in another way than the README's pictures: run `make pictures`"

@@ -20,7 +20,8 @@ def test_a_table_goes_through_the_whole_chain_and_becomes_the_champion(name: str
     assert read(root / "evaluate" / "decision.json")["comparisons"][0]["outcome"] == "no champion"
     for judge in {"load-test", "drift"} & set(CHAIN):
         assert read(root / judge / "verdict.json")["model"] == digest
-    assert "Every stage passed" in (root / "report" / "index.html").read_text(encoding="utf-8")
+    page = (root / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Every stage passed" in page or "Passed, but drift was found" in page
     assert model_digest(build.champion) == digest
 
     first = (root / "evaluate" / "decision.json").read_bytes()

@@ -11,7 +11,7 @@ from contracts.decision import Comparison, Decision, Interval
 from contracts.exits import Exit
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
-from contracts.verdict import LoadVerdict
+from contracts.verdict import DriftVerdict, LoadVerdict
 from reports.page.pictures import difference_picture
 from reports.page.results import read_results
 from reports.page.stage import stage_table, work
@@ -40,9 +40,9 @@ def render(build: Build) -> tuple[str, str]:
 
 def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
     page, summary = render(whole_run(tmp_path))
-    for text in ("Every stage passed", "ROC AUC", "equivalent", "+0.0020", "1.50 ms", "carrier"):
+    for text in ("Passed, but drift was found", "ROC AUC", "equivalent", "+0.0020", "1.50 ms", "carrier"):
         assert text in page
-    assert "## ✅ Every stage passed" in summary
+    assert "## ✅ Passed, but drift was found" in summary
     assert "| **roc_auc** | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
 
 
@@ -66,7 +66,17 @@ def test_a_stage_that_was_skipped_is_not_shown_as_passed(tmp_path: Path) -> None
     page, summary = render(build)
     assert "| build | ➖ skipped | no container engine: There is none. |" in summary
     assert '<li class="open"><b>build</b>skipped' in page
+    assert "Passed, but build was skipped and drift was found" in page
+    assert "## ✅ Passed, but build was skipped and drift was found" in summary
+
+
+def test_a_chain_in_which_nothing_was_skipped_or_found_passed(tmp_path: Path) -> None:
+    build = whole_run(tmp_path)
+    path = build.stage("drift") / "verdict.json"
+    write_json(path, read_json(path, DriftVerdict, "make drift").model_copy(update={"state": "stable"}))
+    page, summary = render(build)
     assert "Every stage passed" in page
+    assert "## ✅ Every stage passed" in summary
 
 
 def test_a_chain_that_stopped_says_where_and_why(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_rates_of_another_form_become_tables_with_their_notes(tmp_path: Path) ->
 def test_the_rates_that_were_measured_are_all_shown() -> None:
     seen = read_drill_tables(Path("nowhere"), Path(__file__).parents[3] / "drills" / "rates")
     assert seen.unreadable == ()
-    assert {table.title.split()[2].strip(":") for table in seen.rates} == {"gate", "load", "drift"}
+    assert {table.title.split()[2].strip(":") for table in seen.rates} == {"clean", "gate", "load", "drift"}
 
 
 def test_labels_that_came_in_are_shown_as_performance(tmp_path: Path) -> None:
