@@ -23,7 +23,7 @@ CAUSES = {
     "a host without a registry": Cause("release", 2),
     "no remote": Cause("push-history", 1),
     "drift found": Cause("watch", 3),
-    "no export": Cause("requests", 1),
+    "no export": Cause("requests", 2),
     "no digest": Cause("rollback-release", 2),
     "an audit that finds": Cause("audit-workflows", 3),
 }
