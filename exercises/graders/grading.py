@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +70,6 @@ class Exercise:
     subject: Callable[[Place], AbstractContextManager[Any]]
     different: str
     minutes: int = 50
-    files: Sequence[str] = field(default_factory=tuple)
 
 
 def check(checks: list[Check], asked: str, read: str) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:

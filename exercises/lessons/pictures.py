@@ -101,14 +101,6 @@ def monitoring(words: dict[str, str]) -> str:
     """Service, Prometheus with its rules, Alertmanager, a person; and the daily drift job beside them."""
     settings = yaml.safe_load((ROOT / "monitoring/prometheus.yml").read_text(encoding="utf-8"))
     jobs = [one["job_name"] for one in settings["scrape_configs"]]
-    files = settings["rule_files"]
-    alerts = {
-        rule["alert"]
-        for name in files
-        for group in yaml.safe_load((ROOT / "monitoring" / name).read_text(encoding="utf-8"))["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
     canvas = Canvas(words["monitoring"])
     bottom = canvas.box(16, 16, 170, f"{jobs[0]}, {jobs[1]}", "/metrics")
     canvas.box(204, 16, 170, "make watch", words["log-read"])
@@ -117,7 +109,7 @@ def monitoring(words: dict[str, str]) -> str:
     canvas.text(16 + 92, bottom + 16, words["scrapes"].format(seconds=settings["global"]["scrape_interval"]))
     canvas.text(296, bottom + 16, words["verdict"])
     y = bottom + 26
-    bottom = canvas.box(16, y, 358, "Prometheus", words["rules"].format(files=len(files), alerts=len(alerts)), lit=True)
+    bottom = canvas.box(16, y, 358, "Prometheus", words["rules"], lit=True)
     canvas.down(101, bottom, bottom + 24)
     canvas.down(289, bottom, bottom + 24)
     y = bottom + 24

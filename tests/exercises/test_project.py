@@ -133,7 +133,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         served_module("service", root / "served", sys.executable, variables) as server,
         prometheus(root, server.port) as url,
     ):
-        yield Ran(folder, build, f"http://127.0.0.1:{server.port}", url)
+        service = f"http://127.0.0.1:{server.port}"
+        command = [sys.executable, str(folder / "endpoints.py"), service]
+        (folder / "endpoints.md").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+        yield Ran(folder, build, service, url)
 
 
 def graded(ran: Ran, monkeypatch: pytest.MonkeyPatch, folder: Path | None = None, **urls: str) -> Grade:

@@ -187,7 +187,6 @@ EXERCISE = Exercise(
     title="A first API",
     checks=CHECKS,
     subject=serving,
-    files=("app.py",),
     different=(
         "service/formats/row_schema.py makes the schema from the model card, service/http/application.py answers "
         "ahead of FastAPI's router, and service/prediction/predictor.py writes the log before it answers."

@@ -158,7 +158,6 @@ EXERCISE = Exercise(
     title="A fault of your own (bonus)",
     checks=CHECKS,
     subject=planted,
-    files=("drill.py",),
     minutes=30,
     different="drills/run.py plants every fault of drills/ on each push; drills/rates says how often the gates err.",
 )

@@ -265,7 +265,6 @@ EXERCISE = Exercise(
     title="Docker for ML",
     checks=CHECKS,
     subject=context_of,
-    files=FILES,
     different=(
         "the Dockerfile at the top fixes every file's time and hash, keeps compiled bytecode of what serving imports, "
         "and deploy/image/build.py proves the image on its golden rows."

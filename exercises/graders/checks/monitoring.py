@@ -201,7 +201,6 @@ EXERCISE = Exercise(
     title="Basic monitoring",
     checks=CHECKS,
     subject=watched,
-    files=("app.py", RULES, TESTS),
     different=(
         "service/metrics.py makes every series at the start, so that a rate sees the first event, and "
         "monitoring/rules/ has a runbook and two tests for each alert."

@@ -220,7 +220,6 @@ EXERCISE = Exercise(
     title="Your own table in production",
     checks=CHECKS,
     subject=project_of,
-    files=("pipeline.toml", "endpoints.md"),
     minutes=100,
     different="GitHub runs the same commands for each push (.github/workflows/pipeline.yml), and deploys by digest.",
 )

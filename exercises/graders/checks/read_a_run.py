@@ -116,7 +116,6 @@ EXERCISE = Exercise(
     title="Read a run",
     checks=CHECKS,
     subject=answered,
-    files=(ANSWERS,),
     minutes=20,
     different="reports/page/results.py reads the same files, each against its schema, for the report page.",
 )
