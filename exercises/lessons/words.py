@@ -71,7 +71,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "outside": "Afuera: training/, secretos, datos (.dockerignore)",
         "monitoring": "Quién le pregunta a quién, y a quién se avisa",
         "scrapes": "pregunta cada {seconds}",
-        "rules": "calcula las reglas, levanta las alertas",
+        "rules": "calcula las reglas, dispara las alertas",
         "routes": "page o ticket",
         "person": "una persona, con el runbook",
         "log-read": "lee el registro a diario",
