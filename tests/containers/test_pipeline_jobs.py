@@ -25,8 +25,8 @@ from tests.workflows.workflow_run import WorkflowRun
 
 STAGES = ("scope", *CHAIN, "report")
 ROLLBACK = ROOT / ".github" / "workflows" / "rollback.yml"
-# What the jobs need between runners and a laptop does not: the image as a file, and what only a deploy writes.
-ONLY_IN_JOBS = ("packed-image/", "deploy/")
+# What only jobs have: the note of the attempt, the image as a file, and what only a deploy writes.
+ONLY_IN_JOBS = ("attempts/", "packed-image/", "deploy/")
 # Files of the stages whose bytes follow from commit and data alone.
 SAME_BYTES = (
     "data/data.json", "train/model/model.json", "train/model/model.onnx", "train/model/golden.json",

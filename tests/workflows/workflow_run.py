@@ -90,16 +90,24 @@ class WorkflowRun:
 
     def _called(self, name: str, job: dict[str, Any], contexts: Contexts) -> Job:
         """A job that is another workflow: its result is success where none of that one's jobs failed and one ran."""
+        called = job["uses"].rpartition("/")[2]
+        given = {key: filled(value, contexts) for key, value in job.get("with", {}).items()}
         inside = WorkflowRun(
             self.clone, self.scratch, self.store, self.github, self.variables, self.secrets,
-            {key: filled(value, contexts) for key, value in job.get("with", {}).items()}, self.environment,
+            self._defaults(called) | given, self.environment,
             {key.removeprefix(f"{name} / "): seen for key, seen in self.jobs.items() if key.startswith(f"{name} / ")},
         )  # fmt: skip
-        inside.run(job["uses"].rpartition("/")[2])
+        inside.run(called)
         self.jobs |= {f"{name} / {key}": seen for key, seen in inside.jobs.items()}
         results = {seen.result for seen in inside.jobs.values()}
         failed = "failure" in results
         return Job("failure" if failed else "success" if "success" in results else "skipped")
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        """The inputs of a workflow that can be called, as they are where the caller says nothing."""
+        document = yaml.safe_load((self.clone / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+        inputs = document[True]["workflow_call"].get("inputs", {})  # YAML 1.1 reads the key `on` as true
+        return {key: about.get("default", False if about["type"] == "boolean" else "") for key, about in inputs.items()}
 
     def _steps(self, steps: list[dict[str, Any]], values: dict[str, Any], job: Job, ok: bool = True) -> bool:
         """Run steps, of a job or of a composite action, and return whether all went well."""
