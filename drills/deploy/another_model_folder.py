@@ -7,7 +7,7 @@ from drills.scene import Scene
 
 
 @drill(
-    "deploy",
+    "promote",
     FINDING,
     r"^Not promoted: evaluate judged model sha256:[0-9a-f]+, this one is sha256:[0-9a-f]+\. load-test",
 )
