@@ -25,7 +25,7 @@ app = FastAPI()
 
 @app.get("/readyz")
 def ready():
-    own, new = Path("/work/app.py"), Path("/new")
+    own, new = Path(__file__), Path("/new")
     return {"status": [os.getuid(), tries(lambda: own.write_text("")), tries(new.mkdir)]}
 """
 
