@@ -10,7 +10,7 @@ from service.prediction.predictor import Predictor
 
 Handle = Callable[[Predictor, Mapping[bytes, bytes], bytes, int, str], bytes]
 
-SLOWER_BY = 0.20
+LATE_SECONDS = 0.002
 ONE_IN = 100
 STALL_AT, STALL_SECONDS = 500, 2.0
 LEAKED_BYTES = 80_000
@@ -21,19 +21,29 @@ kept: list[bytes] = []
 answer: Handle = Predictor.one
 
 
-def slower(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """A fifth more CPU seconds than the service itself has used since it began to answer."""
-    global answered, burnt_seconds
-    content = answer(self, headers, body, at_us, client)
-    answered += 1
-    if answered == 1:
-        burnt_seconds = SLOWER_BY * time.process_time() / (1 + SLOWER_BY)  # what came before is no request's
-    while burnt_seconds < SLOWER_BY * (time.process_time() - burnt_seconds):
-        began = time.process_time()
-        while time.process_time() - began < 20e-6:
-            pass
-        burnt_seconds += time.process_time() - began
-    return content
+def slower(share: float) -> Handle:
+    """So much more CPU seconds than the service itself has used since it began to answer."""
+
+    def handle(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
+        global answered, burnt_seconds
+        content = answer(self, headers, body, at_us, client)
+        answered += 1
+        if answered == 1:
+            burnt_seconds = share * time.process_time() / (1 + share)  # what came before is no request's
+        while burnt_seconds < share * (time.process_time() - burnt_seconds):
+            began = time.process_time()
+            while time.process_time() - began < 20e-6:
+                pass
+            burnt_seconds += time.process_time() - began
+        return content
+
+    return handle
+
+
+def late(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
+    """Every answer waits, and burns nothing."""
+    time.sleep(LATE_SECONDS)
+    return answer(self, headers, body, at_us, client)
 
 
 def fails(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
@@ -68,7 +78,15 @@ def lies(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: in
     return content.replace(b'"probability":0.', b'"probability":0.9') if answered % ONE_IN == 0 else content
 
 
-FAULTS: dict[str, Handle] = {"slower": slower, "fails": fails, "stalls": stalls, "leaks": leaks, "lies": lies}
+FAULTS: dict[str, Handle] = {
+    "slower_by_a_fifth": slower(0.2),
+    "slower_by_a_half": slower(0.5),
+    "answers_late": late,
+    "fails": fails,
+    "stalls": stalls,
+    "leaks": leaks,
+    "lies": lies,
+}
 REAL = Path(__file__).resolve().parents[4] / "service" / "__main__.py"
 
 if __name__ == "__main__":
