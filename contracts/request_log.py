@@ -3,6 +3,7 @@
 `<folder>/predictions-<start>-<pid>.jsonl`, and beside it the labels that came in as feedback and what a shadow model
 would have answered. A process that is killed leaves at most one torn last line, which readers skip and count. A disk
 that was full may leave one inside a file. Readers count an id once, the earliest record: an edge may replay a request.
+`sources-*.jsonl` is written by what replays a table, not by the service.
 """
 
 from typing import Literal
@@ -14,6 +15,7 @@ LogName = Literal["predictions", "labels", "shadow"]
 PREDICTIONS_GLOB = "predictions-*.jsonl"
 LABELS_GLOB = "labels-*.jsonl"
 SHADOW_GLOB = "shadow-*.jsonl"
+SOURCES_GLOB = "sources-*.jsonl"
 
 
 class PredictionRecord(Schema):
@@ -58,3 +60,11 @@ class ShadowRecord(Schema):
     model: str
     prediction: str | float
     probabilities: tuple[float, ...] | None = None
+
+
+class SourceRecord(Schema):
+    """Which row of a replayed table, from 0, the prediction `id` answers: copies of one row are worth one row."""
+
+    v: Literal[1] = 1
+    id: str
+    row: int

@@ -179,6 +179,8 @@ class DriftVerdict(Schema):
     """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse.
 
     `state` says whether a person must look: not where inputs or predictions moved while measured performance held.
+    Of the window's requests `effective_rows` count: without copies of one row of a replayed table (`replayed_copies`),
+    and without rows that are repeated more often than the reference's own (`repeated_rows`).
     `first_run`: why there was nothing of this project in production to judge; all else is empty then.
     """
 
@@ -194,6 +196,9 @@ class DriftVerdict(Schema):
     torn_lines: int
     repeated_ids: int
     other_models: int
+    effective_rows: int = 0
+    replayed_copies: int = 0
+    repeated_rows: int = 0
     inputs: DriftState
     predictions: DriftState
     performance: PerformanceComparison | None = None

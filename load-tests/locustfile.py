@@ -18,6 +18,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,6 +54,8 @@ class Client(FastHttpUser):
     begins_at: ClassVar[float | None] = None
     gives_up_at: ClassVar[float] = math.inf
     numbers: ClassVar["itertools.count[int]"] = itertools.count()
+    # Which row of the replay table was asked, and what the service said; by hand, where it has no end, nothing is kept.
+    answers: ClassVar[list[tuple[int, bytes]] | None] = None
 
     def on_start(self) -> None:
         number = next(self.numbers) % self.plan.connections
@@ -85,6 +88,8 @@ class Client(FastHttpUser):
         if sent <= self.gives_up_at:
             answer = self.client.post("/predict", data=request.body, headers=JSON, catch_response=True)
         done = time.perf_counter()
+        if self.answers is not None and answer is not None and answer.status_code == HTTPStatus.OK:
+            self.answers.append((request.row, answer.content))
         if now.block != WARM_UP:
             since = self.begin
             self._report(

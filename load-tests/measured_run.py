@@ -4,21 +4,23 @@ A process of its own, because Locust replaces Python's sockets and threads by ge
 time must not be mixed with that of reading tables.
 
 Reads   the plan
-Writes  measured.json, and Locust's own locust.html, locust_stats.csv, locust_failures.csv, locust_exceptions.csv
+Writes  measured.json; requests/sources-load-test.jsonl of each variant, which row of the table each prediction answers;
+        and Locust's own locust.html, locust_stats.csv, locust_failures.csv, locust_exceptions.csv
 """
 
 import argparse
+import contextlib
 import csv
 import gc
 import itertools
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 import locust.stats
-from locust import User
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsEntry, stats_history
@@ -26,6 +28,7 @@ from locustfile import ANSWER_SECONDS, Client
 from plan import GAP_SECONDS, Due, Measured, Plan, Sample
 from process_figures import Watched
 
+from contracts.request_log import SourceRecord
 from contracts.schema import read_json, write_json
 
 # Time for all clients to start, before the first request of the warm-up is due.
@@ -35,6 +38,7 @@ RESET_SECONDS = 0.1
 # How Locust's own pages name the variants.
 LABELS = ("/predict", "/predict (champion)", "/predict (third)")
 NAMES = ("Challenger", "Champion", "Third")
+SOURCES_FILE = "sources-load-test.jsonl"
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 
 
@@ -55,10 +59,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     plan = read_json(asked.plan, Plan, "make load-test")
-    clients: list[type[User]] = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
-    environment = Environment(user_classes=clients, catch_exceptions=False)
+    clients = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
+    environment = Environment(user_classes=list(clients), catch_exceptions=False)
     measured = run(environment, plan, asked.watch)
     write_json(asked.out / "measured.json", measured)
+    for client, folder in zip(clients, (asked.out, asked.out / "champion"), strict=False):
+        write_sources(client.answers or (), folder / "requests" / SOURCES_FILE)
     write_locusts_own(environment, asked.out)
 
 
@@ -72,7 +78,7 @@ def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
         def timetable(self) -> Iterator[Due]:
             return plan.timetable(variant)
 
-    VariantClient.host, VariantClient.plan = host, plan
+    VariantClient.host, VariantClient.plan, VariantClient.answers = host, plan, []
     VariantClient.variant, VariantClient.label = variant, LABELS[variant]
     # Locust tells its users apart by their names, and shows them on its pages.
     VariantClient.__name__ = VariantClient.__qualname__ = NAMES[variant]
@@ -122,6 +128,14 @@ def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: fl
 
 def _sleep_until(moment: float) -> None:
     gevent.sleep(max(0.0, moment - time.perf_counter()))
+
+
+def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
+    """One line for each answer that names a prediction: a row that is replayed many times is worth one."""
+    with path.open("w", encoding="utf-8") as file:
+        for row, content in answers:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                file.write(SourceRecord(id=json.loads(content)["id"], row=row).model_dump_json() + "\n")
 
 
 def write_locusts_own(environment: Environment, folder: Path) -> None:

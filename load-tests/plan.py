@@ -19,12 +19,13 @@ GAP_SECONDS = 0.1
 class Request(Schema):
     """One row as a JSON body, and what the model itself says to it, in the form of the service's answer.
 
-    `labels`: the classes that are right answers, more than one only where the model stands on the border between them.
-    `probability` is that of the positive class (binary), `probabilities` that of each class (multiclass), `value` the
-    prediction of a regression.
+    `row`: which row of the replay table it is, from 0. `labels`: the classes that are right answers, more than one only
+    where the model stands on the border between them. `probability` is that of the positive class (binary),
+    `probabilities` that of each class (multiclass), `value` the prediction of a regression.
     """
 
     body: str
+    row: int = 0
     labels: tuple[str, ...] = ()
     probability: float | None = None
     probabilities: dict[str, float] | None = None

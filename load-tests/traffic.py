@@ -46,8 +46,10 @@ def replayed(table: Path, scorer: Scorer, wanted: int, seed: int) -> Traffic:
     taken = {name: column[positions] for name, column in columns.items()}
     outputs = scorer.predict(scorer.encoder.columns(taken)).astype(np.float64)
     requests = (
-        answered(json.dumps({one.name: as_json(taken[one.name][row], one) for one in card.features}), output, card)
-        for row, output in enumerate(outputs)
+        answered(
+            json.dumps({one.name: as_json(taken[one.name][place], one) for one in card.features}), output, card
+        ).model_copy(update={"row": row})
+        for place, (row, output) in enumerate(zip(positions.tolist(), outputs, strict=True))
     )
     return Traffic(tuple(requests), len(columns[scorer.encoder.names[0]]) - len(sendable))
 

@@ -180,6 +180,7 @@ class Drift(Section):
     prediction_effect: Positive = 0.1
     label_effect: Positive = 0.05
     missing_effect: Share = 0.02
+    repeated_effect: Share = 0.05
     columns: dict[str, ColumnDrift] = {}
     historic_factor: Annotated[float, Field(ge=1)] = 1.25
     window_days: Count = 7

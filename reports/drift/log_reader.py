@@ -7,7 +7,8 @@ that a client left out is missing. A log longer than `at_most` rows is sampled b
 same log gives the same sample in any order of files.
 
 Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is the one on which
-it happened (`observed_us`), or else that of the request.
+it happened (`observed_us`), or else that of the request. What replays a table says which of its rows each prediction
+answers (sources-*.jsonl).
 
 Memory: ids and times of the whole window (a few bytes a request), and the features of the sample alone.
 """
@@ -16,7 +17,7 @@ import datetime as dt
 import glob
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -28,7 +29,7 @@ from pydantic import ValidationError
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
-from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, PredictionRecord
+from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
 
 # A category that the model does not know, whatever the client wrote: the model reads them all as one code, and a
 # client's text stays out of a published page.
@@ -76,9 +77,18 @@ _LABELS = """
     QUALIFY row_number() OVER (PARTITION BY field[2] ORDER BY labelled_us, line) = 1
 """
 _NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
+_SOURCES = """
+    CREATE TEMP TABLE sources AS
+    SELECT md5_number($seed || ':' || field[2]) AS key, any_value(TRY_CAST(field[3] AS BIGINT)) AS source
+    FROM (SELECT line, TRY(json_extract_string(line, $source)) AS field
+          FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+                        header = false, auto_detect = false, ignore_errors = true))
+    WHERE field[1] = '1' AND field[2] IS NOT NULL GROUP BY key
+"""
+_NO_SOURCES = "CREATE TEMP TABLE sources (key UHUGEINT, source BIGINT)"
 _ROWS = """
-    SELECT field, actual, coalesce(observed_us, at_us) // 86400000000
-    FROM sample LEFT JOIN labels USING (key) ORDER BY at_us, key
+    SELECT field, actual, coalesce(observed_us, at_us) // 86400000000, coalesce(source, -1)
+    FROM sample LEFT JOIN labels USING (key) LEFT JOIN sources USING (key) ORDER BY at_us, key
 """
 _SPAN = """
     SELECT min(at_us), max(at_us) FROM (
@@ -87,6 +97,7 @@ _SPAN = """
                       header = false, auto_detect = false, ignore_errors = true))
 """
 _LABEL = ("/v", "/id", "/at_us", "/actual", "/observed_us")
+_SOURCE = ("/v", "/id", "/row")
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class RequestWindow:
-    """What one model answered. `rows`: a column for each feature that is logged, and `prediction`; in order of time."""
+    """What one model answered. `rows`: a column for each feature that is logged, and `prediction`; in order of time.
+
+    `sources` [rows]: which row of a replayed table it is, -1 where nobody said. `replayed` and `repeated`: how many
+    were taken out because they tell nothing new (effective_rows.py).
+    """
 
     rows: pd.DataFrame
     answers: Answers
@@ -115,6 +130,14 @@ class RequestWindow:
     unreadable_lines: int
     repeated_ids: int
     other_models: int
+    sources: npt.NDArray[np.int64]
+    replayed: int = 0
+    repeated: int = 0
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> "RequestWindow":
+        """The same with those rows alone. `kept`: [rows]."""
+        some = Answers(self.answers.scores[kept], self.answers.actual[kept], self.answers.days[kept])
+        return replace(self, rows=self.rows[kept].reset_index(drop=True), answers=some, sources=self.sources[kept])
 
 
 def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: int = AT_MOST_ROWS) -> RequestWindow:
@@ -127,7 +150,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
     with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
         connection.execute(_FIND, asked)
         ours, requests, others, first, last = connection.execute(_COUNT).fetchall()[0]
-        rows, answers = _sample(connection, folder, asked, card, at_most)
+        rows, answers, sources = _sample(connection, folder, asked, card, at_most)
     if lines and not ours + others:
         raise UsageError(
             f"{folder}: none of {lines:,} lines is a prediction record of format 1 (contracts/request_log.py). "
@@ -143,6 +166,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         unreadable_lines=max(0, lines - torn - ours - others),
         repeated_ids=ours - requests,
         other_models=others,
+        sources=sources,
     )
 
 
@@ -180,29 +204,30 @@ def _asked(files: Sequence[Path], card: ModelCard, digest: str, seed: int) -> di
 
 def _sample(
     connection: duckdb.DuckDBPyConnection, folder: Path, asked: Mapping[str, object], card: ModelCard, at_most: int
-) -> tuple[pd.DataFrame, Answers]:
-    """At most that many of the requests found, with the labels that there are for them."""
+) -> tuple[pd.DataFrame, Answers, npt.NDArray[np.int64]]:
+    """At most that many of the requests found, with the labels and source rows that there are for them."""
     quantity, _ = _prediction_path(card)
     features = [feature for feature in card.features if feature.name in (card.logged_features or {feature.name})]
     scores = _score_paths(card)
     pointers = [quantity, *scores, *(f"/features/{_escaped(feature.name)}" for feature in features)]
     connection.execute(_DRAW, {"at_most": at_most})
     connection.execute(_SAMPLE, {**asked, "pointers": pointers})
-    if labels := sorted(folder.glob(LABELS_GLOB)):
-        files = [glob.escape(str(file)) for file in labels]
-        connection.execute(_LABELS, {"files": files, "seed": asked["seed"], "label": list(_LABEL)})
-    else:
-        connection.execute(_NO_LABELS)
+    for name, read, absent, of in (
+        (LABELS_GLOB, _LABELS, _NO_LABELS, {"label": list(_LABEL)}),
+        (SOURCES_GLOB, _SOURCES, _NO_SOURCES, {"source": list(_SOURCE)}),
+    ):
+        files = [glob.escape(str(file)) for file in sorted(folder.glob(name))]
+        connection.execute(*((read, {"files": files, "seed": asked["seed"], **of}) if files else (absent,)))
     found = connection.execute(_ROWS).fetchall()
-    fields = [field for field, _, _ in found]
+    fields = [field for field, *_ in found]
     table = _table([[field[0], *field[1 + len(scores) :]] for field in fields], features, card)
     answers = Answers(
         scores=np.array([[_float(one) for one in field[1 : 1 + len(scores)]] for field in fields], dtype=np.float64)
         .reshape(len(found), len(scores)),
-        actual=np.array([actual for _, actual, _ in found], dtype=object),
-        days=np.array([day for _, _, day in found], dtype=np.int64),
+        actual=np.array([actual for _, actual, *_ in found], dtype=object),
+        days=np.array([day for _, _, day, _ in found], dtype=np.int64),
     )  # fmt: skip
-    return table, answers
+    return table, answers, np.array([source for *_, source in found], dtype=np.int64)
 
 
 def _score_paths(card: ModelCard) -> list[str]:

@@ -2,11 +2,11 @@
 
 The verdict is made from our own distances and thresholds (reports/drift/): beyond chance at this window's size, of
 an effect that matters, and beyond what windows of this length have reached before. Where labels came in, performance is
-measured; where not, it is estimated. Evidently makes the report, and its own verdict stands beside ours. With fewer
-than drift.min_rows requests the answer is "insufficient".
+measured; where not, it is estimated. Evidently makes the report, and its own verdict stands beside ours. A row that is
+only repeated counts once (effective_rows.py); with fewer than drift.min_rows that count, the answer is "insufficient".
 
-Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl and
-        labels-*.jsonl), build/data/data.json (which days the load test replayed).
+Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl,
+        labels-*.jsonl, sources-*.jsonl), build/data/data.json (which days the load test replayed).
 Writes  build/drift/verdict.json, evidently.html, evidently.json.
 Exits   0 whatever the state, because the world moved and not the challenger; 3 on drift and on insufficient traffic
         where drift.blocks_deploy is true; 2 where the log or the model is not there.
@@ -35,6 +35,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
 from reports.drift.comparison import compare
+from reports.drift.effective_rows import distinct_window
 from reports.drift.evidently_report import write_report
 from reports.drift.log_reader import RequestWindow, read_window
 from reports.drift.performance import estimated, measured
@@ -79,8 +80,9 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     verify_files(model, card)
     digest = model_digest(model)
     check_columns(config.drift, card.features)
-    window = read_window(traffic.folder, card, digest, config.data.seed)
-    findings = _examined(config, card, pd.read_parquet(model / REFERENCE_FILE), window, traffic, folder)
+    reference = pd.read_parquet(model / REFERENCE_FILE)
+    window = distinct_window(read_window(traffic.folder, card, digest, config.data.seed), reference)
+    findings = _examined(config, card, reference, window, traffic, folder)
     verdict = judge(config.drift, window, findings, digest, traffic.about)
     return verdict, headline(config.drift, findings, verdict)
 

@@ -9,7 +9,8 @@ person must look (`state`) follows from all three:
     labels came in, and cannot tell                                     drift if the predictions moved
     no labels                                                           drift if inputs or predictions moved
 
-Too few rows answer nothing, and never pass as stable.
+Too few rows answer nothing, and never pass as stable. Rows count that are not only copies of others; where too many
+are, the inputs have drifted by that alone.
 """
 
 from collections.abc import Iterator
@@ -50,15 +51,17 @@ class Findings:
 def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
     """The verdict over one window, alone: persistence is added by the scheduled job."""
     compared, performance = findings.compared, findings.performance
-    is_enough = window.requests >= drift.min_rows
-    inputs = _inputs(compared) if is_enough else "insufficient"
+    is_enough = len(window.rows) >= drift.min_rows
+    inputs = _inputs(drift, window, compared) if is_enough else "insufficient"
     predictions: DriftState = "insufficient"
     if is_enough:
         predictions = "drift" if compared.prediction.drifted else "stable"
     labels = compared.labels if is_enough else None
     is_called = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
     state = overall(inputs, predictions, performance, is_called_by_labels=is_called)
-    answers = _answers(findings, inputs, predictions) if is_enough else iter([_too_few(drift, window)])
+    answers = (
+        _answers(findings, inputs, predictions, _repeated(drift, window)) if is_enough else [_too_few(drift, window)]
+    )
     advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
     return DriftVerdict(
         state=state,
@@ -72,6 +75,9 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
         torn_lines=window.torn_lines,
         repeated_ids=window.repeated_ids,
         other_models=window.other_models,
+        effective_rows=len(window.rows),
+        replayed_copies=window.replayed,
+        repeated_rows=window.repeated,
         inputs=inputs,
         predictions=predictions,
         performance=performance,
@@ -108,8 +114,9 @@ def exit_code(drift: Drift, verdict: DriftVerdict) -> Exit:
 
 def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
     """The figures to remember, in one line."""
-    rows = f"{verdict.current_rows:,} requests against {verdict.reference_rows:,} reference rows"
-    if verdict.current_rows < drift.min_rows:
+    worth = f" worth {verdict.effective_rows:,}" if verdict.replayed_copies or verdict.repeated_rows else ""
+    rows = f"{verdict.current_rows:,} requests{worth} against {verdict.reference_rows:,} reference rows"
+    if verdict.effective_rows < drift.min_rows:
         return f"{rows}; at least {drift.min_rows:,} requests are required (drift.min_rows in pipeline.toml)"
     compared = findings.compared
     inputs = f"inputs {verdict.inputs}: {len(compared.drifted)} of {len(compared.features)} columns"
@@ -127,28 +134,42 @@ def _performance_in_short(verdict: DriftVerdict) -> str:
     return "not known"
 
 
-def _inputs(compared: Compared) -> DriftState:
+def _inputs(drift: Drift, window: RequestWindow, compared: Compared) -> DriftState:
+    if _repeated(drift, window):
+        return "drift"
     if not compared.features:
         return "insufficient"
     return "drift" if compared.drifted else "stable"
 
 
-def _too_few(drift: Drift, window: RequestWindow) -> str:
+def _repeated(drift: Drift, window: RequestWindow) -> str:
+    """Says which share of the requests only repeats others, where it matters; empty where not."""
+    share = window.repeated / max(1, window.repeated + len(window.rows))
+    if share <= drift.repeated_effect:
+        return ""
     return (
-        f"Insufficient: {window.requests:,} requests of this model are in the log, at least {drift.min_rows:,} are "
-        "required (drift.min_rows in pipeline.toml), because so few can hardly tell drift from chance. "
-        "Wait for more traffic, or load longer (load.seconds)."
+        f"; {share:.1%} of the requests only repeat others (drift.repeated_effect {drift.repeated_effect:g}): a client "
+        "or a source that is stuck, or sends twice"
     )
 
 
-def _answers(findings: Findings, inputs: DriftState, predictions: DriftState) -> Iterator[str]:
+def _too_few(drift: Drift, window: RequestWindow) -> str:
+    worth = f", worth {len(window.rows):,} rows, for the others repeat these" * bool(window.replayed + window.repeated)
+    return (
+        f"Insufficient: {window.requests:,} requests of this model are in the log{worth}, at least "
+        f"{drift.min_rows:,} are required (drift.min_rows in pipeline.toml), because so few can hardly tell drift "
+        "from chance. Wait for more traffic, or load longer (load.seconds)."
+    )
+
+
+def _answers(findings: Findings, inputs: DriftState, predictions: DriftState, repeated: str) -> Iterator[str]:
     """One sentence for each of the three questions, and one for the labels."""
     compared = findings.compared
     count = f"{len(compared.drifted)} of {len(compared.features)} columns over their threshold{_named(compared)}"
     if not compared.features:
         yield "Inputs cannot be judged: the log has none of the model's features (service.logged_features)."
     else:
-        yield f"Inputs {'drifted' if inputs == 'drift' else 'are stable'}: {count}."
+        yield f"Inputs {'drifted' if inputs == 'drift' else 'are stable'}: {count}{repeated}."
     says = "drifted" if predictions == "drift" else "are stable"
     yield f"Predictions {says}: {_distance(compared.prediction)}, {compared.prediction.method}."
     yield _performance(findings)
@@ -232,8 +253,13 @@ def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
             f"Not in the log, so not compared: {', '.join(compared.not_logged)} (service.logged_features); nor are "
             "the others given them."
         )
-    if len(window.rows) < window.requests:
-        yield f"Compared on {len(window.rows):,} of {window.requests:,} requests, drawn by data.seed."
+    drawn = len(window.rows) + window.replayed + window.repeated
+    if drawn < window.requests:
+        yield f"Compared on {drawn:,} of {window.requests:,} requests, drawn by data.seed."
+    if window.replayed:
+        yield f"{_counted(window.replayed, 'replayed copy', 'replayed copies')} of rows that count once left out."
+    if window.repeated:
+        yield f"{_counted(window.repeated, 'request')} that only repeat{'s' * (window.repeated == 1)} others left out."
     if window.other_models:
         yield f"{_counted(window.other_models, 'record')} of other models left out; if you trained again, load again."
     if window.repeated_ids:
@@ -244,5 +270,5 @@ def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
         yield f"{_counted(window.unreadable_lines, 'unreadable line')} skipped: no record of format 1."
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str, plural: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -154,5 +154,6 @@ def _drift(drift: DriftVerdict) -> str:
     answers = f"Inputs: **{drift.inputs}**, predictions: **{drift.predictions}**, performance: {performance}"
     if drift.timing and drift.timing.is_late:
         answers += ", **inputs look a day late**"
-    rows = f"{drift.current_rows:,} requests against {drift.reference_rows:,} reference rows"
+    worth = f" worth {drift.effective_rows:,} rows" if drift.replayed_copies or drift.repeated_rows else ""
+    rows = f"{drift.current_rows:,} requests{worth} against {drift.reference_rows:,} reference rows"
     return f"### Drift\n\n{answers}; {rows}. Traffic: {cell(drift.traffic)}.{over}{other}"

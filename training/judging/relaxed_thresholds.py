@@ -19,7 +19,7 @@ ASKS_LESS_WHEN_LARGER = (
     *("gate.margin", "gate.slice_margin", "gate.slice_min_rows", "gate.cost_margin", "gate.max_", "gate.limits."),
     *("data.max_repeated_rows", "load.max_", "load.warmup_seconds"),
     *("drift.numeric_effect", "drift.categorical_effect", "drift.prediction_effect", "drift.label_effect"),
-    *("drift.missing_effect", "drift.historic_factor", "drift.min_rows", "drift.min_labels"),
+    *("drift.missing_effect", "drift.repeated_effect", "drift.historic_factor", "drift.min_rows", "drift.min_labels"),
     *("drift.lasting_windows", "drift.retrain_cooldown_days"),
     *("deploy.max_", "deploy.fast_enough_ms", "deploy.ready_seconds"),
 )

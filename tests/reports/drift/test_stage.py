@@ -13,6 +13,7 @@ from scipy.stats import wasserstein_distance
 
 from contracts.exits import Exit
 from contracts.pipeline_toml.keys import Task
+from contracts.request_log import SourceRecord
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord, execute
 from contracts.verdict import ColumnComparison, DriftVerdict
@@ -154,3 +155,16 @@ def test_a_log_of_other_models_is_insufficient_not_stable(tmp_path: Path) -> Non
     assert execute("drift", write_config(tmp_path / "pipeline.toml"), Build(tmp_path), work) is Exit.PASS
     verdict = read_json(tmp_path / "drift" / "verdict.json", DriftVerdict, "make drift")
     assert (verdict.state, verdict.other_models, verdict.columns) == ("insufficient", 600, ())
+
+
+def test_a_small_table_that_is_replayed_many_times_is_worth_its_rows(tmp_path: Path) -> None:
+    few = rows(100, seed=2)
+    many = records(pd.concat([few] * 20, ignore_index=True), write_model(Build(tmp_path)))
+    folder = tmp_path / "load-test" / "requests"
+    write_log(folder, many)
+    lines = [SourceRecord(id=one.id, row=place % 100).model_dump_json() for place, one in enumerate(many)]
+    (folder / "sources-load-test.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    execute("drift", write_config(tmp_path / "pipeline.toml", "min_rows = 50"), Build(tmp_path), work)
+    verdict = read_json(tmp_path / "drift" / "verdict.json", DriftVerdict, "make drift")
+    assert (verdict.state, verdict.effective_rows, verdict.replayed_copies) == ("stable", 100, 1900)
+    assert (column(verdict, "temp").by_chance or 0) > 0.15  # as for 100 rows, not for 2,000

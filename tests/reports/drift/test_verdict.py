@@ -35,7 +35,10 @@ def window(
     count = min(requests, 3000)
     answers = Answers(np.empty((count, 2)), np.array([None] * count, dtype=object), np.zeros(count, dtype=np.int64))
     table = pd.DataFrame({"prediction": [0.5] * count})
-    return RequestWindow(table, answers, requests, "2013-10-01", "2013-10-30", torn, unreadable, repeated, others)
+    sources = np.full(count, -1)
+    return RequestWindow(
+        table, answers, requests, "2013-10-01", "2013-10-30", torn, unreadable, repeated, others, sources
+    )
 
 
 def comparison(name: str, distance: float) -> ColumnComparison:
@@ -232,3 +235,20 @@ def test_long_lists_of_drifted_columns_are_cut() -> None:
     many = compared({f"f{number}": 1.0 for number in range(20)})
     seen = judge(DRIFT, window(), Findings(5000, 30, many), "sha256:1", "production")
     assert seen.reasons[0].endswith("f5 1 > 0.25, 14 more).")
+
+
+def test_copies_are_worth_one_row_and_too_few_of_them_are_insufficient() -> None:
+    copies = replace(window(400), requests=4400, replayed=4000)
+    seen = judge(DRIFT, copies, Findings(5000, 30, compared(STILL)), "sha256:1", "replay")
+    assert (seen.state, seen.current_rows, seen.effective_rows) == ("insufficient", 4400, 400)
+    assert seen.reasons[0].startswith("Insufficient: 4,400 requests of this model are in the log, worth 400 rows")
+
+
+@pytest.mark.parametrize(("repeated", "state"), [(140, "stable"), (200, "drift")])
+def test_requests_that_only_repeat_others_are_drift_beyond_the_effect(repeated: int, state: str) -> None:
+    twice = replace(window(3000), requests=3000 + repeated, repeated=repeated)
+    seen = judge(DRIFT, twice, Findings(5000, 30, compared(STILL)), "sha256:1", "production")
+    assert (seen.state, seen.inputs) == (state, state)
+    assert ("% of the requests only repeat others" in seen.reasons[0]) == (state == "drift")
+    assert f"{repeated} requests that only repeat others left out." in seen.reasons
+    assert not any("drawn by data.seed" in one for one in seen.reasons)

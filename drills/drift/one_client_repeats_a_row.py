@@ -1,0 +1,13 @@
+"""A client that is stuck sends one and the same row, a third of all requests."""
+
+import pandas as pd
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+from drills.traffic import rows_like_training, serve
+
+
+@drill("drift", FINDING, r"^Inputs drifted: \d of \d+ columns .*; \d+\.\d% of the requests only repeat others")
+def plant(scene: Scene) -> None:
+    rows = rows_like_training(scene, 2000)
+    serve(scene, pd.concat([rows, *[rows.iloc[[7]]] * 1000], ignore_index=True), labels=False)
