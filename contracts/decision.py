@@ -62,7 +62,9 @@ class Curve(Schema):
 
 
 class Decision(Schema):
-    """decision.json. `relaxed`: one sentence for each setting that asks less than it did of the champion.
+    """decision.json. `reason_codes`: one for each of `reasons`, a check's name, `slice`, or the deciding outcome.
+
+    `relaxed`: one sentence for each setting that asks less than it did of the champion.
 
     `changed`: one for each setting that is another one, where only a person can say whether it asks less.
 
@@ -72,6 +74,7 @@ class Decision(Schema):
     format_version: Literal[1] = 1
     decision: Literal["promote", "reject"]
     reasons: tuple[str, ...]
+    reason_codes: tuple[str, ...] = ()
     metric: str
     challenger: str
     champion: str = ""

@@ -12,13 +12,21 @@ class Exit(IntEnum):
     FINDING = 3
 
 
-class UsageError(Exception):
+class CodedError(Exception):
+    """An error whose sentence a person reads. `code` names its cause, and stays where the sentence is rewritten."""
+
+    def __init__(self, sentence: str, *, code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class UsageError(CodedError):
     """The person can fix it: a wrong key, a missing file, a stage run out of order. Ends in exit 2."""
 
 
-class FindingError(Exception):
+class FindingError(CodedError):
     """The stage did its work and refuses what it was given: a table, an export, a model. Ends in exit 3."""
 
 
-class OutsideError(Exception):
+class OutsideError(CodedError):
     """What the work needs from outside did not do it: an engine, a registry. Ends in exit 1, without a traceback."""

@@ -31,11 +31,13 @@ def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
     try:
         return schema.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UsageError(f"{path} is not there. Run `{made_by}` first.") from None
+        raise UsageError(f"{path} is not there. Run `{made_by}` first.", code="not-there") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not what `{made_by}` writes: {where}: {first['msg']}. Run it again.") from None
+        raise UsageError(
+            f"{path} is not what `{made_by}` writes: {where}: {first['msg']}. Run it again.", code="unreadable"
+        ) from None
 
 
 def read_outside_json(path: Path, schema: type[AnySchema], made_by: str, most_bytes: int) -> AnySchema:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from contracts.exits import Exit, FindingError, OutsideError, UsageError
+from contracts.exits import CodedError, Exit, FindingError, OutsideError, UsageError
 from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import Schema, write_json
@@ -22,27 +22,37 @@ StageName = Literal[
 ]  # fmt: skip
 # The one place with the chain's order: the Makefile reads this line.
 CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "build", "load-test", "drift")
+ENDS: dict[type[CodedError], tuple[str, Exit]] = {
+    UsageError: ("unusable", Exit.USAGE),
+    FindingError: ("refused", Exit.FINDING),
+    OutsideError: ("failed", Exit.CRASH),
+}
 MEBIBYTE = 1024 * 1024
 
 
 class StageRecord(Schema):
-    """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it."""
+    """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it.
+
+    `code`: the cause where the stage did not pass, which stays where the headline is reworded; empty where it has none.
+    """
 
     stage: StageName
     exit_code: int
     verdict: str
     headline: str
+    code: str = ""
     seconds: float
     peak_mb: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage's work returns: a verdict in one word and the figure to remember."""
+    """What a stage's work returns: a verdict in one word, the figure to remember, and the cause of a finding."""
 
     verdict: str
     headline: str
     exit_code: Exit = Exit.PASS
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,12 +122,9 @@ def execute(
     folder.mkdir(parents=True)
     try:
         outcome = work(Context(load_config(config), build, folder))
-    except UsageError as error:
-        outcome = Outcome("unusable", str(error), Exit.USAGE)
-    except FindingError as error:
-        outcome = Outcome("refused", str(error), Exit.FINDING)
-    except OutsideError as error:
-        outcome = Outcome("failed", str(error), Exit.CRASH)
+    except CodedError as error:
+        verdict, exit_code = next(end for kind, end in ENDS.items() if isinstance(error, kind))
+        outcome = Outcome(verdict, str(error), exit_code, error.code)
     except KeyboardInterrupt:
         outcome = Outcome("interrupted", "Stopped from the keyboard.", Exit.CRASH)
     except Exception as error:
@@ -129,6 +136,7 @@ def execute(
         exit_code=int(outcome.exit_code),
         verdict=outcome.verdict,
         headline=outcome.headline,
+        code=outcome.code,
         seconds=round(seconds, 2),
         peak_mb=round(_peak_bytes() / MEBIBYTE, 1),
     )

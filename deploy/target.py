@@ -16,5 +16,5 @@ def wanted_target(environment: Mapping[str, str], default: str) -> str:
     """One of TARGETS. Raises UsageError for any other value."""
     wanted = environment.get("TARGET") or default
     if wanted not in TARGETS:
-        raise UsageError(f"TARGET is {wanted!r}; required: {', '.join(TARGETS)}.")
+        raise UsageError(f"TARGET is {wanted!r}; required: {', '.join(TARGETS)}.", code="unknown-target")
     return wanted

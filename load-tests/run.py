@@ -108,7 +108,7 @@ def _contestants(context: Context, standing: Standing) -> Iterator[Contestant]:
     """The challenger, and the champion where there is one to compare with."""
     build, folder = context.build, context.folder
     if not build.challenger.is_dir():
-        raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
+        raise UsageError(f"{build.challenger} is not there. Run `make train` first.", code="no-model-folder")
     scorer = load_scorer(build.challenger)
     target = challenger_target(build, scorer.digest, os.environ)
     yield Contestant(build.challenger, scorer, target, folder)

@@ -51,7 +51,10 @@ class Service:
         """Raises ServiceError if the process has ended."""
         code = self.process.poll()
         if code is not None:
-            raise ServiceError(f"The service ended by itself {when}, with exit code {code}. {last_lines(self.log)}")
+            raise ServiceError(
+                f"The service ended by itself {when}, with exit code {code}. {last_lines(self.log)}",
+                code="service-ended",
+            )
 
 
 @contextmanager
@@ -88,7 +91,8 @@ def _wait_until_ready(service: Service, seconds: float) -> Service:
             return service
         time.sleep(POLL_SECONDS)
     raise ServiceError(
-        f"The service was not ready within {seconds:g} s: GET /readyz gave {seen}. {last_lines(service.log)}"
+        f"The service was not ready within {seconds:g} s: GET /readyz gave {seen}. {last_lines(service.log)}",
+        code="service-not-ready",
     )
 
 

@@ -49,15 +49,20 @@ def challenger_target(build: Build, digest: str, environment: Mapping[str, str])
     if (folder / "image.json").exists():
         image = read_json(folder / "image.json", Image, "make build")
         if image.model != digest:
-            raise UsageError(f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {MEND}")
+            raise UsageError(
+                f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {MEND}",
+                code="image-of-another-model",
+            )
         return Target(f"the image {image.reference}", present(image, build), image.image_id)
     if wanted == "image":
-        raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {MEND}")
+        raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {MEND}", code="no-image")
     if not (folder / "stage.json").exists():
         return Target("a process: `make build` has not run")
     record = read_json(folder / "stage.json", StageRecord, "make build")
     if record.exit_code != 0:
-        raise UsageError(f"build ended with exit code {record.exit_code} ({record.headline}). {MEND}")
+        raise UsageError(
+            f"build ended with exit code {record.exit_code} ({record.headline}). {MEND}", code="build-failed"
+        )
     return Target(f"a process: no image was built ({record.headline.rstrip('.')})")
 
 

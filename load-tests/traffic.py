@@ -41,7 +41,9 @@ def replayed(table: Path, scorer: Scorer, wanted: int, seed: int) -> Traffic:
     columns = _read_columns(table, scorer.encoder.names)
     sendable = np.flatnonzero(_sendable(columns, card.features))
     if not len(sendable):
-        raise UsageError(f"{table} has no row that can be sent: each lacks a value that training never saw missing.")
+        raise UsageError(
+            f"{table} has no row that can be sent: each lacks a value that training never saw missing.", code="no-rows"
+        )
     positions = sendable[thinned(len(sendable), wanted, seed)]
     taken = {name: column[positions] for name, column in columns.items()}
     outputs = scorer.predict(scorer.encoder.columns(taken)).astype(np.float64)
@@ -90,10 +92,13 @@ def answered(body: str, output: npt.NDArray[np.float64], card: ModelCard) -> Req
 
 def _read_columns(table: Path, names: Sequence[str]) -> dict[str, Column]:
     if not table.exists():
-        raise UsageError(f"{table} is not there. Run `make data` first.")
+        raise UsageError(f"{table} is not there. Run `make data` first.", code="not-there")
     absent = sorted(set(names) - set(pyarrow.parquet.read_schema(table).names))
     if absent:
-        raise UsageError(f"{table} has no column {', '.join(absent)}, which the model reads. Run `make train` again.")
+        raise UsageError(
+            f"{table} has no column {', '.join(absent)}, which the model reads. Run `make train` again.",
+            code="no-column",
+        )
     read = pyarrow.parquet.read_table(table, columns=list(names))
     return {name: read[name].to_numpy() for name in names}
 

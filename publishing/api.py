@@ -91,7 +91,9 @@ def repository(
     """The repository, with its errors as ApiError: `doing` is what the job wanted. Raises UsageError and ApiError."""
     token = environment.get("GITHUB_TOKEN", "")
     if not token:
-        raise UsageError("GITHUB_TOKEN is not set. In a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}.")
+        raise UsageError(
+            "GITHUB_TOKEN is not set. In a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}.", code="no-token"
+        )
     url = environment.get("GITHUB_API_URL", "https://api.github.com")
     if not SERVER.fullmatch(url):
         raise UsageError(f"GITHUB_API_URL is {url!r}, which is no address of a server.")
@@ -110,9 +112,12 @@ def repository(
     try:
         yield client.get_repo(run.repository)
     except GithubException as error:
-        raise ApiError(f"{doing}: {_explain(error)}") from None
+        raise ApiError(f"{doing}: {_explain(error)}", code="refused-by-github") from None
     except requests.exceptions.RequestException as error:
-        raise ApiError(f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.") from None
+        raise ApiError(
+            f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.",
+            code="github-unreachable",
+        ) from None
     finally:
         client.close()
         Requester.resetConnectionClasses()

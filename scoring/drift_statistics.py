@@ -69,11 +69,12 @@ def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Its features are {', '.join(kinds)}."
-            raise UsageError(f"drift.columns.{name}: the model has no such feature. {hint}")
+            raise UsageError(f"drift.columns.{name}: the model has no such feature. {hint}", code="unknown-column")
         if kinds[name] == "categorical" and own.method not in CATEGORICAL_METHODS:
             raise UsageError(
                 f"drift.columns.{name}.method is {own.method}, which compares numbers; {name} is {kinds[name]}. "
-                f"Required: {' or '.join(CATEGORICAL_METHODS)}."
+                f"Required: {' or '.join(CATEGORICAL_METHODS)}.",
+                code="method-for-numbers",
             )
 
 

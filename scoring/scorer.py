@@ -77,7 +77,9 @@ def prove(scorer: Scorer, golden: Golden) -> None:
         required = np.array(row.output)
         bounds = golden.tolerance * np.maximum(1, np.abs(required))
         if seen.shape != required.shape or not np.all(np.abs(seen - required) <= bounds):
-            raise ModelFolderError(f"golden row {number} gives {seen.tolist()}, required {required.tolist()}.")
+            raise ModelFolderError(
+                f"golden row {number} gives {seen.tolist()}, required {required.tolist()}.", code="golden-rows-differ"
+            )
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -67,7 +67,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        raise UsageError("\n".join(_sentence(one["loc"], one["msg"], given) for one in error.errors())) from None
+        raise UsageError(
+            "\n".join(_sentence(one["loc"], one["msg"], given) for one in error.errors()), code="model-not-named"
+        ) from None
 
 
 def _sentence(location: tuple[int | str, ...], message: str, given: Mapping[str, str]) -> str:

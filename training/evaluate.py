@@ -66,8 +66,10 @@ def work(context: Context) -> Outcome:
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
     said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_loosened(decision)}"
-    code = Exit.PASS if decision.decision == "promote" else Exit.FINDING
-    return Outcome(decision.decision, f"{said} See {context.folder / 'diff.md'}.", code)
+    headline = f"{said} See {context.folder / 'diff.md'}."
+    if decision.decision == "promote":
+        return Outcome("promote", headline)
+    return Outcome("reject", headline, Exit.FINDING, decision.reason_codes[0])
 
 
 def refuse_other_data(config: Config, manifest: DataManifest) -> None:
@@ -139,6 +141,7 @@ def decide(
     return Decision(
         decision=judgement.decision,
         reasons=judgement.reasons,
+        reason_codes=judgement.reason_codes,
         metric=gate.metric,
         challenger=challenger.digest,
         champion=champion.digest if champion else "",

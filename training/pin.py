@@ -51,7 +51,8 @@ def with_sha256(text: str, sha256: str) -> str:
         is_right = False
     if not is_right:
         raise SettingError(
-            f'there is no plain [data] table to write into. Write it there yourself: sha256 = "{sha256}"'
+            f'there is no plain [data] table to write into. Write it there yourself: sha256 = "{sha256}"',
+            code="no-place-for-pin",
         )
     return edited
 

@@ -64,7 +64,9 @@ class Table:
         if (positions < 0).any():
             seen = target.iloc[int(np.argmax(positions < 0))]
             known = ", ".join(self.manifest.classes)
-            raise TableError(f"The {self.name} table has {target.name} = {seen!r}; required: one of {known}.")
+            raise TableError(
+                f"The {self.name} table has {target.name} = {seen!r}; required: one of {known}.", code="unknown-answer"
+            )
         return positions
 
     @property
@@ -88,13 +90,16 @@ class Table:
 
     def _encoded(self, feature: Feature) -> npt.NDArray[np.float32]:
         if feature.name not in self.frame:
-            raise TableError(f"The {self.name} table has no column {feature.name!r}, which the model reads.")
+            raise TableError(
+                f"The {self.name} table has no column {feature.name!r}, which the model reads.", code="no-column"
+            )
         column = self.frame[feature.name]
         is_text = not pd.api.types.is_numeric_dtype(column)
         if is_text != (feature.kind == "categorical"):
             seen = "text" if is_text else "numbers"
             raise TableError(
-                f"{feature.name!r} holds {seen} in the {self.name} table, and the model reads it as {feature.kind}."
+                f"{feature.name!r} holds {seen} in the {self.name} table, and the model reads it as {feature.kind}.",
+                code="other-type",
             )
         if not is_text:
             return column.to_numpy(dtype=np.float32)
@@ -123,13 +128,16 @@ def load_table(build: Build, name: TableName, columns: Sequence[str] | None = No
     try:
         frame = pd.read_parquet(path, columns=None if columns is None else list(columns))
     except FileNotFoundError:
-        raise UsageError(f"{path} is not there. Run `{MADE_BY}` first.") from None
+        raise UsageError(f"{path} is not there. Run `{MADE_BY}` first.", code="not-there") from None
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} is not what `{MADE_BY}` writes: {reason} Run it again.") from None
+        raise UsageError(f"{path} is not what `{MADE_BY}` writes: {reason} Run it again.", code="unreadable") from None
     required = manifest.tables[name].rows
     if len(frame) != required:
-        raise UsageError(f"{path} has {len(frame):,} rows, {MANIFEST_FILE} says {required:,}. Run `{MADE_BY}` again.")
+        raise UsageError(
+            f"{path} has {len(frame):,} rows, {MANIFEST_FILE} says {required:,}. Run `{MADE_BY}` again.",
+            code="other-rows",
+        )
     return Table(name, frame, manifest)
 
 

@@ -26,7 +26,9 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
         raw = tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. Run from the checkout's root, or name one with --config.") from None
+        raise ConfigError(
+            f"{path}: no such file. Run from the checkout's root, or name one with --config.", code="no-file"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     except tomllib.TOMLDecodeError as error:
@@ -35,7 +37,7 @@ def load_config(path: Path) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         lines = _lines_of_keys(text)
-        raise ConfigError("\n".join(_explain(path, lines, one) for one in error.errors())) from None
+        raise ConfigError("\n".join(_explain(path, lines, one) for one in error.errors()), code="wrong-keys") from None
 
 
 def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:

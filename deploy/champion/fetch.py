@@ -59,7 +59,9 @@ def main() -> Exit:
 def fetch(champion: str, build: Build) -> str:
     """Put the champion in its place and say what it is. Raises UsageError, ModelFolderError and EngineError."""
     if not champion:
-        raise UsageError("CHAMPION is not set; required: docker://user/name:champion, a folder, or none.")
+        raise UsageError(
+            "CHAMPION is not set; required: docker://user/name:champion, a folder, or none.", code="champion-not-named"
+        )
     if champion in WHY_NONE:
         shutil.rmtree(build.champion, ignore_errors=True)
         build.champion_image.unlink(missing_ok=True)

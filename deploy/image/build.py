@@ -96,7 +96,7 @@ def default_base(dockerfile: str) -> str:
     """The base image that the Dockerfile names itself."""
     found = re.search(r"^FROM (\S+) AS pinned$", dockerfile, re.M)
     if found is None:
-        raise EngineError("The Dockerfile has no line FROM … AS pinned.")
+        raise EngineError("The Dockerfile has no line FROM … AS pinned.", code="no-pinned-base")
     return found[1]
 
 

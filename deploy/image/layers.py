@@ -75,7 +75,10 @@ def _makers(history: list[dict[str, Any]]) -> list[tuple[str, bool]]:
     lines = [entry.get("created_by") or "" for entry in history]
     ours = next((at for at, line in enumerate(lines) if line.startswith(FIRST_OF_OURS)), None)
     if ours is None:
-        raise EngineError(f"The image's history has no line {FIRST_OF_OURS}…: it was not made by this Dockerfile.")
+        raise EngineError(
+            f"The image's history has no line {FIRST_OF_OURS}…: it was not made by this Dockerfile.",
+            code="other-dockerfile",
+        )
     return [
         (line, at < ours)
         for at, (line, entry) in enumerate(zip(lines, history, strict=True))

@@ -33,12 +33,18 @@ def main() -> Exit:
 def push_built(build: Build, repository: str) -> PushedImage:
     """Push what the build stage made. Raises UsageError, FindingError and EngineError."""
     if not repository:
-        raise UsageError("REPOSITORY is not set; required: where to push to, as in `make push REPOSITORY=user/name`.")
+        raise UsageError(
+            "REPOSITORY is not set; required: where to push to, as in `make push REPOSITORY=user/name`.",
+            code="no-repository",
+        )
     check_repository(repository)
     folder = build.stage("build")
     record = read_json(folder / "stage.json", StageRecord, "make build")
     if record.exit_code != 0:
-        raise UsageError(f"The last `make build` ended with code {record.exit_code} ({record.headline}). Run it again.")
+        raise UsageError(
+            f"The last `make build` ended with code {record.exit_code} ({record.headline}). Run it again.",
+            code="build-failed",
+        )
     image = read_json(folder / "image.json", Image, "make build")
     here = on_engine(image)
     if here is None:

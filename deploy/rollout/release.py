@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from contracts.exits import Exit, UsageError
 from contracts.stage import Build
 from deploy.champion import move
 from deploy.command import run_command
@@ -38,8 +39,12 @@ def _release(asked: argparse.Namespace) -> int:
     if not os.environ.get("DEPLOY_HOST"):
         print(f"release: {NO_TARGET}; this is a rehearsal.", flush=True)
         return rehearse.run(asked.config, Build(asked.build))
-    code = run_command("release", lambda: pushed_reference(Build(asked.build)))
-    return code or _at_the_target("deploy", pushed_reference(Build(asked.build)), asked)
+    try:
+        image = pushed_reference(Build(asked.build))
+    except UsageError as error:
+        print(f"release: {error}", file=sys.stderr)
+        return Exit.USAGE
+    return _at_the_target("deploy", image, asked)
 
 
 def _roll_back(asked: argparse.Namespace) -> int:

@@ -53,10 +53,14 @@ def rollback(production: Production, asked: str) -> Release:
 def find(state: State, asked: str) -> Release:
     """The release to go back to. Raises NoSuchReleaseError."""
     if state.current is None:
-        raise NoSuchReleaseError("Nothing was ever deployed here: there is nothing to go back to.")
+        raise NoSuchReleaseError(
+            "Nothing was ever deployed here: there is nothing to go back to.", code="nothing-deployed"
+        )
     if not asked:
         if state.previous is None:
-            raise NoSuchReleaseError(f"{state.current.image} is the first release here: there is none before it.")
+            raise NoSuchReleaseError(
+                f"{state.current.image} is the first release here: there is none before it.", code="first-release"
+            )
         return state.previous
     for release in (state.current, state.previous):
         if release is not None and release.image == asked:
@@ -64,7 +68,8 @@ def find(state: State, asked: str) -> Release:
     served = next((entry for entry in reversed(state.entries) if entry.image == asked), None)
     if served is None:
         raise NoSuchReleaseError(
-            f"{asked} never served here; `make releases` lists what did. `make deploy` puts in others."
+            f"{asked} never served here; `make releases` lists what did. `make deploy` puts in others.",
+            code="never-served",
         )
     if on_host(asked) is None:
         raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")

@@ -172,7 +172,7 @@ def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
     """The table, with so many runs drawn at random from each session. Raises UsageError where nothing was recorded."""
     sessions = [_read_session(path) for path in sorted(folder.glob("session-*.json"))]
     if not sessions:
-        raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.")
+        raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.", code="no-session")
     load, blocks = config.load, sum(len(one.equal) for one in sessions)
     run_seconds = 2 * load.seconds + load.warmup_seconds
     about = (

@@ -144,7 +144,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
     """All requests in `folder` that the model `digest` answered. Raises UsageError where there is no log to read."""
     files = sorted(folder.glob(PREDICTIONS_GLOB))
     if not files:
-        raise UsageError(f"{folder} has no {PREDICTIONS_GLOB}. Run `make load-test` first.")
+        raise UsageError(f"{folder} has no {PREDICTIONS_GLOB}. Run `make load-test` first.", code="no-request-log")
     asked = _asked(files, card, digest, seed)
     lines, torn = map(sum, zip(*(_line_ends(file) for file in files), strict=True))
     with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
@@ -154,7 +154,8 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
     if lines and not ours + others:
         raise UsageError(
             f"{folder}: none of {lines:,} lines is a prediction record of format 1 (contracts/request_log.py). "
-            "Run `make load-test` again."
+            "Run `make load-test` again.",
+            code="no-prediction-records",
         )
     return RequestWindow(
         rows=rows,

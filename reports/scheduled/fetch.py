@@ -88,7 +88,10 @@ def _opened(url: str, key: str) -> IO[bytes]:
     if parts.scheme not in ("http", "https"):
         raise UsageError(f"REQUESTS_URL is a {parts.scheme} address; required: https, http, file, or a path.")
     if key and parts.scheme == "http" and not is_local(parts.hostname):
-        raise UsageError(f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.")
+        raise UsageError(
+            f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.",
+            code="key-in-clear-text",
+        )
     headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
     try:
         proxies: dict[str, str] | None = None if may_use_proxy(url, bool(key)) else {}
@@ -96,7 +99,9 @@ def _opened(url: str, key: str) -> IO[bytes]:
         answer: IO[bytes] = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
         return answer
     except urllib.error.HTTPError as error:
-        raise UsageError(f"{shown(url)} answered {error.code}. {_remedy(error.code)}") from None
+        raise UsageError(
+            f"{shown(url)} answered {error.code}. {_remedy(error.code)}", code="refused-by-service"
+        ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UsageError(f"{shown(url)} cannot be reached: {type(error).__name__}. Is the service up?") from None
 
@@ -145,7 +150,9 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         seen += len(chunk)
         if seen > MOST_BYTES:
-            raise UsageError(f"REQUESTS_URL: more than {MOST_BYTES:,} bytes unpacked. Ask for a shorter window.")
+            raise UsageError(
+                f"REQUESTS_URL: more than {MOST_BYTES:,} bytes unpacked. Ask for a shorter window.", code="too-large"
+            )
         *whole, rest = (rest + chunk).split(b"\n")
         if len(rest) > MOST_LINE_BYTES:
             raise UsageError(f"REQUESTS_URL: a line of more than {MOST_LINE_BYTES:,} bytes is no record.")
@@ -169,7 +176,8 @@ def _sorted_out(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
     if found.refused > MOST_REFUSED_SHARE * whole:
         raise UsageError(
             f"{name}: {found.refused:,} of {whole:,} lines are no record of format 1 (contracts/request_log.py); "
-            f"at most {MOST_REFUSED_SHARE:.0%} may be. Is it a request log, and of this version?"
+            f"at most {MOST_REFUSED_SHARE:.0%} may be. Is it a request log, and of this version?",
+            code="not-a-request-log",
         )
     return found
 

@@ -61,7 +61,9 @@ def with_as_of(text: str, as_of: dt.date) -> str:
     except tomllib.TOMLDecodeError:
         is_right = False
     if not is_right:
-        raise UsageError(f"There is no plain line `as_of = …` under [data]. Write it yourself: as_of = {as_of}")
+        raise UsageError(
+            f"There is no plain line `as_of = …` under [data]. Write it yourself: as_of = {as_of}", code="no-as-of-line"
+        )
     return edited
 
 

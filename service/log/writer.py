@@ -220,7 +220,9 @@ def prepare_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"REQUEST_LOG_DIR is {folder}, which cannot be made ({error.strerror}).") from None
+        raise UsageError(
+            f"REQUEST_LOG_DIR is {folder}, which cannot be made ({error.strerror}).", code="no-log-folder"
+        ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"REQUEST_LOG_DIR is {folder}, where this user may not write. Name another folder.")
 

@@ -83,5 +83,6 @@ def refuse_other_features(shadow: ServedModel, model: ServedModel) -> None:
     if unknown := [one.name for one in shadow.card.features if (one.name, one.kind) not in known]:
         raise UsageError(
             f"SHADOW_MODEL_DIR: that model reads {', '.join(unknown[:5])}, which the model in MODEL_DIR does not read. "
-            "Required: features that both have, of the same kind."
+            "Required: features that both have, of the same kind.",
+            code="other-features",
         )

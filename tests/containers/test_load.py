@@ -100,7 +100,7 @@ def test_an_image_that_the_engine_has_no_more_is_refused_with_what_to_do(built: 
     (build.root / "image").unlink()
     gone = built.image.model_copy(update={"image_id": "sha256:" + "0" * 64})
     write_json(build.stage("build") / "image.json", gone)
-    with pytest.raises(UsageError, match=r"no image sha256:0000.*Run `make build`"):
+    with pytest.raises(UsageError, match=r"sha256:0000.*`make build`"):
         loaded(build)
 
 
@@ -131,7 +131,7 @@ def test_a_container_that_needs_more_than_its_memory_ends_the_stage_and_is_remov
 ) -> None:
     with (
         variant(built.image.reference, "USER 0", GREEDY, "USER 10001") as greedy,
-        pytest.raises(ServiceError, match="before it was ready, it needed more than its memory limit"),
+        pytest.raises(ServiceError, match="memory limit"),
         served_image(greedy, tmp_path / "requests", tmp_path / "service.log"),
     ):
         pass

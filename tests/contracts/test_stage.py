@@ -9,6 +9,7 @@ import pytest
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
 from contracts.schema import Schema, read_json, write_json
 from contracts.stage import Build, Context, Outcome, execute
+from tests.refusals import refuses
 
 CONFIG = Path("pipeline.toml")
 
@@ -88,10 +89,10 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"text": 1}', '{"text": "a", "more": 1}', '{"text": '])
 def test_a_file_that_does_not_fit_is_refused_with_its_maker(tmp_path: Path, content: str) -> None:
     (tmp_path / "note.json").write_text(content)
-    with pytest.raises(UsageError, match="is not what `make data` writes"):
+    with refuses(UsageError, "unreadable", "`make data`"):
         read_json(tmp_path / "note.json", Note, "make data")
 
 
 def test_an_absent_file_is_refused_with_its_maker(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Run `make data` first"):
+    with refuses(UsageError, "not-there", "`make data`"):
         read_json(tmp_path / "note.json", Note, "make data")

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pytest
 from paired import BlockFigures
 
 from contracts.exits import UsageError
 from drills.rates.load import Session, drawn, record, section, standing
 from testbed.tiny_build import config, tiny_build
+from tests.refusals import refuses
 
 
 def blocks(scale: float, seed: int, number: int = 60) -> tuple[BlockFigures, ...]:
@@ -44,7 +44,7 @@ def test_a_difference_within_the_limit_is_mostly_let_through(tmp_path: Path) -> 
 
 
 def test_without_a_recording_there_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"has no session. Run `python -m drills.rates.load record`"):
+    with refuses(UsageError, "no-session", "`python -m drills.rates.load record`"):
         section(tmp_path, config(), drawn_runs=40)
 
 

@@ -34,7 +34,7 @@ def test_a_blurred_model_is_worse_by_what_was_asked(scene: Scene, loss: float) -
 
 
 def test_a_loss_that_no_noise_can_make_is_refused(scene: Scene) -> None:
-    with pytest.raises(PlantError, match=r"roc_auc should fall by 0\.45"):
+    with pytest.raises(PlantError, match=r"roc_auc .* 0\.45"):
         blur(scene, scene.challenger, loss=0.45)
 
 
@@ -77,7 +77,7 @@ def test_golden_rows_that_stay_give_the_change_away(scene: Scene) -> None:
 
 
 def test_a_change_that_changes_nothing_is_refused(scene: Scene) -> None:
-    with pytest.raises(PlantError, match="the graph is what it was"):
+    with pytest.raises(PlantError, match="graph"):
         edit(scene.challenger, lambda _: None)
 
 

@@ -44,7 +44,7 @@ def run(drill: Drill, base: Scene) -> DrillRecord:
 def test_what_a_fault_needs_may_be_so_already_and_the_fault_may_not(base: Scene) -> None:
     for _ in range(2):
         base.prepare("load.seconds", 7.0)
-    with pytest.raises(PlantError, match=r"load\.seconds = 7\.0 already"):
+    with pytest.raises(PlantError, match=r"load\.seconds = 7\.0"):
         base.set("load.seconds", 7.0)
 
 
@@ -91,7 +91,7 @@ def test_a_stage_before_the_fault_that_fails_is_a_planting_failure(base: Scene) 
 
 
 def test_a_gate_that_should_have_refused_before_and_passed_is_a_planting_failure(base: Scene) -> None:
-    with pytest.raises(PlantError, match="evaluate ended with 0, and should have refused"):
+    with pytest.raises(PlantError, match=r"evaluate .* 0, "):
         base.run_refused("evaluate")
 
 

@@ -94,11 +94,16 @@ def test_a_figure_beyond_its_limit_fails_with_what_was_seen_the_key_and_its_code
 
 
 def test_a_service_that_had_to_be_killed_fails() -> None:
-    assert "end of the service was by SIGKILL, required within 10 s of SIGTERM" in judged(was_killed=True).reasons[0]
+    verdict = judged(was_killed=True)
+    assert verdict.reason_codes == ("killed",)
+    assert "SIGKILL" in verdict.reasons[0]
+    assert "10 s" in verdict.reasons[0]
 
 
 def test_a_rate_that_was_not_reached_may_be_the_clients_doing() -> None:
-    assert "The client or the machine could not keep up" in judged(seconds=40.0).reasons[0]
+    verdict = judged(seconds=40.0)
+    assert verdict.reason_codes == ("rate",)
+    assert "the client" in verdict.reasons[0].lower()
 
 
 def test_every_broken_limit_has_its_own_reason() -> None:
@@ -106,8 +111,8 @@ def test_every_broken_limit_has_its_own_reason() -> None:
 
 
 def test_a_p99_that_was_spent_waiting_to_be_sent_is_told_apart() -> None:
-    assert "From its sending it was 5.50 ms" in judged(p99_ms=101.0).reasons[0]
-    assert "From its sending" not in judged(p99_ms=101.0, p99_from_sent_ms=100.5).reasons[0]
+    assert "5.50 ms" in judged(p99_ms=101.0).reasons[0]
+    assert "100.50 ms" not in judged(p99_ms=101.0, p99_from_sent_ms=100.5).reasons[0]
 
 
 def plan(*blocks: Block) -> Plan:
@@ -157,15 +162,15 @@ def compared(low: float, failures: int = 0, figure: str = "cpu") -> PairedRun:
 def test_a_ratio_whose_lower_bound_is_at_the_limit_passes() -> None:
     verdict = judge(WITHIN, LOAD, "sha256:1", PROCESS, compared(low=1.1))
     assert (verdict.verdict, verdict.reason_codes) == ("pass", ())
-    assert "Against the champion: cpu × 1.20 [1.10, 1.30]." in headline(verdict)
+    assert "cpu × 1.20" in headline(verdict)
 
 
 @pytest.mark.parametrize("figure", ["p50", "p95", "cpu"])
-def test_a_ratio_surely_beyond_the_limit_fails_with_the_code_of_its_figure(figure: str) -> None:
+def test_a_ratio_significantly_beyond_the_limit_fails_with_the_code_of_its_figure(figure: str) -> None:
     verdict = judge(WITHIN, LOAD, "sha256:1", PROCESS, compared(low=1.11, figure=figure))
     assert verdict.reason_codes == (f"slower_{figure}",)
-    assert "was 1.20 [1.11, 1.30] (120.00 against 100.00 µs, 20 blocks each), required" in verdict.reasons[0]
-    assert "load.max_ratio in pipeline.toml" in verdict.reasons[0]
+    for shown in ("1.20 [1.11, 1.30]", "120.00", "100.00 µs", "20 blocks", "load.max_ratio"):
+        assert shown in verdict.reasons[0]
 
 
 def test_a_champion_that_answers_wrongly_is_nothing_to_compare_with() -> None:
@@ -174,4 +179,4 @@ def test_a_champion_that_answers_wrongly_is_nothing_to_compare_with() -> None:
 
 
 def test_without_a_champion_the_headline_says_that_the_absolute_limits_decide() -> None:
-    assert headline(judged()).endswith("There is no champion. The absolute limits alone decide.")
+    assert "no champion" in headline(judged())

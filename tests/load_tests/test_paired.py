@@ -47,7 +47,7 @@ def test_equal_arms_have_a_ratio_near_one_within_its_interval() -> None:
     assert seen.high / seen.low < 1.12
 
 
-def test_a_fifth_more_is_surely_beyond_a_tenth() -> None:
+def test_a_fifth_more_is_significantly_beyond_a_tenth() -> None:
     seen = ratio_of(noisy(1.2, seed=1), noisy(1.0, seed=2))
     assert seen.low > 1.10
     assert seen.value == pytest.approx(1.2, abs=0.05)

@@ -21,6 +21,7 @@ from contracts.schema import read_json
 from contracts.stage import Build, Context, Outcome
 from contracts.verdict import LoadVerdict
 from testbed.tiny_build import LOAD, config, tiny_build
+from tests.refusals import refuses
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TARGET": "process"}
@@ -221,7 +222,7 @@ def test_a_champion_that_cannot_be_trusted_is_never_taken_for_none(build: Build,
 
 
 def test_a_service_that_dies_under_load_ends_the_stage_with_its_last_words(build: Build, tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"(?s)under load, with exit code 7.*out of luck"):
+    with refuses(ServiceError, "service-ended", "code 7", "out of luck"):
         load(build, tmp_path, "dies")
     assert not (tmp_path / "verdict.json").exists()
 

@@ -12,6 +12,7 @@ from process_figures import cpu_seconds, peak_mb
 from service_process import ServiceError, served
 
 from testbed.tiny_build import write_model
+from tests.refusals import refuses
 
 MISBEHAVING = Path(__file__).with_name("misbehaving_service.py")
 
@@ -45,7 +46,7 @@ def test_a_changed_model_folder_is_refused_with_the_services_own_reason(tmp_path
     write_model(tmp_path / "model")
     (tmp_path / "model" / "model.onnx").write_bytes(b"changed")
     with (
-        pytest.raises(ServiceError, match=r"(?s)before it was ready, with exit code 3.*it was changed"),
+        refuses(ServiceError, "service-ended", "code 3", "it was changed"),
         served(tmp_path / "model", tmp_path / "requests", tmp_path / "service.log"),
     ):
         pass
@@ -54,7 +55,7 @@ def test_a_changed_model_folder_is_refused_with_the_services_own_reason(tmp_path
 def test_a_service_that_does_not_start_is_refused_with_its_last_lines(model: Path, tmp_path: Path) -> None:
     command = (sys.executable, str(MISBEHAVING), "does not start")
     with (
-        pytest.raises(ServiceError, match=r"(?s)before it was ready, with exit code 1.*no such luck"),
+        refuses(ServiceError, "service-ended", "code 1", "no such luck"),
         served(model, tmp_path / "requests", tmp_path / "service.log", command),
     ):
         pass
@@ -64,7 +65,7 @@ def test_a_service_that_is_never_ready_is_refused_and_stopped(model: Path, tmp_p
     command = (sys.executable, str(MISBEHAVING), "never ready")
     with (
         # On a busy machine two seconds may not be enough to listen, either.
-        pytest.raises(ServiceError, match=r"not ready within 2 s: GET /readyz gave (503|nothing)"),
+        refuses(ServiceError, "service-not-ready", "2 s", "/readyz"),
         served(model, tmp_path / "requests", tmp_path / "service.log", command, ready_seconds=2),
     ):
         pass

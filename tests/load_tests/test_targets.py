@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import pytest
 from targets import Target, challenger_target, champion_target
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import write_json
 from contracts.stage import Build, StageRecord
 from testbed.images import image
+from tests.refusals import refuses
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -40,24 +40,24 @@ def test_without_a_build_stage_a_process_is_loaded_and_that_is_said(tmp_path: Pa
 
 
 def test_a_target_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="TARGET is 'docker'; required: auto, image, process"):
+    with refuses(UsageError, "unknown-target", "'docker'", "auto, image, process"):
         challenger_target(Build(tmp_path), DIGEST, {"TARGET": "docker"})
 
 
 def test_an_image_that_was_asked_for_and_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"TARGET is image, and .* is not there. Run `make build`"):
+    with refuses(UsageError, "no-image", "image.json", "`make build`"):
         challenger_target(Build(tmp_path), DIGEST, {"TARGET": "image"})
 
 
 def test_a_build_that_failed_is_not_taken_for_one_that_was_skipped(tmp_path: Path) -> None:
     record(Build(tmp_path), "crashed", "no space left", Exit.CRASH)
-    with pytest.raises(UsageError, match=r"exit code 1 \(no space left\). Run `make build`, or .* TARGET=process"):
+    with refuses(UsageError, "build-failed", "code 1", "no space left", "`make build`", "TARGET=process"):
         challenger_target(Build(tmp_path), DIGEST, {})
 
 
 def test_an_image_of_another_model_is_refused(tmp_path: Path) -> None:
     write_json(Build(tmp_path).stage("build") / "image.json", image(model=OTHER))
-    with pytest.raises(UsageError, match=r"build/image holds model sha256:bbbb.*the challenger is sha256:aaaa"):
+    with refuses(UsageError, "image-of-another-model", "sha256:bbbb", "sha256:aaaa"):
         challenger_target(Build(tmp_path), DIGEST, {})
 
 

@@ -10,6 +10,7 @@ from contracts.exits import UsageError
 from contracts.schema import write_json
 from contracts.verdict import ColumnComparison, DriftVerdict, PerformanceComparison
 from monitoring.verdict_metrics import write_page
+from tests.refusals import refuses
 
 
 def verdict(**changes: object) -> DriftVerdict:
@@ -55,7 +56,7 @@ def test_without_labels_there_is_no_performance(tmp_path: Path) -> None:
 
 
 def test_without_a_verdict_nothing_is_written_and_the_command_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Run `make drift` first"):
+    with refuses(UsageError, "not-there", "`make drift`"):
         write_page(tmp_path / "verdict.json", tmp_path / "drift.txt")
     assert not (tmp_path / "drift.txt").exists()
 
@@ -64,6 +65,6 @@ def test_a_verdict_that_cannot_be_read_keeps_the_last_page(tmp_path: Path) -> No
     page_of(tmp_path, verdict())
     before = (tmp_path / "out" / "drift.txt").read_bytes()
     (tmp_path / "verdict.json").write_text('{"state": "fine"}')
-    with pytest.raises(UsageError, match="is not what `make drift` writes"):
+    with refuses(UsageError, "unreadable", "`make drift`"):
         write_page(tmp_path / "verdict.json", tmp_path / "out" / "drift.txt")
     assert (tmp_path / "out" / "drift.txt").read_bytes() == before

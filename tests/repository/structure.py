@@ -106,9 +106,10 @@ def circles(edges: frozenset[tuple[str, str]]) -> set[frozenset[str]]:
 
 
 def pins(tree: ast.Module) -> int:
-    """Assertions, and `match=` of pytest.raises, on a text of PINNED_WORDS or more words."""
+    """Assertions, `match=` of pytest.raises, and values of `refuses`, on a text of PINNED_WORDS or more words."""
     tests: list[ast.AST] = [node.test for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     tests += [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "match"]
+    tests += [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "refuses"]
     return sum(any(is_phrase(one) for one in ast.walk(node)) for node in tests)
 
 

@@ -66,7 +66,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("place", OUTSIDE)
 def test_external_data_is_refused_wherever_it_is(place: str) -> None:
-    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+    with pytest.raises(OnnxBytesError, match="outside itself"):
         refuse_outside_references(model(OUTSIDE[place]))
 
 
@@ -75,28 +75,28 @@ def test_external_data_of_a_sparse_tensor_is_refused(part: str) -> None:
     sparse = onnx.SparseTensorProto(values=weights(part == "values"), indices=weights(part == "indices"), dims=[2, 2])
     made = graph()
     made.sparse_initializer.append(sparse)
-    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+    with pytest.raises(OnnxBytesError, match="outside itself"):
         refuse_outside_references(model(made))
 
 
 def test_entries_of_external_data_without_the_location_flag_are_refused() -> None:
     tensor = weights(external=True)
     tensor.ClearField("data_location")
-    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+    with pytest.raises(OnnxBytesError, match="outside itself"):
         refuse_outside_references(model(graph(tensors=(tensor,))))
 
 
 def test_the_location_flag_without_entries_is_refused() -> None:
     tensor = weights(external=True)
     tensor.ClearField("external_data")
-    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+    with pytest.raises(OnnxBytesError, match="outside itself"):
         refuse_outside_references(model(graph(tensors=(tensor,))))
 
 
 def test_external_data_in_a_training_graph_is_refused() -> None:
     made = onnx.ModelProto.FromString(model(graph()))
     made.training_info.add().algorithm.CopyFrom(graph(tensors=(weights(external=True),)))
-    with pytest.raises(OnnxBytesError, match="points at data outside itself"):
+    with pytest.raises(OnnxBytesError, match="outside itself"):
         refuse_outside_references(made.SerializeToString())
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_domain_of_a_node_in_a_subgraph_is_refused() -> None:
 def test_a_function_in_the_model_is_refused() -> None:
     made = onnx.ModelProto.FromString(model(graph()))
     made.functions.append(helper.make_function("ai.onnx", "Twice", ["a"], ["b"], [], [helper.make_opsetid("", 20)]))
-    with pytest.raises(OnnxBytesError, match="function of its own"):
+    with pytest.raises(OnnxBytesError, match="function"):
         refuse_outside_references(made.SerializeToString())
 
 
@@ -134,7 +134,7 @@ def test_a_model_that_was_cut_off_is_refused(kept: float) -> None:
 
 
 def test_a_renamed_pickle_is_refused() -> None:
-    with pytest.raises(OnnxBytesError, match="not an ONNX model"):
+    with pytest.raises(OnnxBytesError, match="ONNX"):
         refuse_outside_references(b"\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix")
 
 

@@ -52,7 +52,7 @@ def test_the_same_model_of_another_commit_is_equivalent(build: Build) -> None:
     assert decision.decision == "promote"
     assert decision.challenger != decision.champion
     assert deciding(decision).outcome == "equivalent"
-    assert "is within the margin of 0.010 (gate.margin in pipeline.toml)" in decision.reasons[0]
+    assert decision.reason_codes == ("equivalent",)
 
 
 def test_a_challenger_that_is_worse_by_less_than_the_margin_is_equivalent(build: Build) -> None:
@@ -72,7 +72,7 @@ def test_without_a_champion_the_floors_alone_decide(build: Build) -> None:
     assert {one.outcome for one in decision.comparisons} == {"no champion"}
     assert decision.champion == ""
     assert decision.detectable_difference is None
-    assert "there is no champion" in decision.reasons[0]
+    assert decision.reason_codes == ("no champion",)
 
 
 def test_the_decision_says_what_this_holdout_can_see(build: Build) -> None:
@@ -108,8 +108,7 @@ def test_a_challenger_that_is_worse_than_the_margin_is_rejected(build: Build) ->
     assert (decision.challenger, decision.champion) == (challenger, champion)
     assert deciding(decision).outcome == "worse"
     assert failed(decision) == ["expected cost"]
-    assert decision.reasons[0].startswith("Challenger rejected: roc_auc 0.")
-    assert "is worse than the margin of 0.010 (gate.margin in pipeline.toml)." in decision.reasons[0]
+    assert decision.reason_codes == ("worse", "expected cost")
 
 
 def test_a_challenger_that_is_worse_on_one_slice_only_is_rejected(build: Build) -> None:
@@ -121,7 +120,8 @@ def test_a_challenger_that_is_worse_on_one_slice_only_is_rejected(build: Build) 
     assert [one.value for one in decision.slices if one.outcome == "worse"] == ["west"]
     assert [(one.column, one.value) for one in decision.slices[3:]] == [("is_new", "0"), ("is_new", "1")]
     assert len(decision.reasons) == 1
-    assert decision.reasons[0].startswith("Challenger rejected (slice): where shop is west (")
+    assert decision.reason_codes == ("slice",)
+    assert "shop is west" in decision.reasons[0]
 
 
 def test_too_few_rows_to_tell_is_inconclusive_and_rejected(build: Build, frames: Frames) -> None:
@@ -150,7 +150,7 @@ def test_a_slice_that_is_no_column_names_the_nearest(build: Build) -> None:
     code, headline = evaluate(build, slices='["shopp"]')
     assert code is Exit.USAGE
     assert "gate.slices names 'shopp'" in headline
-    assert "Did you mean shop?" in headline
+    assert " shop?" in headline
 
 
 def test_data_made_for_another_question_is_refused(build: Build) -> None:

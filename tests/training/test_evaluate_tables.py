@@ -40,7 +40,8 @@ def test_train_rows_in_the_holdout_are_rejected(build: Build, frames: Frames) ->
     replace_table(build, "holdout", mixed.reset_index(drop=True))
     decision = decided(build)
     assert failed(decision)[0] == "shared rows"
-    assert decision.reasons[0].startswith("Challenger rejected (shared rows): 3.2 % of the holdout rows")
+    assert decision.reason_codes[0] == "shared rows"
+    assert "3.2 %" in decision.reasons[0]
     assert decided(build, max_shared_rows="0.05").decision == "promote"
 
 
@@ -72,14 +73,15 @@ def test_nan_predictions_are_rejected(build: Build, frames: Frames) -> None:
     replace_table(build, "holdout", noisy)
     decision = decided(build, gate="[gate.floors]\nroc_auc = 0.6")
     assert failed(decision) == ["varied predictions", "metrics", "floor of roc_auc"]
-    assert "NaN or infinite on 1 of 3000 rows" in check(decision, "metrics").seen
+    assert "1 of 3000" in check(decision, "metrics").seen
     assert decision.comparisons == ()
 
 
 def test_an_empty_holdout_is_rejected(build: Build, frames: Frames) -> None:
     replace_table(build, "holdout", frames["holdout"].iloc[:0])
     decision = decided(build)
-    assert decision.reasons[0].startswith("Challenger rejected (holdout table): 0 rows")
+    assert decision.reason_codes[0] == "holdout table"
+    assert "0 rows" in decision.reasons[0]
 
 
 def test_a_holdout_of_one_class_is_rejected(build: Build, frames: Frames) -> None:
@@ -87,7 +89,7 @@ def test_a_holdout_of_one_class_is_rejected(build: Build, frames: Frames) -> Non
     replace_table(build, "holdout", frames["holdout"].assign(answer="no"))
     decision = decided(build, metric='"brier"')
     assert failed(decision) == ["metrics"]
-    assert "none of 3000 rows is of class 1" in decision.reasons[0]
+    assert "none of 3000" in decision.reasons[0]
 
 
 def test_a_class_that_nobody_knows_is_rejected(build: Build, frames: Frames) -> None:
@@ -113,13 +115,14 @@ def test_one_day_alone_is_no_holdout(build: Build, frames: Frames) -> None:
 def test_rows_that_data_json_does_not_describe_are_rejected(build: Build, frames: Frames) -> None:
     path = build.stage("data") / "holdout.parquet"
     frames["holdout"].assign(noise=np.float32(0)).to_parquet(path, index=False)
-    assert "not those that data.json describes" in check(decided(build), "holdout table").seen
+    assert "data.json" in check(decided(build), "holdout table").seen
 
 
 def test_a_column_that_is_gone_is_the_first_reason(build: Build, frames: Frames) -> None:
     replace_table(build, "holdout", frames["holdout"].drop(columns="noise"))
     decision = decided(build)
-    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is gone")
+    assert decision.reason_codes[0] == "table contract"
+    assert "noise is gone" in decision.reasons[0]
     assert decision.comparisons == ()
 
 
@@ -127,7 +130,8 @@ def test_units_that_changed_are_rejected(build: Build, frames: Frames) -> None:
     changed = frames["holdout"].assign(noise=(frames["holdout"]["noise"] / 2 + 3).astype(np.float32))
     replace_table(build, "holdout", changed)
     decision = decided(build)
-    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is outside")
+    assert decision.reason_codes[0] == "table contract"
+    assert "noise is outside" in decision.reasons[0]
 
 
 def test_units_that_changed_in_the_last_week_only_are_rejected(build: Build, frames: Frames) -> None:
@@ -136,8 +140,9 @@ def test_units_that_changed_in_the_last_week_only_are_rejected(build: Build, fra
     changed = holdout["noise"].where(~is_last_week, holdout["noise"] / 2 + 5).astype(np.float32)
     replace_table(build, "holdout", holdout.assign(noise=changed))
     decision = decided(build)
-    assert decision.reasons[0].startswith("Challenger rejected (table contract): noise is outside")
-    assert "of the seven days to 2024-03-30" in decision.reasons[0]
+    assert decision.reason_codes[0] == "table contract"
+    assert "noise is outside" in decision.reasons[0]
+    assert "to 2024-03-30" in decision.reasons[0]
 
 
 def test_one_extreme_day_is_no_change_of_units(build: Build, frames: Frames) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.exits import Exit, FindingError, UsageError
 from contracts.pipeline_toml.reader import load_config
+from tests.refusals import refuses
 from tests.training.toy_tables import write_config
 from training.dataset.sources import read_source
 from training.pin import pin, with_sha256
@@ -42,7 +43,7 @@ def test_a_pinned_source_can_be_read_until_it_changes(tmp_path: Path) -> None:
     data = load_config(path).data
     assert len(read_source(data.source, data.sha256).table) == 2
     (tmp_path / "t.csv").write_bytes(CSV + b"3,no\n")
-    with pytest.raises(FindingError, match="the data has changed"):
+    with refuses(FindingError, "source-changed"):
         read_source(data.source, data.sha256)
 
 

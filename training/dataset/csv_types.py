@@ -123,7 +123,8 @@ class ColumnReader:
         shown = listed([repr(text[:30]) for text in others[:EXAMPLES]])
         raise SettingError(
             f"column {name!r} has numbers but for {int(faults.sum()):,} of {rows:,} values, such as {shown}; "
-            f"the first is in {self._place_of(first)}. {'. '.join(self._remedies(name, others, looks_like_numbers))}"
+            f"the first is in {self._place_of(first)}. {'. '.join(self._remedies(name, others, looks_like_numbers))}",
+            code="few-texts-among-numbers",
         )
 
     def _remedies(self, name: str, others: list[str], looks_like_numbers: bool) -> Iterator[str]:

@@ -36,7 +36,8 @@ def refuse_disguise(name: str, values: Array, is_text: bool, target: Array, clas
         measure = "its area under the ROC curve" if classes else "its correlation with it"
         raise UnfitTableError(
             f"feature {name!r} alone tells the target: {measure} is {telling:.4f} on train. If it is made from the "
-            "answer, or known only after it, list it under features.exclude; if it is not, predict it by a rule."
+            "answer, or known only after it, list it under features.exclude; if it is not, predict it by a rule.",
+            code="target-leakage",
         )
 
 

@@ -97,7 +97,8 @@ def _require_pin(source: str, pinned: str, seen: str) -> None:
     if pinned and pinned != seen:
         raise UnfitTableError(
             f"{source} has sha256 {seen}, data.sha256 in pipeline.toml says {pinned}: the data has changed. "
-            "If it should have, look at it and run `make pin`; the pull request then shows what it does to the metrics."
+            "If it should have, look at it and run `make pin`: the pull request shows what it does to the metrics.",
+            code="source-changed",
         )
 
 

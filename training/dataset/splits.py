@@ -52,7 +52,8 @@ def read_times(values: "pd.Series[Any]", data: Data) -> Times:
     if shape not in ("date", "text") and data.time_format not in EPOCHS:
         raise SettingError(
             f"data.time = {name!r} holds {shape} values such as {example_of(column)}; required: dates, "
-            'or text like 2013-10-01 08:30. If they count seconds since 1970: data.time_format = "epoch_s".'
+            'or text like 2013-10-01 08:30. If they count seconds since 1970: data.time_format = "epoch_s".',
+            code="times-are-numbers",
         )
     times = _parsed(column, data.time_format)
     wrong = times.isna()
@@ -61,7 +62,8 @@ def read_times(values: "pd.Series[Any]", data: Data) -> Times:
         seen = "no value" if pd.isna(column.iloc[first]) else repr(column.iloc[first])
         raise UnfitTableError(
             f"data.time = {name!r}: {int(wrong.sum()):,} of {len(column):,} rows do not say when, the first is row "
-            f"{first + 1} with {seen}; required: {_required(data.time_format)}, in every row."
+            f"{first + 1} with {seen}; required: {_required(data.time_format)}, in every row.",
+            code="times-missing",
         )
     return np.asarray(times.dt.tz_localize(None).to_numpy(), dtype="datetime64[us]")
 
@@ -86,7 +88,8 @@ def cut_by_time(times: Times, data: Data) -> Cut:
     if not first < as_of <= last:
         raise SettingError(
             f"data.as_of = {data.as_of} is outside the table: {data.time} runs from {_day(first)} to {_day(last)}. "
-            f"Set it so that the {data.holdout_days} days before it are the holdout, and rows after it can be replayed."
+            f"Set it so that the {data.holdout_days} days before it are the holdout, and later rows can be replayed.",
+            code="as-of-outside",
         )
     begin = as_of - np.timedelta64(data.holdout_days, "D")
     end = as_of + np.timedelta64(data.replay_days, "D")

@@ -85,11 +85,12 @@ def _built_in(name: str, task: Task) -> Kind:
     if kind is None:
         match = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.5)
         hint = f"Did you mean {match[0]}?" if match else f"Use {', '.join(KINDS)}, or module:function."
-        raise CandidateError(f"training.candidates: {name!r} is unknown. {hint}")
+        raise CandidateError(f"training.candidates: {name!r} is unknown. {hint}", code="unknown-candidate")
     if task not in kind.tasks:
         other = "ridge" if task == "regression" else "logistic"
         raise CandidateError(
-            f"training.candidates: {name} is for {' and '.join(kind.tasks)}, and data.task is {task}. Use {other}."
+            f"training.candidates: {name} is for {' and '.join(kind.tasks)}, and data.task is {task}. Use {other}.",
+            code="candidate-for-another-task",
         )
     return kind
 
@@ -101,11 +102,14 @@ def _custom(name: str) -> Kind:
     except Exception as error:  # importing a module runs it, so it may raise anything
         raise CandidateError(
             f"training.candidates: {name!r} cannot be imported ({type(error).__name__}: {error}). "
-            "Required: a module that `python -c 'import …'` finds from the checkout's root."
+            "Required: a module that `python -c 'import …'` finds from the checkout's root.",
+            code="candidate-not-importable",
         ) from None
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise CandidateError(f"training.candidates: {name!r}: {module_name} has no function {function_name!r}.")
+        raise CandidateError(
+            f"training.candidates: {name!r}: {module_name} has no function {function_name!r}.", code="no-such-function"
+        )
 
     def make(features: Sequence[Feature], task: Task, seed: int, _setting: Setting) -> Any:
         try:
@@ -113,7 +117,8 @@ def _custom(name: str) -> Kind:
         except Exception as error:
             raise CandidateError(
                 f"training.candidates: {name} raised {type(error).__name__}: {error}. "
-                "Required: function(features, task, seed) -> estimator."
+                "Required: function(features, task, seed) -> estimator.",
+                code="candidate-raised",
             ) from error
 
     return Kind(EVERY_TASK, make)
@@ -125,7 +130,8 @@ def _require_estimator(name: str, task: Task, made: Any) -> None:
     if isinstance(made, type) or absent:
         raise CandidateError(
             f"training.candidates: {name} returns {made!r}, which is no estimator for a {task} task: "
-            f"required: an instance with {', '.join(required)}."
+            f"required: an instance with {', '.join(required)}.",
+            code="no-estimator",
         )
 
 

@@ -65,19 +65,20 @@ def export(model: Any, feature_count: int, task: Task) -> bytes:
     width = _output_width(model, feature_count, task)
     for path, part in _parts(model):
         if reason := _why_not(part):
-            raise ExportRefusedError(f"{_named(path, part)} {reason} {ADVICE}")
+            raise ExportRefusedError(f"{_named(path, part)} {reason} {ADVICE}", code="inexact-step")
     try:
         graph = _convert(model, feature_count)
     except Exception as error:  # converters raise whatever they like, with no class in common
         raise ExportRefusedError(
             f"{_first_that_does_not_convert(model)} cannot become ONNX: {_first_sentence(error)} "
-            f"Required: steps that skl2onnx converts. {ADVICE}"
+            f"Required: steps that skl2onnx converts. {ADVICE}",
+            code="not-convertible",
         ) from error
     _keep_one_output(graph.graph, OUTPUT_NAMES[task], width)
     _normalise(graph)
     if reason := _why_not_provable(graph.graph):
         steps = dict.fromkeys(_named(path, part) for path, part in _parts(model))
-        raise ExportRefusedError(f"{reason} This model: {', '.join(steps)}. {ADVICE}")
+        raise ExportRefusedError(f"{reason} This model: {', '.join(steps)}. {ADVICE}", code="inexact-operator")
     onnx.checker.check_model(graph)
     content: bytes = graph.SerializeToString(deterministic=True)
     return content
@@ -136,18 +137,22 @@ def _output_width(model: Any, feature_count: int, task: Task) -> int:
     if not hasattr(model, method) or (task == "regression") == hasattr(model, "classes_"):
         raise ExportRefusedError(
             f"{type(model).__name__} is no fitted model for a {task} task (data.task in pipeline.toml): "
-            f"required a {method} method and {'no ' if task == 'regression' else ''}classes. {ADVICE}"
+            f"required a {method} method and {'no ' if task == 'regression' else ''}classes. {ADVICE}",
+            code="not-fitted-for-task",
         )
     if getattr(model, "n_features_in_", feature_count) != feature_count:
         raise ExportRefusedError(
             f"{type(model).__name__} was fitted on {model.n_features_in_} columns, required {feature_count}. "
-            "Fit it on the encoder's matrix (contracts/features.py)."
+            "Fit it on the encoder's matrix (contracts/features.py).",
+            code="other-columns",
         )
     if task == "regression":
         return 1
     classes = len(model.classes_)
     if (task == "binary") != (classes == 2):
-        raise ExportRefusedError(f"{classes} classes are no {task} task. Change data.task in pipeline.toml.")
+        raise ExportRefusedError(
+            f"{classes} classes are no {task} task. Change data.task in pipeline.toml.", code="other-classes"
+        )
     return classes
 
 

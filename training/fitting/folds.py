@@ -37,7 +37,10 @@ def time_folds(days: Integers, count: int) -> list[Fold]:
     middle_of_day = np.cumsum(rows_of_day) - rows_of_day / 2
     block_of_day = (middle_of_day * (count + 1) // len(days)).astype(np.int64)
     if len(np.unique(block_of_day)) <= count:
-        raise FoldsError(f"{len(days):,} rows of {len(rows_of_day)} days do not make {count} folds in time. {REMEDY}.")
+        raise FoldsError(
+            f"{len(days):,} rows of {len(rows_of_day)} days do not make {count} folds in time. {REMEDY}.",
+            code="too-few-days",
+        )
     block = block_of_day[days]
     return [Fold(np.flatnonzero(block < number), np.flatnonzero(block == number)) for number in range(1, count + 1)]
 
@@ -48,9 +51,11 @@ def shuffled_folds(
     """Stratified and grouped folds. truth, clusters: [rows]. Raises FoldsError."""
     units, unit = (len(truth), "rows") if clusters is None else (len(np.unique(clusters)), "groups")
     if units < count:
-        raise FoldsError(f"{units} {unit} do not make {count} folds. {REMEDY}.")
+        raise FoldsError(f"{units} {unit} do not make {count} folds. {REMEDY}.", code="too-few-rows")
     if task != "regression" and (rarest := int(np.bincount(truth.astype(np.int64)).min())) < count:
-        raise FoldsError(f"The rarest class has {rarest} rows to train on, too few for {count} folds. {REMEDY}.")
+        raise FoldsError(
+            f"The rarest class has {rarest} rows to train on, too few for {count} folds. {REMEDY}.", code="rare-class"
+        )
     if task == "regression":
         kind = KFold if clusters is None else GroupKFold
     else:
@@ -69,5 +74,6 @@ def require_every_class(folds: Sequence[Fold], truth: Integers | Numbers, classe
             if absent:
                 raise FoldsError(
                     f"Fold {number} of {len(folds)} is {side} {len(rows):,} rows, and none of them is of class "
-                    f"{', '.join(absent)}. {REMEDY}."
+                    f"{', '.join(absent)}. {REMEDY}.",
+                    code="class-missing-in-fold",
                 )

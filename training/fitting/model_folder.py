@@ -61,7 +61,8 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     if not agrees.any():
         raise ModelFolderError(
             f"The graph is off by more than {GOLDEN_TOLERANCE / 2:g} × max(1, |output|) on each of {len(inputs)} rows, "
-            "so none can show that it works on another machine. Change the model (training.candidates)."
+            "so none can show that it works on another machine. Change the model (training.candidates).",
+            code="no-golden-row",
         )
     rows = [GoldenRow(inputs=inputs[place], output=tuple(outputs[place].tolist())) for place in np.flatnonzero(agrees)]
     return Golden(tolerance=GOLDEN_TOLERANCE, rows=tuple(rows))

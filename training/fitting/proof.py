@@ -91,7 +91,7 @@ def prove(
     flips = 0 if task == "regression" else _flips(expected, exported, labels, threshold)
     proof = Proof(len(matrix), len(boundary), flips, float(differences.max()))
     if flips or proof.largest_difference > LIMIT:
-        raise ExportRefusedError(_refusal(proof, worst_row=int(compared[differences.argmax()])))
+        raise ExportRefusedError(_refusal(proof, worst_row=int(compared[differences.argmax()])), code="export-differs")
     return proof
 
 
@@ -199,7 +199,8 @@ def _expected(model: Any, rows: Matrix, task: Task) -> tuple[Numbers, Indices]:
     except ValueError as error:
         raise ExportRefusedError(
             f"The model itself refuses rows of the proof: {str(error).splitlines()[0]} Required: an answer "
-            f"to every holdout row, to unknown codes, and to missing values where training saw some. {ADVICE}"
+            f"to every holdout row, to unknown codes, and to missing values where training saw some. {ADVICE}",
+            code="model-refuses-rows",
         ) from error
     return probabilities, np.searchsorted(model.classes_, predicted)
 
@@ -219,7 +220,9 @@ def _exported(graph: bytes, rows: Matrix, single: Indices, width: int) -> Number
         raise ExportRefusedError(f"ONNX Runtime refuses the graph or a row: {reason} {ADVICE}") from error
     if together.shape != (len(rows), width):
         shape = list(together.shape)
-        raise ExportRefusedError(f"The graph gives {shape}, required {[len(rows), width]}. {ADVICE}")
+        raise ExportRefusedError(
+            f"The graph gives {shape}, required {[len(rows), width]}. {ADVICE}", code="other-shape"
+        )
     return np.concatenate([together, *one_by_one]).astype(np.float64)
 
 
@@ -239,14 +242,15 @@ def _require_float32(matrix: Matrix) -> None:
         raise ExportRefusedError(
             f"The proof was given {matrix.dtype} {list(matrix.shape)}, required float32 [rows, features]: "
             "wider numbers fall on other sides of thresholds than those that the service reads. "
-            "Encode the rows with contracts/features.py, and fit on the same."
+            "Encode the rows with contracts/features.py, and fit on the same.",
+            code="not-float32",
         )
 
 
 def _require_finite(expected: Numbers, exported: Numbers) -> None:
     for who, outputs in (("scikit-learn model", expected), ("ONNX graph", exported)):
         if wrong := int((~np.isfinite(outputs)).any(axis=1).sum()):
-            raise ExportRefusedError(f"The {who} gives no finite number for {wrong} rows. {ADVICE}")
+            raise ExportRefusedError(f"The {who} gives no finite number for {wrong} rows. {ADVICE}", code="not-finite")
 
 
 def _refusal(proof: Proof, worst_row: int) -> str:

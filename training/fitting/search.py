@@ -101,7 +101,9 @@ def search(
         if best is None or direction * trial.mean_score > direction * best.mean_score:
             best = trial
     if best is None:
-        raise SearchError("There is nothing to try: training.candidates in pipeline.toml is empty.")
+        raise SearchError(
+            "There is nothing to try: training.candidates in pipeline.toml is empty.", code="no-candidates"
+        )
     return best
 
 
@@ -153,7 +155,8 @@ def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Pr
         reason = (str(error).splitlines() or [""])[0]
         raise SearchError(
             f"{name} cannot be fitted on fold {number + 1}: {type(error).__name__}: {reason} "
-            "Mend the candidate, or take it out of training.candidates."
+            "Mend the candidate, or take it out of training.candidates.",
+            code="fit-failed",
         ) from error
     return predicted, time.perf_counter() - started
 
@@ -166,7 +169,8 @@ def _score(
     except ScoringError as error:
         raise SearchError(
             f"{name} has no {metric} on fold {number + 1}: {error} Choose another training.metric, fewer "
-            "training.folds, or take the candidate out of training.candidates."
+            "training.folds, or take the candidate out of training.candidates.",
+            code="no-figure",
         ) from error
 
 

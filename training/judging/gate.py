@@ -1,6 +1,6 @@
 """The rules of the gate, free of files and models: from comparisons, slices and checks to promote or reject, and why.
 
-**Outcomes.** The interval of challenger minus champion, turned so that more is better, ends at `low` and `high`:
+**Outcomes.** `low` and `high` are the ends of the interval of challenger minus champion, negated where less is better:
 
     better        low > 0                     significantly better
     equivalent    -margin <= low <= 0         not worse than the margin allows, whether or not it is a little worse
@@ -27,15 +27,17 @@ NO_FIGURE = "no figure of the champion to compare with"
 
 
 class GateRuling(NamedTuple):
-    """The verdict, and why: complete sentences, the first of which can stand alone."""
+    """The verdict, and why: complete sentences, the first of which can stand alone. `reason_codes`: one for each."""
 
     decision: Literal["promote", "reject"]
     reasons: tuple[str, ...]
+    reason_codes: tuple[str, ...]
 
 
 class Complaint(NamedTuple):
-    """One ground for rejection: a check, a slice, or nothing where the metric speaks for itself."""
+    """One ground for rejection: a check, a slice, or no subject where the metric speaks for itself."""
 
+    code: str
     subject: str
     text: str
 
@@ -85,8 +87,9 @@ def judge(
     complaints += _failed(limits)
     if complaints or deciding is None:
         first, *others = complaints
-        return GateRuling("reject", (first.as_verdict(), *(other.as_further_reason() for other in others)))
-    return GateRuling("promote", (f"Challenger promoted: {_sentence(deciding, rows)}",))
+        reasons = (first.as_verdict(), *(other.as_further_reason() for other in others))
+        return GateRuling("reject", reasons, tuple(one.code for one in complaints))
+    return GateRuling("promote", (f"Challenger promoted: {_sentence(deciding, rows)}",), (deciding.outcome,))
 
 
 def _oriented(difference: Interval, higher_is_better: bool) -> tuple[float, float]:
@@ -95,7 +98,7 @@ def _oriented(difference: Interval, higher_is_better: bool) -> tuple[float, floa
 
 def _failed(checks: Sequence[Check]) -> list[Complaint]:
     return [
-        Complaint(check.name, f"{check.seen}; required: {check.required}. {check.remedy}".rstrip())
+        Complaint(check.name, check.name, f"{check.seen}; required: {check.required}. {check.remedy}".rstrip())
         for check in checks
         if not check.passed
     ]
@@ -103,8 +106,9 @@ def _failed(checks: Sequence[Check]) -> list[Complaint]:
 
 def _of_metric(metric: str, deciding: Comparison | None, rows: int) -> list[Complaint]:
     if deciding is None:
-        return [Complaint("", f"{metric}, which decides (gate.metric in pipeline.toml), could not be computed.")]
-    return [] if deciding.outcome in PROMOTED else [Complaint("", _sentence(deciding, rows))]
+        sentence = f"{metric}, which decides (gate.metric in pipeline.toml), could not be computed."
+        return [Complaint("no figure", "", sentence)]
+    return [] if deciding.outcome in PROMOTED else [Complaint(deciding.outcome, "", _sentence(deciding, rows))]
 
 
 def _sentence(deciding: Comparison, rows: int) -> str:
@@ -145,6 +149,7 @@ def _of_slice(one: SliceComparison, deciding: Comparison, margin: float) -> Comp
         raise ValueError(f"the slice {one.column} = {one.value} cannot be worse than a champion that is not there")
     decimals = decimals_of(deciding)
     return Complaint(
+        "slice",
         "slice",
         f"where {one.column} is {one.value} ({one.rows:,} rows), {deciding.metric} is "
         f"{figure(one.challenger, decimals)}, champion {figure(one.champion, decimals)}; the difference, "

@@ -59,7 +59,8 @@ def refuse_impossible_slices(gate: Gate, manifest: DataManifest, frame: pd.DataF
         if column not in cuttable:
             raise SliceError(
                 f"gate.slices names {column!r}, which is no feature of the tables.{nearest(column, cuttable)} "
-                "Change gate.slices in pipeline.toml."
+                "Change gate.slices in pipeline.toml.",
+                code="unknown-slice",
             )
         most = MOST_NUMBERS if pd.api.types.is_numeric_dtype(frame[column]) else MOST_VALUES
         values = frame[column].nunique()

@@ -87,7 +87,8 @@ def read_ledger(path: Path) -> Ledger:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise LedgerError(
             f"{path} cannot be trusted: {what}. It counts the challengers judged on each holdout. Put back an earlier "
-            "copy; or move data.as_of to a new holdout and delete it, for a deleted count lets worse models in."
+            "copy; or move data.as_of to a new holdout and delete it, for a deleted count lets worse models in.",
+            code="ledger-damaged",
         ) from None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.pipeline_toml.reader import ConfigError, load_config
+from tests.refusals import refuses
 
 GOOD = """\
 [project]
@@ -102,5 +103,5 @@ def test_broken_toml_is_refused_with_the_place(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no such file. Run from the checkout's root, or name one with --config"):
+    with refuses(ConfigError, "no-file", "--config"):
         load_config(tmp_path / "pipeline.toml")

@@ -44,6 +44,7 @@ from deploy.registry.registry import (
 )
 from scoring.scorer import Scorer, load_scorer
 from testbed.tiny_build import card, write_model
+from tests.refusals import refuses
 from tests.reports.records import decision
 
 ROOT = Path(__file__).parents[3]
@@ -169,7 +170,7 @@ def test_the_build_context_is_denied_before_it_is_allowed() -> None:
 
 
 def test_a_dockerfile_without_a_base_is_refused() -> None:
-    with pytest.raises(EngineError, match="FROM … AS pinned"):
+    with refuses(EngineError, "no-pinned-base"):
         default_base("FROM python:3.13\n")
 
 
@@ -253,7 +254,7 @@ def test_a_packed_layer_counts_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_image_that_this_dockerfile_did_not_make_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="not made by this Dockerfile"):
+    with refuses(EngineError, "other-dockerfile"):
         read_layers(archive(tmp_path, first_of_ours="ENV OTHER=1"))
 
 
@@ -346,19 +347,19 @@ def test_no_digest_or_more_than_one_is_refused(said: str) -> None:
 
 
 def test_a_push_without_a_repository_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="REPOSITORY is not set"):
+    with refuses(UsageError, "no-repository", "REPOSITORY"):
         push_built(Build(tmp_path), "")
 
 
 def test_a_push_before_a_build_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Run `make build` first"):
+    with refuses(UsageError, "not-there", "`make build`"):
         push_built(Build(tmp_path), "user/name")
 
 
 def test_a_push_after_a_build_that_failed_is_refused(tmp_path: Path) -> None:
     record = StageRecord(stage="build", exit_code=3, verdict="refused", headline="self-test", seconds=1, peak_mb=1)
     write_json(Build(tmp_path).stage("build") / "stage.json", record)
-    with pytest.raises(UsageError, match=r"ended with code 3 \(self-test\)"):
+    with refuses(UsageError, "build-failed", "code 3", "self-test"):
         push_built(Build(tmp_path), "user/name")
 
 

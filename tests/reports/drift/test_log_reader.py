@@ -9,6 +9,7 @@ import pytest
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature
 from reports.drift.log_reader import UNKNOWN_CATEGORY, RequestWindow, read_window
+from tests.refusals import refuses
 from tests.reports.logged_requests import card, record, records, rows, write_log
 
 MODEL = "sha256:" + "a" * 64
@@ -174,11 +175,11 @@ def test_an_empty_log_is_read_as_no_requests(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_log_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"has no predictions-\*\.jsonl\. Run `make load-test` first"):
+    with refuses(UsageError, "no-request-log", "predictions-*.jsonl", "`make load-test`"):
         read(tmp_path)
 
 
 def test_a_log_without_a_single_record_is_refused(tmp_path: Path) -> None:
     write_log(tmp_path, ["no", "records", "here"])
-    with pytest.raises(UsageError, match="none of 3 lines is a prediction record"):
+    with refuses(UsageError, "no-prediction-records", "3 lines"):
         read(tmp_path)

@@ -123,7 +123,7 @@ def test_labels_of_one_day_are_taken_as_independent_and_that_is_said(config: Con
 
 
 def test_one_class_alone_cannot_be_scored() -> None:
-    with pytest.raises(UnscorableError, match="needs every class, and 1 of them has no label"):
+    with pytest.raises(UnscorableError, match=r"every class, .* 1 of"):
         score("roc_auc", "binary", np.zeros(5), np.full((5, 2), 0.5), np.ones(5), 0.5)
 
 

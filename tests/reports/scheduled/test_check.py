@@ -26,6 +26,7 @@ from reports.scheduled import requests
 from reports.scheduled.fetch import bring, is_export, shown, with_window
 from reports.scheduled.replay import replay
 from testbed.served_folders import FEATURES, write_folder
+from tests.refusals import refuses
 from tests.reports.logged_requests import NOON_US, records, rows, write_config, write_log, write_model
 
 DAY_US = 86_400_000_000
@@ -305,7 +306,7 @@ def test_a_torn_last_line_is_counted_and_left_out(tmp_path: Path) -> None:
 
 def test_a_log_of_another_shape_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_bytes(log_bytes(3) + b'{"v":2}\n')
-    with pytest.raises(UsageError, match="1 of 7 lines are no record of format 1"):
+    with refuses(UsageError, "not-a-request-log", "1 of 7"):
         bring(str(tmp_path / "log.jsonl"), "", tmp_path)
 
 
@@ -320,7 +321,7 @@ def test_more_than_its_bound_is_refused_however_well_it_was_packed(
 ) -> None:
     monkeypatch.setattr("reports.scheduled.fetch.MOST_BYTES", 1_000_000)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"\n" * 40_000_000))
-    with pytest.raises(UsageError, match="more than 1,000,000 bytes unpacked"):
+    with refuses(UsageError, "too-large", "1,000,000 bytes"):
         bring(str(tmp_path / "bomb.gz"), "", tmp_path)
 
 
@@ -346,7 +347,7 @@ def test_an_export_that_refuses_says_what_to_do_and_never_the_key(
 
 
 def test_a_key_does_not_go_over_an_open_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"REQUESTS_KEY is not sent to http://models\.example/requests"):
+    with refuses(UsageError, "key-in-clear-text", "http://models.example/requests"):
         bring("http://models.example/requests", "secret", tmp_path)
 
 

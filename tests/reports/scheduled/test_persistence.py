@@ -3,8 +3,6 @@
 import datetime as dt
 from pathlib import Path
 
-import pytest
-
 from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Drift
 from contracts.scheduled_drift import DriftWindow, Retrain
@@ -16,6 +14,7 @@ from reports.scheduled.persistence import (
     remember_retrain,
     remember_window,
 )
+from tests.refusals import refuses
 
 DRIFT = Drift(lasting_windows=2, of_windows=3)
 
@@ -92,5 +91,5 @@ def test_an_empty_history_is_no_mistake(tmp_path: Path) -> None:
 def test_a_damaged_history_is_refused_rather_than_taken_for_none(tmp_path: Path) -> None:
     (tmp_path / "drift").mkdir()
     (tmp_path / "drift" / "20131030T235900Z-aaaa.json").write_text("{}")
-    with pytest.raises(UsageError, match="is not what `make watch` writes"):
+    with refuses(UsageError, "unreadable", "`make watch`"):
         read_windows(tmp_path)

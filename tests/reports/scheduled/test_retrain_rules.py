@@ -13,6 +13,7 @@ from contracts.scheduled_drift import Retrain, RetrainDecision
 from contracts.verdict import DriftVerdict, PerformanceComparison, PerformanceOutcome, Persistence, Timing
 from reports.scheduled.retrain_rules import decide, newest_day, with_as_of
 from reports.scheduled.texts import drift_text, retrain_text
+from tests.refusals import refuses
 from tests.reports.records import drift_verdict
 
 NOW = dt.datetime(2013, 11, 1, 4, 37)
@@ -118,7 +119,7 @@ def test_what_stands_behind_the_date_and_the_ends_of_lines_stay() -> None:
     "text", ["data = {as_of = 2013-10-01, x = 1}\n", "[data]\nx = 1\n", '[data]\n"as_of" = 2013-10-01\n']
 )
 def test_a_file_without_a_plain_line_is_left_to_its_owner(text: str) -> None:
-    with pytest.raises(UsageError, match="Write it yourself: as_of = 2013-10-29"):
+    with refuses(UsageError, "no-as-of-line", "as_of = 2013-10-29"):
         with_as_of(text, NEWEST)
 
 

@@ -11,6 +11,7 @@ from contracts.request_log import ShadowRecord
 from service.prediction.shadow import MAX_WAITING_ROWS, Shadow
 from testbed.clients import InProcess
 from testbed.served_folders import FEATURES, ROW, probability, write_folder
+from tests.refusals import refuses
 
 UNSURE = {**ROW, "class": -3.0, "is_new": False}
 
@@ -86,5 +87,5 @@ def test_a_shadow_that_reads_something_else_is_refused(folder: Path, tmp_path: P
     other = FEATURES[0].model_copy(update=change)
     rows = [{**ROW, other.name: 0 if other.kind == "numeric" else "x"}]
     shadow = write_folder(tmp_path / "shadow", features=(other, *FEATURES[1:]), rows=rows)
-    with pytest.raises(UsageError, match="SHADOW_MODEL_DIR: that model reads"):
+    with refuses(UsageError, "other-features", "SHADOW_MODEL_DIR"):
         InProcess(folder, tmp_path / "log", SHADOW_MODEL_DIR=str(shadow))

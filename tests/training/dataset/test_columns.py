@@ -11,6 +11,7 @@ import pytest
 from contracts.exits import FindingError, UsageError
 from contracts.features import MISSING
 from contracts.pipeline_toml.keys import Features
+from tests.refusals import refuses
 from training.dataset.column_values import convert, shape_of, to_text
 from training.dataset.columns import judge
 
@@ -162,21 +163,21 @@ def test_text_that_reads_as_numbers_is_read_when_kinds_says_so() -> None:
 
 
 def test_text_that_is_no_number_is_refused_with_an_example() -> None:
-    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as 'many'"):
+    with refuses(UsageError, "not-numeric", "'x'", "'many'"):
         convert("x", pd.Series(["1", "many", None]), "numeric")
 
 
 def test_dates_are_refused_as_numbers() -> None:
-    with pytest.raises(UsageError, match=r"column 'x' is taken for numeric, but has values such as 2026-01-01"):
+    with refuses(UsageError, "not-numeric", "'x'", "2026-01-01"):
         convert("x", pd.Series(pd.date_range("2026-01-01", periods=3)), "numeric")
 
 
 def test_what_is_no_boolean_is_refused_with_an_example() -> None:
-    with pytest.raises(UsageError, match=r"column 'x' is taken for boolean, but has values such as '2'"):
+    with refuses(UsageError, "not-boolean", "'x'", "'2'"):
         convert("x", pd.Series([0, 1, 2]), "boolean")
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
 def test_infinite_values_are_refused_with_their_row(value: float) -> None:
-    with pytest.raises(FindingError, match=r"column 'x' has 1 infinite values.* the first in row 2"):
+    with refuses(FindingError, "infinite-values", "'x'", "row 2"):
         convert("x", pd.Series([0.5, value, 0.1]), "numeric")

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Csv
+from tests.refusals import refuses
 from training.dataset.csv_types import Reading
 from training.dataset.sources import Loaded, read_source
 
@@ -85,7 +86,7 @@ def test_numbers_with_other_values_among_them_are_asked_about(tmp_path: Path, ce
 
 
 def test_a_remedy_can_be_pasted_for_a_name_with_spaces(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r'features\.kinds\."customer id" = "categorical"'):
+    with refuses(UsageError, "few-texts-among-numbers", 'features.kinds."customer id"', '"categorical"'):
         load(tmp_path, "customer id,b\n1,2\n2,2\nx,2\n")
 
 

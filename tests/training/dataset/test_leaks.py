@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from contracts.exits import FindingError
+from tests.refusals import refuses
 from training.dataset.leaks import TELLS_ALL, auc, refuse_disguise, target_auc
 
 ROWS = 400
@@ -40,7 +41,7 @@ HALF_MISSING = np.where(BINARY == 1, np.nan, VALUES)
     ],
 )  # fmt: skip
 def test_a_disguise_is_refused_by_name(values: np.ndarray, is_text: bool, target: np.ndarray, classes: int) -> None:
-    with pytest.raises(FindingError, match=r"feature 'x' alone tells the target.*features\.exclude"):
+    with refuses(FindingError, "target-leakage", "'x'", "features.exclude"):
         refuse_disguise("x", values, is_text, target, classes)
 
 

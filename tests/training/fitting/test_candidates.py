@@ -7,6 +7,7 @@ import pytest
 
 from contracts.pipeline_toml.keys import Task
 from contracts.stage import Build
+from tests.refusals import refuses
 from tests.training.toy_build import FEATURES, write_build
 from training.fitting.candidates import KINDS, Candidate, CandidateError, find_candidates
 from training.fitting.export import export
@@ -91,22 +92,22 @@ def test_candidates_keep_the_order_of_pipeline_toml() -> None:
 
 
 def test_an_unknown_candidate_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(CandidateError, match=r"'hist_gradient_bosting' is unknown\. Did you mean hist_grad"):
+    with refuses(CandidateError, "unknown-candidate", "'hist_gradient_bosting'", "hist_gradient_boosting?"):
         found("hist_gradient_bosting")
 
 
 def test_a_candidate_like_no_other_is_refused_with_all_names() -> None:
-    with pytest.raises(CandidateError, match=r"'xgb' is unknown\. Use logistic, ridge, .* or module:function"):
+    with refuses(CandidateError, "unknown-candidate", "'xgb'", "logistic, ridge,", "module:function"):
         found("xgb")
 
 
 def test_logistic_is_refused_for_a_regression_with_ridge_in_its_place() -> None:
-    with pytest.raises(CandidateError, match=r"data\.task is regression\. Use ridge"):
+    with refuses(CandidateError, "candidate-for-another-task", "data.task", "ridge"):
         found("logistic", "regression")
 
 
 def test_ridge_is_refused_for_classes_with_logistic_in_its_place() -> None:
-    with pytest.raises(CandidateError, match=r"data\.task is multiclass\. Use logistic"):
+    with refuses(CandidateError, "candidate-for-another-task", "data.task", "logistic"):
         found("ridge", "multiclass")
 
 

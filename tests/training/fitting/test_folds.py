@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.pipeline_toml.keys import Task
+from tests.refusals import refuses
 from training.fitting.folds import FoldsError, require_every_class, shuffled_folds, time_folds
 
 
@@ -32,12 +33,12 @@ def test_windows_expand_by_about_as_many_rows_each() -> None:
 
 
 def test_fewer_days_than_blocks_are_refused_with_the_key_to_change() -> None:
-    with pytest.raises(FoldsError, match=r"300 rows of 3 days do not make 3 folds in time.*training\.folds"):
+    with refuses(FoldsError, "too-few-days", "300 rows", "3 days", "3 folds", "training.folds"):
         time_folds(np.repeat(np.arange(3), 100), 3)
 
 
 def test_a_day_that_holds_nearly_all_rows_is_refused() -> None:
-    with pytest.raises(FoldsError, match="do not make 2 folds in time"):
+    with refuses(FoldsError, "too-few-days", "2 folds"):
         time_folds(np.repeat(np.arange(5), [500, 1, 1, 1, 1]), 2)
 
 
@@ -65,21 +66,21 @@ def test_the_seed_fixes_the_folds() -> None:
 
 
 def test_fewer_rows_than_folds_are_refused() -> None:
-    with pytest.raises(FoldsError, match="2 rows do not make 3 folds"):
+    with refuses(FoldsError, "too-few-rows", "2 rows", "3 folds"):
         shuffled_folds(np.array([1.5, 2.5]), None, "regression", 3, seed=7)
 
 
 def test_fewer_groups_than_folds_are_refused() -> None:
-    with pytest.raises(FoldsError, match="2 groups do not make 3 folds"):
+    with refuses(FoldsError, "too-few-rows", "2 groups", "3 folds"):
         shuffled_folds(np.arange(10.0), np.arange(10) % 2, "regression", 3, seed=7)
 
 
 def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
-    with pytest.raises(FoldsError, match="rarest class has 2 rows to train on, too few for 3 folds"):
+    with refuses(FoldsError, "rare-class", "2 rows", "3 folds"):
         shuffled_folds(np.repeat([0, 1], [50, 2]), None, "binary", 3, seed=7)
 
 
 def test_a_fold_that_lacks_a_class_is_refused_by_name() -> None:
     days, truth = np.repeat(np.arange(4), 10), np.repeat([0, 0, 1, 1], 10)
-    with pytest.raises(FoldsError, match="Fold 1 of 3 is fitted on 10 rows, and none of them is of class late"):
+    with refuses(FoldsError, "class-missing-in-fold", "Fold 1", "10 rows", "late"):
         require_every_class(time_folds(days, 3), truth, ["early", "late"])

@@ -27,6 +27,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from contracts.features import Matrix
 from contracts.pipeline_toml.keys import Task
+from tests.refusals import refuses
 from training.fitting.export import ExportRefusedError, export, floor32
 from training.fitting.proof import LIMIT, MAX_BOUNDARY_ROWS, ROWS_PER_FEATURE, boundary_rows, prove
 
@@ -226,7 +227,7 @@ def test_isotonic_calibration_over_trees_is_refused() -> None:
 def test_a_threshold_that_was_dropped_flips_labels_and_is_refused() -> None:
     trees = HistGradientBoostingClassifier(max_iter=5)
     model = TunedThresholdClassifierCV(trees, scoring="recall", cv=2).fit(MATRIX, CLASSES["binary"])
-    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips, and a largest difference of \S+e-0[78]"):
+    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips.*e-0[78]"):
         prove(model, as_skl2onnx_has_it(model), MATRIX, "binary")
 
 
@@ -289,14 +290,14 @@ def test_one_leaf_of_a_regression_changed_is_refused() -> None:
     inside = changed(graph, "target_weights", moved(3, 0.5 * LIMIT * scale))
     outside = changed(graph, "target_weights", moved(3, 2.0 * LIMIT * scale))
     assert 0 < prove(REGRESSOR, inside, MATRIX, "regression").largest_difference <= LIMIT
-    with pytest.raises(ExportRefusedError, match="0 label flips, and a largest difference of 2"):
+    with refuses(ExportRefusedError, "export-differs", "0 label flips", "2e-05"):
         prove(REGRESSOR, outside, MATRIX, "regression")
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_an_output_that_is_no_finite_number_is_refused(wrong: float) -> None:
     graph = export(REGRESSOR, FEATURES, "regression")
-    with pytest.raises(ExportRefusedError, match="ONNX graph gives no finite number"):
+    with refuses(ExportRefusedError, "not-finite", "ONNX graph"):
         prove(REGRESSOR, changed(graph, "target_weights", moved(0, wrong)), MATRIX, "regression")
 
 
@@ -317,7 +318,7 @@ def test_a_decision_that_changes_within_the_limit_is_a_flip() -> None:
     probability = LINEAR.predict_proba(rows)[0, 1]
     tampered = shifted_by(2e-5)
     assert prove(LINEAR, tampered, rows, "binary").largest_difference < LIMIT
-    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips, and a largest difference of \S+e-06"):
+    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips.*e-06"):
         prove(LINEAR, tampered, rows, "binary", threshold=float(probability) + 3e-6)
 
 
@@ -328,7 +329,7 @@ def test_a_decision_closer_to_the_threshold_than_float32_sums_is_no_flip() -> No
 
 
 def test_a_label_that_changes_within_the_limit_is_a_flip() -> None:
-    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips, and a largest difference of \S+e-06"):
+    with pytest.raises(ExportRefusedError, match=r"[1-9]\d* label flips.*e-06"):
         prove(LINEAR, shifted_by(2e-5), row_at(0.5 - 3e-6), "binary")
 
 
@@ -360,16 +361,14 @@ def test_a_model_that_cannot_take_the_missing_values_of_training_is_refused() ->
     model = GradientBoostingClassifier(n_estimators=3).fit(COMPLETE, CLASSES["binary"])
     graph = export(model, FEATURES, "binary")
     assert prove(model, graph, COMPLETE, "binary").label_flips == 0
-    with pytest.raises(
-        ExportRefusedError, match=r"model itself refuses rows.*Input X contains NaN.*training\.candidates"
-    ):
+    with refuses(ExportRefusedError, "model-refuses-rows", "contains NaN", "training.candidates"):
         prove(model, graph, COMPLETE, "binary", nan_columns=GAPS)
 
 
 def test_a_model_that_cannot_take_an_unknown_code_is_refused() -> None:
     codes = np.arange(300, dtype=np.float32).reshape(-1, 1) % 5
     model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(codes, codes[:, 0] > 2)
-    with pytest.raises(ExportRefusedError, match=r"model itself refuses rows.*unknown categories"):
+    with refuses(ExportRefusedError, "model-refuses-rows", "unknown categories"):
         prove(model, export(model, 1, "binary"), codes, "binary")
 
 
@@ -388,5 +387,5 @@ def test_a_graph_of_another_width_is_refused() -> None:
 
 
 def test_a_graph_with_other_classes_is_refused() -> None:
-    with pytest.raises(ExportRefusedError, match=r"graph gives \[\d+, 3\], required \[\d+, 2\]"):
+    with refuses(ExportRefusedError, "other-shape", ", 3]", ", 2]"):
         prove(BOOSTING, export(BOOSTING_3, FEATURES, "multiclass"), MATRIX, "binary")

@@ -14,6 +14,7 @@ from contracts.schema import write_json
 from contracts.stage import Build
 from testbed.cards import card
 from testbed.model_folders import draw_tables, replace_table, write_data, write_model
+from tests.refusals import refuses
 from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
 from training.judging.tries import Ledger, LedgerError, Try, confidence_of_try, number_of_try, read_ledger, try_of
 
@@ -85,7 +86,7 @@ def test_whatever_changes_the_answers_is_another_try(change: dict[str, object]) 
 )
 def test_a_ledger_that_cannot_be_read_refuses_and_says_what_to_do(ledger: Path, content: bytes) -> None:
     ledger.write_bytes(content)
-    with pytest.raises(LedgerError, match="Put back an earlier copy"):
+    with refuses(LedgerError, "ledger-damaged"):
         number_of_try(ledger, "march", challenger("a"), None)
     assert ledger.read_bytes() == content
     assert issubclass(LedgerError, UsageError)
