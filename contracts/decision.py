@@ -17,7 +17,10 @@ class Interval(Schema):
 
 
 class Comparison(Schema):
-    """One metric of challenger and champion on the same rows. Only those that decide have a margin."""
+    """One metric of challenger and champion on the same rows. Only those that decide have a margin.
+
+    `baseline`: what the best answer gets that reads no feature; `over_baseline`: challenger minus it.
+    """
 
     metric: str
     title: str
@@ -25,6 +28,8 @@ class Comparison(Schema):
     challenger: Interval
     champion: Interval | None = None
     difference: Interval | None = None
+    baseline: float | None = None
+    over_baseline: Interval | None = None
     margin: float | None = None
     outcome: Outcome
     decides: bool
@@ -68,6 +73,8 @@ class Decision(Schema):
 
     `changed`: one for each setting that is another one, where only a person can say whether it asks less.
 
+    `baseline`: whose answer the baseline is. `notes`: what is no ground to reject, and yet has to be said.
+
     `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
     """
 
@@ -90,6 +97,8 @@ class Decision(Schema):
     relaxed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     detectable_difference: float | None = None
+    baseline: str = ""
+    notes: tuple[str, ...] = ()
     comparisons: tuple[Comparison, ...]
     checks: tuple[Check, ...]
     slices: tuple[SliceComparison, ...] = ()

@@ -34,7 +34,9 @@ from contracts.pipeline_toml.champion import champion_of
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
+from training.judging.baseline import Baseline, baseline_of
 from training.judging.checks.run_checks import inspect_limits, inspect_plausibility, inspect_validity
+from training.judging.checks.skill import baseline_check, notes_of
 from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
@@ -44,6 +46,7 @@ from training.judging.plots import write_plots
 from training.judging.relaxed_thresholds import changed, relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
 from training.judging.tries import Ledger, confidence_of_try, holdout_key, number_of_try, read_ledger, try_of
+from training.statistics.costs import costs_of
 from training.tables import Table, TableError, load_table
 
 
@@ -58,7 +61,7 @@ def work(context: Context) -> Outcome:
     challenger = enter("challenger", build.challenger, holdout)
     standing = champion_of(build, config)
     champion = enter("champion", standing.folder, holdout) if standing.folder else None
-    contest, problem = meet(holdout, challenger, champion)
+    contest, problem = meet(holdout, challenger, champion, baseline(build, holdout))
     decision = decide(context, holdout, challenger, champion, standing.first_run, contest, problem)
     write(context.folder, decision)
     if build.tries.exists():
@@ -66,6 +69,7 @@ def work(context: Context) -> Outcome:
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
     said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_loosened(decision)}"
+    print("\n".join(decision.notes), end="\n" if decision.notes else "", flush=True)
     headline = f"{said} See {context.folder / 'diff.md'}."
     if decision.decision == "promote":
         return Outcome("promote", headline)
@@ -89,8 +93,20 @@ def refuse_other_data(config: Config, manifest: DataManifest) -> None:
             )
 
 
-def meet(holdout: Table, challenger: Contestant, champion: Contestant | None) -> tuple[Contest | None, str]:
-    """Both models' answers to the holdout rows. Or None, and the fault of the table where it has one."""
+def baseline(build: Build, holdout: Table) -> Baseline | None:
+    """What the best answer is that reads no feature; None for tables that a check of their own refuses."""
+    manifest = holdout.manifest
+    train = load_table(build, "train", [manifest.target, *filter(None, [manifest.time])])
+    try:
+        return baseline_of(train, holdout) if len(train.frame) and len(holdout.frame) else None
+    except (TableError, KeyError):
+        return None
+
+
+def meet(
+    holdout: Table, challenger: Contestant, champion: Contestant | None, baseline: Baseline | None
+) -> tuple[Contest | None, str]:
+    """All answers to the holdout rows. Or None, and the fault of the table where it has one."""
     manifest = holdout.manifest
     for column in filter(None, (manifest.target, manifest.cluster)):
         if column not in holdout.frame:
@@ -102,7 +118,7 @@ def meet(holdout: Table, challenger: Contestant, champion: Contestant | None) ->
     if challenger.answers is None:
         return None, ""
     opponent = champion.answers if champion else None
-    return Contest(truth, holdout.clusters, challenger.answers, opponent), ""
+    return Contest(truth, holdout.clusters, challenger.answers, opponent, baseline), ""
 
 
 def decide(
@@ -122,10 +138,12 @@ def decide(
     confidence = confidence_of_try(gate.confidence, number)
     figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
-        figures = compare_all(contest, config.data.task, gate, confidence, has_champion=champion is not None)
-        slices = compare_slices(contest, holdout.frame, gate, has_champion=champion is not None)
+        has_champion, costs = champion is not None, costs_of(config.training)
+        figures = compare_all(contest, config.data.task, gate, confidence, costs, has_champion=has_champion)
+        slices = compare_slices(contest, holdout.frame, gate, has_champion=has_champion)
     validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
     limits = (
+        *baseline_check(contest, figures, gate),
         *inspect_plausibility(context, holdout, challenger, champion, contest, figures),
         *inspect_limits(context, challenger, champion, contest, figures),
     )
@@ -157,6 +175,8 @@ def decide(
         relaxed=relaxed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         changed=changed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         detectable_difference=figures.detectable_difference,
+        baseline=contest.baseline.name if contest and contest.baseline else "",
+        notes=tuple(notes_of(contest, figures, holdout.manifest)),
         comparisons=figures.comparisons,
         checks=(*validity, *limits, *_slices_as_check(slices)),
         slices=slices.slices,

@@ -118,6 +118,11 @@ class Training(Section):
     cost_of_a_miss: Positive = 1.0
     cost_of_a_false_alarm: Positive = 1.0
 
+    @property
+    def has_costs(self) -> bool:
+        """Whether pipeline.toml says what errors cost; by default both cost the same."""
+        return bool(self.model_fields_set & {"cost_of_a_miss", "cost_of_a_false_alarm"})
+
 
 class Gate(Section):
     """What a challenger must show against the champion, and on its own."""
@@ -125,6 +130,7 @@ class Gate(Section):
     metric: str
     margin: Annotated[float, Field(ge=0)]
     confidence: Annotated[float, Field(ge=0.8, lt=1)] = 0.95
+    better_than_baseline: bool = True
     floors: dict[str, float] = {}
     limits: dict[str, float] = {}
     max_calibration_error: Positive | None = None

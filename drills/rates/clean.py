@@ -134,12 +134,12 @@ def checks_of(drawn: Drawn) -> Iterator[Check]:
     challenger, reference = _judged(drawn, train, manifest)
     champion, _ = _judged(drawn, older, manifest)
     clusters = None if drawn.day is None else drawn.day[holdout]
-    answers = [
+    challenger_says, champion_says = (
         Answers(_predict(drawn, fitted, holdout), card.threshold)
         for fitted, card in ((train, challenger), (older, champion))
-    ]
+    )
     truth = drawn.truth[holdout] if drawn.task == "regression" else drawn.truth[holdout].astype(np.int64)
-    contest = Contest(truth, clusters, *answers)
+    contest = Contest(truth, clusters, challenger_says, champion_says)
     figures = compare_all(contest, drawn.task, config.gate, config.gate.confidence, has_champion=True)
     deciding = next(one for one in figures.comparisons if one.decides)
     before = tables.Table("train", _frame(drawn, train), manifest)

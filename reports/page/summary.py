@@ -32,6 +32,7 @@ def render_summary(results: Results) -> str:
     parts += [f"> ⚠️ {cell(one)}" for one in results.first_run()]
     if results.decision:
         parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.relaxed]
+        parts += [f"> ⚠️ {cell(one)}" for one in results.decision.notes]
         parts += [f"> Changed since the champion: {cell(one)}" for one in results.decision.changed]
         parts += _decision(results.decision)
     if results.load:
@@ -80,10 +81,12 @@ def _decision(decision: Decision) -> list[str]:
         f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
         f"so each bound is one-sided at {decision.confidence:.4g}."
     )
+    if decision.baseline:
+        about = f"Baseline, which reads no feature: {cell(decision.baseline)}. {about}"
     if decision.detectable_difference:
         about += f" Smallest difference seen with 80 % power: {decision.detectable_difference:.4f}."
     metrics = table(
-        ["metric", "champion", "challenger", "difference", "interval", "outcome"],
+        ["metric", "baseline", "champion", "challenger", "difference", "interval", "outcome"],
         [_comparison(one) for one in decision.comparisons],
     )
     parts = ["### Champion and challenger", metrics, about]
@@ -103,11 +106,19 @@ def _decision(decision: Decision) -> list[str]:
 
 def _comparison(one: Comparison) -> list[str]:
     name = f"**{cell(one.metric)}**" if one.decides else cell(one.metric)
-    champion = _figure(one.champion.value if one.champion else None)
+    baseline, champion = _figure(one.baseline), _figure(one.champion.value if one.champion else None)
     if one.difference is None:
-        return [name, champion, _figure(one.challenger.value), "", "", one.outcome]
+        return [name, baseline, champion, _figure(one.challenger.value), "", "", one.outcome]
     interval = f"{one.difference.low:+.4f} … {one.difference.high:+.4f}"
-    return [name, champion, _figure(one.challenger.value), f"{one.difference.value:+.4f}", interval, one.outcome]
+    return [
+        name,
+        baseline,
+        champion,
+        _figure(one.challenger.value),
+        f"{one.difference.value:+.4f}",
+        interval,
+        one.outcome,
+    ]
 
 
 def _figure(value: float | None) -> str:

@@ -66,6 +66,7 @@ def decision(challenger: str, *, promote: bool = True, text: str = "carrier", ha
         challenger=figure,
         champion=figure if has_champion else None,
         difference=difference if has_champion else None,
+        baseline=0.5,
         margin=0.01,
         outcome="equivalent" if has_champion else "no champion",
         decides=True,

@@ -23,8 +23,8 @@ def fresh_build(root: Path) -> Build:
     return build
 
 
-def pipeline_toml(folder: Path, task: Task = "binary", gate: str = "", **gate_keys: str) -> Path:
-    """A pipeline.toml for the drawn tables. `gate`: more lines under [gate]; gate_keys replace its keys."""
+def pipeline_toml(folder: Path, task: Task = "binary", gate: str = "", training: str = "", **gate_keys: str) -> Path:
+    """A pipeline.toml for the drawn tables. `gate`, `training`: more lines there; gate_keys replace gate's."""
     metric = "rmse" if task == "regression" else "roc_auc"
     keys = {"metric": f'"{metric}"', "margin": "0.01", "slice_min_rows": "300"} | gate_keys
     lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
@@ -32,7 +32,7 @@ def pipeline_toml(folder: Path, task: Task = "binary", gate: str = "", **gate_ke
     path.write_text(
         f'[project]\nname = "drawn"\n[data]\nsource = "drawn"\ntarget = "answer"\ntask = "{task}"\ntime = "at"\n'
         f'as_of = 2024-03-31\nmin_holdout_rows = 1000\n[training]\ncandidates = ["logistic"]\nmetric = "{metric}"\n'
-        f"[gate]\n{lines}\n{gate}\n",
+        f"{training}\n[gate]\n{lines}\n{gate}\n",
         encoding="utf-8",
     )
     return path

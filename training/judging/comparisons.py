@@ -13,23 +13,30 @@ import numpy.typing as npt
 
 from contracts.decision import Comparison, Interval, Outcome
 from contracts.pipeline_toml.keys import METRICS_OF_TASK, Gate, Task
+from training.judging.baseline import Baseline
 from training.judging.contestants import Answers
 from training.judging.formatting import rounded
 from training.judging.gate import outcome_of
-from training.statistics.intervals import Estimate, interval, paired_difference, smallest_detectable
-from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+from training.statistics.costs import Costs
+from training.statistics.intervals import Estimate, interval, of_mean, paired_difference, smallest_detectable
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score
 
 POWER = 0.8
+COST_METRIC, COST_ROWS = "cost_per_1000", 1000
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Both models' answers to the same rows. `truth` and `clusters`: [rows]; no clusters: the rows are independent."""
+    """Both models' answers to the same rows. `truth` and `clusters`: [rows]; no clusters: the rows are independent.
+
+    baseline: of all these rows; None for a part of them, or where train's answers cannot be read.
+    """
 
     truth: IntArray | FloatArray
     clusters: IntArray | None
     challenger: Answers
     champion: Answers | None
+    baseline: Baseline | None = None
 
     def on(self, rows: npt.NDArray[np.intp]) -> "Contest":
         """The same contest on some of the rows."""
@@ -47,14 +54,14 @@ class Contest:
             metric, self.truth, answers.predicted, self.clusters, confidence=confidence, threshold=answers.threshold
         )
 
-    def difference(self, metric: str, champion: Answers, confidence: float) -> Estimate:
-        """Challenger minus champion with its bounds. Raises ScoringError."""
-        new, old = self.challenger.threshold, champion.threshold
+    def difference(self, metric: str, other: Answers, confidence: float) -> Estimate:
+        """Challenger minus the other, champion or baseline, with its bounds. Raises ScoringError."""
+        new, old = self.challenger.threshold, other.threshold
         return paired_difference(
             metric,
             self.truth,
             self.challenger.predicted,
-            champion.predicted,
+            other.predicted,
             self.clusters,
             confidence=confidence,
             threshold=None if new is None or old is None else (new, old),
@@ -70,14 +77,19 @@ class ComparedMetrics:
     detectable_difference: float | None = None
 
 
-def compare_all(contest: Contest, task: Task, gate: Gate, confidence: float, *, has_champion: bool) -> ComparedMetrics:
-    """Every metric of the task. `has_champion` may be true for a champion that could not be scored."""
+def compare_all(
+    contest: Contest, task: Task, gate: Gate, confidence: float, costs: Costs | None = None, *, has_champion: bool
+) -> ComparedMetrics:
+    """Every metric of the task, and with `costs` that of the decisions. `has_champion` may be true for a champion that
+    could not be scored."""
     comparisons, missing = [], {}
     for metric in (gate.metric, *(other for other in METRICS_OF_TASK[task] if other != gate.metric)):
         try:
             comparisons.append(compare(contest, metric, gate, confidence, has_champion=has_champion))
         except ScoringError as error:
             missing[metric] = str(error)
+    if costs is not None and contest.challenger.threshold is not None and not missing:
+        comparisons.append(compare_costs(contest, costs, confidence, has_champion=has_champion))
     return ComparedMetrics(tuple(comparisons), missing, _detectable(contest, gate.metric, confidence, missing))
 
 
@@ -91,6 +103,7 @@ def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has
         champion = as_interval(contest.figure(metric, contest.champion, confidence))
         difference = as_interval(contest.difference(metric, contest.champion, confidence))
         outcome = outcome_of(difference, gate.margin if decides else 0.0, higher_is_better=known.higher_is_better)
+    base = contest.baseline.answers(metric) if contest.baseline else None
     return Comparison(
         metric=metric,
         title=known.title,
@@ -98,10 +111,41 @@ def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has
         challenger=as_interval(challenger),
         champion=champion,
         difference=difference,
+        baseline=rounded(score(metric, contest.truth, base.predicted, threshold=base.threshold)) if base else None,
+        over_baseline=as_interval(contest.difference(metric, base, confidence)) if base else None,
         margin=gate.margin if decides else None,
         outcome=outcome,
         decides=decides,
         method=challenger.method,
+    )
+
+
+def compare_costs(contest: Contest, costs: Costs, confidence: float, *, has_champion: bool) -> Comparison:
+    """What the decisions of 1,000 rows cost. The baseline is the cheaper of "always" and "never"."""
+    truth = contest.truth == 1
+
+    def of(answers: Answers) -> FloatArray:
+        return COST_ROWS * costs.of_rows(truth, answers.predicted[:, 1] >= (answers.threshold or 0.0))
+
+    def mean(values: FloatArray) -> Interval:
+        return as_interval(of_mean(values, contest.clusters, confidence=confidence))
+
+    own = of(contest.challenger)
+    blind = min((COST_ROWS * costs.of_rows(truth, np.full(len(truth), yes)) for yes in (False, True)), key=np.mean)
+    difference = mean(own - of(contest.champion)) if contest.champion else None
+    outcome: Outcome = "inconclusive" if has_champion else "no champion"
+    return Comparison(
+        metric=COST_METRIC,
+        title=f"Cost per 1,000 rows, {costs}",
+        higher_is_better=False,
+        challenger=mean(own),
+        champion=mean(of(contest.champion)) if contest.champion else None,
+        difference=difference,
+        baseline=rounded(float(blind.mean())),
+        over_baseline=mean(own - blind),
+        outcome=outcome_of(difference, 0.0, higher_is_better=False) if difference else outcome,
+        decides=False,
+        method="costs by row",
     )
 
 

@@ -22,6 +22,7 @@ def render(decision: Decision) -> str:
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
         f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",
         _loosened(decision.relaxed),
+        "\n".join(f"- ⚠️ {escape(one)}" for one in decision.notes),
         "\n".join(f"- Changed since the champion: {escape(one)}" for one in decision.changed),
         _metrics(decision.comparisons, decimals),
         _grounds(decision, decimals),
@@ -40,8 +41,8 @@ def _loosened(sentences: Sequence[str]) -> str:
 def _metrics(comparisons: Sequence[Comparison], decimals: int) -> str:
     if not comparisons:
         return ""
-    header = ("metric", "champion", "challenger", "difference", "bounds", "outcome")
-    return _table(header, "lrrrrl", (_metric_row(one, decimals) for one in comparisons))
+    header = ("metric", "baseline", "champion", "challenger", "difference", "bounds", "outcome")
+    return _table(header, "lrrrrrl", (_metric_row(one, decimals) for one in comparisons))
 
 
 def _metric_row(one: Comparison, decimals: int) -> tuple[str, ...]:
@@ -52,6 +53,7 @@ def _metric_row(one: Comparison, decimals: int) -> tuple[str, ...]:
         title = f"**{title}** decides, margin {figure(one.margin, digits)}"
     return (
         title,
+        NOTHING if one.baseline is None else figure(one.baseline, digits),
         NOTHING if one.champion is None else figure(one.champion.value, digits),
         figure(one.challenger.value, digits) + (f" {bounds(one.challenger, digits)}" if one.difference is None else ""),
         NOTHING if one.difference is None else signed(one.difference.value, digits),
@@ -65,6 +67,7 @@ def _grounds(decision: Decision, decimals: int) -> str:
     span = f", {decision.holdout_first} to {decision.holdout_last}" if decision.holdout_first else ""
     clustered = f" in {decision.clusters:,} clusters" if decision.clusters != decision.holdout_rows else ""
     lines = [
+        *([f"Baseline, which reads no feature: {escape(decision.baseline)}."] if decision.baseline else []),
         f"Holdout: {decision.holdout_rows:,} rows{clustered}{escape(span)}.",
         f"Challenger number {decision.tries} on it, so each bound is one-sided at {100 * decision.confidence:.4g} %.",
     ]

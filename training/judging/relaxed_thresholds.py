@@ -24,7 +24,7 @@ ASKS_LESS_WHEN_LARGER = (
     *("deploy.max_", "deploy.fast_enough_ms", "deploy.ready_seconds"),
 )
 ASKS_LESS_WHEN_SMALLER = (
-    *("gate.confidence", "gate.floors.", "data.min_train_rows", "data.min_holdout_rows"),
+    *("gate.confidence", "gate.better_than_baseline", "gate.floors.", "data.min_train_rows", "data.min_holdout_rows"),
     *("data.holdout_days", "data.holdout_share", "load.requests_per_second", "load.seconds", "load.min_rate_share"),
     *("load.blocks", "drift.false_alarm_rate", "drift.reference_rows", "drift.of_windows"),
     *("drift.max_retrains_per_week", "drift.blocks_deploy"),

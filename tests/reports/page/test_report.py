@@ -43,7 +43,7 @@ def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
     for text in ("Passed, but drift was found", "ROC AUC", "equivalent", "+0.0020", "1.50 ms", "carrier"):
         assert text in page
     assert "## ✅ Passed, but drift was found" in summary
-    assert "| **roc_auc** | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
+    assert "| **roc_auc** | 0.5000 | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
 
 
 def test_challenger_and_champion_under_load_stand_side_by_side(tmp_path: Path) -> None:

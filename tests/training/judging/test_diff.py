@@ -13,6 +13,7 @@ COMPARISON = Comparison(
     challenger=Interval(value=0.871, low=0.861, high=0.881),
     champion=Interval(value=0.884, low=0.874, high=0.894),
     difference=Interval(value=-0.013, low=-0.017, high=-0.009),
+    baseline=0.5,
     margin=0.005,
     outcome="worse",
     decides=True,
@@ -66,10 +67,10 @@ def test_every_part_stands_in_its_order() -> None:
 
 
 def test_the_metric_that_decides_is_marked_with_its_margin() -> None:
-    assert ("| **ROC AUC** decides, margin 0.005 | 0.884 | 0.871 | -0.013 | [-0.017, -0.009] | **worse** |") in render(
-        DECISION
-    )
-    assert "| Brier score (less is better) | 0.884 |" in render(DECISION)
+    assert (
+        "| **ROC AUC** decides, margin 0.005 | 0.500 | 0.884 | 0.871 | -0.013 | [-0.017, -0.009] | **worse** |"
+    ) in render(DECISION)
+    assert "| Brier score (less is better) | 0.500 | 0.884 |" in render(DECISION)
 
 
 def test_it_says_on_what_the_figures_rest() -> None:
@@ -123,7 +124,7 @@ def test_hostile_names_leave_the_tables_whole() -> None:
         )
     )
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert [line.count("|") for line in rows] == [7] * 4 + [8] * 3 + [5] * 3
+    assert [line.count("|") for line in rows] == [8] * 4 + [8] * 3 + [5] * 3
     assert "<b>" not in text
     assert "@all" not in text
 

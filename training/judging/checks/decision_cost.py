@@ -10,10 +10,8 @@ on the same rows (Drummond & Holte 2006, "Cost curves", Machine Learning 65): 1 
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from contracts.decision import Check
@@ -22,6 +20,7 @@ from contracts.pipeline_toml.keys import Config
 from training.fitting.threshold import cheapest_threshold
 from training.judging.comparisons import Contest
 from training.judging.formatting import figure
+from training.statistics.costs import Costs, Truths
 from training.statistics.intervals import of_mean
 from training.statistics.metrics import FloatArray
 
@@ -30,18 +29,8 @@ MOST_REGRET = 0.05
 # In log-odds: out of fold 10 %, on the holdout 2.5 to 33 %. A season moves the share, a wrong threshold much more.
 MOST_SHIFT = 1.4
 ERRORS = 3.0
+CONFIDENCE = 0.95
 KEYS = ("training.cost_of_a_miss", "training.cost_of_a_false_alarm")
-Truths = npt.NDArray[np.bool_]
-
-
-class Costs(NamedTuple):
-    """Of one miss and of one false alarm."""
-
-    miss: float
-    false_alarm: float
-
-    def __str__(self) -> str:
-        return f"{self.miss:g}:{self.false_alarm:g}"
 
 
 def decision_checks(
@@ -67,12 +56,14 @@ def threshold_check(threshold: float, truth: Truths, probability: FloatArray, co
     """Inside (0, 1), and about the cheapest one out of fold."""
     inside = 0 < threshold < 1
     best = cheapest_threshold(truth, probability, *costs)
-    regret = _cost(truth, probability >= threshold, costs) - _cost(truth, probability >= best, costs)
+    # The cheapest of a sample fits its chance, too: with few positives a regret has a large error.
+    own, others = (costs.of_rows(truth, probability >= one) for one in (threshold, best))
+    regret = of_mean((own - others) / costs.of_the_better_blind_decision(truth), None, confidence=CONFIDENCE)
     return Check(
         name="decision threshold",
-        passed=inside and regret <= MOST_REGRET,
-        seen=f"{threshold:.4g}, which costs {figure(regret)} more than {best:.4g}, the cheapest one out of fold",
-        required=f"inside (0, 1), and at most {MOST_REGRET:g} of a blind decision's cost more, at costs {costs}",
+        passed=inside and regret.low <= MOST_REGRET,
+        seen=f"{threshold:.4g}, which costs {figure(regret.value)} more than {best:.4g}, the cheapest one out of fold",
+        required=f"inside (0, 1), not surely over {MOST_REGRET:g} of a blind decision's cost more, at costs {costs}",
         remedy="It was not chosen by these costs or on these predictions: run `make train` again.",
     )
 
@@ -94,7 +85,7 @@ def cost_check(name: str, contest: Contest, costs: Costs, config: Config, words:
     """Decisions significantly dearer than the champion's are refused. `words`: what may be signed off, or ""."""
     truth = contest.truth == 1
     own = _row_costs(truth, contest.challenger.predicted[:, 1], contest.challenger.threshold, costs)
-    blind = _blind(truth, costs)
+    blind = costs.of_the_better_blind_decision(truth)
     seen = f"{figure(float(own.mean()) / blind)} of a blind decision's"
     margin, confidence = config.gate.cost_margin, config.gate.confidence
     passed = True
@@ -121,19 +112,7 @@ def _recorded(gate: dict[str, GateSetting]) -> Costs | None:
 
 
 def _row_costs(truth: Truths, probability: FloatArray, threshold: float | None, costs: Costs) -> FloatArray:
-    decided = probability >= (0.5 if threshold is None else threshold)
-    return costs.miss * (truth & ~decided) + costs.false_alarm * (~truth & decided)
-
-
-def _blind(truth: Truths, costs: Costs) -> float:
-    """What the better of "always" and "never" costs a row. At least half a row's, where one class is absent."""
-    share = float(truth.mean())
-    return max(min(costs.miss * share, costs.false_alarm * (1 - share)), min(costs) / (2 * len(truth)))
-
-
-def _cost(truth: Truths, decided: Truths, costs: Costs) -> float:
-    wrong = costs.miss * (truth & ~decided).sum() + costs.false_alarm * (~truth & decided).sum()
-    return float(wrong) / len(truth) / _blind(truth, costs)
+    return costs.of_rows(truth, probability >= (0.5 if threshold is None else threshold))
 
 
 def _log_odds(decided: Truths) -> tuple[float, float]:
