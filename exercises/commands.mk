@@ -3,8 +3,8 @@
 ##@ Learn
 
 .PHONY: exercise
-exercise: setup ## Grade exercise N=0 to 4 of docs/learn
-	@$(RUN) -m exercises.graders exercise "$(N)" --build $(BUILD)
+exercise: setup ## Grade exercise N=0 to 4 of docs/learn; IN=es names the Spanish chapters
+	@$(RUN) -m exercises.graders exercise "$(N)" --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: hint
 hint: setup ## The next hint for exercise N=0 to 4, or N=project; IN=es in Spanish
@@ -16,7 +16,7 @@ exercises: setup ## How far you are
 
 .PHONY: project
 project: setup ## Grade the project, as far as a machine can
-	@$(RUN) -m exercises.graders project --build $(BUILD)
+	@$(RUN) -m exercises.graders project --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: rubric
 rubric: setup #. A student's files, STUDENT=path, by the teacher's graders: 100 points with the evidence

@@ -29,3 +29,8 @@ def escape(text: str) -> str:
     safe = re.sub(r"\](?=[(\[:])", "&#93;", safe).replace("![", "&#33;[")
     safe = _LEADING.sub(lambda found: f"&#{ord(found[0])};", safe)
     return _LEADING_NUMBER.sub(lambda found: f"{found[1]}&#{ord(found[2])};", safe)
+
+
+def anchor_of(heading: str) -> str:
+    """The name that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

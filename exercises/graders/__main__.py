@@ -29,11 +29,11 @@ def place_of(exercise: Exercise, folder: Path, build: Path) -> Place:
     return Place(folder / exercise.folder, build / PROJECT_BUILD if exercise is PROJECT else build)
 
 
-def graded(exercise: Exercise, build: Path) -> Exit:
+def graded(exercise: Exercise, build: Path, language: str) -> Exit:
     """Grade, show, remember."""
     seen = grade(exercise, place_of(exercise, FOLDER, build))
     write_json(build / "exercises" / f"{exercise.folder}.json", seen)
-    print(said_of(exercise, seen))
+    print(said_of(exercise, seen, language))
     return Exit.PASS if not seen.stopped and not seen.count("fail") else Exit.FINDING
 
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     parser.add_argument("command", choices=("exercise", "hint", "progress", "project", "rubric"))
     parser.add_argument("what", nargs="?", default="", help="the exercise's number; for the rubric a folder")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
-    parser.add_argument("--language", default="en", help="of the hints: en or es")
+    parser.add_argument("--language", default="en", help="of hints, and of the chapters to read: en or es")
     asked = parser.parse_args(arguments)
     if asked.command == "progress":
         return progress(asked.build)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         return say(f"{asked.command}: there is no exercise {asked.what!r}. N is one of {numbers}.")
     if asked.command == "hint":
         return next_hint(exercise, asked.build, asked.language)
-    return graded(exercise, asked.build)
+    return graded(exercise, asked.build, asked.language)
 
 
 if __name__ == "__main__":

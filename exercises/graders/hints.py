@@ -13,6 +13,8 @@ from contracts.schema import Schema, read_json, write_json
 from exercises.graders.grading import EXERCISES, Exercise, Grade
 from exercises.graders.texts import say
 
+LEVEL = {"en": "hint {} of {}", "es": "pista {} de {}"}
+
 
 class Given(Schema):
     """How many hints were given, by exercise and check."""
@@ -44,6 +46,6 @@ def next_hint(exercise: Exercise, build: Path, language: str) -> Exit:
     given = read_json(path, Given, "make hint") if path.is_file() else Given()
     key = f"{exercise.folder}/{wrong.check}"
     level = min(given.levels.get(key, 0), len(hints) - 1)
-    print(f"{wrong.check}, hint {level + 1} of {len(hints)}: {hints[level]}")
+    print(f"{wrong.check}, {LEVEL.get(language, LEVEL['en']).format(level + 1, len(hints))}: {hints[level]}")
     write_json(path, Given(levels={**given.levels, key: level + 1}))
     return Exit.PASS

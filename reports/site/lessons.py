@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from contracts.history import WorkflowRun
+from contracts.outside.markdown import anchor_of
 from reports.page.report_page import environment
 
 LESSONS = ("docs/learn/*/*.md", "exercises/*/README*.md")
@@ -62,11 +63,6 @@ def render_lesson(checkout: Path, path: Path, lessons: Sequence[Path], run: Work
             other=_relative(other, path) if other in lessons else "",
         )
     )
-
-
-def anchor_of(heading: str) -> str:
-    """The name that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def languages_of(path: Path) -> tuple[str, Path]:

@@ -12,6 +12,7 @@ from contracts.stage import Build
 from scoring.scorer import load_scorer
 from testbed.tiny_build import card, write_model
 
+PLANTED = "_is_caught_"  # in the name of each test that plants one mistake
 DISTANCES = (-3.5, -2.0, -0.5, -0.25, 0.25, 1.5, 3.0)
 
 
@@ -37,3 +38,16 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     made = Build(tmp_path_factory.mktemp("graded") / "build")
     write_graded_model(made.challenger)
     return made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many of the planted mistakes were caught by their check and by no other."""
+    ends = {
+        state: [one for one in terminalreporter.getreports(state) if PLANTED in one.nodeid]
+        for state in ("passed", "failed", "error", "skipped")
+    }
+    asked = sum(map(len, ends.values())) - len(ends["skipped"])
+    waits = f"; {len(ends['skipped'])} not planted, see the reasons above" if ends["skipped"] else ""
+    terminalreporter.write_line(
+        f"Planted mistakes caught by their check alone: {len(ends['passed'])} of {asked}{waits}."
+    )

@@ -1,13 +1,18 @@
 """The graders grade: the stub fails every check for its own reason, the solution passes all, a mistake fails one."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from contracts.outside.markdown import anchor_of
+from contracts.schema import write_json
 from contracts.stage import Build
-from exercises.graders.catalogue import find
+from exercises.graders.catalogue import EVERYTHING, find
 from exercises.graders.grading import EXERCISES, SOLUTIONS, Exercise, Grade, Place, grade
+from exercises.graders.hints import next_hint
+from exercises.graders.texts import led_to
 from tests.exercises import planted
 from tests.exercises.planted import Wrong
 
@@ -77,3 +82,34 @@ def test_a_mistake_is_caught_by_its_check_and_by_no_other(
 )
 def test_there_is_a_planted_mistake_for_every_check(number: str, mistakes: tuple[Wrong, ...]) -> None:
     assert [one.check for one in mistakes] == [one.name for one in exercise_of(number).checks]
+
+
+@pytest.mark.parametrize("exercise", EVERYTHING, ids=lambda one: one.folder)
+def test_each_check_says_where_to_read_in_both_languages(exercise: Exercise) -> None:
+    for one in exercise.checks:
+        path, _, anchor = one.read.partition("#")
+        spanish, _, heading = led_to("es", one.read).partition("#")
+        assert led_to("en", one.read) == one.read
+        assert "/es/" in spanish
+        assert bool(anchor) == bool(heading)
+        assert len(headings_of(path)) == len(headings_of(spanish))
+        assert headings_of(path).index(anchor) == headings_of(spanish).index(heading)
+
+
+def headings_of(page: str) -> list[str]:
+    lines = re.sub(r"^```.*?^```$", "", Path(page).read_text(encoding="utf-8"), flags=re.M | re.S).splitlines()
+    return [anchor_of(line.lstrip("#").strip()) for line in lines if line.startswith("#")]
+
+
+def test_a_page_without_a_translation_is_read_in_english() -> None:
+    assert led_to("es", "docs/gate.md#the-rule") == "docs/gate.md#the-rule"
+
+
+def test_a_hint_in_spanish_is_spanish(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    exercise = exercise_of("1")
+    seen = graded(exercise, EXERCISES / exercise.folder, build)
+    write_json(build.root / "exercises" / f"{exercise.folder}.json", seen)
+    assert next_hint(exercise, build.root, "es") == next_hint(exercise, build.root, "en") == 0
+    spanish, english = capsys.readouterr().out.splitlines()
+    assert spanish.startswith("probability, pista 1 de ")
+    assert english.startswith("probability, hint 2 of ")

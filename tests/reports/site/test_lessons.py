@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from contracts.history import WorkflowRun
-from reports.site.lessons import anchor_of, write_lessons
+from contracts.outside.markdown import anchor_of
+from reports.site.lessons import write_lessons
 
 RUN = WorkflowRun(server="https://github.com", repository="acme/flights", run_id="1")
 PAGE = """# One *page*
