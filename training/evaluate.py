@@ -16,6 +16,7 @@ Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion,
 Writes  build/evaluate/decision.json: the decision, with every figure that led to it
         build/evaluate/diff.md: the same for people
         build/evaluate/*.svg: ROC and calibration curves, or residuals and predictions
+        build/evaluate/model_figures.json: what each feature is worth to it, and what it takes each class for
         build/evaluate/latency.json: what one row cost on this machine
         build/tries.json: one more line, if this challenger was not judged on this holdout before
         build/evaluate/tries.json: the count as it stands now, which is what a job hands on
@@ -42,6 +43,7 @@ from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
 from training.judging.formatting import rounded
 from training.judging.gate import judge
+from training.judging.model_figures import model_figures
 from training.judging.plots import write_plots
 from training.judging.relaxed_thresholds import changed, relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
@@ -68,6 +70,8 @@ def work(context: Context) -> Outcome:
         shutil.copyfile(build.tries, context.folder / build.tries.name)
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
+        figures = model_figures(contest, holdout, challenger, config.gate.metric, config.data.seed)
+        write_json(context.folder / "model_figures.json", figures)
     said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_loosened(decision)}"
     print("\n".join(decision.notes), end="\n" if decision.notes else "", flush=True)
     headline = f"{said} See {context.folder / 'diff.md'}."

@@ -12,6 +12,7 @@ import pandas as pd
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import FindingError
+from contracts.features import Matrix
 from contracts.model_folder import ModelCard, ModelFolderError, model_digest
 from scoring.scorer import Scorer, load_scorer
 from training.refusals import listed
@@ -71,7 +72,11 @@ def answers_of(scorer: Scorer, table: Table) -> Answers:
     refuse_other_question(scorer.card, table.manifest)
     if not len(table.frame):
         raise UnscorableError(f"the {table.name} table has no rows.")
-    matrix = table.matrix(scorer.card.features)
+    return answers_to(scorer, table.matrix(scorer.card.features))
+
+
+def answers_to(scorer: Scorer, matrix: Matrix) -> Answers:
+    """The model's answers to a float32 matrix [rows, features]. Raises UnscorableError."""
     parts = [scorer.predict(matrix[start : start + ROWS_AT_ONCE]) for start in range(0, len(matrix), ROWS_AT_ONCE)]
     scores = np.concatenate(parts).astype(np.float64)
     required = (len(matrix), len(scorer.card.classes) or 1)
