@@ -58,6 +58,19 @@ def counted(method: Method, reference: npt.NDArray[Any], current: npt.NDArray[An
     return _by_value(method, first, second)
 
 
+def coarsened(one: Counted, most_cells: int) -> Counted:
+    """The same with at most so many distinct numbers, each the mean of those that it stands for."""
+    if one.cells <= most_cells or not len(one.values):
+        return one
+    both = np.concatenate([one.reference, one.current])
+    counts = np.bincount(both[both >= 0], minlength=one.cells)
+    cell = (np.cumsum(counts) - counts) * most_cells // counts.sum()
+    _, cell = np.unique(cell, return_inverse=True)
+    values = np.bincount(cell, weights=counts * one.values) / np.bincount(cell, weights=counts)
+    codes = [np.where(codes < 0, -1, cell[codes]) for codes in (one.reference, one.current)]
+    return Counted(one.method, codes[0], codes[1], values, len(values), one.scale)
+
+
 def distance_of_counts(counted: Counted, reference: FloatArray, current: FloatArray) -> FloatArray:
     """Distances of counts [..., cells]; NaN where a sample is empty."""
     with np.errstate(invalid="ignore", divide="ignore"):

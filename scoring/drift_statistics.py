@@ -3,7 +3,7 @@
 Each feature gives up to three statistics, because a mistake may show in one alone:
 
     temp                    its values
-    temp, given the others  what a linear fit from the other numbers leaves over: a season moves temperature and dew
+    temp, given the others  what linear fits from the other numbers leave over: a season moves temperature and dew
                             point together and stays out of it, °C in place of °F does not
     temp is missing         which rows lack it
 
@@ -30,6 +30,10 @@ Columns = Mapping[str, npt.NDArray[Any]]
 CATEGORICAL_METHODS = ("jensenshannon", "psi")
 # Keeps the fit finite where two columns say the same, and a residual from being all rounding.
 RIDGE = 0.01
+FOLDS = 5
+# A number is given so many others at most, and one more for so many rows.
+NEIGHBOURS = 16
+ROWS_OF_A_NEIGHBOUR = 10
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,55 @@ class DriftStatistic:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Each number given the others, fitted on the reference. `precision`: the inverse of their correlations."""
+    """Each number given those that go with it most, fitted on all rows of the reference but a fold of them.
 
-    names: tuple[str, ...]
+    `neighbours`, `weights`: [columns, others]; the weights are for standardised numbers.
+    """
+
     means: FloatArray
     scales: FloatArray
-    precision: FloatArray
+    neighbours: npt.NDArray[np.int64]
+    weights: FloatArray
+
+    def residuals(self, known: FloatArray) -> FloatArray:
+        """[rows, columns]: in standard deviations of the column, NaN where the column itself is missing."""
+        standard = (known - self.means) / self.scales
+        filled = np.where(np.isnan(standard), 0, standard)
+        for others, weights in zip(self.neighbours.T, self.weights.T, strict=True):
+            standard -= filled[:, others] * weights
+        return standard
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Each number given the others, so that reference and window are measured alike.
+
+    A fit knows the rows that it was made on too well: what it leaves over of them is smaller than of any other row. So
+    each fold of the reference is measured by the fit on the other folds, and a window is dealt out to the same fits.
+
+    Source: Chernozhukov et al. 2018, "Double/debiased machine learning" (The Econometrics Journal 21), for
+    cross-fitting.
+    """
+
+    names: tuple[str, ...]
+    fits: tuple[LinearFit, ...]
 
     def residuals(self, table: Columns) -> dict[str, FloatArray]:
         """For each name [rows]: in standard deviations of the column, NaN where the column itself is missing."""
-        known = np.stack([table[name].astype(np.float64) for name in self.names], axis=1)
-        standard = (known - self.means) / self.scales
-        filled = np.where(np.isnan(standard), 0, standard)
-        left = np.einsum("nk,jk->nj", filled, self.precision) / np.diag(self.precision)
-        left[np.isnan(standard)] = np.nan
+        known = _stacked(table, self.names)
+        left, folds = np.empty_like(known), _folds(len(known))
+        for fold, fit in enumerate(self.fits):
+            left[folds == fold] = fit.residuals(known[folds == fold])
         return {name: left[:, place] for place, name in enumerate(self.names)}
+
+
+def _folds(rows: int) -> npt.NDArray[np.int64]:
+    """[rows]: the fold of each, at random and of equal sizes; the same for the same number of rows."""
+    return np.random.default_rng(rows).permutation(np.arange(rows) % FOLDS)
+
+
+def _stacked(table: Columns, names: Sequence[str]) -> FloatArray:
+    return np.stack([table[name].astype(np.float64) for name in names], axis=1)
 
 
 def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
@@ -78,17 +116,39 @@ def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
             )
 
 
-def fit_numbers(table: Columns, features: Sequence[Feature]) -> LinearFit | None:
-    """The fit on a reference. None where fewer than two numeric columns vary: there is nothing to be given."""
+def fit_numbers(table: Columns, features: Sequence[Feature]) -> CrossFit | None:
+    """The fits on a reference. None where fewer than two numeric columns vary: there is nothing to be given."""
     names = tuple(one.name for one in features if one.kind != "categorical" and _varies(table[one.name]))
     if len(names) < 2:
         return None
-    known = np.stack([table[name].astype(np.float64) for name in names], axis=1)
-    means, scales = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
-    filled = np.nan_to_num((known - means) / scales)
-    # Not a matrix product: BLAS adds in an order that depends on the number of cores.
-    correlations = np.einsum("nj,nk->jk", filled, filled) / len(filled)
-    return LinearFit(names, means, scales, np.linalg.inv(correlations + RIDGE * np.eye(len(names))))
+    known = _stacked(table, names)
+    folds = _folds(len(known))
+    return CrossFit(names, tuple(_fit(known[folds != fold]) for fold in range(FOLDS)))
+
+
+def _fit(known: FloatArray) -> LinearFit:
+    """Ridge regressions on the most correlated columns. The cost per column is the same, however many there are."""
+    present = ~np.isnan(known)
+    counts = np.maximum(present.sum(axis=0), 1)
+    means = np.where(present, known, 0).sum(axis=0) / counts
+    around = np.where(present, known - means, 0)
+    scales = np.sqrt((around**2).sum(axis=0) / counts)
+    scales[scales == 0] = 1
+    correlations = _correlations(around / scales)
+    others = min(NEIGHBOURS, max(1, len(known) // ROWS_OF_A_NEIGHBOUR), known.shape[1] - 1)
+    strength = np.abs(correlations)
+    np.fill_diagonal(strength, -1)
+    neighbours = np.sort(np.argsort(-strength, axis=1, kind="stable")[:, :others], axis=1)
+    among = correlations[neighbours[:, :, None], neighbours[:, None, :]] + RIDGE * np.eye(others)
+    with_own = np.take_along_axis(correlations, neighbours, axis=1)
+    weights = np.linalg.solve(among, with_own[:, :, None])[:, :, 0]
+    return LinearFit(means, scales, neighbours, weights.astype(np.float64))
+
+
+def _correlations(filled: FloatArray) -> FloatArray:
+    """[columns, columns], rounded: BLAS adds in an order that depends on the number of cores."""
+    rounded: FloatArray = np.round(filled.T @ filled / len(filled), 9)
+    return rounded
 
 
 def _varies(values: npt.NDArray[Any]) -> bool:
@@ -96,7 +156,7 @@ def _varies(values: npt.NDArray[Any]) -> bool:
     return len(known) > 1 and bool(known.min() < known.max())
 
 
-def feature_statistics(drift: Drift, features: Sequence[Feature], fit: LinearFit | None) -> tuple[DriftStatistic, ...]:
+def feature_statistics(drift: Drift, features: Sequence[Feature], fit: CrossFit | None) -> tuple[DriftStatistic, ...]:
     """Values, residuals and missing rates of these features."""
     found = [_value(drift, one) for one in features]
     found += [

@@ -33,7 +33,7 @@ from drills.handbook import tables, write_between
 from drills.rates.proportion import Proportion
 from reports.drift.comparison import Baseline, baseline_of
 from reports.drift.evidently_report import default_verdict
-from reports.drift.log_reader import UNKNOWN_CATEGORY, Answers
+from reports.drift.log_reader import Answers, unknown
 from reports.drift.performance import measured
 from reports.drift.timing import labelled_days, timing_of
 from scoring.scorer import Scorer, load_scorer
@@ -44,8 +44,6 @@ PAGE = Path("docs/drift.md")
 BEGIN, END = "<!-- rates: begin -->", "<!-- rates: end -->"
 SIZES = (100, 200, 500, 1000, 5000)
 SHIFT_SD = 0.3
-# Windows whose sizes round to the same share their thresholds: they differ by a hundredth.
-ROWS_ALIKE = 500
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 # Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
 SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
@@ -73,7 +71,7 @@ class World:
         for feature in self.card.features:
             if feature.kind == "categorical":
                 known = frame[feature.name].isin(feature.categories)
-                frame[feature.name] = frame[feature.name].where(known, UNKNOWN_CATEGORY)
+                frame[feature.name] = frame[feature.name].where(known, frame[feature.name].map(unknown))
         return frame
 
 
@@ -93,15 +91,14 @@ def independent(world: World, size: int, first: int, references: int, windows: i
         random = np.random.default_rng([number, size])
         reference = pool.iloc[random.choice(len(pool), world.config.drift.reference_rows, replace=False)]
         baseline = baseline_of(world.config.drift, card, reference, card.features)
-        limits = baseline.by_chance(size, has_labels=False, seed=number)
         for turn in range(windows):
             window = pool.iloc[random.choice(len(pool), size, replace=False)]
-            clean = _compared(baseline, window, limits)
+            clean = _compared(baseline, window, 0)
             counts["shipped"] += any(one.drifted for one in clean)
             counts["by chance"] += any(one.distance > (one.by_chance or 0) for one in clean)
             column = SHIFTED[turn % len(SHIFTED)]
             moved = window.assign(**{column: window[column] + SHIFT_SD * float(pool[column].std())})
-            seen = any(one.drifted for one in _compared(baseline, world.answered(moved), limits))
+            seen = any(one.drifted for one in _compared(baseline, world.answered(moved), 0))
             counts["shift"] += seen
             by_column[column][str(seen)] += 1
             if number - first + turn * references < evidently:
@@ -140,7 +137,6 @@ def weeks(world: World) -> dict[str, Any]:
     reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
     baseline = baseline_of(world.config.drift, world.card, reference, world.card.features)
     found: dict[str, Any] = {}
-    by_size: dict[int, dict[str, float]] = {}
     for rows in (0, 500):
         hits: dict[str, list[str]] = {name: [] for name in (THINNED if rows else FAULTS)}
         count = 0
@@ -149,11 +145,7 @@ def weeks(world: World) -> dict[str, Any]:
             thinned = window.sample(rows, random_state=world.config.data.seed).sort_index() if rows else window
             for name, fault in (THINNED if rows else FAULTS).items():
                 table = world.answered(fault(thinned))
-                size = max(ROWS_ALIKE, round(len(table) / ROWS_ALIKE) * ROWS_ALIKE)
-                if size not in by_size:
-                    by_size[size] = baseline.by_chance(size, has_labels=False, seed=world.config.data.seed)
-                limits = by_size[size]
-                moved = [one.column for _, one in baseline.compared(table, limits, 7) if one.drifted]
+                moved = [one.column for one in _compared(baseline, table, 7) if one.drifted]
                 if moved:
                     hits[name].append(f"{first}: {', '.join(moved[:3])}")
         found[f"weeks of {rows or 'all'} rows"] = {
@@ -216,8 +208,8 @@ def _performance(world: World, later: pd.DataFrame, days: int) -> Iterator[dict[
         yield row
 
 
-def _compared(baseline: Baseline, window: pd.DataFrame, limits: dict[str, float]) -> list[ColumnComparison]:
-    return [one for _, one in baseline.compared(window, limits, 0)]
+def _compared(baseline: Baseline, window: pd.DataFrame, days: int) -> list[ColumnComparison]:
+    return [one for _, one in baseline.compared(window, days, has_labels=False, seed=7)]
 
 
 def _later(world: World) -> pd.DataFrame:

@@ -17,12 +17,12 @@ from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, ModelCard
 from contracts.pipeline_toml.keys import Drift
 from contracts.verdict import ColumnComparison, LabelComparison
 from reports.drift.log_reader import Answers
-from reports.drift.thresholds import by_chance, missing_by_chance
+from reports.drift.thresholds import by_chance
 from scoring.distances import Counted, counted
 from scoring.drift_statistics import (
     Columns,
+    CrossFit,
     DriftStatistic,
-    LinearFit,
     feature_statistics,
     fit_numbers,
     label_statistic,
@@ -73,39 +73,38 @@ class Baseline:
     drift: Drift
     card: ModelCard
     table: Columns
-    fit: LinearFit | None
+    fit: CrossFit | None
     residuals: Columns
     statistics: tuple[DriftStatistic, ...]
 
-    def by_chance(self, rows: int, *, has_labels: bool, seed: int) -> dict[str, float]:
-        """For each statistic from where on a distance is more than chance, in a window of that many rows."""
-        found = {one.column: self._counted(one, self.table, self.residuals) for one in self.statistics}
-        known = {one.column: one.kind for one in self.statistics if (found[one.column].reference >= 0).any()}
-        missing = [name for name, kind in known.items() if kind == "missing"]
-        others = [name for name, kind in known.items() if kind != "missing"]
-        spent = OWN_TEST_SHARE * (bool(missing) + has_labels)
-        rate = self.drift.false_alarm_rate
-        limits = by_chance([found[name] for name in others], rows, rate * (1 - spent), seed)
-        own = missing_by_chance(
-            [int((found[name].values[found[name].reference] == 1).sum()) for name in missing],
-            len(found[others[0]].reference), rows, rate * OWN_TEST_SHARE, seed,
-        )  # fmt: skip
-        names = (*others, *missing)
-        return dict(zip(names, map(float, (*limits, *own)), strict=True))
-
     def compared(
-        self, current: pd.DataFrame, limits: Mapping[str, float], days: int
+        self, current: pd.DataFrame, days: int, *, has_labels: bool, seed: int
     ) -> list[tuple[DriftStatistic, ColumnComparison]]:
         """Each statistic that has a value on both sides."""
         now = _columns(current)
         left = self.fit.residuals(now) if self.fit else {}
-        found = []
-        for statistic in self.statistics:
-            one = self._counted(statistic, now, left)
-            if (one.reference >= 0).any() and (one.current >= 0).any():
-                history = _history(self.card.history, statistic, days)
-                found.append((statistic, _compared(self.drift, statistic, one, limits[statistic.column], history)))
-        return found
+        found = [(one, self._counted(one, now, left)) for one in self.statistics]
+        known = [(one, pair) for one, pair in found if (pair.reference >= 0).any() and (pair.current >= 0).any()]
+        limits = self._by_chance(known, has_labels, seed)
+        histories = (_history(self.card.history, one, days) for one, _ in known)
+        return [
+            (one, _compared(self.drift, one, pair, limits[one.column], history))
+            for (one, pair), history in zip(known, histories, strict=True)
+        ]
+
+    def _by_chance(
+        self, known: Sequence[tuple[DriftStatistic, Counted]], has_labels: bool, seed: int
+    ) -> dict[str, float]:
+        """For each statistic from where on a distance is more than chance."""
+        missing = [(one.column, pair) for one, pair in known if one.kind == "missing"]
+        others = [(one.column, pair) for one, pair in known if one.kind != "missing"]
+        rate, spent = self.drift.false_alarm_rate, OWN_TEST_SHARE * (bool(missing) + has_labels)
+        limits: dict[str, float] = {}
+        for columns, share in ((others, 1 - spent), (missing, OWN_TEST_SHARE)):
+            if columns:
+                found = by_chance([pair for _, pair in columns], rate * share, seed)
+                limits |= {name: float(limit) for (name, _), limit in zip(columns, found, strict=True)}
+        return limits
 
     def _counted(self, statistic: DriftStatistic, now: Columns, residuals: Columns) -> Counted:
         before = values_of(statistic, self.table, self.residuals)
@@ -140,8 +139,7 @@ def compare(
         return Compared(not_logged=not_logged)
     actual = _labels(answers)
     baseline = baseline_of(drift, card, reference, logged)
-    limits = baseline.by_chance(len(current), has_labels=actual is not None, seed=seed)
-    pairs = baseline.compared(current, limits, window_days)
+    pairs = baseline.compared(current, window_days, has_labels=actual is not None, seed=seed)
     labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed)
     return Compared(tuple(one for _, one in pairs), tuple(statistic for statistic, _ in pairs), labels, not_logged)
 
@@ -208,7 +206,7 @@ def _label_shift(
     else:
         before, now = before.astype(str), now.astype(str)
     one = counted(statistic.method, before, now)
-    limit = float(by_chance([one], len(now), drift.false_alarm_rate * OWN_TEST_SHARE, seed)[0])
+    limit = float(by_chance([one], drift.false_alarm_rate * OWN_TEST_SHARE, seed)[0])
     shift = _compared(drift, statistic, one, limit, _history(card.history, statistic, window_days))
     return LabelComparison(
         labels=len(now), method=shift.method, distance=shift.distance, threshold=shift.threshold, moved=shift.drifted

@@ -2,9 +2,9 @@
 
 A line is a record, torn (the last of a file, cut off by a kill), or unreadable; all are counted. A prediction id counts
 once, the earliest record wins, because an edge may replay a request. Records of other models are counted and left out.
-Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings have "(missing)" and "(unknown)"; a logged feature
-that a client left out is missing. A log longer than `at_most` rows is sampled by the digest of seed and id, so that the
-same log gives the same sample in any order of files.
+Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings "(missing)" and, where the model does not know
+them, a digest; a logged feature that a client left out is missing. A log longer than `at_most` rows is sampled by the
+digest of seed and id, so that the same log gives the same sample in any order of files.
 
 Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is the one on which
 it happened (`observed_us`), or else that of the request. What replays a table says which of its rows each prediction
@@ -15,6 +15,7 @@ Memory: ids and times of the whole window (a few bytes a request), and the featu
 
 import datetime as dt
 import glob
+import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +32,8 @@ from contracts.features import MISSING, Feature
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
 
-# A category that the model does not know, whatever the client wrote: the model reads them all as one code, and a
-# client's text stays out of a published page.
+# Begins a category that the model does not know, before a digest of it: a table with a long tail always has new ones,
+# each as rare as those that training saw once. A client's text stays out of a published page.
 UNKNOWN_CATEGORY = "(unknown)"
 AT_MOST_ROWS = 50_000
 TAIL_BYTES = 1 << 20
@@ -305,7 +306,12 @@ def _encoded(values: Sequence[str | None], feature: Feature) -> pd.Series:
 
 def _categories(values: Sequence[str | None], known: Sequence[str]) -> pd.Series:
     shown: dict[str | None, str] = {None: MISSING, MISSING: MISSING} | {category: category for category in known}
-    return pd.Series([shown.get(value, UNKNOWN_CATEGORY) for value in values], dtype=str)
+    return pd.Series([shown.get(value) or unknown(str(value)) for value in values], dtype=str)
+
+
+def unknown(category: str) -> str:
+    """How a category that the model does not know stands in a window."""
+    return f"{UNKNOWN_CATEGORY} {hashlib.sha256(category.encode(errors='replace')).hexdigest()[:16]}"
 
 
 def _numbers(values: Sequence[str | None]) -> pd.Series:

@@ -15,7 +15,7 @@ import pandas as pd
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory
 from contracts.pipeline_toml.keys import Drift
-from scoring.distances import Counted, counted, distance_of_counts
+from scoring.distances import coarsened, counted, distance_of_counts
 from scoring.drift_statistics import (
     Columns,
     DriftStatistic,
@@ -79,7 +79,7 @@ def _history(
     now: npt.NDArray[np.generic],
     windows: dict[int, Integers],
 ) -> ColumnHistory:
-    one = _coarsened(counted(statistic.method, before, now))
+    one = coarsened(counted(statistic.method, before, now), MOST_CELLS)
     reference = np.bincount(one.reference[one.reference >= 0], minlength=one.cells).astype(np.float64)
     largest = {}
     for length, window in windows.items():
@@ -90,16 +90,3 @@ def _history(
         if not np.isnan(distances).all():
             largest[length] = float(np.nanmax(distances))
     return ColumnHistory(column=statistic.column, method=statistic.method, largest=largest)
-
-
-def _coarsened(one: Counted) -> Counted:
-    """The same with at most MOST_CELLS distinct numbers, each the mean of those that it stands for."""
-    if one.cells <= MOST_CELLS or not len(one.values):
-        return one
-    both = np.concatenate([one.reference, one.current])
-    counts = np.bincount(both[both >= 0], minlength=one.cells)
-    cell = (np.cumsum(counts) - counts) * MOST_CELLS // counts.sum()
-    _, cell = np.unique(cell, return_inverse=True)
-    values = np.bincount(cell, weights=counts * one.values) / np.bincount(cell, weights=counts)
-    codes = [np.where(codes < 0, -1, cell[codes]) for codes in (one.reference, one.current)]
-    return Counted(one.method, codes[0], codes[1], values, len(values), one.scale)

@@ -1,5 +1,6 @@
 """The reader of the request log: what counts, what is skipped, and how values come out."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature
-from reports.drift.log_reader import UNKNOWN_CATEGORY, RequestWindow, read_window
+from reports.drift.log_reader import RequestWindow, read_window
 from tests.refusals import refuses
 from tests.reports.logged_requests import card, record, records, rows, write_log
 
@@ -50,8 +51,14 @@ def test_missing_values_are_missing_as_in_the_reference(tmp_path: Path) -> None:
 
 
 def test_a_category_that_the_model_does_not_know_does_not_reach_the_report(tmp_path: Path) -> None:
-    write_log(tmp_path, [record("a", ROW | {"carrier": "</script><script>alert(1)"}, MODEL)])
-    assert list(read(tmp_path).rows["carrier"]) == [UNKNOWN_CATEGORY]
+    names = ["</script><script>alert(1)", "ZZ", "ZZ", "(unknown) 1"]
+    write_log(
+        tmp_path,
+        [record(str(place), ROW | {"carrier": name}, MODEL, milliseconds=place) for place, name in enumerate(names)],
+    )
+    seen = list(read(tmp_path).rows["carrier"])
+    assert all(re.fullmatch(r"\(unknown\) [0-9a-f]{16}", one) for one in seen)
+    assert len(set(seen)) == 3
 
 
 def test_a_number_beyond_float32_stays_finite(tmp_path: Path) -> None:

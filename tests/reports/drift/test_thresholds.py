@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contracts.features import Feature
 from contracts.pipeline_toml.keys import Drift
 from reports.drift.comparison import baseline_of
-from reports.drift.thresholds import by_chance, missing_by_chance
-from scoring.distances import counted
+from reports.drift.thresholds import by_chance
+from scoring.distances import Counted, counted
 from tests.reports.logged_requests import card, rows
 
 FAINT = Drift(numeric_effect=1e-9, categorical_effect=1e-9, prediction_effect=1e-9, missing_effect=1e-9)
@@ -16,23 +17,22 @@ FAINT = Drift(numeric_effect=1e-9, categorical_effect=1e-9, prediction_effect=1e
 def alarms(drift: Drift, size: int, shift: float = 0.0) -> float:
     """The share of windows that are called, over references and windows of one distribution."""
     called = []
-    for number in range(6):
-        baseline = baseline_of(drift, card("binary"), rows(1000, seed=1000 + number), card("binary").features)
-        limits = baseline.by_chance(size, has_labels=False, seed=number)
-        for turn in range(25):
+    for number in range(4):
+        baseline = baseline_of(drift, card("binary"), rows(600, seed=1000 + number), card("binary").features)
+        for turn in range(20):
             window = rows(size, seed=50_000 + 100 * number + turn)
             window["temp"] += shift * 15
-            called.append(any(one.drifted for _, one in baseline.compared(window, limits, 0)))
+            called.append(any(one.drifted for _, one in baseline.compared(window, 0, has_labels=False, seed=number)))
     return float(np.mean(called))
 
 
-@pytest.mark.parametrize("size", [100, 1000])
+@pytest.mark.parametrize("size", [100, 600])
 def test_a_window_without_drift_alarms_as_often_as_stated(size: int) -> None:
-    assert 0.01 <= alarms(FAINT, size) <= 0.09
+    assert 0.0 < alarms(FAINT, size) <= 0.11
 
 
 def test_another_rate_is_kept_as_well() -> None:
-    assert 0.12 <= alarms(FAINT.model_copy(update={"false_alarm_rate": 0.2}), 200) <= 0.28
+    assert 0.11 <= alarms(FAINT.model_copy(update={"false_alarm_rate": 0.2}), 200) <= 0.30
 
 
 def test_a_shift_of_a_third_of_a_standard_deviation_is_found() -> None:
@@ -40,50 +40,77 @@ def test_a_shift_of_a_third_of_a_standard_deviation_is_found() -> None:
 
 
 def test_what_is_sure_but_does_not_matter_is_not_called() -> None:
-    assert alarms(Drift(numeric_effect=0.5, prediction_effect=0.5, categorical_effect=0.5), 1000, shift=0.3) == 0
+    coarse = Drift(numeric_effect=0.5, prediction_effect=0.5, categorical_effect=0.5, missing_effect=0.5)
+    assert alarms(coarse, 500, shift=0.3) == 0
 
 
 def test_thresholds_shrink_with_the_window_and_grow_with_the_number_of_columns() -> None:
     random = np.random.default_rng(1)
-    table = random.normal(size=(1000, 8))
-    columns = [counted("wasserstein", table[:, place], table[:, place]) for place in range(8)]
-    small, large = (by_chance(columns, size, 0.05, 1) for size in (100, 2000))
+    table = random.normal(size=(3000, 8))
+
+    def columns(window: int) -> list[Counted]:
+        return [counted("wasserstein", table[:1000, place], table[1000 : 1000 + window, place]) for place in range(8)]
+
+    small, large = (by_chance(columns(size), 0.05, 1) for size in (100, 2000))
     assert (small > large).all()
-    assert by_chance(columns[:1], 100, 0.05, 1)[0] < small[0]
+    assert by_chance(columns(100)[:1], 0.05, 1)[0] < small[0]
 
 
 def test_the_same_seed_gives_the_same_thresholds() -> None:
-    columns = [counted("wasserstein", np.arange(100.0), np.arange(100.0))]
-    assert by_chance(columns, 50, 0.05, 3) == by_chance(columns, 50, 0.05, 3)
-    assert by_chance(columns, 50, 0.05, 3) != by_chance(columns, 50, 0.05, 4)
+    columns = [counted("wasserstein", np.arange(100.0), np.arange(50.0))]
+    assert by_chance(columns, 0.05, 3) == by_chance(columns, 0.05, 3)
+    assert by_chance(columns, 0.05, 3) != by_chance(columns, 0.05, 4)
 
 
 def test_a_column_that_never_changes_does_not_disturb_the_others() -> None:
     varies, still = np.random.default_rng(1).normal(size=300), np.ones(300)
-    columns = [counted("wasserstein", one, one) for one in (varies, still)]
-    assert by_chance(columns, 100, 0.05, 1)[1] == 0
+    columns = [counted("wasserstein", one, one[:100]) for one in (varies, still)]
+    assert by_chance(columns, 0.05, 1)[1] == 0
 
 
 def test_a_reference_without_gaps_still_allows_a_window_a_few() -> None:
-    limit = missing_by_chance([0], 5000, 200, 0.005, 1)[0]
-    assert 0 < limit < 0.03
+    one, few = (counted("difference", np.zeros(5000), np.r_[np.ones(gaps), np.zeros(200 - gaps)]) for gaps in (1, 9))
+    assert one.distance() <= by_chance([one], 0.005, 1)[0]
+    assert few.distance() > by_chance([few], 0.005, 1)[0]
 
 
-def test_more_gaps_in_the_reference_allow_more_of_a_difference() -> None:
-    few, many = missing_by_chance([10, 2500], 5000, 200, 0.005, 1)
-    assert few < many
+def test_a_category_that_only_the_window_has_may_be_chance() -> None:
+    """A long tail has always one that was not seen yet; half of a window has not."""
+    before = np.array(["a"] * 450 + ["b"] * 50)
+    windows = (np.array(["a"] * 90 + ["b"] * (10 - new) + ["new"] * new) for new in (1, 9))
+    few, many = (counted("jensenshannon", before, window) for window in windows)
+    assert few.distance() <= by_chance([few], 0.05, 1)[0]
+    assert many.distance() > by_chance([many], 0.05, 1)[0]
 
 
-def test_nothing_to_draw_from_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing to draw"):
-        by_chance([counted("wasserstein", np.arange(9.0), np.arange(9.0))], 0, 0.05, 1)
+def test_nothing_to_deal_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave nothing to deal out"):
+        by_chance([counted("wasserstein", np.arange(9.0), np.empty(0))], 0.05, 1)
+
+
+@pytest.mark.parametrize("columns", [5, 60])
+def test_columns_of_pure_noise_do_not_drift_given_the_others(columns: int) -> None:
+    """In-sample against out-of-sample, all of them did."""
+    features = tuple(Feature(name=f"c{place}", kind="numeric") for place in range(columns))
+    random = np.random.default_rng(5)
+    called = 0
+    for number in range(15):
+        noise = [
+            pd.DataFrame(random.normal(size=(150, columns)), columns=[one.name for one in features]).assign(
+                prediction=random.random(150)
+            )
+            for _ in range(2)
+        ]
+        baseline = baseline_of(FAINT, card("binary", features=features), noise[0], features)
+        called += any(one.drifted for _, one in baseline.compared(noise[1], 0, has_labels=False, seed=number))
+    assert called <= 3
 
 
 def test_missing_values_that_become_more_are_called_by_their_own_test() -> None:
     baseline = baseline_of(Drift(), card("binary"), rows(2000, seed=1), card("binary").features)
     window = rows(400, seed=2)
     window.loc[window.sample(frac=0.1, random_state=3).index, "temp"] = np.nan
-    found = baseline.compared(window, baseline.by_chance(400, has_labels=False, seed=1), 0)
+    found = baseline.compared(window, 0, has_labels=False, seed=1)
     assert [one.column for _, one in found if one.drifted] == ["temp is missing"]
 
 
@@ -93,10 +120,10 @@ def test_history_allows_what_windows_of_that_length_have_reached() -> None:
     moved["temp"] += 9.0
     known = type(card("binary")).model_validate(card("binary").model_dump() | {"history": history})
     baseline = baseline_of(Drift(), known, rows(2000, seed=1), known.features)
-    limits = baseline.by_chance(800, has_labels=False, seed=1)
 
     def temp(days: int) -> tuple[float, bool]:
-        one = next(one for _, one in baseline.compared(pd.DataFrame(moved), limits, days) if one.column == "temp")
+        found = baseline.compared(moved, days, has_labels=False, seed=1)
+        one = next(one for _, one in found if one.column == "temp")
         return one.threshold, one.drifted
 
     assert temp(7)[0] == pytest.approx(0.75)
