@@ -7,7 +7,7 @@ from drills.scene import Scene, to_celsius
 @drill(
     "evaluate",
     FINDING,
-    r"^Challenger rejected \(table contract\): temp is outside .* of the seven days to 2013-09-30",
+    r"^Challenger rejected \(table contract\): temp moved from .* on 2013-09-24",
     nightly=True,
 )
 def plant(scene: Scene) -> None:

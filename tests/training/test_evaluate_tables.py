@@ -131,7 +131,9 @@ def test_units_that_changed_are_rejected(build: Build, frames: Frames) -> None:
     replace_table(build, "holdout", changed)
     decision = decided(build)
     assert decision.reason_codes[0] == "table contract"
-    assert "noise is outside" in decision.reasons[0]
+    assert "noise moved from" in decision.reasons[0]
+    assert "on 2024-03-01, by" in decision.reasons[0]
+    assert 'features.exclude = ["noise"]' in decision.reasons[0]
 
 
 def test_units_that_changed_in_the_last_week_only_are_rejected(build: Build, frames: Frames) -> None:
@@ -141,8 +143,10 @@ def test_units_that_changed_in_the_last_week_only_are_rejected(build: Build, fra
     replace_table(build, "holdout", holdout.assign(noise=changed))
     decision = decided(build)
     assert decision.reason_codes[0] == "table contract"
-    assert "noise is outside" in decision.reasons[0]
-    assert "to 2024-03-30" in decision.reasons[0]
+    assert "noise moved from" in decision.reasons[0]
+    words = 'gate.signed_off = ["noise moved on 2024-03-24"]'
+    assert words in decision.reasons[0]
+    assert "table contract" not in failed(decided(build, signed_off='["noise moved on 2024-03-24"]'))
 
 
 def test_one_extreme_day_is_no_change_of_units(build: Build, frames: Frames) -> None:

@@ -3,15 +3,14 @@
 What each rule requires is in `model_checks.py`; here is where its evidence comes from.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from contracts.decision import Check
 from contracts.exits import FindingError
-from contracts.features import Feature
-from contracts.model_folder import Golden
+from contracts.model_folder import Golden, ModelCard
 from contracts.pipeline_toml.champion import REMEDY as CHAMPION_REMEDY
 from contracts.schema import write_json
 from contracts.stage import Context
@@ -19,19 +18,15 @@ from training.dataset.digests import frame_digest
 from training.judging.checks import model_checks
 from training.judging.checks.decision_cost import decision_checks
 from training.judging.checks.out_of_fold import label_checks, out_of_fold_checks
+from training.judging.checks.own_past import Jump, unit_jumps, unseen_shares
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
-from training.judging.checks.table_contract import MOST_UNUSUAL_OF_A_WEEK, RunsWithTime, breaches, is_monotone, jumps
+from training.judging.checks.table_contract import RunsWithTime, breaches, is_monotone, jumps
 from training.judging.checks.target_leakage import target_leakage
 from training.judging.checks.too_good import too_good_check
 from training.judging.comparisons import ComparedMetrics, Contest
 from training.judging.contestants import Contestant
 from training.tables import Table, load_table
-
-# A season moves little in so many days, and a change of units much.
-DAYS_AROUND = 30
-FEWEST_AROUND = 100
-WEEK = pd.Timedelta(days=7)
 
 
 def inspect_validity(
@@ -44,8 +39,8 @@ def inspect_validity(
 ) -> tuple[Check, ...]:
     """Can the figures be believed? `problem`: what is wrong with the holdout's answers, if anything."""
     manifest = holdout.manifest
-    columns = [*(feature.name for feature in manifest.features), manifest.target, *filter(None, [manifest.time])]
-    train = load_table(context.build, "train", columns)
+    others = filter(None, [manifest.time, manifest.cluster])
+    train = load_table(context.build, "train", [*(one.name for one in manifest.features), manifest.target, *others])
     fewest = context.config.data.min_holdout_rows
     found = [model_checks.holdout_rows(len(holdout.frame), fewest, problem or _difference_from_manifest(holdout))]
     found.extend(_of_challenger(context, train, holdout, challenger))
@@ -109,12 +104,13 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
         yield model_checks.can_be_scored(challenger)
         return
     card, manifest, gate = challenger.scorer.card, holdout.manifest, context.config.gate
-    before, after = _around_the_cut(train, holdout)
-    runs = _runs_with_time(train)
-    broken = breaches(card.features, holdout.frame) + jumps(card.features, after, before, runs)
-    broken = broken or _jumps_of_a_week(card.features, after, before, runs, manifest.time)
-    remedy = "Mend the source; or, if this is how the table is from now on, train on rows that show it."
-    yield model_checks.table_contract("challenger", len(card.features), broken, remedy)
+    unseen = _unseen(card, train, holdout)
+    broken = [(one.name, text) for one in card.features for text in breaches([one], holdout.frame, unseen)]
+    moved = [one for one in unit_jumps(card.features, train, holdout) if one.words not in gate.signed_off]
+    columns = [name for name, _ in broken if name in holdout.frame] + [one.column for one in moved]
+    remedy = _remedy_of_contract(columns, moved) if columns else "Mend the source, and run `make data` again."
+    seen = [text for _, text in broken] + [one.text for one in moved]
+    yield model_checks.table_contract("challenger", len(card.features), seen, remedy)
     yield model_checks.can_be_scored(challenger)
     yield model_checks.training_data(card, manifest)
     if manifest.time:
@@ -148,7 +144,7 @@ def _of_champion(train: Table, holdout: Table, champion: Contestant) -> Iterator
     # Most of today's train rows are what the champion was fitted on, so a source that changed shows in them, and the
     # season in which the champion meets the holdout does not.
     changed = jumps(card.features, train.frame, champion.reference, _runs_with_time(train))
-    broken = breaches(card.features, holdout.frame) + changed
+    broken = breaches(card.features, holdout.frame, _unseen(card, train, holdout)) + changed
     yield model_checks.table_contract("champion", len(card.features), broken, CHAMPION_REMEDY)
 
 
@@ -165,34 +161,18 @@ def _difference_from_manifest(holdout: Table) -> str:
     return "" if frame_digest(holdout.frame) == described else "its rows are not those that data.json describes"
 
 
-def _around_the_cut(train: Table, holdout: Table) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The last days of train and the first of the holdout, at most DAYS_AROUND; all rows where there is no time."""
-    time = holdout.manifest.time
-    if time not in holdout.frame or not len(holdout.frame):
-        return train.frame, holdout.frame
-    first, days = holdout.frame[time].min(), pd.Timedelta(days=DAYS_AROUND)
-    before, after = train.frame[train.frame[time] >= first - days], holdout.frame[holdout.frame[time] < first + days]
-    return (
-        (before, after)
-        if len(before) >= FEWEST_AROUND and len(after) >= FEWEST_AROUND
-        else (train.frame, holdout.frame)
-    )
+def _unseen(card: ModelCard, train: Table, holdout: Table) -> Mapping[str, float]:
+    """Asked only where something is wrong if nothing new is to be expected."""
+    return unseen_shares(card.features, train, holdout) if breaches(card.features, holdout.frame) else {}
 
 
-def _jumps_of_a_week(
-    features: Sequence[Feature], after: pd.DataFrame, before: pd.DataFrame, runs: RunsWithTime, time: str
-) -> tuple[str, ...]:
-    """The jumps of the youngest week that has any: units that changed within the holdout are few of its rows."""
-    if time not in after or not len(after):
-        return ()
-    last, first = after[time].max(), after[time].min()
-    while last - WEEK >= first:
-        week = after[(after[time] > last - WEEK) & (after[time] <= last)]
-        when = f" of the seven days to {last:%Y-%m-%d}"
-        if len(week) >= FEWEST_AROUND and (found := jumps(features, week, before, runs, MOST_UNUSUAL_OF_A_WEEK, when)):
-            return found
-        last -= WEEK
-    return ()
+def _remedy_of_contract(columns: Sequence[str], moved: Sequence[Jump]) -> str:
+    """What helps: the source, a later cut, another choice of columns, or somebody's word."""
+    names = json.dumps(list(dict.fromkeys(columns)), ensure_ascii=False)
+    said = "Mend the source. If the table is so from now on, move data.as_of until train shows it, or leave the column "
+    said += f"out: features.exclude = {names}, beside those that are there."
+    words = json.dumps([one.words for one in moved], ensure_ascii=False)
+    return f"{said} If it is right as it is: gate.signed_off = {words}." if moved else said
 
 
 def _golden(challenger: Contestant) -> Golden:

@@ -5,19 +5,17 @@ Thresholds are wide: seasons move, and drift has a stage of its own. What breaks
 `breaches` holds a table against the model card, which says what training saw of each feature:
 
 - a column that is gone, or holds text instead of numbers, or a boolean that is neither 0 nor 1;
-- values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN of them;
+- values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN more of them
+  than is to be expected (`own_past.py`);
 - values beyond the range of training by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed column
   of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
 
 `jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
-middle 98 % of the others. On the flights, 21 windows of 30 days against the 30 days before show at most 44 % in any
-feature (autumn), and temperatures in °C instead of °F between 98 and 100 % in every season. A single week is judged by
-MOST_UNUSUAL_OF_A_WEEK, for weather has extreme ones: in 149 places of the year, the four weeks that follow 30 days are
-outside by at most 98 %, and in °C by 99 % or more nearly always. A feature that only ever grows or falls with time (a
-year, a counter) leaves any range by its nature and is not asked.
+middle 98 % of the others. A feature that only ever grows or falls with time (a year, a counter) leaves any range by its
+nature and is not asked. Where the rows have times, `own_past.py` knows more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,18 +29,27 @@ MORE_MISSING = 0.1
 MOST_UNKNOWN = 0.1
 MOST_FAR_OUT = 0.05
 MOST_UNUSUAL = 0.6
-MOST_UNUSUAL_OF_A_WEEK = 0.99
 MIDDLE = (1, 99)  # percentiles
 
 Numbers = npt.NDArray[np.float64]
 RunsWithTime = Callable[[str], bool]
 
 
-def breaches(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[str, ...]:
-    """One phrase for each promise of the card that the rows break, in the order of `features`."""
+def breaches(
+    features: Sequence[Feature], frame: pd.DataFrame, unseen: Mapping[str, float] | None = None
+) -> tuple[str, ...]:
+    """One phrase for each promise of the card that the rows break, in the order of `features`.
+
+    unseen: the share of rows to be expected of categories that were never seen, by feature; else 0.
+    """
     if not len(frame):
         return ()
-    return tuple(f"{feature.name} {breach}" for feature in features for breach in _breaches(feature, frame))
+    expected = unseen or {}
+    return tuple(
+        f"{feature.name} {breach}"
+        for feature in features
+        for breach in _breaches(feature, frame, expected.get(feature.name, 0.0))
+    )
 
 
 def jumps(
@@ -50,19 +57,16 @@ def jumps(
     frame: pd.DataFrame,
     others: pd.DataFrame,
     runs_with_time: RunsWithTime,
-    most: float = MOST_UNUSUAL,
-    when: str = "",
 ) -> tuple[str, ...]:
-    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`, in more than `most` of it.
+    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`, in MOST_UNUSUAL of it.
 
     runs_with_time: whether the feature of this name only ever grows or falls with time; asked only where it matters.
-    when: which rows `frame` has, where it is not all of them.
     """
     found: list[str] = []
     for feature in features:
         if feature.kind == "numeric" and _has_numbers(frame, feature.name) and _has_numbers(others, feature.name):
             values, usual = _present(frame[feature.name]), _present(others[feature.name])
-            seen = _jumps(values, usual, most, when)
+            seen = _jumps(values, usual)
             found.extend(f"{feature.name} {jump}" for jump in seen if not runs_with_time(feature.name))
     return tuple(found)
 
@@ -73,7 +77,7 @@ def is_monotone(values: npt.NDArray[Any]) -> bool:
     return len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _breaches(feature: Feature, frame: pd.DataFrame) -> Iterator[str]:
+def _breaches(feature: Feature, frame: pd.DataFrame, unseen: float) -> Iterator[str]:
     if feature.name not in frame:
         yield "is gone: the table has no such column"
         return
@@ -83,7 +87,7 @@ def _breaches(feature: Feature, frame: pd.DataFrame) -> Iterator[str]:
         yield f"holds {'text' if is_text else 'numbers'}: the model reads it as {feature.kind}"
         return
     if feature.kind == "categorical":
-        yield from _of_categories(feature, column)
+        yield from _of_categories(feature, column, unseen)
         return
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     yield from _of_missing(feature, float(np.isnan(values).mean()))
@@ -104,7 +108,7 @@ def _of_booleans(present: Numbers) -> Iterator[str]:
         yield "is neither 0 nor 1 in some rows, and the model reads it as boolean"
 
 
-def _of_categories(feature: Feature, column: "pd.Series[Any]") -> Iterator[str]:
+def _of_categories(feature: Feature, column: "pd.Series[Any]", unseen: float) -> Iterator[str]:
     codes, distinct = pd.factorize(column, use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(distinct)) / max(1, len(column))
     is_missing = np.array([pd.isna(value) or value == MISSING for value in distinct], dtype=bool)
@@ -112,9 +116,10 @@ def _of_categories(feature: Feature, column: "pd.Series[Any]") -> Iterator[str]:
     known = set(feature.categories)
     is_unknown = np.array([value not in known for value in distinct], dtype=bool) & ~is_missing
     share = float(counts[is_unknown].sum())
-    if share > MOST_UNKNOWN:
+    if share > unseen + MOST_UNKNOWN:
         example = distinct[int(np.flatnonzero(is_unknown)[0])]
-        yield f"is of a category that training never saw in {percent(share)} of the rows, such as {example}"
+        usual = f" (in training's own past {percent(unseen)})" if unseen else ""
+        yield f"is of a category that training never saw in {percent(share)} of the rows{usual}, such as {example}"
 
 
 def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
@@ -127,14 +132,14 @@ def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
         yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
 
 
-def _jumps(values: Numbers, usual: Numbers, most: float, when: str) -> Iterator[str]:
+def _jumps(values: Numbers, usual: Numbers) -> Iterator[str]:
     if not len(values) or not len(usual):
         return
     low, high = np.percentile(usual, MIDDLE)
     outside = float(((values < low) | (values > high)).mean())
-    if outside > most:
+    if outside > MOST_UNUSUAL:
         yield (
-            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows{when}, before that in 2 %: "
+            f"is outside {low:g} to {high:g} in {percent(outside)} of the rows, before that in 2 %: "
             "were its units changed?"
         )
 
