@@ -59,11 +59,28 @@ class SliceComparison(Schema):
 
 
 class Curve(Schema):
-    """Points of a plot, for the report: x and y of the same length."""
+    """Points of a plot: x and y of the same length. `name`: challenger or champion."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+
+class Plot(Schema):
+    """One picture. `x`, `y`: what the axes show; `has_diagonal`: whether the line y = x means something in it."""
+
+    title: str
+    x: str
+    y: str
+    has_diagonal: bool
+    curves: tuple[Curve, ...]
+
+
+class Plots(Schema):
+    """`build/evaluate/plots.json`: what both models say of the holdout, as curves, by name."""
+
+    format_version: Literal[1] = 1
+    plots: dict[str, Plot]
 
 
 class Decision(Schema):
@@ -102,3 +119,8 @@ class Decision(Schema):
     comparisons: tuple[Comparison, ...]
     checks: tuple[Check, ...]
     slices: tuple[SliceComparison, ...] = ()
+
+    @property
+    def deciding(self) -> Comparison | None:
+        """The metric that decided, unless it could not be computed."""
+        return next((one for one in self.comparisons if one.decides), None)

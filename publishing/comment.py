@@ -21,8 +21,8 @@ from contracts.schema import require_file
 from contracts.stage import CHAIN, Build
 from publishing.api import BOT, Run, repository, run_of
 from publishing.command import run_command
-from reports.page.results import read_results
 from reports.page.summary import render_summary
+from reports.results import read_results
 
 MARKER = "<!-- gatehouse: the pipeline's figures -->"
 MOST_BYTES = 1_000_000
@@ -37,7 +37,7 @@ def text_of(build: Build, run: Run, commit: str) -> str:
         if (build.root / name).is_symlink() or (build.root / name).exists():
             require_file(build.root / name, "make pipeline", MOST_BYTES)
     foot = f"<sub>Commit {commit[:12]}, [this run with its page and plots]({run.url}).</sub>"
-    return f"{MARKER}\n{render_summary(read_results(build))}\n{foot}\n"
+    return f"{MARKER}\n{render_summary(read_results(build), 'pull request')}\n{foot}\n"
 
 
 def pull_request_of(run: Run, repo: Repository) -> PullRequest | None:

@@ -49,6 +49,10 @@ structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD o
 pictures: setup #. Draw the README's pictures of the run in build/ again, with a Chromium
 	@$(RUN) -m tests.browser.pictures --build $(BUILD)
 
+.PHONY: gallery
+gallery: setup #. Draw every situation of report and comment, wide and narrow, light and dark; ONLY="promoted stale" draws some
+	@$(RUN) -m tests.browser.gallery --build $(BUILD) --only "$(ONLY)"
+
 .PHONY: endpoints
 endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page

@@ -15,7 +15,7 @@ folder gives the same decision.json, to the byte.
 Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one), build/tries.json
 Writes  build/evaluate/decision.json: the decision, with every figure that led to it
         build/evaluate/diff.md: the same for people
-        build/evaluate/*.svg: ROC and calibration curves, or residuals and predictions
+        build/evaluate/plots.json: ROC and calibration curves, or residuals and predictions
         build/evaluate/model_figures.json: what each feature is worth to it, and what it takes each class for
         build/evaluate/latency.json: what one row cost on this machine
         build/tries.json: one more line, if this challenger was not judged on this holdout before

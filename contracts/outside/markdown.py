@@ -19,11 +19,11 @@ _LEADING = re.compile(r"^[#+=\[-]")
 _LEADING_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
-def escape(text: str) -> str:
-    """Text as Markdown that shows just this text, on one line, in a table's cell or outside one; cut at 400 signs."""
+def escape(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text as Markdown that shows just this text, on one line, in a table's cell or outside one; cut at `longest`."""
     plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text).strip()
-    if len(plain) > LONGEST_VALUE:
-        plain = plain[: LONGEST_VALUE - 1] + "…"
+    if len(plain) > longest:
+        plain = plain[: longest - 1] + "…"
     safe = "".join(_ENTITIES.get(sign, sign) for sign in _LINKS.sub(lambda found: found[0] + _NO_WIDTH, plain))
     safe = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", safe)  # inside a word an underscore is only itself
     safe = re.sub(r"\](?=[(\[:])", "&#93;", safe).replace("![", "&#33;[")

@@ -1,91 +1,56 @@
-"""Pictures of the report as inline SVG: they follow the page's colours, need no script, and carry their text."""
+"""Pictures of the report as inline SVG: they follow the page's colours, need no script, and carry their text.
+
+Places along the x axis are in percent, so that a picture fits a phone and a desk with text of one size.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
-from contracts.decision import Comparison, Interval
+from contracts.decision import Comparison
+from contracts.model_figures import FeatureImportance
+from reports.page.intervals import Panel, Row, difference_panel, panels_of
+from reports.words.numerals import spoken
 
-ROW_PX = 34
-LABEL_PX = 150
-PLOT_PX = 330
-FIGURE_PX = 220
-WIDTH_PX = LABEL_PX + PLOT_PX + FIGURE_PX
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One row: its interval turned so that right is better, and the zone that still counts as equivalent."""
-
-    label: str
-    figure: str
-    low: float
-    value: float
-    high: float
-    margin: float | None
-    outcome: str
+ROW_PX = 40
+AXIS_PX = 24
+GAP_PX = 14
+TOP_PX = 4
+SPARE_PERCENT = 2.0
 
 
-def bar(comparison: Comparison) -> Bar | None:
-    """A metric's difference as a row of the picture; None where there is no champion."""
-    difference = comparison.difference
-    if difference is None:
-        return None
-    turned = difference if comparison.higher_is_better else _turned(difference)
-    return Bar(
-        label=comparison.title,
-        figure=f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]",
-        low=turned.low,
-        value=turned.value,
-        high=turned.high,
-        margin=comparison.margin,
-        outcome=comparison.outcome,
-    )
+def interval_picture(one: Comparison) -> str:
+    """Champion, challenger, and their difference against the margin: right is better."""
+    panels = panels_of(one)
+    top, drawn = TOP_PX, ""
+    for panel in panels:
+        drawn += _panel(panel, top)
+        top += _height(panel) + GAP_PX
+    told = ". ".join(panel.told for panel in panels)
+    return _svg(f"{one.title}: right is better", told, top - GAP_PX, drawn, "intervals")
 
 
-def _turned(interval: Interval) -> Interval:
-    return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
-
-
-def difference_picture(comparisons: Sequence[Comparison]) -> str:
-    """SVG of every difference with its interval, one row a metric, each on its own scale. Empty without a champion."""
-    bars = [one for comparison in comparisons if (one := bar(comparison)) is not None]
-    if not bars:
+def difference_bar(one: Comparison) -> str:
+    """The difference alone, for a row of the table; empty without a champion."""
+    panels = difference_panel(one)
+    if not panels:
         return ""
-    height = ROW_PX * len(bars) + 30
-    told = "; ".join(f"{one.label} {one.figure}, {one.outcome}" for one in bars)
-    rows = "".join(_row(one, 24 + ROW_PX * number) for number, one in enumerate(bars))
-    middle = LABEL_PX + PLOT_PX / 2
-    return (
-        f'<svg viewBox="0 0 {WIDTH_PX} {height}" role="img" class="differences">'
-        f"<title>Challenger minus champion</title><desc>{escape(told)}</desc>"
-        f'<text x="{middle - 8}" y="12" class="hint" text-anchor="end">← worse</text>'
-        f'<text x="{middle + 8}" y="12" class="hint">better →</text>'
-        f'<line x1="{middle}" x2="{middle}" y1="20" y2="{height - 6}" class="zero"/>{rows}</svg>'
-    )
+    (panel,) = panels
+    drawn = _marks(panel, 0, 22) + _interval(panel, panel.rows[0], 11)
+    return _svg(f"{one.title}: challenger minus champion, right is better", panel.told, 22, drawn, "intervals small")
 
 
-def _row(one: Bar, top: float) -> str:
-    reach = 1.15 * max(abs(one.low), abs(one.high), one.margin or 0.0) or 1.0
-    middle = top + ROW_PX / 2
-
-    def x(value: float) -> float:
-        return round(LABEL_PX + PLOT_PX * (0.5 + 0.5 * value / reach), 1)
-
-    zone = ""
-    if one.margin:
-        zone = (
-            f'<rect x="{x(-one.margin)}" y="{top + 3}" width="{round(x(0) - x(-one.margin), 1)}"'
-            f' height="{ROW_PX - 6}" class="margin"><title>margin {one.margin:g}</title></rect>'
-        )
-    kind = {"better": "good", "equivalent": "good", "worse": "bad"}.get(one.outcome, "open")
-    return (
-        f'{zone}<text x="0" y="{middle + 4}">{escape(one.label)}</text>'
-        f'<g class="{kind}"><line x1="{x(one.low)}" x2="{x(one.high)}" y1="{middle}" y2="{middle}"/>'
-        f'<line x1="{x(one.low)}" x2="{x(one.low)}" y1="{middle - 5}" y2="{middle + 5}"/>'
-        f'<line x1="{x(one.high)}" x2="{x(one.high)}" y1="{middle - 5}" y2="{middle + 5}"/>'
-        f'<circle cx="{x(one.value)}" cy="{middle}" r="4.5"/></g>'
-        f'<text x="{LABEL_PX + PLOT_PX + 8}" y="{middle + 4}" class="figure">{escape(one.figure)}</text>'
+def loss_bar(one: FeatureImportance, others: Sequence[FeatureImportance]) -> str:
+    """One feature's importance with its interval, on the scale of all `others`."""
+    low = min(0.0, *(other.loss.low for other in others))
+    high = max(other.loss.high for other in others) or 1.0
+    row = Row(one.feature, spoken(one.loss), one.loss, "need")
+    panel = Panel((row,), low, high if high > low else low + 1.0, zero=0.0)
+    return _svg(
+        f"Importance of {one.feature}",
+        panel.told,
+        22,
+        _marks(panel, 0, 22) + _interval(panel, row, 11),
+        "intervals small",
     )
 
 
@@ -101,4 +66,61 @@ def share_bar(value: float, limit: float) -> str:
         f'<rect width="{width}" height="{height}" class="track"/>'
         f'<rect width="{filled}" height="{height}" class="{kind}"/>'
         f'<line x1="{tick}" x2="{tick}" y1="0" y2="{height}" class="limit"/></svg>'
+    )
+
+
+def _height(panel: Panel) -> int:
+    return ROW_PX * len(panel.rows) + AXIS_PX
+
+
+def _panel(panel: Panel, top: int) -> str:
+    bottom = top + ROW_PX * len(panel.rows)
+    drawn = [_marks(panel, top + 16, bottom + 4)]
+    for number, row in enumerate(panel.rows):
+        y = top + ROW_PX * number
+        drawn.append(
+            f'<text x="0" y="{y + 11}"><tspan class="who">{escape(row.label)}</tspan> {escape(row.figure)}</text>'
+        )
+        drawn.append(_interval(panel, row, y + 26))
+    drawn.append(
+        f'<text x="0" y="{bottom + 17}" class="hint">{panel.form(panel.left)}</text>'
+        f'<text x="100%" y="{bottom + 17}" text-anchor="end" class="hint">{panel.form(panel.right)}</text>'
+    )
+    if panel.margin is not None:
+        drawn.append(
+            f'<text x="50%" y="{bottom + 17}" text-anchor="middle" class="hint">'
+            f"shaded: no worse than {panel.form(panel.margin)}</text>"
+        )
+    return "".join(drawn)
+
+
+def _marks(panel: Panel, top: int, bottom: int) -> str:
+    drawn = ""
+    if panel.margin is not None:
+        at = _x(panel, panel.margin)
+        drawn += f'<rect x="{at}%" y="{top}" width="{100 - at}%" height="{bottom - top}" class="margin"/>'
+        drawn += f'<line x1="{at}%" x2="{at}%" y1="{top}" y2="{bottom}" class="edge"/>'
+    if panel.zero is not None:
+        at = _x(panel, panel.zero)
+        drawn += f'<line x1="{at}%" x2="{at}%" y1="{top}" y2="{bottom}" class="zero"/>'
+    return drawn
+
+
+def _interval(panel: Panel, row: Row, y: int) -> str:
+    low, value, high = (_x(panel, one) for one in (row.seen.low, row.seen.value, row.seen.high))
+    ends = "".join(f'<line x1="{at}%" x2="{at}%" y1="{y - 5}" y2="{y + 5}"/>' for at in (low, high))
+    return (
+        f'<g class="{row.kind}"><line x1="{low}%" x2="{high}%" y1="{y}" y2="{y}"/>{ends}'
+        f'<circle cx="{value}%" cy="{y}" r="4.5"/></g>'
+    )
+
+
+def _x(panel: Panel, value: float) -> float:
+    return round(SPARE_PERCENT + (100 - 2 * SPARE_PERCENT) * panel.share(value), 2)
+
+
+def _svg(title: str, told: str, height: int, drawn: str, kind: str) -> str:
+    return (
+        f'<svg width="100%" height="{height}" role="img" class="{kind}"><title>{escape(title)}</title>'
+        f"<desc>{escape(told)}</desc>{drawn}</svg>"
     )

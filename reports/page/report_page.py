@@ -1,37 +1,73 @@
 """The report page: one HTML file, no script, readable on a phone, in light and dark. Jinja2 escapes every value."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from contracts.decision import Interval, Plot
 from contracts.stage import CHAIN
-from reports.page.pictures import difference_picture, share_bar
-from reports.page.results import Results
+from reports.page.curves import calibration_in_words, curve_picture, curve_rows
+from reports.page.intervals import KINDS
+from reports.page.pictures import difference_bar, interval_picture, loss_bar, share_bar
+from reports.results import Results
+from reports.words.numerals import form_of, spoken
+from reports.words.skill import found_and_missed, purpose, question_of, speed
+from reports.words.told import in_words, warnings
+from reports.words.verdict import Place, verdict_of
 
 TEMPLATES = Path(__file__).with_name("templates")
 MARKS = {0: "pass", 3: "finding", 2: "usage", 1: "crash"}
+_COMMAND = re.compile(r"`(make [a-z-]+|[a-z]+\.[a-z_]+)`")
 
 
-def render_page(results: Results, plots: list[Path], folder: Path, home: str = "") -> str:
-    """The page as HTML. `plots`: SVG files of the gate; `folder`: where the page will stand, for its links; `home`: the
-    link to the site that it is a part of."""
-    picture = difference_picture(results.decision.comparisons) if results.decision else ""
+@dataclass(frozen=True)
+class DrawnPlot:
+    """One plot of the gate: picture, what it says in words, and the rows of its table."""
+
+    title: str
+    x: str
+    y: str
+    names: tuple[str, ...]
+    picture: Markup
+    said: str
+    rows: list[list[str]]
+
+
+def render_page(results: Results, folder: Path, home: str = "", place: Place = "laptop") -> str:
+    """The page as HTML. `folder`: where the page will stand, for its links; `home`: the link to the site that it is a
+    part of."""
+    card, deciding = results.card, results.deciding
     return (
         environment()
         .get_template("index.html")
         .render(
             home=home,
+            name=card.name if card else "Gatehouse",
+            purpose=purpose(question_of(card)) if card else "",
+            positives=question_of(card).positives if card else "",
+            verdict=verdict_of(results, place),
+            in_words=in_words(results),
+            warnings=warnings(results),
             results=results,
             chain=CHAIN,
             marks=MARKS,
-            picture=Markup(picture),  # built in pictures.py from escaped values
+            kinds=KINDS,
+            speed=speed(results.load) if results.load else "",
+            # Pictures are built from escaped values.
+            picture=Markup(interval_picture(deciding)) if deciding else "",
+            difference_bar=lambda one: Markup(difference_bar(one)),
+            loss_bar=lambda one, others: Markup(loss_bar(one, others)),
+            confusion_said=found_and_missed(question_of(card), results.figures) if card and results.figures else "",
             bar=lambda value, limit: Markup(share_bar(value, limit)),
+            plots=[_drawn(name, plot) for name, plot in results.plots.plots.items()] if results.plots else [],
             ranked=sorted(results.drift.columns, key=lambda one: one.distance / one.threshold, reverse=True)
             if results.drift
             else [],
-            plots=[(plot.stem.replace("_", " "), _relative(plot, folder)) for plot in plots],
             links=[(label, _relative(path, folder)) for label, path in _links(folder) if path.exists()],
         )
     )
@@ -42,7 +78,24 @@ def environment() -> Environment:
     """The templates of every page: one layout, one style; an unknown name is an error, not an empty place."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     made.filters["short"] = _short
+    made.filters["spoken"] = _unbroken
+    made.filters["like"] = _like
+    made.filters["commands"] = commands
     return made
+
+
+def commands(text: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a sentence, and whether each is a command or a key that stood in backticks."""
+    for number, part in enumerate(_COMMAND.split(text)):
+        if part:
+            yield part, number % 2 == 1
+
+
+def _drawn(name: str, plot: Plot) -> DrawnPlot:
+    challenger = next((curve for curve in plot.curves if curve.name == "challenger"), None)
+    said = calibration_in_words(challenger) if name == "calibration" and challenger else ""
+    names = tuple(curve.name for curve in plot.curves)
+    return DrawnPlot(plot.title, plot.x, plot.y, names, Markup(curve_picture(plot)), said, curve_rows(plot))
 
 
 def _links(folder: Path) -> list[tuple[str, Path]]:
@@ -59,6 +112,15 @@ def _links(folder: Path) -> list[tuple[str, Path]]:
 
 def _relative(path: Path, folder: Path) -> str:
     return "../" + path.relative_to(folder.parent).as_posix()
+
+
+def _like(value: float, seen: Interval) -> str:
+    return form_of(seen)(value)
+
+
+def _unbroken(seen: Interval, *, with_sign: bool = False) -> str:
+    """A figure and its interval, each of which stays on one line."""
+    return spoken(seen, with_sign=with_sign).replace(" to ", "\u00a0to\u00a0")
 
 
 def _short(digest: str) -> str:

@@ -2,17 +2,19 @@
 
 It decides nothing and reads nothing but the stages' files; a stage that did not run is shown as such.
 
-Reads   stage.json and the verdicts of every stage under build/
+Reads   stage.json and the verdicts of every stage under build/; GITHUB_ACTIONS and GITHUB_EVENT_NAME
 Writes  build/report/index.html (the page), build/report/summary.md (a job's page, a pull request's comment)
 Exits   0 written
 """
 
+import os
 from functools import partial
 
 from contracts.stage import CHAIN, Context, Outcome, run_stage
 from reports.page.report_page import render_page
-from reports.page.results import Results, read_results
 from reports.page.summary import render_summary
+from reports.results import Results, read_results
+from reports.words.verdict import place_of
 
 HEADLINE_WIDTH = 100
 
@@ -20,10 +22,10 @@ HEADLINE_WIDTH = 100
 def work(context: Context) -> Outcome:
     """Read, render, write, and print the table of stages."""
     results = read_results(context.build)
-    plots = sorted(context.build.stage("evaluate").glob("*.svg"))
+    place = place_of(os.environ)
     page = context.folder / "index.html"
-    page.write_text(render_page(results, plots, context.folder), encoding="utf-8")
-    (context.folder / "summary.md").write_text(render_summary(results), encoding="utf-8")
+    page.write_text(render_page(results, context.folder, place=place), encoding="utf-8")
+    (context.folder / "summary.md").write_text(render_summary(results, place), encoding="utf-8")
     print(stage_table(results))
     verdict = f"stopped at {results.failed.stage}" if results.failed else "complete"
     return Outcome(verdict, f"See {page} in a browser.")

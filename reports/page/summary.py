@@ -1,17 +1,31 @@
-"""The summary as Markdown: for a job's page and a pull request's comment, under 20 kB."""
+"""The summary as Markdown: for a job's page and a pull request's comment, under 20 kB.
 
-from collections.abc import Iterable, Sequence
+First what everybody reads: the verdict, three lines, the picture of intervals as text, warnings. Then all else, folded.
+Only what GitHub's sanitizer keeps is used: headings, tables, quotations, code, `details`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from contracts.decision import Comparison, Decision
 from contracts.outside.markdown import escape as cell
-from contracts.stage import CHAIN
+from contracts.stage import CHAIN, StageRecord
 from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
-from reports.page.results import Results
+from reports.page.text_picture import text_picture
+from reports.results import Results
+from reports.words.numerals import form_of, spoken
+from reports.words.told import in_words, warnings
+from reports.words.verdict import Place, Verdict, verdict_of
 
 LIMIT_BYTES = 20_000
+SPARE_BYTES = 200
 MOST_SLICES = 12
+MOST_WARNINGS = 8
 ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
-SKIPPED = "➖"
+TONES = {"good": "✅", "open": "⚠️", "bad": "❌"}
+SKIPPED, OPEN = "➖", "⚠️"
+# Commands and keys of pipeline.toml that our own sentences name; in a text from outside they do no harm.
+_CODE = re.compile(r"&#96;(make [a-z-]+|[a-z]+\.[a-z_]+)&#96;")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -20,42 +34,72 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def render_summary(results: Results) -> str:
-    """The whole summary. Longer parts are cut, never the verdicts."""
-    parts = [_title(results), _stages(results)]
-    if results.unreadable:
-        parts.append(
-            f"> ⚠️ {cell(', '.join(results.unreadable))}: not what this code writes. Where a pull request changes a "
-            "schema, the code of its base writes this and cannot read it: the run's page has the figures."
-        )
-    parts += [f"> ⚠️ {cell(one)}" for one in results.mismatches()]
-    parts += [f"> ⚠️ {cell(one)}" for one in results.first_run()]
-    if results.decision:
-        parts += [f"> ⚠️ The gate asks less than before: {cell(one)}" for one in results.decision.relaxed]
-        parts += [f"> ⚠️ {cell(one)}" for one in results.decision.notes]
-        parts += [f"> Changed since the champion: {cell(one)}" for one in results.decision.changed]
-        parts += _decision(results.decision)
+def render_summary(results: Results, place: Place = "laptop") -> str:
+    """The whole summary. Folded parts that find no room are named at its end, never the verdict cut."""
+    verdict = verdict_of(results, place)
+    parts = [f"## {TONES[verdict.tone]} {cell(verdict.headline)}", *_lines(results, verdict)]
+    if deciding := results.deciding:
+        parts.append(text_picture(deciding))
+    parts += _warnings(results)
+    room = LIMIT_BYTES - SPARE_BYTES - len("\n\n".join(parts).encode())
+    left_out = []
+    for title, text in _folded(results):
+        part = f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+        if len(part.encode()) > room:
+            left_out.append(title)
+            continue
+        room -= len(part.encode()) + 2
+        parts.append(part)
+    if left_out:
+        parts.append("No room here, see the page: " + "; ".join(one.partition(":")[0] for one in left_out) + ".")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _lines(results: Results, verdict: Verdict) -> Iterator[str]:
+    lines = (("The model", " ".join(in_words(results))), ("Why", verdict.why), ("Next", verdict.next_step))
+    yield "\n".join(f"- **{name}:** {_prose(text)}" for name, text in lines if text)
+
+
+def _prose(text: str) -> str:
+    """One of our sentences, with values in it: harmless, its commands as code."""
+    return _CODE.sub(r"`\1`", cell(text, longest=1000))
+
+
+def _warnings(results: Results) -> Iterator[str]:
+    decision = results.decision
+    lines = [f"> ⚠️ {cell(one)}" for one in warnings(results)]
+    lines += [f"> Changed since the champion: {cell(one)}" for one in (decision.changed if decision else ())]
+    more = [f"> And {len(lines) - MOST_WARNINGS} more: see the page."] if len(lines) > MOST_WARNINGS else []
+    yield "\n\n".join(lines[:MOST_WARNINGS] + more)
+
+
+def _folded(results: Results) -> Iterator[tuple[str, str]]:
+    """Title and text of each part that is folded, the most asked for first."""
+    decision = results.decision
+    if decision:
+        broken = [check for check in decision.checks if not check.passed]
+        if broken:
+            yield (
+                f"❌ {len(broken)} of {len(decision.checks)} checks do not hold",
+                "\n".join(
+                    f"- **{cell(one.name)}**: {cell(one.seen)}; required: {cell(one.required)}. {cell(one.remedy)}"
+                    for one in broken
+                ),
+            )
+        yield "Every metric on the holdout", "\n\n".join(_metrics(decision))
+        if worse := _worse_slices(decision):
+            yield "❌ Slices that became worse", worse
     if results.load:
-        parts.append(_load(results.load))
+        yield f"Load: {results.load.verdict}", _load(results.load)
     if results.drift:
-        parts.append(_drift(results.drift))
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    if len(text.encode()) > LIMIT_BYTES:
-        text = (
-            text.encode()[: LIMIT_BYTES - 100].decode(errors="ignore").rpartition("\n")[0]
-            + "\n\n… cut: see the page.\n"
-        )
-    return text
+        yield f"Drift: {results.drift.state}", _drift(results.drift)
+    yield f"The chain: {_tally(results)}", _stages(results)
 
 
-def _title(results: Results) -> str:
-    if results.failed:
-        return f"## {ICONS[results.failed.exit_code]} Stopped at {results.failed.stage}: {cell(results.failed.verdict)}"
-    if results.unreadable:
-        return "## ⚠️ Not everything can be read here"
-    if len(results.records) < len(CHAIN):
-        return "## ⚠️ Unfinished: not every stage has run"
-    return f"## ✅ {results.passed}"
+def _tally(results: Results) -> str:
+    passed = sum(one.exit_code == 0 and one.stage not in results.skipped for one in results.records.values())
+    skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
+    return f"{passed} of {len(CHAIN)} stages passed{skipped}, {results.seconds:.0f} s"
 
 
 def _stages(results: Results) -> str:
@@ -66,14 +110,29 @@ def _stages(results: Results) -> str:
             folder = {"build": "image"}.get(stage, stage)
             has_run = f"{folder}/stage.json" in results.unreadable
             rows.append([stage, "cannot be read here" if has_run else "not run", "", ""])
-        else:
-            icon = SKIPPED if record.verdict == "skipped" else ICONS[record.exit_code]
-            mark = f"{icon} {cell(record.verdict)}"
-            rows.append([stage, mark, cell(record.headline), f"{record.seconds:.1f}"])
+            continue
+        icon = _icon(results, record)
+        stale = ", of another model" if stage in results.stale else ""
+        rows.append([stage, f"{icon} {cell(record.verdict)}{stale}", cell(record.headline), f"{record.seconds:.1f}"])
     return table(["stage", "verdict", "figure", "seconds"], rows)
 
 
-def _decision(decision: Decision) -> list[str]:
+def _icon(results: Results, record: StageRecord) -> str:
+    if record.stage in results.skipped:
+        return SKIPPED
+    is_open = record.stage in results.stale or (record.stage in results.findings and record.exit_code == 0)
+    return OPEN if is_open else ICONS[record.exit_code]
+
+
+def _metrics(decision: Decision) -> Iterator[str]:
+    """The table of metrics without an empty column, and what it rests on."""
+    wanted = {
+        "champion": any(one.champion for one in decision.comparisons),
+        "baseline": any(one.baseline is not None for one in decision.comparisons),
+    }
+    header = ["metric", "challenger"]
+    header += (["champion", "difference", "outcome"] if wanted["champion"] else []) + ["baseline"] * wanted["baseline"]
+    yield table(header, [_metric(one, wanted) for one in decision.comparisons])
     span = ""
     if decision.holdout_first:
         span = f", {cell(decision.holdout_first[:10])} to {cell(decision.holdout_last[:10])}"
@@ -81,44 +140,30 @@ def _decision(decision: Decision) -> list[str]:
         f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
         f"so each bound is one-sided at {decision.confidence:.4g}."
     )
-    if decision.baseline:
-        about = f"Baseline, which reads no feature: {cell(decision.baseline)}. {about}"
     if decision.detectable_difference:
         about += f" Smallest difference seen with 80 % power: {decision.detectable_difference:.4f}."
-    metrics = table(
-        ["metric", "baseline", "champion", "challenger", "difference", "interval", "outcome"],
-        [_comparison(one) for one in decision.comparisons],
-    )
-    parts = ["### Champion and challenger", metrics, about]
-    broken = [f"- **{cell(one.name)}**: {cell(one.seen)}; required: {cell(one.required)}. {cell(one.remedy)}"
-              for one in decision.checks if not one.passed]  # fmt: skip
-    if broken:
-        parts += ["Checks that did not hold:", "\n".join(broken)]
-    slices = [one for one in decision.slices if one.outcome == "worse"]
-    if slices:
-        parts.append("Slices that became worse:")
-        parts.append(table(["slice", "rows", "champion", "challenger"], [
-            [f"{cell(one.column)} = {cell(one.value)}", f"{one.rows:,}", _figure(one.champion), _figure(one.challenger)]
-            for one in slices[:MOST_SLICES]
-        ]))  # fmt: skip
-    return parts
+    if decision.baseline:
+        about += f" Baseline: {cell(decision.baseline)}."
+    yield about
 
 
-def _comparison(one: Comparison) -> list[str]:
-    name = f"**{cell(one.metric)}**" if one.decides else cell(one.metric)
-    baseline, champion = _figure(one.baseline), _figure(one.champion.value if one.champion else None)
-    if one.difference is None:
-        return [name, baseline, champion, _figure(one.challenger.value), "", "", one.outcome]
-    interval = f"{one.difference.low:+.4f} … {one.difference.high:+.4f}"
-    return [
-        name,
-        baseline,
-        champion,
-        _figure(one.challenger.value),
-        f"{one.difference.value:+.4f}",
-        interval,
-        one.outcome,
+def _metric(one: Comparison, wanted: dict[str, bool]) -> list[str]:
+    row = [f"**{cell(one.title)}**, decides" if one.decides else cell(one.title), spoken(one.challenger)]
+    if wanted["champion"]:
+        row += [spoken(one.champion) if one.champion else ""]
+        row += [spoken(one.difference, with_sign=True) if one.difference else "", one.outcome]
+    if wanted["baseline"]:
+        row.append("" if one.baseline is None else form_of(one.challenger)(one.baseline))
+    return row
+
+
+def _worse_slices(decision: Decision) -> str:
+    worse = [one for one in decision.slices if one.outcome == "worse"]
+    rows = [
+        [f"{cell(one.column)} = {cell(one.value)}", f"{one.rows:,}", _figure(one.champion), _figure(one.challenger)]
+        for one in worse[:MOST_SLICES]
     ]
+    return table(["slice", "rows", "champion", "challenger"], rows) if rows else ""
 
 
 def _figure(value: float | None) -> str:
@@ -128,13 +173,12 @@ def _figure(value: float | None) -> str:
 def _load(load: LoadVerdict) -> str:
     loaded = cell(load.served) or f"a {load.target}"
     figures = (
-        f"### Load\n\n{load.requests:,} requests at {load.requests_per_second:.0f} a second against {loaded}, "
+        f"{load.requests:,} requests at {load.requests_per_second:.0f} a second against {loaded}, "
         f"{load.failures} failed. p50 {load.p50_ms:.2f} ms, p95 {load.p95_ms:.2f} ms, p99 {load.p99_ms:.2f} ms; "
         f"{load.cpu_us_per_request:.0f} µs of CPU a request, {load.peak_mb:.0f} MB."
     )
     if load.paired is None:
-        why = cell(load.first_run) or "There is no champion to compare with."
-        return f"{figures} {why} The absolute limits alone decide."
+        return f"{figures} There is no champion to compare with: the absolute limits alone decide."
     return "\n\n".join([figures, _ratios(load.paired), f"Champion: {cell(load.paired.served)}."])
 
 
@@ -167,4 +211,4 @@ def _drift(drift: DriftVerdict) -> str:
         answers += ", **inputs look a day late**"
     worth = f" worth {drift.effective_rows:,} rows" if drift.replayed_copies or drift.repeated_rows else ""
     rows = f"{drift.current_rows:,} requests{worth} against {drift.reference_rows:,} reference rows"
-    return f"### Drift\n\n{answers}; {rows}. Traffic: {cell(drift.traffic)}.{over}{other}"
+    return f"{answers}; {rows}. Traffic: {cell(drift.traffic)}.{over}{other}"

@@ -24,7 +24,7 @@ from contracts.release import Deployment
 from contracts.schema import read_json
 from contracts.stage import Build
 from reports.page.report_page import render_page
-from reports.page.results import read_results
+from reports.results import read_results
 from reports.site.first_page import Kept, Production, production_of, render_site
 from reports.site.history.drill_tables import read_drill_tables
 from reports.site.history.entry import entry_of
@@ -99,8 +99,7 @@ def _shown_in_full(site: Path, entry: HistoryEntry, source: Build) -> Kept:
     if entry.event == "run":
         report = f"runs/{entry.id}/{REPORT_PAGE}"
         (site / report).parent.mkdir(parents=True)
-        plots = sorted(place.stage("evaluate").glob("*.svg"))
-        text = render_page(read_results(place), plots, place.stage("report"), "../../../index.html")
+        text = render_page(read_results(place), place.stage("report"), "../../../index.html")
         (site / report).write_text(text, encoding="utf-8")
     has_evidently = (place.root / EVIDENTLY_PAGE).is_file()
     return Kept(entry, report, f"runs/{entry.id}/{EVIDENTLY_PAGE}" if has_evidently else "")

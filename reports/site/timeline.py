@@ -4,11 +4,12 @@ All are 340 units wide, about the width of a phone, so that their text stays rea
 """
 
 import datetime as dt
-import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+
+from reports.page.ticks import value_ticks
 
 WIDTH, HEIGHT = 340, 178
 LEFT, RIGHT, TOP, BOTTOM = 46, 334, 8, 156
@@ -143,19 +144,6 @@ def told(line: Line, form: Format) -> str:
         f"{line.name}: {len(values)} points from {first.at:%Y-%m-%d} to {last.at:%Y-%m-%d}, least {form(min(values))}, "
         f"median {form(statistics.median(values))}, most {form(max(values))}, latest {form(last.value)}"
     )
-
-
-def value_ticks(low: float, high: float) -> list[float]:
-    """Three to six round values that hold both ends between them."""
-    least = 1e-6 * max(abs(low), abs(high), 1e-6)
-    if high - low < least:
-        reach = 0.1 * abs(high) or 1.0
-        low, high = low - reach, high + reach
-    rough = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(one * power for one in (1, 2, 2.5, 5, 10) if one * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
 def time_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.datetime, str]]:

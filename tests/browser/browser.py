@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, sync_playwright
 
 Scheme = Literal["light", "dark"]
-WIDTHS = {"desktop": 1280, "phone": 360}
+WIDTHS = {"desktop": 1280, "phone": 390, "small phone": 360}
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 INSTALL = "Install one (Debian: apt install chromium), or name it in CHROMIUM."
 
@@ -42,7 +43,13 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def watched(
-    browser: Browser, path: Path, width: int = 1280, scheme: Scheme = "light", *, bypass_csp: bool = False
+    browser: Browser,
+    path: Path,
+    width: int = 1280,
+    scheme: Scheme = "light",
+    *,
+    bypass_csp: bool = False,
+    is_unfolded: bool = True,
 ) -> Iterator[tuple[Page, Seen]]:
     """A page opened from its file, everything unfolded, and what happened meanwhile."""
     seen = Seen()
@@ -68,7 +75,8 @@ def watched(
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.goto(path.as_uri(), wait_until="load")
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    if is_unfolded:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     yield page, seen
     page.goto("about:blank")
     for event, handler in handlers.items():
@@ -127,6 +135,12 @@ def silent_plots(page: Page) -> list[str]:
         }).map((node) => node.outerHTML.slice(0, 120))"""
     )
     return found
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds by all of its rules: each violation with the first place of it."""
+    seen = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in seen]
 
 
 def live_markup(page: Page) -> list[str]:

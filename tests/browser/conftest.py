@@ -11,8 +11,10 @@ from contracts.stage import Build, execute
 from reports.page.stage import work as report
 from reports.site.build import build_site
 from tests.browser.browser import chromium
+from tests.browser.gallery import written
 from tests.reports.pasts import GITHUB, complete_run, write_past
 from tests.reports.records import write_record
+from tests.reports.scenes import SCENES
 
 CONFIG = Path("pipeline.toml")
 LONG = "a_column_whose_name_has_no_space_" * 12
@@ -61,6 +63,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (root / "empty").mkdir()
     pages["site before any run"] = build_site("flights", Build(root / "none"), root / "empty", {})
     return pages
+
+
+@pytest.fixture(scope="session")
+def situations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
+    """Every situation's report and comment, by its name."""
+    root = tmp_path_factory.mktemp("situations")
+    return {name: written(name, root) for name in SCENES}
 
 
 @pytest.fixture(scope="session")

@@ -15,24 +15,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cmarkgfm import github_flavored_markdown_to_html
 from playwright.sync_api import Page
 
 from contracts.exits import Exit
 from tests.browser.browser import chromium, watched
+from tests.browser.github_markdown import as_page
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-DRAWN_BY = ("reports/page/templates/*", "reports/page/*.py", "tests/browser/pictures.py")
+DRAWN_BY = ("reports/page/templates/**/*", "reports/page/*.py", "reports/words/*.py", "tests/browser/pictures.py")
 WIDTH = 1000
 HEIGHTS = {"report": 760, "comment": 620}
-GITHUB_LIKE = """<!doctype html><meta charset="utf-8"><style>
-body { font: 14px/1.5 -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; color: #1f2328; margin: 0; }
-article { border: 1px solid #d1d9e0; border-radius: 6px; margin: 16px; padding: 16px; }
-table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #d1d9e0; padding: 6px 13px; }
-code { background: #eff1f3; border-radius: 6px; padding: 0.2em 0.4em; font-size: 85%; }
-h1, h2 { border-bottom: 1px solid #d1d9e0; }
-</style><article>"""
 
 
 def digest() -> str:
@@ -46,8 +39,7 @@ def draw(build: Path) -> None:
     report, summary = build / "report" / "index.html", build / "report" / "summary.md"
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         comment = Path(folder) / "comment.html"
-        html = github_flavored_markdown_to_html(summary.read_text(encoding="utf-8"))
-        comment.write_text(GITHUB_LIKE + html + "</article>", encoding="utf-8")
+        comment.write_text(as_page(summary.read_text(encoding="utf-8")), encoding="utf-8")
         for name, page_path in (("report", report), ("comment", comment)):
             with watched(browser, page_path.resolve(), WIDTH) as (page, _):
                 _shoot(page, name)

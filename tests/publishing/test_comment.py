@@ -127,7 +127,7 @@ def test_a_failed_chain_is_shown_too(build: Path, github: GitHub, pull_request_j
     github.pull(7, "faster")
     write_record(write_run(build), "evaluate", "worse than the margin", exit_code=3, verdict="reject")
     assert run(build, pull_request_job) is Exit.PASS
-    assert "Stopped at evaluate" in github.comments[0]["body"]
+    assert "Rejected: worse than the champion" in github.comments[0]["body"]
 
 
 def test_a_refusal_names_the_permission(

@@ -19,15 +19,15 @@ from contracts.stage import Build
 from publishing import comment, job_summary, recorded_releases
 from publishing.audit import Audit, Finding
 from publishing.issues import drift_issue, security_issue
-from reports.page.results import read_results
 from reports.page.summary import render_summary
+from reports.results import read_results
 from tests.payloads import PAYLOADS
 from tests.publishing.builds import DIGEST, write_drift, write_record, write_run
 from tests.publishing.github_server import GitHub
 from tests.repository.test_promises import ROOT
 
 OURS = {"table", "thead", "tbody", "tr", "th", "td", "p", "h2", "h3", "strong", "sub", "ul", "li", "blockquote", "a",
-        "code"}  # fmt: skip
+        "code", "pre", "details", "summary"}  # fmt: skip
 # What make expands, what a shell expands, and what ends a quotation of either kind: each would leave its mark.
 HOSTILE = "$(shell touch {pwned})`touch {pwned}`$$(touch {pwned})\"; touch {pwned} #'; touch {pwned} #"
 
@@ -40,14 +40,19 @@ class Shown(HTMLParser):
         self.tags: set[str] = set()
         self.links: set[str] = set()
         self.text = ""
+        self.in_code = False
         self.feed(github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.in_code |= tag == "pre"
         self.links |= {value or "" for name, value in attributes if name in ("href", "src")}
 
+    def handle_endtag(self, tag: str) -> None:
+        self.in_code &= tag != "pre"
+
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += "" if self.in_code else data  # GitHub makes no links in a block of code
 
 
 def assert_harmless(markdown: str) -> None:

@@ -11,7 +11,7 @@ from contracts.schema import write_json
 from contracts.stage import Build
 from reports.site.history.append import remember
 from testbed.images import image
-from tests.reports.records import decision, drift_verdict, load_verdict, whole_run, write_record
+from tests.reports.records import decision, drift_verdict, load_verdict, plots, whole_run, write_record
 
 FIRST = dt.datetime(2026, 1, 1, 5, 17, tzinfo=dt.UTC)
 GITHUB = {
@@ -22,7 +22,6 @@ GITHUB = {
     "GITHUB_EVENT_NAME": "push",
     "GITHUB_REF_NAME": "main",
 }
-PLOT = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><path d="M0 3L4 0" stroke="#808080"/></svg>'
 
 
 def complete_run(root: Path, text: str = "carrier", *, promote: bool = True) -> Build:
@@ -30,8 +29,7 @@ def complete_run(root: Path, text: str = "carrier", *, promote: bool = True) -> 
     build = whole_run(root, text)
     model = decision_of(build, promote=promote, text=text)
     write_image(build, model)
-    for name in ("roc", "calibration"):
-        (build.stage("evaluate") / f"{name}.svg").write_text(PLOT)
+    write_json(build.stage("evaluate") / "plots.json", plots())
     (build.stage("drift") / "evidently.html").write_text("<!doctype html><title>Evidently</title><p>Evidently</p>")
     (build.stage("load-test") / "locust.html").write_text("<!doctype html><title>Locust</title><p>Locust</p>")
     (build.stage("evaluate") / "diff.md").write_text("# diff\n")

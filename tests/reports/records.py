@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contracts.data_manifest import DataManifest, LeftOut, Table
-from contracts.decision import Check, Comparison, Decision, Interval, SliceComparison
+from contracts.decision import Check, Comparison, Curve, Decision, Interval, Plots, SliceComparison
 from contracts.features import Feature
 from contracts.model_folder import Metric, model_digest
 from contracts.schema import write_json
@@ -89,6 +89,20 @@ def decision(challenger: str, *, promote: bool = True, text: str = "carrier", ha
         checks=(Check(name="floor", passed=promote, seen=f"0.74 {text}", required="0.6", remedy="Lower it."),),
         slices=(SliceComparison(column=text, value="AA", rows=90, challenger=0.7, champion=0.8, outcome="worse"),),
     )
+
+
+def plots() -> Plots:
+    """What the gate draws of a binary challenger that says too little for the rows it is surest of."""
+    roc = Curve(name="challenger", x=(0.0, 0.25, 0.5, 1.0), y=(0.0, 0.6, 0.85, 1.0))
+    calibration = Curve(name="challenger", x=(0.02, 0.1, 0.2, 0.4), y=(0.02, 0.11, 0.24, 0.55))
+    rates = {"x": "false positive rate", "y": "true positive rate", "has_diagonal": True}
+    means = {"x": "mean predicted probability", "y": "observed share", "has_diagonal": True}
+    return Plots.model_validate(
+        {"plots": {
+            "roc": {"title": "ROC curve", "curves": (roc,)} | rates,
+            "calibration": {"title": "Calibration", "curves": (calibration,)} | means,
+        }}
+    )  # fmt: skip
 
 
 def load_verdict(model: str, verdict: str = "pass") -> LoadVerdict:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.decision import Plots
 from contracts.exits import Exit
 from contracts.pipeline_toml.keys import Task
+from contracts.schema import read_json
 from contracts.stage import Build
 from testbed.model_folders import BIAS, SIGNAL, Frames, draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import (
@@ -98,7 +100,8 @@ def test_other_tasks_are_judged_alike(task: Task, tmp_path: Path) -> None:
     decision = decided(build, task, margin="0.01")
     assert deciding(decision).outcome == "worse"
     assert decision.decision == "reject"
-    assert len(list(build.stage("evaluate").glob("*.svg"))) == 2
+    drawn = read_json(build.stage("evaluate") / "plots.json", Plots, "make evaluate").plots
+    assert set(drawn) == ({"roc", "calibration"} if several else {"residuals", "predicted"})
 
 
 def test_a_challenger_that_is_worse_than_the_margin_is_rejected(build: Build) -> None:
@@ -178,7 +181,7 @@ def test_the_same_inputs_give_the_same_bytes_and_no_path_or_figure_of_this_machi
     once = dict(contents(build))
     decided(build, slices='["shop"]')
     assert dict(contents(build)) == once
-    assert set(once) == {"decision.json", "diff.md", "roc.svg", "calibration.svg", "tries.json"}
+    assert set(once) == {"decision.json", "diff.md", "plots.json", "model_figures.json", "tries.json"}
     for name, content in once.items():
         assert str(build.root).encode() not in content, name
 

@@ -1,63 +1,32 @@
-"""The pictures of the gate: what both models say of the holdout, as curves. Same inputs, same bytes.
+"""What both models say of the holdout, as curves that the report draws. Same inputs, same bytes.
 
 ROC and calibration curves for classes (over several classes the ROC curve is the average over them, and calibration is
 that of the likeliest class); residuals and predictions for values. No text in them comes from the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
-from contracts.decision import Curve
+from contracts.decision import Curve, Plot, Plots
 from contracts.pipeline_toml.keys import Task
+from contracts.schema import write_json
 from training.judging.comparisons import Contest
 from training.statistics.metrics import FloatArray
 
 POINTS = 101
 BINS = 10
 HISTOGRAM_BINS = 40
-# Grey and two colours that can be told apart on white and on black, by most colour-blind people as well.
-GREY = "#808080"
-COLOURS = {"challenger": "#2f81f7", "champion": "#d97706"}
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "gatehouse",
-    "svg.fonttype": "none",
-    "font.size": 10,
-    "axes.unicode_minus": False,
-}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One picture. `diagonal`: whether the line y = x means something in it."""
-
-    title: str
-    x: str
-    y: str
-    diagonal: bool
-    curves: tuple[Curve, ...]
-
 
 Answers = Mapping[str, FloatArray]
 Truth = npt.NDArray[np.generic]
 
 
-def write_plots(folder: Path, contest: Contest, task: Task) -> tuple[Path, ...]:
-    """Two SVG files: roc and calibration, or residuals and predicted."""
-    written = []
-    for name, plot in plots_of(contest, task).items():
-        path = folder / f"{name}.svg"
-        _draw(plot, path)
-        written.append(path)
-    return tuple(written)
+def write_plots(folder: Path, contest: Contest, task: Task) -> None:
+    """plots.json: roc and calibration, or residuals and predicted."""
+    write_json(folder / "plots.json", Plots(plots=plots_of(contest, task)))
 
 
 def plots_of(contest: Contest, task: Task) -> dict[str, Plot]:
@@ -69,23 +38,23 @@ def plots_of(contest: Contest, task: Task) -> dict[str, Plot]:
         edges = _common_edges(truth, answers)
         return {
             "residuals": Plot(
-                "Residuals", "predicted - observed", "share of rows", False,
-                _each(answers, lambda name, seen: _residuals(name, truth, seen, edges)),
+                title="Residuals", x="predicted - observed", y="share of rows", has_diagonal=False,
+                curves=_each(answers, lambda name, seen: _residuals(name, truth, seen, edges)),
             ),
             "predicted": Plot(
-                "Predicted and observed", "mean predicted", "mean observed", True,
-                _each(answers, lambda name, seen: _binned(name, seen, truth)),
+                title="Predicted and observed", x="mean predicted", y="mean observed", has_diagonal=True,
+                curves=_each(answers, lambda name, seen: _binned(name, seen, truth)),
             ),
         }  # fmt: skip
     return {
         "roc": Plot(
-            "ROC curve", "false positive rate", "true positive rate", True,
-            _each(answers, lambda name, seen: _roc(name, truth, seen)),
-        ),
+                title="ROC curve", x="false positive rate", y="true positive rate", has_diagonal=True,
+                curves=_each(answers, lambda name, seen: _roc(name, truth, seen)),
+            ),
         "calibration": Plot(
-            "Calibration", "mean predicted probability", "observed share", True,
-            _each(answers, lambda name, seen: _calibration(name, truth, seen)),
-        ),
+                title="Calibration", x="mean predicted probability", y="observed share", has_diagonal=True,
+                curves=_each(answers, lambda name, seen: _calibration(name, truth, seen)),
+            ),
     }  # fmt: skip
 
 
@@ -142,34 +111,3 @@ def _common_edges(truth: Truth, answers: Answers) -> FloatArray:
 def _residuals(name: str, truth: Truth, predicted: FloatArray, edges: FloatArray) -> Curve:
     counts, _ = np.histogram(predicted - truth.astype(np.float64), bins=edges)
     return _curve(name, (edges[:-1] + edges[1:]) / 2, counts / len(truth))
-
-
-def _draw(plot: Plot, path: Path) -> None:
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5, 4))
-        FigureCanvasSVG(figure)
-        figure.subplots_adjust(left=0.16, right=0.97, bottom=0.14, top=0.91)
-        axes = figure.add_subplot()
-        for curve in plot.curves:
-            marker = "." if len(curve.x) == BINS else None
-            axes.plot(curve.x, curve.y, color=COLOURS[curve.name], label=curve.name, linewidth=1.6, marker=marker)
-        if plot.diagonal:
-            points = [value for curve in plot.curves for value in curve.x] or [0.0, 1.0]
-            ends = (min(points), max(points))
-            axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":")
-        _paint(axes, plot)
-        partial = path.with_name(path.name + ".partial")
-        figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        partial.replace(path)
-
-
-def _paint(axes: Axes, plot: Plot) -> None:
-    """Mid-grey lines and labels: they can be read on light and on dark."""
-    axes.set_title(plot.title, color=GREY)
-    axes.set_xlabel(plot.x, color=GREY)
-    axes.set_ylabel(plot.y, color=GREY)
-    axes.tick_params(colors=GREY)
-    for side, spine in axes.spines.items():
-        spine.set_color(GREY)
-        spine.set_visible(side in ("left", "bottom"))
-    axes.legend(frameon=False, labelcolor=GREY)

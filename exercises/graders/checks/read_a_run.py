@@ -117,5 +117,5 @@ EXERCISE = Exercise(
     checks=CHECKS,
     subject=answered,
     minutes=20,
-    different="reports/page/results.py reads the same files, each against its schema, for the report page.",
+    different="reports/results.py reads the same files, each against its schema, for the report page.",
 )

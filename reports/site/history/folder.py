@@ -19,7 +19,6 @@ ENTRY_BYTES = 64 * 1024
 KEPT_RUNS = 7
 KEPT_BYTES = 120 * 1024 * 1024
 JSON_BYTES = 1024 * 1024
-PLOT_BYTES = 1024 * 1024
 REPORT_BYTES = 20 * 1024 * 1024
 DRIFT_FILES = {"drift/stage.json": JSON_BYTES, "drift/verdict.json": JSON_BYTES, "drift/evidently.html": REPORT_BYTES}
 RUN_FILES = DRIFT_FILES | {
@@ -30,6 +29,8 @@ RUN_FILES = DRIFT_FILES | {
     "evaluate/stage.json": JSON_BYTES,
     "evaluate/decision.json": JSON_BYTES,
     "evaluate/diff.md": JSON_BYTES,
+    "evaluate/plots.json": JSON_BYTES,
+    "evaluate/model_figures.json": JSON_BYTES,
     "image/stage.json": JSON_BYTES,
     "image/image.json": JSON_BYTES,
     "load-test/stage.json": JSON_BYTES,
@@ -84,10 +85,7 @@ def keep(entry: HistoryEntry, build: Build, target: Path) -> int:
 
 
 def _to_keep(build: Build, event: EventName) -> Iterator[tuple[Path, str, int]]:
-    wanted = dict(FILES_OF[event])
-    if event == "run":
-        wanted |= {f"evaluate/{plot.name}": PLOT_BYTES for plot in build.stage("evaluate").glob("*.svg")}
-    for place, most_bytes in wanted.items():
+    for place, most_bytes in FILES_OF[event].items():
         source = build.root / place
         if source.exists() or source.is_symlink():
             yield source, place, most_bytes

@@ -12,10 +12,10 @@ from contracts.exits import Exit
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
 from contracts.verdict import DriftVerdict, LoadVerdict
-from reports.page.pictures import difference_picture
-from reports.page.results import read_results
+from reports.page.pictures import difference_bar, interval_picture
 from reports.page.stage import stage_table, work
 from reports.page.summary import LIMIT_BYTES
+from reports.results import read_results
 from tests.payloads import PAYLOADS
 from tests.reports.records import load_verdict, paired_run, whole_run, write_record
 
@@ -40,10 +40,18 @@ def render(build: Build) -> tuple[str, str]:
 
 def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
     page, summary = render(whole_run(tmp_path))
-    for text in ("Passed, but drift was found", "ROC AUC", "equivalent", "+0.0020", "1.50 ms", "carrier"):
+    for text in (
+        "Passed, but drift was found",
+        "ROC AUC",
+        "equivalent",
+        "+0.002 (−0.004 to +0.008)",
+        "1.50 ms",
+        "carrier",
+    ):
         assert text in page
-    assert "## ✅ Passed, but drift was found" in summary
-    assert "| **roc_auc** | 0.5000 | 0.7400 | 0.7400 | +0.0020 | -0.0040 … +0.0080 | equivalent |" in summary
+    assert "## ⚠️ Passed, but drift was found: as good as the champion" in summary
+    metric = "| **ROC AUC**, decides | 0.740 (0.730 to 0.750) | 0.740 (0.730 to 0.750) | +0.002 (−0.004 to +0.008) |"
+    assert f"{metric} equivalent | 0.500 |" in summary
 
 
 def test_challenger_and_champion_under_load_stand_side_by_side(tmp_path: Path) -> None:
@@ -67,7 +75,9 @@ def test_a_stage_that_was_skipped_is_not_shown_as_passed(tmp_path: Path) -> None
     assert "| build | ➖ skipped | no container engine: There is none. |" in summary
     assert '<li class="open"><b>build</b>skipped' in page
     assert "Passed, but build was skipped and drift was found" in page
-    assert "## ✅ Passed, but build was skipped and drift was found" in summary
+    assert "## ⚠️ Passed, but build was skipped and drift was found" in summary
+    assert "4 of 6 stages passed, 1 skipped" not in summary
+    assert "5 of 6 stages passed, 1 skipped" in summary
 
 
 def test_a_chain_in_which_nothing_was_skipped_or_found_passed(tmp_path: Path) -> None:
@@ -75,8 +85,8 @@ def test_a_chain_in_which_nothing_was_skipped_or_found_passed(tmp_path: Path) ->
     path = build.stage("drift") / "verdict.json"
     write_json(path, read_json(path, DriftVerdict, "make drift").model_copy(update={"state": "stable"}))
     page, summary = render(build)
-    assert "Every stage passed" in page
-    assert "## ✅ Every stage passed" in summary
+    assert "Passed: as good as the champion" in page
+    assert "## ✅ Passed: as good as the champion" in summary
 
 
 def test_a_chain_that_stopped_says_where_and_why(tmp_path: Path) -> None:
@@ -100,8 +110,12 @@ def test_a_verdict_on_another_model_is_pointed_out(tmp_path: Path) -> None:
     build = whole_run(tmp_path)
     write_json(build.stage("load-test") / "verdict.json", load_verdict("sha256:" + "e" * 64))
     page, summary = render(build)
-    assert "load-test judged another model" in page
-    assert "judged another model" in summary
+    assert "Two runs are mixed: load-test judged another model" in page
+    assert "Two runs are mixed: load-test judged another model" in summary
+    assert '<li class="stale"><b>load-test</b>ready' in page
+    assert "of another run: <code>eeeeeeeeeeee</code>" in page
+    assert "| load-test | ⚠️ ready, of another model |" in summary
+    assert page.count('stale"') == 1, "and no other stage"
 
 
 def test_a_damaged_verdict_is_not_shown(tmp_path: Path) -> None:
@@ -150,7 +164,8 @@ def test_the_summary_fits_a_comment_whatever_it_is_given(tmp_path: Path) -> None
     build = whole_run(tmp_path, text="x" * 9_000)
     _, summary = render(build)
     assert len(summary.encode()) <= LIMIT_BYTES
-    assert summary.startswith("## ✅")
+    assert summary.startswith("## ⚠️ Passed, but drift was found")
+    assert summary.count("<details>") == summary.count("</details>") > 0
 
 
 def test_every_link_of_the_page_leads_to_a_file(tmp_path: Path) -> None:
@@ -193,21 +208,24 @@ def comparison(low: float, value: float, high: float, *, higher_is_better: bool)
     )
 
 
+def percent(text: str) -> float:
+    return float(text.removesuffix("%"))
+
+
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_right_of_the_zero_line_is_always_better(higher_is_better: bool) -> None:
     sign = 1 if higher_is_better else -1
     low, high = sorted((sign * 0.01, sign * 0.03))
-    svg = ElementTree.fromstring(
-        difference_picture([comparison(low, sign * 0.02, high, higher_is_better=higher_is_better)])
-    )
-    zero = next(float(line.attrib["x1"]) for line in svg.iter("line") if line.attrib.get("class") == "zero")
-    assert next(float(circle.attrib["cx"]) for circle in svg.iter("circle")) > zero
+    svg = ElementTree.fromstring(difference_bar(comparison(low, sign * 0.02, high, higher_is_better=higher_is_better)))
+    zero = next(percent(line.attrib["x1"]) for line in svg.iter("line") if line.attrib.get("class") == "zero")
+    assert next(percent(circle.attrib["cx"]) for circle in svg.iter("circle")) > zero
 
 
 def test_a_picture_carries_its_text() -> None:
-    svg = ElementTree.fromstring(difference_picture([comparison(-0.01, 0.0, 0.01, higher_is_better=True)]))
-    assert svg.findtext("desc") == "Brier <score> +0.0000 [-0.0100, +0.0100], better"
+    svg = ElementTree.fromstring(interval_picture(comparison(-0.01, 0.0, 0.01, higher_is_better=True)))
+    assert svg.findtext("title") == "Brier <score>: right is better"
+    assert "difference 0.000 (−0.010 to +0.010)" in (svg.findtext("desc") or "")
 
 
 def test_a_zero_difference_is_drawn_on_the_zero_line() -> None:
-    assert "nan" not in difference_picture([comparison(0.0, 0.0, 0.0, higher_is_better=True)])
+    assert "nan" not in interval_picture(comparison(0.0, 0.0, 0.0, higher_is_better=True))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.site.timeline import Line, Point, heat_chart, line_chart, stack_chart, time_ticks, value_ticks
+from reports.page.ticks import value_ticks
+from reports.site.timeline import Line, Point, heat_chart, line_chart, stack_chart, time_ticks
 from tests.payloads import PAYLOADS
 
 START = dt.datetime(2026, 1, 1, 5, 17, tzinfo=dt.UTC)

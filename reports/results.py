@@ -7,8 +7,10 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from contracts.data_manifest import DataManifest
-from contracts.decision import Decision
+from contracts.decision import Comparison, Decision, Plots
 from contracts.exits import FindingError, UsageError
+from contracts.image import Image
+from contracts.model_figures import ModelFigures
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
 from contracts.schema import read_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
@@ -26,6 +28,9 @@ class Results:
     card: ModelCard | None
     model: str
     decision: Decision | None
+    plots: Plots | None
+    figures: ModelFigures | None
+    image: Image | None
     load: LoadVerdict | None
     drift: DriftVerdict | None
     # Files that are there and fit no schema of this code: those of a pull request that changes one, read by its base.
@@ -41,25 +46,44 @@ class Results:
         return sum(record.seconds for record in self.records.values())
 
     @property
-    def passed(self) -> str:
-        """The title of a run in which every stage ended with 0: what was skipped or found is no pass."""
-        notes = [f"{record.stage} was skipped" for record in self.records.values() if record.verdict == "skipped"]
-        if self.drift and self.drift.state == "drift":
-            notes.append("drift was found")
-        return f"Passed, but {' and '.join(notes)}" if notes else "Every stage passed"
+    def deciding(self) -> Comparison | None:
+        """The metric that decides."""
+        return self.decision.deciding if self.decision else None
 
-    def mismatches(self) -> list[str]:
-        """Stages whose file speaks of another model than the one in build/train: left over from an earlier run."""
-        seen = {
-            "evaluate": self.decision.challenger if self.decision else self.model,
-            "load-test": self.load.model if self.load else self.model,
-            "drift": self.drift.model if self.drift else self.model,
-        }
-        return [
-            f"{stage} judged another model ({digest[:19]}), not this one ({self.model[:19]}): run `make pipeline`."
-            for stage, digest in seen.items()
-            if digest != self.model
-        ]
+    @property
+    def missing(self) -> tuple[StageName, ...]:
+        """Stages that have not run, in the chain's order."""
+        return tuple(stage for stage in CHAIN if stage not in self.records)
+
+    @property
+    def skipped(self) -> tuple[StageName, ...]:
+        """Stages that had nothing to do, which is no pass."""
+        return tuple(record.stage for record in self.records.values() if record.verdict == "skipped")
+
+    @property
+    def findings(self) -> dict[StageName, str]:
+        """What keeps a stage that ended with 0 from being a plain pass."""
+        found: dict[StageName, str] = {stage: f"{stage} was skipped" for stage in self.skipped}
+        if self.drift and self.drift.state == "drift":
+            found["drift"] = "drift was found"
+        return found
+
+    @property
+    def stale(self) -> dict[StageName, str]:
+        """Stages whose file speaks of another model than the one in build/train, or train of other data, each with the
+        digest that it speaks of: left over from an earlier run."""
+        spoken: dict[StageName, tuple[str, str]] = {}
+        if self.card and self.manifest:
+            spoken["train"] = (self.card.data_digest, self.manifest.digest)
+        if self.model:
+            judged = {
+                "evaluate": self.decision.challenger if self.decision else "",
+                "build": self.image.model if self.image else "",
+                "load-test": self.load.model if self.load else "",
+                "drift": self.drift.model if self.drift else "",
+            }
+            spoken |= {stage: (judged[stage], self.model) for stage in CHAIN if judged.get(stage)}
+        return {stage: seen for stage, (seen, required) in spoken.items() if seen != required}
 
     def first_run(self) -> list[str]:
         """Why no champion was compared with, once, although several stages say it."""
@@ -80,6 +104,9 @@ def read_results(build: Build) -> Results:
         card=files.card(),
         model=_digest(build.challenger),
         decision=files.read(build.stage("evaluate") / "decision.json", Decision),
+        plots=files.read(build.stage("evaluate") / "plots.json", Plots),
+        figures=files.read(build.stage("evaluate") / "model_figures.json", ModelFigures),
+        image=files.read(build.stage("build") / "image.json", Image),
         load=files.read(build.stage("load-test") / "verdict.json", LoadVerdict),
         drift=files.read(build.stage("drift") / "verdict.json", DriftVerdict),
         unreadable=tuple(files.unreadable),

@@ -1,0 +1,34 @@
+"""What all stages together say of a run in sentences: the model in a line, and what a reader must not miss."""
+
+from reports.results import Results
+from reports.words.skill import question_of, skill, speed
+from reports.words.worth import worth
+
+
+def in_words(results: Results) -> list[str]:
+    """What the model does, what it is worth, how fast it is: as far as the stages have got."""
+    said = []
+    if results.card and (one := results.deciding):
+        asked = question_of(results.card)
+        said.append(skill(asked, one.metric, one.title, one.challenger, higher_is_better=one.higher_is_better))
+    if results.decision:
+        said.append(worth(results.decision))
+    if results.load:
+        said.append(speed(results.load))
+    return [one for one in said if one]
+
+
+def warnings(results: Results) -> list[str]:
+    """Why no champion was compared with, what the gate asks less of, which stages are of another run: once each."""
+    decision = results.decision
+    said = list(results.first_run())
+    said += [f"The gate asks less than before: {one}" for one in (decision.relaxed if decision else ())]
+    said += list(decision.notes if decision else ())
+    for stage, digest in results.stale.items():
+        said.append(f"{stage} judged another model or other data, {digest[:19]}.")
+    if results.unreadable:
+        said.append(
+            f"{', '.join(results.unreadable)}: not what this code writes. Where a pull request changes a schema, the "
+            "code of its base writes this and cannot read it: the run's page has the figures."
+        )
+    return said

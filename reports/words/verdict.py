@@ -1,0 +1,235 @@
+"""What was decided, why, and what to do next: short sentences from the stages' own figures, never a judgement of ours.
+
+The headline says how the chain ended and the one cause that counts; `why` has the figures; `next_step` is a command, or
+what a person has to do before one helps. Where a pull request, a push or a laptop asks for another step, `place` says
+which of these it is.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from contracts.decision import Comparison, Decision, Interval, Outcome, SliceComparison
+from contracts.stage import StageRecord
+from contracts.verdict import LoadReason
+from reports.results import Results
+from reports.words.numerals import form_of, number, spoken
+
+Tone = Literal["good", "open", "bad"]
+Place = Literal["laptop", "pull request", "push"]
+PROMOTED: dict[Outcome, str] = {
+    "better": "better than the champion",
+    "equivalent": "as good as the champion",
+    "no champion": "a first champion",
+}
+LOAD_REASONS: dict[LoadReason, str] = {
+    "p50_limit": "half of all answers are too slow",
+    "p95_limit": "one answer in 20 is too slow",
+    "p99_limit": "one answer in 100 is too slow",
+    "stall": "a request waited too long",
+    "errors": "requests failed",
+    "wrong_answers": "answers were wrong",
+    "rate": "the asked rate was not reached",
+    "memory_growth": "memory grows",
+    "killed": "the service was killed",
+    "no_comparison": "challenger and champion could not be compared",
+    "slower_p50": "slower than the champion",
+    "slower_p95": "slower than the champion",
+    "slower_cpu": "needs more CPU than the champion",
+}
+MOST_SLICES = 3
+ENDINGS = {1: "crashed", 2: "could not run", 3: "refused"}
+
+
+class Verdict(NamedTuple):
+    """How the chain ended. `headline`: one line; `why`: with the figures; `next_step`: what to do."""
+
+    tone: Tone
+    headline: str
+    why: str
+    next_step: str
+
+
+def verdict_of(results: Results, place: Place = "laptop") -> Verdict:
+    """The verdict on everything that the stages left."""
+    tone, headline = _ending(results)
+    return Verdict(tone, headline, _why(results), _next(results, place))
+
+
+def place_of(environment: Mapping[str, str]) -> Place:
+    """Where this run takes place, by what GitHub Actions sets."""
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return "laptop"
+    return "pull request" if environment.get("GITHUB_EVENT_NAME") in ("pull_request", "merge_group") else "push"
+
+
+def rejection(outcome: Outcome | None, broken: Sequence[str]) -> str:
+    """The cause of a rejection, the metric's own first. `broken`: names of the checks that do not hold."""
+    causes = ["worse than the champion"] if outcome == "worse" else []
+    causes += [_broken(name) for name in broken]
+    if not causes and outcome == "inconclusive":
+        return "these rows cannot rule out that it is worse"
+    if len(causes) > 2:
+        return f"{causes[0]}, and {len(causes) - 1} more reasons"
+    return " and ".join(causes) or "it could not be judged"
+
+
+def compared(one: Comparison) -> str:
+    """Challenger and champion in one metric: `ROC AUC 0.743, champion 0.741: +0.002 (−0.010 to +0.014)`."""
+    if one.champion is None or one.difference is None:
+        return f"{one.title} {spoken(one.challenger)}"
+    form = form_of(one.challenger)
+    models = f"{one.title} {form(one.challenger.value)}, champion {form(one.champion.value)}"
+    return f"{models}: {spoken(one.difference, with_sign=True)}"
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that ends a sentence: headlines of stages go on with details."""
+    line = next(iter(text.strip().splitlines()), "")
+    return re.split(r"(?<=[.!?]) (?=[A-Z\d`])", line, maxsplit=1)[0]
+
+
+def _ending(results: Results) -> tuple[Tone, str]:
+    if results.unreadable:
+        return "open", "Not everything can be read here"
+    if stale := results.stale:
+        return "open", f"Two runs are mixed: {_listed(list(stale))} judged another model"
+    if failed := results.failed:
+        return ("bad" if failed.exit_code == 3 else "open"), _stop(failed, results)
+    if missing := results.missing:
+        verb = "has" if len(missing) == 1 else "have"
+        return "open", f"Unfinished: {_listed(missing)} {verb} not run"
+    kind = PROMOTED.get(deciding.outcome, "") if (deciding := results.deciding) else ""
+    if notes := list(results.findings.values()):
+        return "open", f"Passed, but {' and '.join(notes)}" + (f": {kind}" if kind else "")
+    return "good", f"Passed: {kind}" if kind else "Every stage passed"
+
+
+def _stop(failed: StageRecord, results: Results) -> str:
+    decision = results.decision
+    if failed.stage == "evaluate" and decision and decision.decision == "reject":
+        return f"Rejected: {rejection(_outcome(decision), _broken_names(decision))}"
+    if failed.stage == "load-test" and results.load and results.load.reason_codes:
+        causes = dict.fromkeys(LOAD_REASONS[code] for code in results.load.reason_codes)
+        return f"Stopped at load-test: {' and '.join(list(causes)[:2])}"
+    if failed.stage == "drift" and results.drift and results.drift.state == "drift":
+        return "Stopped at drift: what was served has moved away from training"
+    return f"Stopped at {failed.stage}: it {ENDINGS.get(failed.exit_code, failed.verdict)}"
+
+
+def _why(results: Results) -> str:
+    failed, decision = results.failed, results.decision
+    if failed and not (failed.stage == "evaluate" and decision):
+        return first_sentence(failed.headline)
+    if decision is None:
+        return "Nothing was judged yet."
+    if decision.decision == "reject":
+        return _why_rejected(decision)
+    deciding = decision.deciding
+    kept = f"{len(decision.checks)} checks, floors and limits hold."
+    if deciding is None or deciding.difference is None:
+        return f"There is no champion to compare with; all {kept}"
+    return f"{compared(deciding)}. {_against_margin(deciding)} All {kept}"
+
+
+def _why_rejected(decision: Decision) -> str:
+    deciding = decision.deciding
+    said = []
+    if deciding is not None and deciding.difference is not None and deciding.outcome in ("worse", "inconclusive"):
+        said.append(f"{compared(deciding)}. {_against_margin(deciding)}")
+    broken = [check for check in decision.checks if not check.passed]
+    if worse := [one for one in decision.slices if one.outcome == "worse"]:
+        said.append(_of_slices(worse, len(decision.slices)))
+        broken = [check for check in broken if check.name != "slices"]
+    if broken and not said:
+        said.append(f"{_capital(broken[0].name)}: {broken[0].seen}; required: {broken[0].required}.")
+        broken = broken[1:]
+    if broken:
+        said.append(f"{_capital(_listed([check.name for check in broken]))}: not kept either.")
+    return " ".join(said) or first_sentence(decision.reasons[0])
+
+
+def _of_slices(worse: Sequence[SliceComparison], of: int) -> str:
+    named = [f"{one.column} is {one.value}" for one in worse[:MOST_SLICES]]
+    more = f" and on {len(worse) - MOST_SLICES} more" if len(worse) > MOST_SLICES else ""
+    return f"Worse where {_listed(named)}{more}, of {of} slices."
+
+
+def _against_margin(deciding: Comparison) -> str:
+    loss = _worst(deciding)
+    form = form_of(deciding.difference) if deciding.difference else number
+    margin, most = form(deciding.margin or 0.0), form(max(loss, 0.0))
+    match deciding.outcome:
+        case "better":
+            return "The whole interval is on the better side."
+        case "equivalent":
+            return f"At worst it loses {most}, within the margin of {margin}."
+        case "worse":
+            return f"It loses up to {most}; the margin is {margin}."
+        case _:
+            return f"It may lose up to {most}, more than the margin of {margin}."
+
+
+def _worst(deciding: Comparison) -> float:
+    """How much is lost at the worse end of the interval; negative where even that end is a gain."""
+    difference = deciding.difference or Interval(value=0.0, low=0.0, high=0.0)
+    return -difference.low if deciding.higher_is_better else difference.high
+
+
+def _next(results: Results, place: Place) -> str:
+    failed, decision = results.failed, results.decision
+    if results.unreadable or results.stale:
+        return "Run `make pipeline`, so that all figures are of one model."
+    if failed and failed.stage == "evaluate" and decision:
+        return _after_rejection(decision)
+    if failed:
+        return _after_stop(failed)
+    if missing := results.missing:
+        return f"Run `make {missing[0]}`."
+    if place == "pull request":
+        return "Merge it: the push to main runs this chain again and deploys."
+    if place == "push":
+        return "The deploy job puts this image into production."
+    skipped = " An image needs a container engine; then `make build`." if "build" in results.skipped else ""
+    return f"`make promote` makes it the champion on this machine.{skipped}"
+
+
+def _after_rejection(decision: Decision) -> str:
+    outcome = _outcome(decision)
+    remedy = next((check.remedy for check in decision.checks if not check.passed and check.remedy), "")
+    if outcome == "inconclusive" and not remedy:
+        return (
+            "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in pipeline.toml), then `make pipeline`."
+        )
+    return (
+        f"{first_sentence(remedy)} Then `make pipeline`."
+        if remedy
+        else "Change the model or the data, then `make pipeline`."
+    )
+
+
+def _after_stop(failed: StageRecord) -> str:
+    if failed.exit_code == 1:
+        return f"`make {failed.stage}` shows where it broke."
+    return f"Put right what it names, then `make {failed.stage}`."
+
+
+def _outcome(decision: Decision) -> Outcome | None:
+    deciding = decision.deciding
+    return deciding.outcome if deciding else None
+
+
+def _broken_names(decision: Decision) -> list[str]:
+    return [check.name for check in decision.checks if not check.passed]
+
+
+def _broken(name: str) -> str:
+    return "worse on a part of the rows" if name == "slices" else f"{name} does not hold"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

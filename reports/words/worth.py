@@ -1,0 +1,42 @@
+"""What a model is worth: against the baseline, the best answer that reads no feature, and in what decisions cost."""
+
+from contracts.decision import Comparison, Decision, Interval
+from reports.words.numerals import form_of, out_of, percent
+
+COST = "cost_per_1000"
+# Metrics that the model's own sentence counts out of a hundred.
+COUNTED = frozenset({"roc_auc", "accuracy", "precision", "recall", "average_precision"})
+
+
+def worth(decision: Decision) -> str:
+    """One sentence, on costs where there are any, else on the metric that decides; empty without a baseline."""
+    known = {one.metric: one for one in decision.comparisons if one.baseline is not None}
+    deciding = next((one for one in known.values() if one.decides), None)
+    if chosen := known.get(COST, deciding):
+        return f"{_against(chosen, chosen.baseline or 0.0)}{_doubt(chosen)}."
+    return ""
+
+
+def _against(one: Comparison, baseline: float) -> str:
+    form = form_of(one.challenger)
+    if one.metric in COUNTED:
+        scale, counted = out_of(Interval(value=baseline, low=baseline, high=baseline))
+        return f"Without a model it would be {counted(baseline)} in {scale:,}"
+    if one.higher_is_better or baseline <= 0:
+        return f"Without a model its {one.title} would be {form(baseline)}"
+    saved = 1 - one.challenger.value / baseline
+    subject = "Its decisions cost" if one.metric == COST else f"Its {one.title} is"
+    unit = " per 1,000 rows" if one.metric == COST else ""
+    figures = f"{form(one.challenger.value)} against {form(baseline)}{unit}"
+    return f"{subject} {percent(saved)} {'less' if saved >= 0 else 'more'} than without a model, {figures}"
+
+
+def _doubt(one: Comparison) -> str:
+    """Where the interval of the difference does not leave out the baseline."""
+    over = one.over_baseline
+    if over is None:
+        return ""
+    low, high = (over.low, over.high) if one.higher_is_better else (-over.high, -over.low)
+    if low > 0:
+        return ""
+    return "; with it, it is worse" if high < 0 else "; these rows cannot show that it is better with it"
