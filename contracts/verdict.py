@@ -123,7 +123,10 @@ class PerformanceComparison(Schema):
 
 
 class EstimatedPerformance(Schema):
-    """The primary metric without labels, from the model's own probabilities; true where `assumption` is."""
+    """The primary metric without labels, from probabilities as the rows judged out of fold correct them.
+
+    `assumption`: what has to hold, and how far off the model's own probabilities were.
+    """
 
     metric: str
     rows: int
@@ -181,6 +184,7 @@ class DriftVerdict(Schema):
     `state` says whether a person must look: not where inputs or predictions moved while measured performance held.
     Of the window's requests `effective_rows` count: without copies of one row of a replayed table (`replayed_copies`),
     and without rows that are repeated more often than the reference's own (`repeated_rows`).
+    `not_estimated`: why performance without labels is not even estimated.
     `first_run`: why there was nothing of this project in production to judge; all else is empty then.
     """
 
@@ -207,6 +211,7 @@ class DriftVerdict(Schema):
     false_alarm_rate: float | None = None
     labels: LabelComparison | None = None
     estimated: EstimatedPerformance | None = None
+    not_estimated: str = ""
     labelled_days: tuple[LabelledDay, ...] = ()
     timing: Timing | None = None
     evidently: LibraryVerdict | None = None

@@ -5,9 +5,10 @@ interval leaves out one day after the other (jackknife), for rows of one day are
 estimator. The card's own interval is added. Where all labels are of fewer than three days, rows are taken as
 independent, and twenty groups of them are left out in turn; `method` says so.
 
-**Estimated** (confidence-based): each row counts as every class, weighted by the probability that the model gave it.
-The interval adds to the days' spread that of labels drawn from these probabilities. It is right where the probabilities
-are: a change in what leads to the answer moves no probability, and is not seen. So it never decides anything.
+**Estimated** (confidence-based): each row counts as every class, weighted by its probability. That is not the one that
+the model says, which is too sure wherever it fits its rows too well, but what the rows judged out of fold make of it
+(`calibration.py`). The interval adds to the days' spread that of labels drawn from these probabilities, and that of the
+recalibration. A change in what leads to the answer moves no probability, and is not seen: it never decides anything.
 
 Sources: Efron & Stein 1981, "The jackknife estimate of variance" (Annals of Statistics 9); Guillory et al. 2021,
 "Predicting with confidence on unseen distributions" (ICCV) for estimates from confidence.
@@ -17,21 +18,23 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.stats import norm, t
 
 from contracts.decision import Interval
 from contracts.model_folder import Metric, ModelCard
 from contracts.pipeline_toml.keys import Config
 from contracts.verdict import EstimatedPerformance, PerformanceComparison, PerformanceOutcome
+from reports.drift.calibration import Calibration, NoEstimateError, calibrations_of
 from reports.drift.log_reader import Answers, score_order
-from reports.drift.scores import LESS_IS_BETTER, IntArray, UnscorableError, score
+from reports.drift.scores import LESS_IS_BETTER, FloatArray, IntArray, UnscorableError, score
 
 LEAST_DAYS = 3
 ROW_GROUPS = 20
 LABEL_DRAWS = 20
 ASSUMPTION = (
-    "The model's probabilities are as right on these rows as they were out of fold. A change in what leads to "
-    "{target} is not seen; labels would show it."
+    "Its probabilities were {off:.3f} off on average on {rows:,} rows judged out of fold, and are counted as these "
+    "rows correct them. A change in what leads to {target} is not seen; labels would show it."
 )
 
 
@@ -72,46 +75,69 @@ def measured(config: Config, card: ModelCard, answers: Answers) -> PerformanceCo
     )
 
 
-def estimated(config: Config, card: ModelCard, answers: Answers, seed: int) -> EstimatedPerformance | None:
-    """None for a regression, which states no confidence, and where the log has no probabilities."""
+def estimated(
+    config: Config, card: ModelCard, answers: Answers, reference: pd.DataFrame, seed: int
+) -> EstimatedPerformance:
+    """The metric as the recalibrated probabilities have it. Raises NoEstimateError with the reason where none can be.
+
+    reference: reference.parquet, rows that were judged out of fold.
+    """
     metric = config.gate.metric
-    known = np.isfinite(answers.scores).all(axis=1)
-    if card.task == "regression" or metric not in card.metrics or known.sum() < config.drift.min_rows:
-        return None
+    known = np.isfinite(answers.scores).all(axis=1) if answers.scores.size else np.zeros(0, dtype=bool)
+    if metric not in card.metrics:
+        raise NoEstimateError(f"model.json has no {metric} to compare with")
+    calibration, without = calibrations_of(card, reference)
+    if known.sum() < config.drift.min_rows:
+        raise NoEstimateError(
+            f"{int(known.sum()):,} requests have the model's probabilities, {config.drift.min_rows:,} are required "
+            "(drift.min_rows)"
+        )
     scores = answers.scores[known] / answers.scores[known].sum(axis=1, keepdims=True)
-    groups, _ = _groups(answers.days[known])
-    rows, classes = scores.shape
-
-    def expected(chosen: npt.NDArray[np.bool_]) -> float:
-        mine = scores[chosen]
-        every_class = np.tile(np.arange(classes), len(mine))
-        return score(
-            metric, card.task, every_class, np.repeat(mine, classes, axis=0), mine.ravel(), card.threshold
-        )  # fmt: skip
-
-    def draw(truth: IntArray) -> float:
-        return score(metric, card.task, truth, scores, np.ones(rows), card.threshold)
-
-    random = np.random.default_rng(seed)
-    edges = np.cumsum(scores, axis=1)[:, :-1]
     try:
-        value = expected(np.ones(rows, dtype=bool))
-        drawn = [
-            draw((random.random((rows, 1)) > edges).sum(axis=1)) for _ in range(LABEL_DRAWS)
-        ]  # fmt: skip
-        error = float(np.hypot(_jackknife(expected, groups), np.std(drawn)))
-    except UnscorableError:
-        return None
-    reach = float(t.ppf(config.gate.confidence, len(np.unique(groups)) - 1)) * error
+        value, error = _expected(metric, card, scores, _groups(answers.days[known])[0], calibration, without, seed)
+    except UnscorableError as reason:
+        raise NoEstimateError(str(reason)) from None
+    freedom = len(np.unique(_groups(answers.days[known])[0])) - 1
+    reach = float(t.ppf(config.gate.confidence, freedom)) * error
     return EstimatedPerformance(
         metric=metric,
-        rows=rows,
+        rows=len(scores),
         reference=card.metrics[metric].value,
         estimate=value,
         low=value - reach,
         high=value + reach,
-        assumption=ASSUMPTION.format(target=card.target),
+        assumption=ASSUMPTION.format(target=card.target, off=calibration.off, rows=calibration.rows),
     )
+
+
+def _expected(
+    metric: str,
+    card: ModelCard,
+    scores: FloatArray,
+    groups: IntArray,
+    calibration: Calibration,
+    without: Sequence[Calibration],
+    seed: int,
+) -> tuple[float, float]:
+    """The expected metric and its standard error. scores: [rows, 2]; groups: [rows], what is left out in turn."""
+    rows, both = len(scores), np.arange(2)
+
+    def on(chosen: npt.NDArray[np.bool_], how: Calibration = calibration) -> float:
+        mine = scores[chosen]
+        right = how(mine[:, 1])
+        weights = np.column_stack([1 - right, right]).ravel()
+        return score(
+            metric, card.task, np.tile(both, len(mine)), np.repeat(mine, 2, axis=0), weights, card.threshold
+        )  # fmt: skip
+
+    every = np.ones(rows, dtype=bool)
+    random, likely = np.random.default_rng(seed), calibration(scores[:, 1])
+    drawn = [
+        score(metric, card.task, (random.random(rows) < likely).astype(np.int64), scores, np.ones(rows), card.threshold)
+        for _ in range(LABEL_DRAWS)
+    ]
+    errors = (_jackknife(on, groups), float(np.std(drawn)), jackknife_error([on(every, one) for one in without]))
+    return on(every), float(np.linalg.norm(errors))
 
 
 def truth_of(card: ModelCard, answers: Answers) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:

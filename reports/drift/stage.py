@@ -34,6 +34,7 @@ from contracts.pipeline_toml.keys import Config
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
+from reports.drift.calibration import NoEstimateError
 from reports.drift.comparison import compare
 from reports.drift.effective_rows import distinct_window
 from reports.drift.evidently_report import write_report
@@ -99,15 +100,21 @@ def _examined(
     if window.rows.empty:
         return Findings(len(reference), days, compared)
     of_window = labelled_days(card, window.answers)[-MOST_DAYS:]
+    guess, why_none = None, ""
+    try:
+        guess = estimated(config, card, window.answers, reference, seed)
+    except NoEstimateError as reason:
+        why_none = str(reason)
     return Findings(
         len(reference),
         days,
         compared,
         measured(config, card, window.answers),
-        estimated(config, card, window.answers, seed),
+        guess,
         write_report(reference, window.rows, compared.columns, card.features, folder),
         of_window,
         timing_of(of_window, traffic.earlier, config.gate.confidence),
+        why_none,
     )
 
 

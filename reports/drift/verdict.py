@@ -46,6 +46,7 @@ class Findings:
     evidently: LibraryVerdict | None = None
     labelled_days: tuple[LabelledDay, ...] = ()
     timing: Timing | None = None
+    not_estimated: str = ""
 
 
 def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
@@ -86,6 +87,7 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
         false_alarm_rate=drift.false_alarm_rate,
         labels=labels,
         estimated=findings.estimated,
+        not_estimated=findings.not_estimated,
         labelled_days=findings.labelled_days,
         timing=findings.timing,
         evidently=findings.evidently,
@@ -189,7 +191,8 @@ def _performance(findings: Findings) -> str:
             f"Performance is not measured, for no labels came in. Estimated {guess.metric} {guess.estimate:.3f} "
             f"[{guess.low:.3f}, {guess.high:.3f}] against {guess.reference:.3f} out of fold. {guess.assumption}"
         )
-    return "Performance is not known: the log has no labels."
+    why = f", and without them no estimate is possible: {findings.not_estimated}" if findings.not_estimated else ""
+    return f"Performance is not known: the log has no labels{why}."
 
 
 def _measured(seen: PerformanceComparison) -> str:

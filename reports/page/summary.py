@@ -202,6 +202,8 @@ def _drift(drift: DriftVerdict) -> str:
         performance = (
             f"no labels; estimated {cell(guess.metric)} {guess.estimate:.3f} [{guess.low:.3f}, {guess.high:.3f}]"
         )
+    elif drift.not_estimated and not drift.performance:
+        performance = f"not known: no labels, and no estimate is possible: {cell(drift.not_estimated)}"
     other = ""
     if drift.evidently:
         columns = f"{len(drift.evidently.drifted)} of {drift.evidently.columns} columns"

@@ -80,7 +80,8 @@ def _answers(verdict: DriftVerdict) -> Iterator[list[str]]:
         interval = f"{guess.estimate:.3f} [{guess.low:.3f}, {guess.high:.3f}]"
         yield ["Has the model become worse?", f"no labels; estimated {cell(guess.metric)} {interval}"]
     else:
-        yield ["Has the model become worse?", "not known, no labels"]
+        why = f"; no estimate is possible: {cell(verdict.not_estimated)}" if verdict.not_estimated else ""
+        yield ["Has the model become worse?", f"not known, no labels{why}"]
     if timing := verdict.timing:
         said = f"{timing.own:.2f} of their own day, {timing.following:.2f} of the day after"
         yield ["Do the inputs arrive a day late?", f"{'yes' if timing.is_late else 'no'}; labels follow {said}"]

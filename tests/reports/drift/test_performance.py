@@ -1,11 +1,15 @@
 """Performance of a window: the gate's figures and intervals, by another way, and what they allow to say."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from contracts.model_folder import Metric, ModelCard
+from contracts.model_folder import PREDICTION_COLUMN, Metric, ModelCard
 from contracts.pipeline_toml.keys import Config, Task
 from contracts.pipeline_toml.reader import load_config
+from reports.drift.calibration import NoEstimateError
 from reports.drift.log_reader import Answers
 from reports.drift.performance import estimated, measured
 from reports.drift.scores import UnscorableError, score
@@ -127,22 +131,75 @@ def test_one_class_alone_cannot_be_scored() -> None:
         score("roc_auc", "binary", np.zeros(5), np.full((5, 2), 0.5), np.ones(5), 0.5)
 
 
+def reference_rows(
+    rows: int, slope: float = 1.0, offset: float = 0.0, seed: int = 9, positive: str = "true"
+) -> pd.DataFrame:
+    """Rows judged out of fold; the model's log-odds are `slope` times too large, and `offset` too high."""
+    random = np.random.default_rng(seed)
+    logit = random.normal(-1.5, 1.2, rows)
+    truth = random.random(rows) < 1 / (1 + np.exp(-logit))
+    says = 1 / (1 + np.exp(-slope * logit - offset))
+    return pd.DataFrame({"late": np.where(truth, positive, "false"), PREDICTION_COLUMN: says.astype(np.float32)})
+
+
+def too_sure(seen: Answers, slope: float, offset: float = 0.0) -> Answers:
+    """The same rows and labels, and a model whose log-odds are `slope` times as large."""
+    logit = np.log(seen.scores[:, 1] / seen.scores[:, 0])
+    says = 1 / (1 + np.exp(-slope * logit - offset))
+    return dataclasses.replace(seen, scores=np.stack([1 - says, says], axis=1))
+
+
 def test_the_estimate_is_right_where_probabilities_are(config: Config) -> None:
     seen = answers(8000, 30, 1.0)
-    guess = estimated(config, known(), seen, seed=1)
-    assert guess is not None
+    guess = estimated(config, known(), seen, reference_rows(5000), seed=1)
     assert guess.low < auc(seen) < guess.high
     assert guess.high - guess.low < 0.06
 
 
+@pytest.mark.parametrize(("slope", "offset"), [(4.0, 0.0), (2.0, 1.0), (0.3, 0.0), (0.5, -1.0)])
+@pytest.mark.parametrize("metric", ["roc_auc", "brier", "accuracy"])
+def test_probabilities_that_were_off_out_of_fold_are_corrected(
+    config: Config, slope: float, offset: float, metric: str
+) -> None:
+    seen = too_sure(answers(8000, 30, 1.0), slope, offset)
+    asked = config.model_copy(update={"gate": config.gate.model_copy(update={"metric": metric})})
+    model = known().model_copy(update={"metrics": {metric: known().metrics["roc_auc"]}})
+    guess = estimated(asked, model, seen, reference_rows(5000, slope, offset), seed=1)
+    truth = (seen.actual == "true").astype(np.int64)
+    right = score(metric, "binary", truth, seen.scores, np.ones(8000), 0.25)
+    assert guess.low < right < guess.high
+    naive = score(
+        metric, "binary", np.tile([0, 1], 8000), np.repeat(seen.scores, 2, axis=0), seen.scores.ravel(), 0.25
+    )  # fmt: skip
+    assert abs(guess.estimate - right) < abs(naive - right), "without the correction it claims too much, or too little"
+
+
+def test_few_rows_out_of_fold_widen_the_interval(config: Config) -> None:
+    seen = too_sure(answers(8000, 30, 1.0), 4.0)
+    few, many = (estimated(config, known(), seen, reference_rows(rows, 4.0), seed=1) for rows in (150, 5000))
+    assert few.high - few.low > 2 * (many.high - many.low)
+    assert few.low < auc(seen) < few.high
+
+
 def test_the_estimate_does_not_see_that_labels_no_longer_follow_and_says_so(config: Config) -> None:
     seen = answers(8000, 30, 0.3)
-    guess = estimated(config, known(), seen, seed=1)
-    assert guess is not None
+    guess = estimated(config, known(), seen, reference_rows(5000), seed=1)
     assert guess.low > auc(seen)
     assert "A change in what leads to late is not seen" in guess.assumption
 
 
-def test_a_regression_states_no_confidence_to_estimate_from(config: Config) -> None:
-    values = Answers(np.ones((600, 1)), np.array(["1"] * 600, dtype=object), np.zeros(600, dtype=np.int64))
-    assert estimated(config, known(task="regression"), values, seed=1) is None
+@pytest.mark.parametrize(
+    ("task", "reference", "rows", "why"),
+    [
+        ("regression", reference_rows(500), 600, "a regression does not say how sure it is"),
+        ("multiclass", reference_rows(500), 600, "not how sure the model was"),
+        ("binary", reference_rows(500).drop(columns="late"), 600, "no column late"),
+        ("binary", reference_rows(500, positive="false"), 600, "0 of one class"),
+        ("binary", reference_rows(500), 100, "100 requests have the model's probabilities, 500 are required"),
+    ],
+)
+def test_where_no_estimate_is_possible_the_reason_is_said(
+    config: Config, task: Task, reference: pd.DataFrame, rows: int, why: str
+) -> None:
+    with pytest.raises(NoEstimateError, match=why):
+        estimated(config, known(task=task), answers(rows, 5, 1.0), reference, seed=1)
