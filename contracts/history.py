@@ -110,7 +110,7 @@ class DecisionFigures(Schema):
 class LoadFigures(Schema):
     """The service under load; milliseconds count from when a request was due."""
 
-    verdict: Literal["pass", "fail"]
+    verdict: Literal["pass", "fail", "unmeasured"]
     target: Text
     requests: int
     failures: int

@@ -16,6 +16,7 @@ PREDICTIONS_GLOB = "predictions-*.jsonl"
 LABELS_GLOB = "labels-*.jsonl"
 SHADOW_GLOB = "shadow-*.jsonl"
 SOURCES_GLOB = "sources-*.jsonl"
+NOT_TRAFFIC = -2
 
 
 class PredictionRecord(Schema):
@@ -63,7 +64,10 @@ class ShadowRecord(Schema):
 
 
 class SourceRecord(Schema):
-    """Which row of a replayed table, from 0, the prediction `id` answers: copies of one row are worth one row."""
+    """Which row of a replayed table, from 0, the prediction `id` answers: copies of one row are worth one row.
+
+    NOT_TRAFFIC: it was asked beside the replay, to look at the answer, and is no part of the window.
+    """
 
     v: Literal[1] = 1
     id: str

@@ -10,7 +10,8 @@ DriftState = Literal["stable", "drift", "insufficient"]
 PerformanceOutcome = Literal["held", "worse", "inconclusive", "insufficient"]
 LoadReason = Literal[
     "p50_limit", "p95_limit", "p99_limit", "stall", "errors", "wrong_answers", "rate", "memory_growth", "killed",
-    "no_comparison", "slower_p50", "slower_p95", "slower_cpu",
+    "no_comparison", "slower_p50", "slower_p95", "slower_cpu", "memory_leak", "other_routes", "request_log",
+    "not_measured",
 ]  # fmt: skip
 
 
@@ -43,13 +44,14 @@ class PairedRun(Schema):
 class LoadVerdict(Schema):
     """How the service that holds one model behaved under load. Latencies count from when a request was due.
 
-    `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded; `served`
-    says why it was the one or the other. `paired` is None where there is no champion to compare with; `first_run` says
-    why, where that has to be said.
+    `unmeasured`: nothing is wrong but times, and those because others were busy on the machine (`machine`); it does not
+    pass. `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded;
+    `served` says why it was the one or the other. `paired` is None where there is no champion to compare with;
+    `first_run` says why, where that has to be said.
     """
 
     format_version: Literal[1] = 1
-    verdict: Literal["pass", "fail"]
+    verdict: Literal["pass", "fail", "unmeasured"]
     reasons: tuple[str, ...]
     reason_codes: tuple[LoadReason, ...] = ()
     model: str
@@ -67,6 +69,7 @@ class LoadVerdict(Schema):
     cpu_us_per_request: float
     peak_mb: float
     growth_mb: float = 0.0
+    machine: str = ""
     checks: tuple[Check, ...]
     paired: PairedRun | None = None
     first_run: str = ""

@@ -25,10 +25,11 @@ def fault(status: int, content: bytes, request: Request, model: str) -> str:
         return NO_PREDICTION
     if answer.get("model") != model:
         return OTHER_MODEL
-    return _wrong_prediction(answer, request)
+    return wrong_prediction(answer, request)
 
 
-def _wrong_prediction(answer: Mapping[str, object], request: Request) -> str:
+def wrong_prediction(answer: Mapping[str, object], request: Request) -> str:
+    """What is wrong with the prediction of a row; empty where it is right."""
     if request.value is not None:
         return "" if _close(answer["prediction"], request.value) else PREDICTION
     if answer["prediction"] not in request.labels:

@@ -1,10 +1,12 @@
 """From what was measured to a verdict: for each broken limit of [load] a sentence and a code."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answers import WRONG
+from checks.looked import Looked, beside, is_the_machines, most_frequent, not_measured, told
 from child_process import STOP_SECONDS
 from latency import from_due_ms, from_sent_ms, percentile
 from paired import CONFIDENCE
@@ -15,7 +17,10 @@ from contracts.decision import Check
 from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadRatio, LoadReason, LoadVerdict, PairedRun
 
-MOST_FAULTS = 3
+LEAST_LOOKS = 9
+# What an allocator asks for at once: less may be chance.
+LEAST_GROWN_MB = 1.0
+MEBIBYTE = 1024 * 1024
 TITLES = {"p50": "p50 latency", "p95": "p95 latency", "cpu": "CPU time of a request"}
 CODES: dict[str, LoadReason] = {"p50": "slower_p50", "p95": "slower_p95", "cpu": "slower_cpu"}
 
@@ -35,7 +40,9 @@ class VariantFigures:
     cpu_us_per_request: float
     peak_mb: float
     growth_mb: float
+    leak_bytes: float
     was_killed: bool
+    distinct_rows: int
 
     @property
     def failures(self) -> int:
@@ -61,7 +68,7 @@ def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_ki
     for sample in samples:
         ends[sample.block] = max(ends[sample.block], sample.done_s - blocks[sample.block].begin_s)
     latencies = from_due_ms(samples)
-    before, after = measured.resident_mb[variant]
+    memory = measured.resident_mb[variant]
     return VariantFigures(
         requests=len(samples),
         faults=tuple(Counter(sample.fault for sample in samples if sample.fault).most_common()),
@@ -73,24 +80,53 @@ def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_ki
         p99_from_sent_ms=percentile(from_sent_ms(samples), 0.99),
         cpu_us_per_request=1e6 * sum(measured.cpu_seconds[number] for number in blocks) / len(samples),
         peak_mb=peak_mb,
-        growth_mb=after - before,
+        growth_mb=memory[-1] - memory[0],
+        leak_bytes=leak_bytes(memory, len(samples)),
         was_killed=was_killed,
+        distinct_rows=len({one.row for one in plan.variants[variant].requests}),
     )
 
 
+def leak_bytes(memory: Sequence[float], requests: int) -> float:
+    """Bytes kept of each request, where memory grows in each of the last three quarters. `memory`: MiB, at even times.
+
+    The first quarter fills what a process keeps once. What grows for a while and then stands still keeps nothing: 0.
+    """
+    if len(memory) < LEAST_LOOKS:
+        return 0.0
+    ends = [memory[round(part * (len(memory) - 1))] for part in (0.25, 0.5, 0.75, 1.0)]
+    grown = [after - before for before, after in itertools.pairwise(ends)]
+    is_steady = min(grown) > 0 and sum(grown) >= LEAST_GROWN_MB
+    return MEBIBYTE * sum(grown) / (0.75 * requests) if is_steady else 0.0
+
+
 def judge(
-    seen: VariantFigures, load: Load, model: str, target: Target, paired: PairedRun | None = None, first_run: str = ""
+    seen: VariantFigures,
+    load: Load,
+    model: str,
+    target: Target,
+    paired: PairedRun | None = None,
+    first_run: str = "",
+    looked: Looked | None = None,
 ) -> LoadVerdict:
     """The verdict on the service that holds `model`: pass if every check did.
 
-    `first_run`: contracts/pipeline_toml/champion.py.
+    `first_run`: contracts/pipeline_toml/champion.py. `looked`: what was seen beside the load.
     """
-    checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()))
+    looked = looked or Looked()
+    checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()), *beside(looked))
     broken = [(code, one) for code, one in checks if not one.passed]
+    reasons = [f"The {one.name} was {one.seen}, required {one.required}. {one.remedy}" for _, one in broken]
+    codes = [code for code, _ in broken]
+    latencies = (seen.p50_ms, seen.p95_ms, seen.p99_ms, seen.largest_ms)
+    is_unmeasured = bool(broken) and all(is_the_machines(code, latencies, load, looked.machine) for code in codes)
+    if is_unmeasured:
+        reasons = [not_measured(looked.machine), *reasons]
+        codes = ["not_measured", *codes]
     return LoadVerdict(
-        verdict="fail" if broken else "pass",
-        reasons=tuple(f"The {one.name} was {one.seen}, required {one.required}. {one.remedy}" for _, one in broken),
-        reason_codes=tuple(code for code, _ in broken),
+        verdict="unmeasured" if is_unmeasured else "fail" if broken else "pass",
+        reasons=tuple(reasons),
+        reason_codes=tuple(codes),
         model=model,
         target=target.kind,
         image=target.image_id,
@@ -106,6 +142,7 @@ def judge(
         cpu_us_per_request=round(seen.cpu_us_per_request, 1),
         peak_mb=round(seen.peak_mb, 1),
         growth_mb=round(seen.growth_mb, 1),
+        machine=told(looked.machine),
         checks=tuple(one for _, one in checks),
         paired=paired,
         first_run=first_run,
@@ -137,6 +174,7 @@ def _checks(seen: VariantFigures, load: Load) -> Iterator[tuple[LoadReason, Chec
     yield "wrong_answers", _wrong_answers(seen)
     yield "rate", _rate(seen, load)
     yield "memory_growth", _growth(seen, load)
+    yield "memory_leak", _leak(seen, load)
     yield "killed", _end(seen)
 
 
@@ -169,7 +207,7 @@ def _errors(seen: VariantFigures, load: Load) -> Check:
     return Check(
         name="share of failed requests",
         passed=share <= load.max_error_share,
-        seen=f"{share:.2%} ({failed:,} of {seen.requests:,}{_most_frequent(faults)})",
+        seen=f"{share:.2%} ({failed:,} of {seen.requests:,}{most_frequent(faults)})",
         required=f"at most {load.max_error_share:.2%}",
         remedy="Look into service.log and locust_failures.csv, or raise load.max_error_share in pipeline.toml.",
     )
@@ -180,14 +218,10 @@ def _wrong_answers(seen: VariantFigures) -> Check:
     return Check(
         name="number of wrong answers with status 200",
         passed=not seen.wrong,
-        seen=f"{seen.wrong:,} of {seen.requests:,}{_most_frequent(faults)}",
+        seen=f"{seen.wrong:,} of {seen.requests:,}{most_frequent(faults)}",
         required="0, whatever load.max_error_share in pipeline.toml allows",
         remedy="The service does not answer what its model says of the same row: look into locust_failures.csv.",
     )
-
-
-def _most_frequent(faults: Sequence[tuple[str, int]]) -> str:
-    return "".join(f"; {count:,} × {fault}" for fault, count in faults[:MOST_FAULTS])
 
 
 def _rate(seen: VariantFigures, load: Load) -> Check:
@@ -206,10 +240,21 @@ def _growth(seen: VariantFigures, load: Load) -> Check:
     return Check(
         name="growth of its memory under load",
         passed=seen.growth_mb <= load.max_growth_mb,
-        seen=f"{seen.growth_mb:.1f} MB over {seen.requests:,} requests",
+        seen=f"{seen.growth_mb:.1f} MB over {seen.requests:,} requests of {seen.distinct_rows:,} distinct rows",
         required=f"at most {load.max_growth_mb:g} MB",
         remedy="The service keeps something of each request: look for the leak, or raise load.max_growth_mb in "
         "pipeline.toml.",
+    )
+
+
+def _leak(seen: VariantFigures, load: Load) -> Check:
+    return Check(
+        name="memory kept of each request, growing all the time,",
+        passed=seen.leak_bytes <= load.max_leak_bytes,
+        seen=f"{seen.leak_bytes:,.0f} bytes over {seen.requests:,} requests of {seen.distinct_rows:,} distinct rows",
+        required=f"at most {load.max_leak_bytes:,g}",
+        remedy="A slow leak: after hours it is all of the memory. Look for what grows with each request, or raise "
+        "load.max_leak_bytes in pipeline.toml.",
     )
 
 

@@ -21,11 +21,12 @@ from typing import Any
 
 import gevent
 import locust.stats
+from checks.machine import MachineWatch
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsEntry, stats_history
 from locustfile import ANSWER_SECONDS, Client
-from plan import GAP_SECONDS, Due, Measured, Plan, Sample
+from plan import GAP_SECONDS, SOURCES_FILE, Due, Measured, Plan, Sample
 from process_figures import Watched
 
 from contracts.request_log import SourceRecord
@@ -38,7 +39,7 @@ RESET_SECONDS = 0.1
 # How Locust's own pages name the variants.
 LABELS = ("/predict", "/predict (champion)", "/predict (third)")
 NAMES = ("Challenger", "Champion", "Third")
-SOURCES_FILE = "sources-load-test.jsonl"
+MEMORY_LOOKS = 40
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 
 
@@ -100,15 +101,31 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
     runner.spawning_greenlet.join()
     _sleep_until(begins_at - RESET_SECONDS)
     environment.stats.reset_all()
-    before = [one.resident_mb() for one in watched]
+    machine = MachineWatch(watched)
+    memory: list[list[float]] = [[one.resident_mb()] for one in watched]
+    looking = gevent.spawn(_look_at_memory, plan, watched, memory)
     spent = _cpu_seconds_of_blocks(plan, watched, begins_at, runner.user_greenlets)
-    after = [one.resident_mb() for one in watched]
+    gevent.kill(looking)
+    for own, one in zip(memory, watched, strict=True):
+        own.append(one.resident_mb())
     runner.quit()
     due = sum(block.requests for block in plan.blocks)
     if len(samples) != due:
         raise RuntimeError(f"{len(samples)} requests were counted, {due} were due.")
-    memory = tuple(zip(before, after, strict=True))
-    return Measured(samples=tuple(samples), cpu_seconds=tuple(spent), resident_mb=memory)
+    return Measured(
+        samples=tuple(samples),
+        cpu_seconds=tuple(spent),
+        resident_mb=tuple(map(tuple, memory)),
+        machine=machine.seen(len(samples)),
+    )
+
+
+def _look_at_memory(plan: Plan, watched: Sequence[Watched], memory: Sequence[list[float]]) -> None:
+    """At even distances of time. One that must be asked inside its container is not asked during the load."""
+    while not any(one.container for one in watched):
+        gevent.sleep(plan.ends_s / MEMORY_LOOKS)
+        for own, one in zip(memory, watched, strict=True):
+            own.append(one.resident_mb())
 
 
 def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: float, clients: Any) -> list[float]:
@@ -132,6 +149,7 @@ def _sleep_until(moment: float) -> None:
 
 def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
     """One line for each answer that names a prediction: a row that is replayed many times is worth one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for row, content in answers:
             with contextlib.suppress(ValueError, TypeError, KeyError):

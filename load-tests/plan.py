@@ -14,6 +14,8 @@ CHALLENGER, CHAMPION = 0, 1
 WARM_UP = -1
 # Nothing is due between two blocks for so long, and each of them takes its own late answers and CPU seconds with it.
 GAP_SECONDS = 0.1
+# In the folder of the request log: which row of the table each prediction of the load answers.
+SOURCES_FILE = "sources-load-test.jsonl"
 
 
 class Request(Schema):
@@ -114,12 +116,23 @@ class Sample(NamedTuple):
     fault: str
 
 
-class Measured(Schema):
-    """measured.json: every counted request, the cost of each block, and each variant's memory before and after.
+class Machine(Schema):
+    """What others took of the machine during the load (checks/machine.py)."""
 
-    `cpu_seconds`: one for each block of the plan. `resident_mb`: of each variant, when counting began and ended.
+    others_share: float
+    steal_share: float
+    lag_ms: tuple[float, float, float, float]
+    waited_ms: float
+
+
+class Measured(Schema):
+    """measured.json: every counted request, the cost of each block, each variant's memory, and the machine's state.
+
+    `cpu_seconds`: one for each block of the plan. `resident_mb`: of each variant at even distances of time, from when
+    counting began until it ended.
     """
 
     samples: tuple[Sample, ...]
     cpu_seconds: tuple[float, ...]
-    resident_mb: tuple[tuple[float, float], ...]
+    resident_mb: tuple[tuple[float, ...], ...]
+    machine: Machine | None = None

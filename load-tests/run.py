@@ -6,10 +6,12 @@ Every answer is compared with the model's own output. The warm-up is not counted
 
 With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
 the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion of
-this project (contracts/pipeline_toml/champion.py) they stand alone.
+this project (contracts/pipeline_toml/champion.py) they stand alone. Then every other route is asked for rows of each
+category, and the log must have one true record for each answer. Times that only a busy machine explains are answered
+with "unmeasured", which does not pass.
 
-Reads   build/data/replay.parquet, build/train/model, build/image, build/champion; from the environment TARGET: auto
-        (the image where one was built, else a process; the default), image or process
+Reads   build/data/replay.parquet and data.json, build/train/model, build/image, build/champion; from the environment
+        TARGET: auto (the image where one was built, else a process; the default), image or process
 Writes  build/load-test: verdict.json; locust.html and locust_*.csv, Locust's own; requests/, the request log that drift
         reads; service.log; champion/, the same of the champion; plan.json and measured.json, what was sent and every
         request's times
@@ -20,10 +22,12 @@ Taught in docs/learn/en/01-cycle.md.
 """
 
 import contextlib
+import json
 import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,21 +39,28 @@ except ModuleNotFoundError:
     sys.exit(2)
 
 import paired
+import pyarrow.parquet
+from checks.log import faults_of_log
+from checks.looked import Looked
+from checks.routes import Asked, ask_routes
 from child_process import last_lines, running
 from limits import VariantFigures, figures, headline, judge
-from plan import CHALLENGER, CHAMPION, GAP_SECONDS, Measured, Plan, Variant, interleaved, one_block
+from plan import CHALLENGER, CHAMPION, GAP_SECONDS, SOURCES_FILE, Measured, Plan, Variant, interleaved, one_block
 from service_container import Container, served_image
 from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
-from contracts.exits import Exit, UsageError
+from contracts.data_manifest import DataManifest
+from contracts.exits import Exit, FindingError, UsageError
 from contracts.pipeline_toml.champion import Standing, champion_of
 from contracts.pipeline_toml.keys import Load
+from contracts.request_log import NOT_TRAFFIC, SourceRecord
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
 from contracts.verdict import PairedRun
 from scoring.scorer import Scorer, load_scorer
+from scoring.table_digest import table_digest
 
 MEASURED_RUN = Path(__file__).resolve().parent / "measured_run.py"
 WATCH_SECONDS = 0.1
@@ -91,16 +102,20 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
         write_json(folder / "plan.json", plan)
         measured = run_locust(services, plan, folder)
         peaks = [service.watched.peak_mb() for service in services]
+        asked = ask_routes(services[CHALLENGER].url, contestants[CHALLENGER].scorer, plan.variants[CHALLENGER].requests)
     seen = [
         figures(plan, measured, variant, peak, service.was_killed)
         for variant, (peak, service) in enumerate(zip(peaks, services, strict=True))
     ]
     challenger = contestants[CHALLENGER]
     compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
-    verdict = judge(seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared, standing.first_run)
+    looked = Looked(asked.rows, asked.faults, _log_faults(challenger, plan, asked), measured.machine)
+    verdict = judge(
+        seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared, standing.first_run, looked
+    )
     write_json(folder / "verdict.json", verdict)
     if verdict.reasons:
-        return Outcome("fail", " ".join(verdict.reasons), Exit.FINDING)
+        return Outcome(verdict.verdict, " ".join(verdict.reasons), Exit.FINDING)
     return Outcome("pass", headline(verdict) + _about(left_out))
 
 
@@ -135,7 +150,7 @@ def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: 
     if len(contestants) > 1:
         in_block = max(1, round(counted / load.blocks))
         blocks = interleaved(load.blocks, in_block, in_block / load.requests_per_second, gap_seconds)
-    table = context.build.stage("data") / "replay.parquet"
+    table = _replay(context)
     wanted = min(round(load.requests_per_second * load.warmup_seconds) + counted, MOST_ROWS)
     traffic = [replayed(table, one.scorer, wanted, context.config.data.seed) for one in contestants]
     variants = tuple(
@@ -149,6 +164,35 @@ def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: 
         blocks=blocks,
     )
     return plan, traffic[CHALLENGER].left_out
+
+
+def _replay(context: Context) -> Path:
+    """The replay table. Raises UsageError where it is not there, FindingError where it is another one."""
+    folder = context.build.stage("data")
+    table = folder / "replay.parquet"
+    described = read_json(folder / "data.json", DataManifest, "make data").tables["replay"].digest
+    if not table.exists():
+        raise UsageError(f"{table} is not there. Run `make data` first.")
+    seen = table_digest(pyarrow.parquet.read_table(table))
+    if seen != described:
+        raise FindingError(
+            f"{table} is not the table that data.json describes: its digest is {seen[:19]}, required "
+            f"{described[:19]}. Run `make data` again.",
+            code="other-replay",
+        )
+    return table
+
+
+def _log_faults(challenger: Contestant, plan: Plan, asked: Asked) -> Counter[str]:
+    """Of the challenger's log, which has the load and what was asked beside it; the latter is noted as no traffic."""
+    requests = challenger.output / "requests"
+    rows = {one.row: one.body for one in plan.variants[CHALLENGER].requests}
+    lines = (requests / SOURCES_FILE).read_text(encoding="utf-8").splitlines()
+    sources = [SourceRecord.model_validate_json(line) for line in lines]
+    sent = [(one.id, json.loads(rows[one.row])) for one in sources]
+    beside = (SourceRecord(id=identity, row=NOT_TRAFFIC).model_dump_json() for identity, _ in asked.sent)
+    (requests / "sources-routes.jsonl").write_text("".join(f"{line}\n" for line in beside), encoding="utf-8")
+    return faults_of_log(requests, challenger.scorer, [*sent, *asked.sent])
 
 
 def run_locust(services: Sequence[Service | Container], plan: Plan, folder: Path) -> Measured:

@@ -59,12 +59,18 @@ def counted(method: Method, reference: npt.NDArray[Any], current: npt.NDArray[An
 
 
 def coarsened(one: Counted, most_cells: int) -> Counted:
-    """The same with at most so many distinct numbers, each the mean of those that it stands for."""
+    """The same with about so many distinct numbers, each the mean of those that it stands for.
+
+    Numbers are put together where the gap between them adds least to what chance makes of a distance: the gap times the
+    standard deviation of the distribution function there. So a few far ones stay apart.
+    """
     if one.cells <= most_cells or not len(one.values):
         return one
     both = np.concatenate([one.reference, one.current])
     counts = np.bincount(both[both >= 0], minlength=one.cells)
-    cell = (np.cumsum(counts) - counts) * most_cells // counts.sum()
+    below = np.cumsum(counts)[:-1] / counts.sum()
+    adds = np.cumsum(np.diff(one.values) * np.sqrt(below * (1 - below)))
+    cell = np.concatenate([[0], adds / adds[-1] * most_cells]).astype(np.int64)
     _, cell = np.unique(cell, return_inverse=True)
     values = np.bincount(cell, weights=counts * one.values) / np.bincount(cell, weights=counts)
     codes = [np.where(codes < 0, -1, cell[codes]) for codes in (one.reference, one.current)]

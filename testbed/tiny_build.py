@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet
 from onnx import TensorProto, helper, numpy_helper
 
+from contracts.data_manifest import DataManifest, Table
 from contracts.features import MISSING, Feature
 from contracts.model_folder import MODEL_FILES, Golden, GoldenRow, ModelCard, sha256_of
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
+from scoring.table_digest import table_digest
 from testbed.cards import card as made_card
 
 FEATURES = (
@@ -73,6 +75,7 @@ def write_model(folder: Path, **changes: Any) -> None:
 
 
 def write_replay(path: Path, **columns: list[Any]) -> None:
+    """The table, and data.json beside it."""
     distance = np.linspace(-4, 4, ROWS, dtype=np.float32)
     distance[::10] = np.nan
     table: dict[str, Any] = {
@@ -82,7 +85,14 @@ def write_replay(path: Path, **columns: list[Any]) -> None:
         "late": ["false"] * ROWS,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    pa.parquet.write_table(pa.table(table | columns), path)
+    written = pa.table(table | columns)
+    pa.parquet.write_table(written, path)
+    replay = Table(rows=ROWS, digest=table_digest(written))
+    manifest = DataManifest(
+        source="none", source_sha256="0" * 64, task="binary", target="late", classes=("false", "true"), positive="true",
+        features=FEATURES, tables={"replay": replay}, digest="sha256:" + "0" * 64,
+    )  # fmt: skip
+    write_json(path.parent / "data.json", manifest)
 
 
 def config(**load: float) -> Config:

@@ -27,10 +27,11 @@ from contracts.features import Feature
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
+from scoring.table_digest import ArrowColumn, table_digest
 from training.dataset.column_values import comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
-from training.dataset.digests import ArrowColumn, json_digest, table_digest
+from training.dataset.digests import json_digest
 from training.dataset.feature_facts import describe
 from training.dataset.leaks import refuse_disguise
 from training.dataset.sources import read_source

@@ -161,6 +161,7 @@ class Load(Section):
     min_rate_share: Share = 0.95
     max_stall_ms: Positive = 1000.0
     max_growth_mb: Positive = 32.0
+    max_leak_bytes: Positive = 500.0
     blocks: Annotated[int, Field(ge=8)] = 20
     max_ratio: Annotated[float, Field(gt=1)] = 1.10
 

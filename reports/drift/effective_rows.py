@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.special import gammaln
 
 from contracts.model_folder import PREDICTION_COLUMN
+from contracts.request_log import NOT_TRAFFIC
 from reports.drift.log_reader import RequestWindow
 from scoring.distances import counted
 
@@ -42,6 +43,8 @@ def distinct_window(window: RequestWindow, reference: pd.DataFrame) -> RequestWi
 
     Of copies the earliest with a label stays, or else the earliest.
     """
+    is_traffic = window.sources != NOT_TRAFFIC
+    window = replace(window.only(is_traffic), requests=window.requests - int((~is_traffic).sum()))
     once = window.only(_first_of(window.sources, _labelled(window)))
     names = [str(name) for name in once.rows if name in reference and name != PREDICTION_COLUMN]
     replayed = len(window.rows) - len(once.rows)

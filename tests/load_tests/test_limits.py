@@ -25,7 +25,9 @@ WITHIN = VariantFigures(
     cpu_us_per_request=310.4,
     peak_mb=90.0,
     growth_mb=2.0,
+    leak_bytes=0.0,
     was_killed=False,
+    distinct_rows=3900,
 )
 
 
@@ -78,7 +80,12 @@ def test_a_figure_at_its_limit_passes(at_the_limit: dict[str, Any]) -> None:
             "wrong_answers",
         ),
         ({"seconds": 21.1}, "was 189.6 requests/s, required at least 190.0 (95% of 200)", "min_rate_share", "rate"),
-        ({"growth_mb": 32.1}, "was 32.1 MB over 4,000 requests, required at", "max_growth_mb", "memory_growth"),
+        (
+            {"growth_mb": 32.1},
+            "was 32.1 MB over 4,000 requests of 3,900 distinct rows, required at",
+            "max_growth_mb",
+            "memory_growth",
+        ),
     ],
 )
 def test_a_figure_beyond_its_limit_fails_with_what_was_seen_the_key_and_its_code(

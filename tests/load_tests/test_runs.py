@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet
 import pytest
 from run import load_test
-from service_process import ServiceError, served
+from service_process import SERVICE, ServiceError, served
 
-from contracts.exits import Exit, UsageError
+from contracts.exits import Exit, FindingError, UsageError
 from contracts.model_folder import ModelFolderError, model_digest
-from contracts.request_log import PREDICTIONS_GLOB, PredictionRecord
+from contracts.request_log import NOT_TRAFFIC, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord, SourceRecord
 from contracts.schema import read_json
 from contracts.stage import Build, Context, Outcome
 from contracts.verdict import LoadVerdict
@@ -56,6 +58,11 @@ def misbehaving(fault: str) -> tuple[str, ...]:
 def load(build: Build, folder: Path, fault: str, **limits: float) -> tuple[Outcome, LoadVerdict]:
     outcome = load_test(Context(config(**limits), build, folder), misbehaving(fault))
     return outcome, read_json(folder / "verdict.json", LoadVerdict, "make load-test")
+
+
+def of_load(verdict: LoadVerdict) -> tuple[str, ...]:
+    """Without what the misbehaving service lacks in any case: other routes, a log."""
+    return tuple(code for code in verdict.reason_codes if code not in ("other_routes", "request_log"))
 
 
 def command(build: Build, folder: Path, **load: float) -> list[str]:
@@ -102,7 +109,11 @@ def test_locusts_own_figures_are_those_of_the_verdict_finer_than_a_millisecond(p
 def test_the_request_log_has_every_request_warm_up_included_and_fits_its_schema(build: Build, passed: Path) -> None:
     lines = [line for log in (passed / "requests").glob(PREDICTIONS_GLOB) for line in log.read_text().splitlines()]
     records = [PredictionRecord.model_validate_json(line) for line in lines]
-    assert len({record.id for record in records}) == 100 + 30
+    lines = [line for source in (passed / "requests").glob(SOURCES_GLOB) for line in source.read_text().splitlines()]
+    rows = {source.id: source.row for source in map(SourceRecord.model_validate_json, lines)}
+    assert rows.keys() == {record.id for record in records}
+    records = [record for record in records if rows[record.id] != NOT_TRAFFIC]
+    assert len(records) == 100 + 30
     assert {record.model for record in records} == {model_digest(build.challenger)}
     assert any(record.features["distance"] is None for record in records)
     distances = [float(record.features["distance"]) for record in records if record.features["distance"] is not None]
@@ -144,7 +155,7 @@ def test_a_wrong_answer_with_status_200_fails(fault: str, said: str, code: str, 
     assert outcome.exit_code is Exit.FINDING
     assert verdict.failures == verdict.requests == 50
     assert f"50 × {said}" in outcome.headline
-    assert verdict.reason_codes == (code,)
+    assert of_load(verdict) == (code,)
 
 
 def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_path: Path) -> None:
@@ -152,14 +163,14 @@ def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_pa
     assert outcome.exit_code is Exit.FINDING
     assert verdict.failures == 1
     assert "1 × status 500" in outcome.headline
-    assert verdict.reason_codes == ("errors",)
+    assert of_load(verdict) == ("errors",)
     assert rows_of(tmp_path / "locust_failures.csv")[0]["Error"] == "status 500"
 
 
 def test_a_stall_is_found_by_all_the_requests_that_were_due_in_it(build: Build, tmp_path: Path) -> None:
     outcome, verdict = load(build, tmp_path, "stalls", max_p95_ms=200.0, max_stall_ms=300.0)
     assert outcome.exit_code is Exit.FINDING
-    assert verdict.reason_codes == ("p95_limit", "stall")
+    assert of_load(verdict) == ("p95_limit", "stall")
     assert "load.max_p95_ms" in outcome.headline
     assert verdict.failures == 0
     assert verdict.p95_ms > 200
@@ -176,7 +187,7 @@ def test_a_service_that_cannot_keep_up_is_found_by_its_rate(build: Build, tmp_pa
 def test_memory_that_grows_with_every_request_is_found(build: Build, tmp_path: Path) -> None:
     outcome, verdict = load(build, tmp_path, "leaks", max_growth_mb=10.0)
     assert outcome.exit_code is Exit.FINDING
-    assert verdict.reason_codes == ("memory_growth",)
+    assert of_load(verdict) == ("memory_growth", "memory_leak")
     assert 15 < verdict.growth_mb < 40
 
 
@@ -189,13 +200,13 @@ def against_itself(build: Build, folder: Path, fault: str) -> LoadVerdict:
     own.champion.symlink_to(build.challenger)
     own.stage("load-test").mkdir()
     context = Context(config(seconds=2.0, blocks=10), own, own.stage("load-test"))
-    load_test(context, misbehaving(fault), misbehaving("none"))
+    load_test(context, *((misbehaving(fault), misbehaving("none")) if fault else (SERVICE, SERVICE)))
     return read_json(own.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
 
 
 def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(build: Build, tmp_path: Path) -> None:
     verdict = against_itself(build, tmp_path, "burns")
-    assert set(verdict.reason_codes) == {"slower_p50", "slower_cpu"} | set(verdict.reason_codes) & {"slower_p95"}
+    assert set(of_load(verdict)) == {"slower_p50", "slower_cpu"} | set(verdict.reason_codes) & {"slower_p95"}
     assert verdict.paired is not None
     assert (verdict.paired.champion, verdict.paired.blocks) == (verdict.model, 10)
     assert {one.figure: one.low > 1.1 for one in verdict.paired.ratios}["cpu"]
@@ -205,7 +216,7 @@ def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(bu
 
 
 def test_an_equal_champion_is_loaded_in_the_same_way_and_nobody_is_refused(build: Build, tmp_path: Path) -> None:
-    verdict = against_itself(build, tmp_path, "none")
+    verdict = against_itself(build, tmp_path, "")
     assert (verdict.verdict, verdict.reasons) == ("pass", ())
     assert verdict.paired is not None
     assert verdict.paired.failures == 0
@@ -282,6 +293,17 @@ def test_a_script_that_cannot_import_the_checkout_says_how_to_run_it() -> None:
     )
     assert ended.returncode == Exit.USAGE
     assert ended.stderr == "Run `make load-test`, or set PYTHONPATH to the checkout's root.\n"
+
+
+def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_path: Path) -> None:
+    own = Build(tmp_path)
+    shutil.copytree(build.root / "data", tmp_path / "data")
+    (tmp_path / "train").symlink_to(build.root / "train")
+    table = tmp_path / "data" / "replay.parquet"
+    rows = pyarrow.parquet.read_table(table)
+    pyarrow.parquet.write_table(rows.slice(0, 999), table)
+    with refuses(FindingError, "other-replay", "is not the table that data.json describes"):
+        load_test(Context(config(), own, tmp_path), misbehaving("none"))
 
 
 @pytest.mark.parametrize(("absent", "first"), [("train", "make train"), ("data", "make data")])

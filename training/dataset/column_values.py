@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from contracts.features import MISSING
 from contracts.pipeline_toml.keys import FeatureKind
-from training.dataset.digests import ArrowColumn
+from scoring.table_digest import ArrowColumn
 from training.dataset.table_checks import refuse_infinite
 from training.refusals import SettingError, toml_key
 

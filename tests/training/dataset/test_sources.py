@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.exits import FindingError, UsageError
-from training.dataset.digests import frame_digest, table_digest
+from scoring.table_digest import table_digest
+from training.dataset.digests import frame_digest
 from training.dataset.sources import Loaded, read_source
 
 CSV = "a,b\n1,x\n2,y\n"

@@ -1,0 +1,215 @@
+"""Every route that predicts, asked after the load: one row, a batch as JSON and as Arrow, the Open Inference Protocol
+as JSON and with binary tensors, and feedback.
+
+The rows are some of the load's, the first one twice, then one for each category that training knew (of all columns at
+once), one with everything missing that may be, and one with categories that no model knows. Each route must say of each
+row what the model itself says, in their order, under an id of its own. `sent` goes with the log (checks/log.py); drift
+leaves these rows out.
+"""
+
+import contextlib
+import http.client
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+import pyarrow as pa
+from answers import NO_PREDICTION, OTHER_MODEL, wrong_prediction
+from plan import Request
+from traffic import answered
+
+from contracts.features import MISSING, Feature, Value
+from scoring.scorer import Scorer
+
+ANSWER_SECONDS = 10.0
+ROWS_OF_THE_LOAD = 64
+UNKNOWN_CATEGORY = "(no model knows this)"
+LABELS = 20
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+Row = Mapping[str, Value]
+
+
+class StatusError(Exception):
+    """An answer with another status than that of success: says which."""
+
+
+@dataclass
+class Asked:
+    """`sent`: the row of each id that was given. `faults`: how often each was seen; empty where all is right."""
+
+    sent: list[tuple[str, Row]] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+
+
+def ask_routes(url: str, scorer: Scorer, load: Sequence[Request]) -> Asked:
+    """Ask each route for each row. Whatever goes wrong is a fault with the route's name, and never raises."""
+    rows = probing_rows(scorer, [json.loads(one.body) for one in load[:: max(1, len(load) // ROWS_OF_THE_LOAD)]])
+    outputs = scorer.predict(scorer.encoder.rows(rows)).astype(np.float64)
+    expected = [answered("", output, scorer.card) for output in outputs]
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS)
+    asked, labelled = Asked(), []
+    for route, size, ask in _routes(scorer):
+        for begin in range(0, len(rows), size):
+            part = [*zip(rows, expected, strict=True)][begin : begin + size]
+            given = [row for row, _ in part]
+            asked.rows += len(given)
+            try:
+                answers = list(ask(connection, given))
+            except Exception as error:  # whatever a broken service makes a client raise is what was seen
+                asked.faults[f"{route}: {_said(error)}"] += len(given)
+                connection.close()
+                continue
+            asked.faults.update(f"{route}: {one}" for one in _faults(answers, part, scorer.digest))
+            asked.sent += [(str(one.get("id")), row) for one, row in zip(answers, given, strict=False)]
+        labelled.append(asked.sent[-1][0] if asked.sent else "")
+    with contextlib.suppress(IndexError):
+        asked.faults.update(_feedback(connection, labelled, scorer))
+    connection.close()
+    return asked
+
+
+def probing_rows(scorer: Scorer, load: Sequence[Row]) -> list[Row]:
+    """Rows that together have every category, and every gap that training saw."""
+    features = scorer.card.features
+    known = {one.name: [name for name in one.categories if name != MISSING] for one in features if one.categories}
+    most = max(map(len, known.values()), default=0)
+    every = [
+        load[place % len(load)] | {name: of[place % len(of)] for name, of in known.items() if of}  # type: ignore[operator]
+        for place in range(most)
+    ]
+    gaps = dict(load[0]) | {one.name: None for one in features if one.may_be_missing}
+    strange = dict(load[0]) | dict.fromkeys(known, UNKNOWN_CATEGORY)
+    return [load[0], *load, *every, gaps, strange]
+
+
+def _faults(answers: Sequence[Mapping[str, Any]], part: Sequence[tuple[Row, Request]], model: str) -> Iterator[str]:
+    if len(answers) != len(part):
+        yield f"{len(answers)} answers to {len(part)} rows"
+    for answer, (_, required) in zip(answers, part, strict=False):
+        if "prediction" not in answer:
+            yield NO_PREDICTION
+        elif not model.startswith(answer.get("model", "")) or not answer.get("model"):
+            yield OTHER_MODEL
+        elif fault := wrong_prediction(answer, required):
+            yield fault
+
+
+Ask = Callable[[http.client.HTTPConnection, Sequence[Row]], Iterable[Mapping[str, Any]]]
+
+
+def _routes(scorer: Scorer) -> Iterator[tuple[str, int, Ask]]:
+    """Name, rows at once, and what asks."""
+    card, most = scorer.card, scorer.card.max_batch_rows
+    path = f"/v2/models/{quote(card.name, safe='')}/infer"
+
+    def one(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
+        return [json.loads(_post(connection, "/predict", json.dumps(rows[0]).encode()))]
+
+    def batch(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
+        answer = json.loads(_post(connection, "/predict/batch", json.dumps({"rows": list(rows)}).encode()))
+        return [row | {"model": answer["model"]} for row in answer["predictions"]]
+
+    def arrow(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
+        stream = _arrow(rows, card.features)
+        read = pa.ipc.open_stream(_post(connection, "/predict/batch", stream, {"Content-Type": ARROW, "Accept": ARROW}))
+        model = read.schema.metadata[b"model"].decode()
+        return [row | {"model": model} for row in read.read_all().to_pylist()]
+
+    def tensors(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
+        inputs = [_tensor(one, [row[one.name] for row in rows]) for one in card.features]
+        body = json.dumps({"inputs": [one for one in inputs if any(value is not None for value in one["data"])]})
+        return _from_tensors(json.loads(_post(connection, path, body.encode())), scorer)
+
+    def binary(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
+        head, content = _binary(card.features, rows)
+        sizes = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
+        return _from_tensors(json.loads(_post(connection, path, head + content, sizes)), scorer)
+
+    yield "/predict", 1, one
+    yield "/predict/batch", most, batch
+    yield "/predict/batch in Arrow", most, arrow
+    yield "/v2", most, tensors
+    yield "/v2 in binary", most, binary
+
+
+def _post(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> bytes:
+    connection.request("POST", path, body, {"Content-Type": JSON, **(headers or {})})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status not in (200, 202):
+        raise StatusError(f"status {answer.status}")
+    return content
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, StatusError) else f"no whole answer ({type(error).__name__})"
+
+
+def _arrow(rows: Sequence[Row], features: Sequence[Feature]) -> bytes:
+    types = {"numeric": pa.float64(), "boolean": pa.bool_(), "categorical": pa.string()}
+    table = pa.table({one.name: pa.array([row[one.name] for row in rows], types[one.kind]) for one in features})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    stream: bytes = sink.getvalue().to_pybytes()
+    return stream
+
+
+def _tensor(feature: Feature, values: Sequence[Value]) -> dict[str, Any]:
+    types = {"numeric": "FP64", "boolean": "BOOL", "categorical": "BYTES"}
+    return {"name": feature.name, "shape": [len(values)], "datatype": types[feature.kind], "data": list(values)}
+
+
+def _binary(features: Sequence[Feature], rows: Sequence[Row]) -> tuple[bytes, bytes]:
+    """The JSON part and the tensors after it; what has gaps and is no number stays in JSON."""
+    inputs, parts = [], []
+    for feature in features:
+        values = [row[feature.name] for row in rows]
+        tensor = _tensor(feature, values)
+        if feature.kind == "numeric":
+            parts.append(np.array([np.nan if one is None else one for one in values], dtype="<f8").tobytes())
+        elif feature.kind == "categorical" and None not in values:
+            texts = [str(one).encode() for one in values]
+            parts.append(b"".join(len(one).to_bytes(4, "little") + one for one in texts))
+        else:
+            inputs.append(tensor)
+            continue
+        del tensor["data"]
+        inputs.append(tensor | {"parameters": {"binary_data_size": len(parts[-1])}})
+    return json.dumps({"inputs": inputs}).encode(), b"".join(parts)
+
+
+def _from_tensors(answer: Mapping[str, Any], scorer: Scorer) -> list[dict[str, Any]]:
+    """As /predict/batch has it."""
+    of = {one["name"]: one["data"] for one in answer["outputs"]}
+    rows: list[dict[str, Any]] = [
+        {"id": identity, "prediction": prediction, "model": f"sha256:{answer['model_version']}"}
+        for identity, prediction in zip(of["id"], of["prediction"], strict=True)
+    ]
+    card, width = scorer.card, len(scorer.card.classes)
+    for place, row in enumerate(rows if width else ()):
+        probabilities = dict(zip(card.classes, of["probabilities"][place * width : (place + 1) * width], strict=True))
+        row |= {"probability": probabilities.get(card.positive), "probabilities": probabilities}
+    return rows
+
+
+def _feedback(connection: http.client.HTTPConnection, ids: Sequence[str], scorer: Scorer) -> Iterator[str]:
+    """A label for one id of each route: recorded, and told apart from one that was there and from one of nobody."""
+    actual = scorer.card.classes[0] if scorer.card.classes else 1.0
+    body = {"labels": [{"id": one, "actual": actual} for one in ids]}
+    nobody = {"labels": [{"id": "01900000-0000-7000-8000-000000000000", "actual": actual}]}
+    for sent, required in ((body, "recorded"), (body, "repeated"), (nobody, "unknown")):
+        try:
+            outcomes = json.loads(_post(connection, "/feedback", json.dumps(sent).encode()))["outcomes"]
+        except Exception as error:  # as above
+            yield f"/feedback: {_said(error)}"
+            continue
+        yield from (f"/feedback: {one} in place of {required}" for one in outcomes if one != required)
