@@ -80,7 +80,7 @@ def _latency_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
         return None
 
     def series(name: str, tint: int, read: Callable[[LoadFigures], float]) -> Line:
-        marks = {"pass": "", "fail": "bad"}
+        marks = {"pass": "", "fail": "bad", "unmeasured": "open"}
         return Line(name, tint, tuple(Point(moment(e), read(one), "", marks[one.verdict]) for e, one in loaded))
 
     lines = [series("p50", 1, lambda one: one.p50_ms), series("p95", 2, lambda one: one.p95_ms)]
