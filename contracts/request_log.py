@@ -1,8 +1,9 @@
 """The request log: JSON Lines, one record a prediction, one file a process, appended with a single write each request.
 
-`<folder>/predictions-<start>-<pid>.jsonl`, and beside it the labels that came in as feedback and what a shadow model
-would have answered. A process that is killed leaves at most one torn last line, which readers skip and count. A disk
-that was full may leave one inside a file. Readers count an id once, the earliest record: an edge may replay a request.
+`<folder>/predictions-<start>-<pid>.jsonl`, for each API key `predictions-<start>-<pid>-<key's id>.jsonl`, and beside it
+the labels that came in as feedback and what a shadow model would have answered. A process that is killed leaves at most
+one torn last line, which readers skip and count. A disk that was full may leave one inside a file. Readers count an id
+once, the earliest record: an edge may replay a request.
 `sources-*.jsonl` is written by what replays a table, not by the service.
 """
 

@@ -1,19 +1,26 @@
-"""Looks through an ONNX file before anything loads it: does it reach outside itself?
+"""Looks through an ONNX file before anything loads it: does it reach outside itself, and can loading it end?
 
 A tensor may say that its data is in another file, and then the path in it decides what is read (CVE-2022-25882,
-CVE-2024-27318); an operator set may name a domain that only a custom library brings. The file is a protobuf message, so
+CVE-2024-27318); an operator set may name a domain that only a custom library brings. A loop's length may be anything,
+and may come from a row; what loading costs grows faster than the number of nodes. The file is a protobuf message, so
 names are numbers in it: this walks the fields that can lead to a tensor or a domain, in graphs within graphs too, by
 the field numbers of onnx.proto, and skips the rest. It needs no library; ONNX Runtime gets the bytes only after it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+# No converter of scikit-learn's models makes one: what is repeated there is a scan, over what is in memory already.
+UNBOUNDED_OPERATORS = frozenset({b"Loop"})
 MAX_DEPTH = 64
+# ONNX Runtime loads so many in a second, ten times as many in minutes; a thousand trees are one node.
+MAX_NODES = 20_000
 
-Kind = Literal["model", "opset", "training", "function", "graph", "node", "attribute", "tensor", "sparse", "domain"]
+Kind = Literal[
+    "model", "opset", "training", "function", "graph", "node", "attribute", "tensor", "sparse", "domain", "operator"
+]
 # Of each message: the fields that lead on, and to what. "domain" is a string, to be known.
 _CHILDREN: dict[Kind, dict[int, Kind]] = {
     "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
@@ -21,11 +28,12 @@ _CHILDREN: dict[Kind, dict[int, Kind]] = {
     "training": {1: "graph", 2: "graph"},
     "function": {},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute", 7: "domain"},
+    "node": {4: "operator", 5: "attribute", 7: "domain"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "tensor": {},
     "sparse": {1: "tensor", 2: "tensor"},
     "domain": {},
+    "operator": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 # A tree ensemble has millions of numbers in an attribute, each a field of its own: leap over those of `floats`, `ints`.
@@ -36,31 +44,53 @@ class OnnxBytesError(ValueError):
     """The file is no ONNX model, or reaches outside itself; the text says which."""
 
 
-def refuse_outside_references(model: bytes) -> None:
-    """Raises OnnxBytesError for external data, an unknown domain, a function of its own, or what is no model."""
-    _walk("model", memoryview(model), 0)
+def refuse_what_cannot_be_trusted(model: bytes) -> None:
+    """Raises OnnxBytesError for external data, an unknown domain, a function, a loop, too many nodes, or no model."""
+    _Walk().into("model", memoryview(model), 0)
 
 
-def _walk(kind: Kind, message: memoryview, depth: int) -> None:
-    if kind == "function":
-        raise OnnxBytesError("has a function of its own: refused. Export it with ONNX's operators alone.")
-    if kind == "domain":
-        _check_domain(message)
-        return
-    if depth > MAX_DEPTH:
-        raise OnnxBytesError(f"has graphs within graphs, more than {MAX_DEPTH} levels deep: refused.")
-    children = _CHILDREN[kind]
-    for number, value in _fields(message, kind == "attribute"):
-        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
-            raise OnnxBytesError("points at data outside itself: refused. Export it with its weights inside.")
-        if number in children and isinstance(value, memoryview):
-            _walk(children[number], value, depth + 1)
+class _Walk:
+    """One look through a file, which counts its nodes."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def into(self, kind: Kind, message: memoryview, depth: int) -> None:
+        """Check this message and what it leads to."""
+        if kind == "function":
+            raise OnnxBytesError("has a function of its own: refused. Export it with ONNX's operators alone.")
+        if kind in _CHECKS:
+            _CHECKS[kind](message)
+            return
+        if kind == "node":
+            self._count_node()
+        if depth > MAX_DEPTH:
+            raise OnnxBytesError(f"has graphs within graphs, more than {MAX_DEPTH} levels deep: refused.")
+        children = _CHILDREN[kind]
+        for number, value in _fields(message, kind == "attribute"):
+            if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+                raise OnnxBytesError("points at data outside itself: refused. Export it with its weights inside.")
+            if number in children and isinstance(value, memoryview):
+                self.into(children[number], value, depth + 1)
+
+    def _count_node(self) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise OnnxBytesError(f"has more than {MAX_NODES:,} nodes, which may take minutes to load: refused.")
+
+
+def _check_operator(name: memoryview) -> None:
+    if bytes(name) in UNBOUNDED_OPERATORS:
+        raise OnnxBytesError(f"has a {bytes(name).decode()}, of which nobody knows when it ends: refused.")
 
 
 def _check_domain(name: memoryview) -> None:
     domain = bytes(name).decode("utf-8", "replace")
     if domain not in KNOWN_DOMAINS:
         raise OnnxBytesError(f"needs operators of {domain[:80]!r}: refused. Required: ONNX's own operators.")
+
+
+_CHECKS: dict[Kind, Callable[[memoryview], None]] = {"domain": _check_domain, "operator": _check_operator}
 
 
 def _fields(message: memoryview, has_numbers: bool) -> Iterator[tuple[int, int | memoryview]]:

@@ -12,7 +12,7 @@ from contracts.model_folder import Golden, ModelCard, ModelFolderError, model_di
 from contracts.pipeline_toml.keys import Task
 from scoring.encoder import Encoder
 from scoring.onnx_inspection import KNOWN_DOMAINS as KNOWN_DOMAINS
-from scoring.onnx_inspection import OnnxBytesError, refuse_outside_references
+from scoring.onnx_inspection import OnnxBytesError, refuse_what_cannot_be_trusted
 
 INPUT_NAME = "X"
 OUTPUT_NAMES: dict[Task, str] = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
@@ -84,7 +84,7 @@ def prove(scorer: Scorer, golden: Golden) -> None:
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
-        refuse_outside_references(graph)
+        refuse_what_cannot_be_trusted(graph)
     except OnnxBytesError as error:
         raise ModelFolderError(f"model.onnx {error}") from None
     options = onnxruntime.SessionOptions()

@@ -120,6 +120,12 @@ class Metrics:
         )
         self.refusals = Counter(registry, "refusals", "Requests refused, by kind of problem", ("problem",))
         self.shed = Counter(registry, "shed", "Requests refused because of overload, by what ran out", ("reason",))
+        self.unread = Counter(
+            registry,
+            "unread_answers",
+            "Connections reset because nobody read their answer, by what ran out",
+            ("reason",),
+        )
         self.inference_seconds = Histogram(registry, "inference_seconds", "One run of the model", INFERENCE_SECONDS)
         self.batch_rows = Histogram(registry, "batch_rows", "Rows in a batch request", BATCH_ROWS)
         self.predictions = Counter(registry, "predictions", "Rows predicted, by prediction", ("prediction",))

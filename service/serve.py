@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
 from contracts.request_log import LogName
+from service.api.export import ExportPlaces
 from service.api.feedback import Feedback
 from service.api.routes import Parts, build_app
 from service.http.api_keys import Keys, read_keys
@@ -25,16 +26,16 @@ from service.http.content_types import Choice, Direct, JsonOnly, JsonOrArrow
 from service.http.load_shedding import Admission
 from service.http.problems import KINDS
 from service.http.protocol import BoundedProtocol, Deadlines
-from service.http.readiness import Readiness
 from service.http.root_path import BelowRoot
-from service.http.server import Server, listen
+from service.http.server import Readiness, Server, listen
+from service.http.unread_answers import UnreadAnswers
 from service.http.write_coalescing import Outbox
-from service.log.writer import Limits, LogKeeper, RecordLog, prepare_folder
+from service.log.writer import KeyedLog, Limits, LogKeeper, prepare_folder
 from service.logs import say
 from service.metrics import Metrics
 from service.prediction.predictor import Predictor
 from service.prediction.reload import Reloader
-from service.prediction.served_model import ServedModel, load_served_model
+from service.prediction.served_model import ServedModel, load_bounded
 from service.prediction.shadow import Shadow, refuse_other_features
 from service.settings import Settings
 
@@ -52,7 +53,7 @@ def serve(settings: Settings) -> Exit:
     started = time.perf_counter()
     # Until there is something to reload, it must not end the process, as is its default.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    model = load_served_model(settings.model_dir)
+    model = load_bounded(settings.model_dir, settings.model_load_seconds)
     keys = None if settings.api_keys_file is None else read_keys(settings.api_keys_file)
     prepare_folder(settings.request_log_dir)
     service = Service(settings, model, keys)
@@ -79,27 +80,36 @@ class Service:
         folder = settings.request_log_dir
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
         reader = BodyReader(admission, settings.max_body_bytes)
-        feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self.metrics)
-        self.parts = Parts(self.predictor, feedback, reader, self.metrics, folder, self.readiness, settings.root_path)
+        feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self._may_label, self.metrics)
+        self.parts = Parts(
+            self.predictor, feedback, reader, self.metrics, folder, ExportPlaces(self.metrics), self.readiness,
+            settings.root_path,
+        )  # fmt: skip
         app = build_app(self.parts, model)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
         self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
         self.reloader = Reloader(
-            settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys, self.metrics
-        )
+            settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys,
+            lambda folder: load_bounded(folder, settings.model_load_seconds), self.metrics,
+        )  # fmt: skip
         self.outbox = Outbox()
+        self.unread = UnreadAnswers(settings.write_seconds, self.metrics)
         self._at_the_end: list[Callable[[], None]] = []
         self.config = self._configured()
         self.server = Server(self.config, self.readiness, settings.drain_seconds)
         admission.tasks = self.outbox.tasks = self.server.server_state.tasks
 
-    def _log(self, name: LogName) -> RecordLog:
+    def _log(self, name: LogName) -> KeyedLog:
         return self.keeper.open(name, self.metrics)
+
+    def _may_label(self, client: str, made_by: str) -> bool:
+        keys = self.front.keys
+        return keys is None or keys.may_label(client, made_by)
 
     def _shadow(self, model: ServedModel) -> Shadow | None:
         if self._settings.shadow_model_dir is None:
             return None
-        shadow = load_served_model(self._settings.shadow_model_dir)
+        shadow = load_bounded(self._settings.shadow_model_dir, self._settings.model_load_seconds)
         refuse_other_features(shadow, model)
         return Shadow(shadow, self._log("shadow"), self.metrics)
 
@@ -118,6 +128,7 @@ class Service:
             readiness=self.readiness,
             admission=self.admission,
             outbox=self.outbox,
+            unread=self.unread,
             metrics=self.metrics,
         )
         return uvicorn.Config(

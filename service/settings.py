@@ -23,6 +23,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
     model_dir: Annotated[Path, Field(description="the model folder to serve")]
+    model_load_seconds: Annotated[
+        int, Field(ge=1, le=3600, description="CPU time in which a model must be loaded and proved")
+    ] = 60
     shadow_model_dir: Annotated[Path | None, Field(description="a model that scores the same rows unseen")] = None
     request_log_dir: Annotated[Path, Field(description="the folder of the request log")] = Path("requests")
     api_keys_file: Annotated[Path | None, Field(description="a JSON file of API keys; unset: no keys asked")] = None
@@ -49,6 +52,9 @@ class Settings(BaseModel):
     ] = 8 * 1024 * 1024
     header_seconds: Annotated[Seconds, Field(description="time for a request's headers to arrive")] = 5.0
     body_seconds: Annotated[Seconds, Field(description="time for a request's body to arrive after them")] = 5.0
+    write_seconds: Annotated[
+        Seconds, Field(description="a client that reads nothing of its answer is cut off after")
+    ] = 10.0
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600, description="an idle connection is closed after")] = 65
     drain_seconds: Annotated[OrZero, Field(description="after SIGTERM: not ready, but still serving")] = 3.0
     grace_seconds: Annotated[Seconds, Field(description="after that: time to finish what is at work")] = 10.0

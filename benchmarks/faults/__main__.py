@@ -28,6 +28,7 @@ from benchmarks.faults.families import (
     overload,
     slow_sockets,
     syncs,
+    unread,
 )
 from benchmarks.faults.figure import Figure
 from benchmarks.faults.service_under_test import pin_the_client
@@ -39,6 +40,7 @@ FAMILIES: dict[str, Callable[[Path], list[Figure]]] = {
     "fuzz": fuzz.run,
     "models": bad_models.run,
     "slow": slow_sockets.run,
+    "unread": unread.run,
     "kills": kills.run,
     "disks": disks.run,
     "syncs": syncs.run,

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from testbed.clients import Process, metric_in, running
+from testbed.clients import PATIENT, Process, metric_in, running
 
 EVENT_SECONDS = 20.0
 # Empty where there is but one core, or nobody asked for one of its own.
@@ -73,10 +73,11 @@ class Subject:
 
 @contextmanager
 def subject(model: Path, log: Path, **settings: str) -> Iterator[Subject]:
-    """A service on a free port, killed at the end if it is still there."""
+    """A service on a free port, killed at the end if it is still there. Its limits are its own, not those of tests."""
+    own_limits = dict.fromkeys(PATIENT, "")
     with ExitStack() as stack:
         with _on_the_services_core():
-            process = stack.enter_context(running(model, log, **settings))
+            process = stack.enter_context(running(model, log, **{**own_limits, **settings}))
         yield Subject(process)
 
 

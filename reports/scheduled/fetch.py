@@ -111,6 +111,8 @@ def _remedy(status: int) -> str:
         return "REQUESTS_KEY must be a key with the scope export (docs/service.md)."
     if status == 404:
         return "Behind the edge, the export is let out by EDGE_EXPORT=on (docs/compose.md)."
+    if status == 503:
+        return "It is busy, or two exports are running, or one with this key. Run `make requests` again in a minute."
     if 300 <= status < 400:
         return "Redirects are not followed, because they would carry the key elsewhere: name the address it leads to."
     return "See the service's log, and run `make requests` again."

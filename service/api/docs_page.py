@@ -1,14 +1,17 @@
 """GET /docs: Swagger UI from this service's own address, because many networks reach no content delivery network."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from importlib import resources
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 # No icon: the default one is another server's.
 NO_ICON = "data:,"
+PIECE_BYTES = 16 * 1024
 
 
 def add_docs_page(app: FastAPI, root: str) -> None:
@@ -31,7 +34,16 @@ def add_docs_page(app: FastAPI, root: str) -> None:
 
 def _add_file(app: FastAPI, name: str, media_type: str) -> None:
     content = (resources.files("fastapi_swagger") / "resources" / name).read_bytes()
+    headers = {"cache-control": "max-age=86400", "content-length": f"{len(content)}"}
 
     @app.get(f"/docs/{name}", include_in_schema=False)
     async def file() -> Response:
-        return Response(content, media_type=media_type, headers={"cache-control": "max-age=86400"})
+        return StreamingResponse(_pieces(content), media_type=media_type, headers=headers)
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """The next when the client has read: so many clients that do not cannot fill the memory."""
+    for start in range(0, len(content), PIECE_BYTES):
+        yield content[start : start + PIECE_BYTES]
+        # What is written goes out when the turn ends, and only then is it known whether the client keeps up.
+        await asyncio.sleep(0)

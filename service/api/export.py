@@ -2,21 +2,29 @@
 
 Every process's files of the folder are read, each in its own order, up to the size they had when the request came.
 Lines are sent as they are stored (contracts/request_log.py): a record with `features` is a prediction, one with
-`actual` a label. A torn line is left out.
+`actual` a label. A torn line is left out. At most two exports run at once, and one for each key; more are answered 503.
 """
 
 import datetime as dt
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB
+from service.http.load_shedding import refused_for_now
 from service.http.problems import BAD_WINDOW, Problem
+from service.metrics import Metrics
 
 CONTENT_TYPE = "application/x-ndjson"
-CHUNK_BYTES = 1024 * 1024
+# Small: what waits for a client that does not read must not fill the memory.
+CHUNK_BYTES = 64 * 1024
+MAX_EXPORTS = 2
 # A record is written a moment after the time in it.
 SLACK_SECONDS = 60.0
 _GZIP = 16 + zlib.MAX_WBITS
@@ -29,6 +37,40 @@ class Window:
 
     since_us: int
     until_us: int
+
+
+class ExportPlaces:
+    """Who exports at the moment, by the ids of their keys."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._taken: list[str] = []
+        self._shed = metrics.shed
+        metrics.shed.make([("exports",)])
+
+    @contextmanager
+    def one_for(self, client: str) -> Iterator[None]:
+        """A place until it is left. Raises Problem where none is free, or this key has one already."""
+        if len(self._taken) >= MAX_EXPORTS or (client and client in self._taken):
+            self._shed.add("exports")
+            raise refused_for_now()
+        self._taken.append(client)
+        try:
+            yield
+        finally:
+            self._taken.remove(client)
+
+
+class ExportResponse(StreamingResponse):
+    """Sends records, while it has a place."""
+
+    def __init__(self, place: AbstractContextManager[None], records: Iterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(records, headers=headers, media_type=CONTENT_TYPE)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises Problem, before anything is sent, where there is no place."""
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def window_of(since: str | None, until: str | None) -> Window:

@@ -3,7 +3,8 @@
 An edge whose replica dies replays the request on another: what the first has recorded is "recorded", not "repeated".
 
 recorded    it is in the log of labels
-unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention)
+unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention), or
+            it was made with another key, whose predictions this key may not label
 repeated    this prediction has a label already; the first one stays
 late        the prediction is older than FEEDBACK_DAYS
 malformed   it is no label (labels.py): no id, or an actual value that the model could not have given
@@ -11,7 +12,7 @@ malformed   it is no label (labels.py): no id, or an actual value that the model
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -24,7 +25,7 @@ from service.formats.json_rows import refuse_duplicate_keys
 from service.http.load_shedding import refused_for_now
 from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem
 from service.log.index import BROUGHT, MINUTE_US, RECORD, IdIndex
-from service.log.writer import RecordLog
+from service.log.writer import KeyedLog
 from service.metrics import Metrics
 from service.prediction.ids import derived_of_parts
 
@@ -79,10 +80,14 @@ def labels_type(label: type[BaseModel]) -> type[BaseModel]:
 class Feedback:
     """Takes labels for the predictions in one folder."""
 
-    def __init__(self, folder: Path, log: RecordLog, max_age_days: int, metrics: Metrics) -> None:
+    def __init__(
+        self, folder: Path, log: KeyedLog, max_age_days: int, may_label: Callable[[str, str], bool], metrics: Metrics
+    ) -> None:
+        """`may_label`: whether the key with the first id may label predictions made with the second."""
         self._predictions = IdIndex(folder, PREDICTIONS_GLOB, RECORD)
         self._labels = IdIndex(folder, LABELS_GLOB, RECORD, BROUGHT)
         self._log = log
+        self._may_label = may_label
         self._max_age_us = max_age_days * _US_PER_DAY
         self._metrics = metrics
         metrics.feedback.make((outcome,) for outcome in get_args(FeedbackOutcome))
@@ -100,10 +105,10 @@ class Feedback:
                 for label, name in zip(labels, brought, strict=True)
             ]
             new: dict[str, LabelRecord] = {}
-            outcomes = [self._judge(record, new) for record in records]
+            outcomes = [self._judge(record, client, new) for record in records]
             if new:
                 lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in new.values())
-                if self._log.append(lines.encode(), len(new)) < len(new):
+                if self._log.append(lines.encode(), len(new), client) < len(new):
                     # The disk is full or fails: to be sent again later.
                     raise refused_for_now()
                 self._metrics.last_feedback.set(at_us / 1e6)
@@ -116,23 +121,23 @@ class Feedback:
         self._predictions.refresh()
         self._labels.refresh()
 
-    def _judge(self, record: LabelRecord | None, new: dict[str, LabelRecord]) -> FeedbackOutcome:
+    def _judge(self, record: LabelRecord | None, client: str, new: dict[str, LabelRecord]) -> FeedbackOutcome:
         """What becomes of a label. It is added to `new` where it has to be written."""
         if record is None:
             return "malformed"
-        minute = self._predictions.minute_of(record.id)
-        if minute is None:
+        prediction = self._predictions.entry_of(record.id)
+        if prediction is None or not self._may_label(client, prediction.key):
             return "unknown"
-        if record.id in new or self._labels.minute_of(record.id) is not None:
+        if record.id in new or self._labels.entry_of(record.id) is not None:
             return "recorded" if self._was_brought_by(record) else "repeated"
-        if record.at_us - minute * MINUTE_US > self._max_age_us:
+        if record.at_us - prediction.minute * MINUTE_US > self._max_age_us:
             return "late"
         new[record.id] = record
         return "recorded"
 
     def _was_brought_by(self, record: LabelRecord) -> bool:
         """Whether this very request wrote it, on a replica that died before it could answer."""
-        return record.brought is not None and self._labels.minute_of(record.brought, BROUGHT) is not None
+        return record.brought is not None and self._labels.entry_of(record.brought, BROUGHT) is not None
 
 
 _read_envelope = TypeAdapter(_Envelope).validate_json

@@ -51,7 +51,7 @@ def add_inference_routes(
         if not is_ready():
             raise Problem(NOT_READY)
 
-    @app.get("/v2", tags=TAGS, responses=problems(*ANY))
+    @app.get("/v2", tags=TAGS, responses=problems(*KEYED, *ANY))
     async def server() -> dict[str, Any]:
         """What this server is."""
         return {"name": "gatehouse", "version": "2", "extensions": ["binary_tensor_data"]}

@@ -83,6 +83,7 @@ class Parts:
     reader: BodyReader
     metrics: Metrics
     log_folder: Path
+    exports: export.ExportPlaces
     is_ready: Callable[[], bool]
     root: str = ""
 
@@ -108,7 +109,7 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
     )
     _prediction_routes(app, model)
     _feedback_route(app, parts, card)
-    _export_route(app, parts.log_folder)
+    _export_route(app, parts.log_folder, parts.exports)
     _model_routes(app, card, parts.metrics)
     _health_routes(app, parts.is_ready)
     add_inference_routes(app, card, parts.predictor, parts.reader, parts.is_ready)
@@ -179,7 +180,7 @@ def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:
         return await parts.feedback.take(body, card, request.scope[CLIENT], headers)
 
 
-def _export_route(app: FastAPI, folder: Path) -> None:
+def _export_route(app: FastAPI, folder: Path, places: export.ExportPlaces) -> None:
     lines: Responses = {200: {"description": "records, one a line", "content": {export.CONTENT_TYPE: {}}}}
 
     @app.get(
@@ -188,17 +189,17 @@ def _export_route(app: FastAPI, folder: Path) -> None:
         response_class=StreamingResponse,
         responses={**lines, **problems(BAD_WINDOW, *KEYED, *ANY)},
     )
-    async def requests(request: HttpRequest, since: Moment = None, until: Moment = None) -> StreamingResponse:
+    async def requests(request: HttpRequest, since: Moment = None, until: Moment = None) -> Response:
         """The log of predictions and labels from `since` on and before `until`, as NDJSON; gzip where accepted."""
         records = export.records_in(folder, export.window_of(since, until))
         headers = {"vary": "accept-encoding"}
         if export.accepts_gzip(request.headers.get("accept-encoding", "")):
             records, headers["content-encoding"] = export.compressed(records), "gzip"
-        return StreamingResponse(records, headers=headers, media_type=export.CONTENT_TYPE)
+        return export.ExportResponse(places.one_for(request.scope[CLIENT]), records, headers)
 
 
 def _model_routes(app: FastAPI, card: ModelCard, metrics: Metrics) -> None:
-    @app.get("/model", tags=["model"], responses=problems(*ANY))
+    @app.get("/model", tags=["model"], responses=problems(*KEYED, *ANY))
     async def model() -> ModelCard:
         """The model card: what the model is, what it reads, and how good it was found to be."""
         return card

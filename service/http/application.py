@@ -12,7 +12,7 @@ from time import perf_counter, time_ns
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.answer import Answer
-from service.http.api_keys import Keys, scope_of
+from service.http.api_keys import Keys
 from service.http.body import BodyReader, Disconnected
 from service.http.content_types import Choice
 from service.http.load_shedding import Admission
@@ -71,7 +71,7 @@ class Front:
             self._refuse_late(route, started)
             if not is_plain(scope):
                 raise Problem(NOT_FOUND)
-            client = "" if self.keys is None else self._client(self.keys, headers, route)
+            client = "" if self.keys is None else self.keys.client(headers, route)
             choice = self.direct.get(route)
             if choice is None or scope["method"] != "POST":
                 scope[CLIENT] = client
@@ -110,10 +110,6 @@ class Front:
         # Only FastAPI's own routes say so; its documentation's pages and ours have no parameters.
         path: str = getattr(scope.get("route"), "path", None) or scope["path"]
         return path if path in self._saw_seconds and is_plain(scope) else UNMATCHED
-
-    def _client(self, keys: Keys, headers: Mapping[bytes, bytes], path: str) -> str:
-        scope = scope_of(path)
-        return "" if scope is None else keys.client(headers, scope)
 
     async def _refuse(self, problem: Problem, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> int:
         kind = problem.kind

@@ -2,7 +2,8 @@
 
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
 headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
-which there is no room is refused by its headers alone (load_shedding.py), and its body skipped.
+which there is no room is refused by its headers alone (load_shedding.py), and its body skipped. An answer must be read
+(unread_answers.py).
 
 An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) lets a server: Java's HttpClient offers one by default.
 """
@@ -19,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.http.load_shedding import RETRY_AFTER_SECONDS, Admission, refused_for_now
 from service.http.problems import BAD_REQUEST, CLOSE, HEADERS_TOO_LARGE, OVERLOADED, TOO_SLOW, Kind, Problem
-from service.http.readiness import Readiness
+from service.http.server import Readiness
+from service.http.unread_answers import UnreadAnswers
 from service.http.write_coalescing import GatheredTransport, Outbox
 from service.metrics import Metrics
 
@@ -51,11 +53,13 @@ class BoundedProtocol(HttpToolsProtocol):
         readiness: Readiness,
         admission: Admission,
         outbox: Outbox,
+        unread: UnreadAnswers,
         metrics: Metrics,
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
         self._outbox = outbox
+        self._unread = unread
         self._readiness = readiness
         self._admission = admission
         self._deadlines = deadlines
@@ -65,12 +69,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._room_for_headers: int = MAX_HEADER_BYTES
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(GatheredTransport(transport, self._outbox))
+        self._gathered = GatheredTransport(transport, self._outbox)
+        super().connection_made(self._gathered)
         self._start_timer(self._deadlines.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._unread.discard(self._gathered)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread.add(self._gathered)
+
+    def resume_writing(self) -> None:
+        self._unread.discard(self._gathered)
+        super().resume_writing()
 
     def on_url(self, url: bytes) -> None:
         # uvicorn drops a fragment (RFC 9112, section 3.2 has none), so a proxy would see another path than the service.

@@ -11,10 +11,21 @@ from types import FrameType
 
 import uvicorn
 
-from service.http.readiness import Readiness
 from service.logs import say
 
 ACCEPTS_A_TURN = 16
+# Of answers that are not read, the kernel would take megabytes for each connection. It doubles what it is asked for.
+SEND_BUFFER_BYTES = 128 * 1024
+
+
+class Readiness:
+    """Whether /readyz says yes."""
+
+    def __init__(self) -> None:
+        self.is_draining = False
+
+    def __call__(self) -> bool:
+        return not self.is_draining
 
 
 class Server(uvicorn.Server):
@@ -57,4 +68,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A bound socket; `::` takes what comes by IPv4, too, where the system can. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
+    listener = socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
+    # Connections inherit it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return listener

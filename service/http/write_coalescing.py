@@ -68,6 +68,15 @@ class GatheredTransport(asyncio.Transport):
         self.flush()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Close now, whatever is unsent."""
+        self._held.clear()
+        self._transport.abort()
+
+    def unread_bytes(self) -> int:
+        """How much waits for the client to read."""
+        return self._transport.get_write_buffer_size() + sum(map(len, self._held))
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Of the connection itself."""
         return self._transport.get_extra_info(name, default)

@@ -1,12 +1,13 @@
-"""Which ids a log holds, and since when: read from the log's own files, whoever wrote them, as they grow.
+"""Which ids a log holds, since when and under whose key: read from its files as they grow, whoever wrote them.
 
 Asked only when labels come in, so predictions pay nothing for it, and a restart or another replica on the same folder
-changes nothing. An id is remembered as its last 64 bits, which are random or a hash, and its minute: 12 bytes. What
-retention has removed is forgotten.
+changes nothing. An id is remembered whole, with its minute and the number of its key: 22 bytes. What retention has
+removed is forgotten.
 """
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,28 +15,45 @@ import numpy.typing as npt
 # Small: a search holds up every other thread until it ends.
 CHUNK_BYTES = 256 * 1024
 MINUTE_US = 60_000_000
-# The two parts of an id's last 64 bits, then the time. Of records by their own id, and of labels by who brought them.
-_TAIL = rb"[0-9a-f-]{19}([0-9a-f]{4})-([0-9a-f]{12})"
-RECORD = re.compile(rb'^\{"v":1,"id":"%b","at_us":(\d+)' % _TAIL, re.M)
-BROUGHT = re.compile(rb'^\{"v":1,"id":"[0-9a-f-]{36}"(?=,"at_us":\d+,"brought":"%b"),"at_us":(\d+)' % _TAIL, re.M)
+# An id, the time, the key's id or nothing: of records by their own id, and of labels by who brought them.
+_ID = rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_KEY = rb'(?:,"model":"[^"]*")?(?:,"brought":"[^"]*")?(?:,"key":"([^"]*)")?'
+RECORD = re.compile(rb'^\{"v":1,"id":"(%b)","at_us":(\d+)%b' % (_ID, _KEY), re.M)
+BROUGHT = re.compile(rb'^\{"v":1,"id":"%b"(?=,"at_us":\d+,"brought":"(%b)"),"at_us":(\d+)%b' % (_ID, _ID, _KEY), re.M)
+Found = list[tuple[bytes, bytes, bytes]]
+
+
+class Entry(NamedTuple):
+    """A record that is in the log: the minute since 1970 in which it was made, and the id of its key, if any."""
+
+    minute: int
+    key: str
 
 
 class _Ids:
-    """The ids that one pattern finds in one file, sorted."""
+    """The ids that one pattern finds in one file, sorted by their second half, which is random or a hash."""
 
     def __init__(self) -> None:
-        self.ids: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self.halves: npt.NDArray[np.uint64] = np.empty((0, 2), dtype=np.uint64)
         self.minutes: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
+        self.keys: npt.NDArray[np.uint16] = np.empty(0, dtype=np.uint16)
 
-    def add(self, ids: list[int], minutes: list[int]) -> None:
-        every_id = np.concatenate([self.ids, np.array(ids, dtype=np.uint64)])
-        every_minute = np.concatenate([self.minutes, np.array(minutes, dtype=np.uint32)])
-        order = np.argsort(every_id, kind="stable")
-        self.ids, self.minutes = every_id[order], every_minute[order]
+    def add(self, found: Found, keys: dict[bytes, int]) -> None:
+        """`keys`: the number of each key's id, which this adds to."""
+        digits = b"".join(one for one, _, _ in found).replace(b"-", b"").decode()
+        halves = np.concatenate([self.halves, np.frombuffer(bytes.fromhex(digits), dtype=">u8").reshape(-1, 2)])
+        minutes = [int(at_us) // MINUTE_US for _, at_us, _ in found]
+        numbers = [keys.setdefault(key, len(keys)) for _, _, key in found]
+        order = np.argsort(halves[:, 1], kind="stable")
+        self.halves = halves[order]
+        self.minutes = np.concatenate([self.minutes, np.array(minutes, dtype=np.uint32)])[order]
+        self.keys = np.concatenate([self.keys, np.array(numbers, dtype=np.uint16)])[order]
 
-    def minute_of(self, wanted: np.uint64) -> int | None:
-        place = int(np.searchsorted(self.ids, wanted))
-        return int(self.minutes[place]) if place < len(self.ids) and self.ids[place] == wanted else None
+    def place_of(self, first: int, second: int) -> int | None:
+        seconds = self.halves[:, 1]
+        start, end = (int(np.searchsorted(seconds, np.uint64(second), side=side)) for side in ("left", "right"))
+        same = np.flatnonzero(self.halves[start:end, 0] == np.uint64(first))
+        return start + int(same[0]) if len(same) else None
 
 
 class _File:
@@ -54,6 +72,7 @@ class IdIndex:
         self._pattern = pattern
         self._heads = heads
         self._files: dict[str, _File] = {}
+        self._keys: dict[bytes, int] = {b"": 0}
 
     def refresh(self) -> None:
         """Read what was appended since the last call. Takes as long as that does: call it outside the event loop."""
@@ -64,7 +83,7 @@ class IdIndex:
         self._files = files
 
     def _read_on(self, path: Path, file: _File) -> None:
-        found: list[tuple[re.Pattern[bytes], list[int], list[int]]] = [(head, [], []) for head in self._heads]
+        found: dict[re.Pattern[bytes], Found] = {head: [] for head in self._heads}
         try:
             with path.open("rb") as content:
                 content.seek(file.read)
@@ -72,23 +91,24 @@ class IdIndex:
                     end = chunk.rfind(b"\n") + 1
                     if not end:
                         break
-                    for head, ids, minutes in found:
-                        for first, second, at_us in head.findall(chunk, 0, end):
-                            ids.append(int(first + second, 16))
-                            minutes.append(int(at_us) // MINUTE_US)
+                    for head in self._heads:
+                        found[head] += head.findall(chunk, 0, end)
                     file.read += end
                     content.seek(file.read)
         except OSError:
             return
         finally:
-            for head, ids, minutes in found:
-                if ids:
-                    file.ids[head].add(ids, minutes)
+            for head, entries in found.items():
+                if entries:
+                    file.ids[head].add(entries, self._keys)
 
-    def minute_of(self, identity: str, head: re.Pattern[bytes] = RECORD) -> int | None:
-        """The minute since 1970 in which the record with this id was made; None where there is none."""
-        wanted = np.uint64(int(identity[19:23] + identity[24:], 16))
+    def entry_of(self, identity: str, head: re.Pattern[bytes] = RECORD) -> Entry | None:
+        """The record with this id; None where there is none."""
+        digits = identity.replace("-", "")
+        halves = int(digits[:16], 16), int(digits[16:], 16)
         for file in self._files.values():
-            if (minute := file.ids[head].minute_of(wanted)) is not None:
-                return minute
+            ids = file.ids[head]
+            if (place := ids.place_of(*halves)) is not None:
+                key = list(self._keys)[ids.keys[place]]
+                return Entry(int(ids.minutes[place]), key.decode())
         return None

@@ -4,17 +4,21 @@ A process that is killed loses nothing that it answered: the kernel has it. A ma
 last `fsync_ms`. A disk that is full or failing never fails a prediction: what could not be written is counted, and the
 next record tries again.
 
-Files are closed by size and age, and the oldest go by size and age of all. A process holds a lock on the file that it
-writes, so that no other process removes it.
+Each API key has files of its own. Files are closed by size and age; they go when they are old, and where all are too
+large, the oldest of the key that has most goes first: a client that floods the log loses its own records. A process
+holds a lock on the files that it writes, so that no other process removes them.
 """
 
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +28,8 @@ from service.logs import Throttled, say
 from service.metrics import Metrics
 
 RETENTION_EVERY_SECONDS = 60.0
+# The key in a file's name, if any.
+_KEY = re.compile(r"-[0-9]+-([A-Za-z0-9._-]+)\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,11 @@ class Limits:
 
 
 class RecordLog:
-    """One log of this process. Only the event loop's thread may call it."""
+    """One log of this process, of what came with one key. Only the event loop's thread may call it."""
 
-    def __init__(self, folder: Path, name: LogName, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, folder: Path, name: LogName, limits: Limits, metrics: Metrics, key: str = "") -> None:
         self._folder = folder
+        self._ending = f"{os.getpid()}-{key}.jsonl" if key else f"{os.getpid()}.jsonl"
         self._name = name
         self._limits = limits
         self._written, self._dropped = metrics.log_written, metrics.log_dropped
@@ -89,7 +96,7 @@ class RecordLog:
     def _open(self) -> int:
         start = time.time()
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(start)) + f".{int(start % 1 * 1e6):06d}Z"
-        path = self._folder / f"{self._name}-{stamp}-{os.getpid()}.jsonl"
+        path = self._folder / f"{self._name}-{stamp}-{self._ending}"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._size, self._opened, self._is_torn, self._is_new = 0, time.monotonic(), False, True
         with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
@@ -99,12 +106,20 @@ class RecordLog:
     def _complain(self, reason: str) -> None:
         self._complaints.say("log-write-failed", log=self._name, folder=str(self._folder), reason=reason)
 
-    async def sync(self) -> None:
-        """Bring what was appended to the disk, and close the file where it is due or was deleted. Never raises."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a file."""
+        return self._file is not None
+
+    async def sync(self, share: int = 1) -> None:
+        """Bring what was appended to the disk, and close the file where it is due or was deleted. Never raises.
+
+        `share`: so many files divide what one may hold.
+        """
         file = self._file
         if file is None:
             return
-        is_over = self._is_over(file)
+        is_over = self._is_over(file, share)
         if is_over:
             self._file = None
         if self._is_dirty:
@@ -115,10 +130,10 @@ class RecordLog:
         if is_over:
             await asyncio.to_thread(_close, file)
 
-    def _is_over(self, file: int) -> bool:
+    def _is_over(self, file: int, share: int) -> bool:
         """Whether the file is large or old enough, or was deleted."""
         age = time.monotonic() - self._opened
-        is_due = self._size >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
+        is_due = self._size * share >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
         return is_due or os.fstat(file).st_nlink == 0
 
     def _new_folder(self) -> Path | None:
@@ -173,6 +188,32 @@ def _fsync_folder(folder: Path) -> None:
         os.close(entry)
 
 
+class KeyedLog:
+    """One log of this process, in a file for each key that writes to it."""
+
+    def __init__(self, make: Callable[[str], RecordLog]) -> None:
+        """`make` makes the part of a key; without a key it is called at once, so that metrics exist."""
+        self._make = make
+        self._parts = {"": make("")}
+
+    def append(self, lines: bytes, records: int = 1, key: str = "") -> int:
+        """Write whole lines at once; how many reached the file. Never raises."""
+        part = self._parts.get(key)
+        if part is None:
+            part = self._parts[key] = self._make(key)
+        return part.append(lines, records)
+
+    async def sync(self) -> None:
+        """As RecordLog.sync, for all keys at once."""
+        files = [part for part in self._parts.values() if part.is_open]
+        await asyncio.gather(*(part.sync(len(files)) for part in files))
+
+    def close(self) -> None:
+        """Bring everything to the disk and close."""
+        for part in self._parts.values():
+            part.close()
+
+
 class LogKeeper:
     """Opens the logs of one folder and looks after them: to the disk every `every_seconds`, the oldest files away."""
 
@@ -180,11 +221,11 @@ class LogKeeper:
         self._folder = folder
         self._limits = limits
         self._every_seconds = every_seconds
-        self._logs: list[RecordLog] = []
+        self._logs: list[KeyedLog] = []
 
-    def open(self, name: LogName, metrics: Metrics) -> RecordLog:
-        """A log of this name. Its file is made with its first record."""
-        log = RecordLog(self._folder, name, self._limits, metrics)
+    def open(self, name: LogName, metrics: Metrics) -> KeyedLog:
+        """A log of this name. A file is made with its first record."""
+        log = KeyedLog(functools.partial(RecordLog, self._folder, name, self._limits, metrics))
         self._logs.append(log)
         return log
 
@@ -228,22 +269,40 @@ def prepare_folder(folder: Path) -> None:
 
 
 def remove_old_files(folder: Path, limits: Limits, now: float) -> list[str]:
-    """Delete closed log files that are too old, then the oldest while all are too large. Returns their names."""
-    files = []
+    """Delete closed log files that are too old; then, while all are too large, the oldest of the key that has most.
+
+    Returns their names.
+    """
+    files: dict[str, deque[tuple[float, Path, int]]] = defaultdict(deque)
+    sizes: Counter[str] = Counter()
+    for changed, path, size in sorted(_files_in(folder)):
+        key = _key_of(path)
+        files[key].append((changed, path, size))
+        sizes[key] += size
+    removed = []
+    while files:
+        is_too_large = sizes.total() > limits.keep_bytes
+        key = max(files, key=sizes.__getitem__) if is_too_large else next(iter(files))
+        changed, path, size = files[key].popleft()
+        if not files[key]:
+            del files[key]
+        if (is_too_large or now - changed > limits.keep_seconds) and _remove_if_closed(path):
+            removed.append(path.name)
+            sizes[key] -= size
+    return removed
+
+
+def _files_in(folder: Path) -> Iterator[tuple[float, Path, int]]:
+    """When each file was last written, and its size."""
     for path in folder.glob("*-*.jsonl"):
         with contextlib.suppress(OSError):
             stat = path.stat()
-            files.append((stat.st_mtime, path, stat.st_size))
-    files.sort()
-    total = sum(size for _, _, size in files)
-    removed = []
-    for changed, path, size in files:
-        if total <= limits.keep_bytes and now - changed <= limits.keep_seconds:
-            continue
-        if _remove_if_closed(path):
-            removed.append(path.name)
-            total -= size
-    return removed
+            yield stat.st_mtime, path, stat.st_size
+
+
+def _key_of(path: Path) -> str:
+    found = _KEY.search(path.name)
+    return found[1] if found else ""
 
 
 def _remove_if_closed(path: Path) -> bool:

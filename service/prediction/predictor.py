@@ -14,7 +14,7 @@ from service.formats.answers import ManyScored, NoFiniteAnswerError, Outputs, la
 from service.formats.row_schema import Row
 from service.http.content_types import ARROW, Handle
 from service.http.problems import NO_FINITE_ANSWER, Problem
-from service.log.writer import RecordLog
+from service.log.writer import KeyedLog
 from service.metrics import Metrics
 from service.prediction.ids import IdSource
 from service.prediction.input_counts import FeatureWatch
@@ -46,7 +46,7 @@ class Predicted(NamedTuple):
 class Predictor:
     """Answers with the model in `model`; `adopt` puts another one there, between two requests."""
 
-    def __init__(self, model: ServedModel, log: RecordLog, metrics: Metrics, shadow: Shadow | None = None) -> None:
+    def __init__(self, model: ServedModel, log: KeyedLog, metrics: Metrics, shadow: Shadow | None = None) -> None:
         self._shadow = shadow
         self._log = log
         self._metrics = metrics
@@ -86,7 +86,7 @@ class Predictor:
             raise Problem(NO_FINITE_ANSWER) from None
         features = model.rows.text_of_one(body, row)
         key = _key(client) if client else b""
-        self._log.append(model.record % (identity, at_us, key, features, *record))
+        self._log.append(model.record % (identity, at_us, key, features, *record), 1, client)
         self._saw_rows(scorer.buffer)
         self._saw_score(score)
         self._labels[(label,)] += 1
@@ -121,7 +121,7 @@ class Predictor:
             scored = model.shape.many(outputs)
         except NoFiniteAnswerError:
             raise Problem(NO_FINITE_ANSWER) from None
-        self._log.append(_records(model, identities, at_us, client, asked, scored), count)
+        self._log.append(_records(model, identities, at_us, client, asked, scored), count, client)
         self._count(asked, scored)
         if self._shadow is not None:
             self._shadow.offer(list(map(Work, identities, asked.rows(), repeat(at_us), scored.labels)))

@@ -12,14 +12,17 @@ from contracts.exits import FindingError, UsageError
 from contracts.model_folder import CARD_FILE, MODEL_FILES
 from service.logs import say
 from service.metrics import Metrics
-from service.prediction.served_model import ServedModel, load_served_model
+from service.prediction.served_model import ServedModel
 
 LOOK_EVERY_SECONDS = 2.0
 Signature = tuple[tuple[int, int, int], ...]
 
 
 class Reloader:
-    """`adopt` puts a model in place; `digest` is that of the one that answers; `read_keys` reads the keys again."""
+    """`adopt` puts a model in place; `digest` is that of the one that answers; `read_keys` reads the keys again.
+
+    `load` makes a model of a folder, or raises ModelFolderError.
+    """
 
     def __init__(
         self,
@@ -27,9 +30,11 @@ class Reloader:
         digest: Callable[[], str],
         adopt: Callable[[ServedModel], None],
         read_keys: Callable[[], None],
+        load: Callable[[Path], ServedModel],
         metrics: Metrics,
     ) -> None:
         self._folder = folder
+        self._load = load
         self._digest = digest
         self._adopt = adopt
         self._read_keys = read_keys
@@ -78,7 +83,7 @@ class Reloader:
                 say("model-swapped", before=before, digest=self._digest())
 
     async def _swap(self) -> str:
-        model = await asyncio.to_thread(load_served_model, self._folder)
+        model = await asyncio.to_thread(self._load, self._folder)
         if model.digest == self._digest():
             return "unchanged"
         self._adopt(model)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from contracts.model_folder import Golden
+from contracts.model_folder import Golden, ModelFolderError
+from scoring.proved_apart import proved_apart
 from scoring.scorer import RowScorer, Scorer, load_scorer
 from service.formats.answers import shape_of
 from service.formats.arrow.answer import ArrowAnswer
@@ -50,6 +51,15 @@ def bounds_of_values(folder: Path) -> tuple[float, ...]:
     """Buckets for a regression's values: the golden rows lie at even distances in the order of their values."""
     golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
     return tuple(sorted({value for row in golden.rows for value in row.output}))
+
+
+def load_bounded(folder: Path, cpu_seconds: int) -> ServedModel:
+    """As load_served_model, for a folder that may be anything. Raises ModelFolderError with the reason."""
+    proved = proved_apart(folder, cpu_seconds)
+    model = load_served_model(folder)
+    if model.digest != proved:
+        raise ModelFolderError(f"{folder} was changed while it was read.")
+    return model
 
 
 def load_served_model(folder: Path) -> ServedModel:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from contracts.exits import UsageError
 from service.formats.answers import Scored
 from service.formats.row_schema import Row
-from service.log.writer import RecordLog
+from service.log.writer import KeyedLog
 from service.logs import Throttled
 from service.metrics import Metrics
 from service.prediction.served_model import ServedModel
@@ -32,7 +32,7 @@ class Work(NamedTuple):
 class Shadow:
     """Scores what it is offered, later."""
 
-    def __init__(self, model: ServedModel, log: RecordLog, metrics: Metrics) -> None:
+    def __init__(self, model: ServedModel, log: KeyedLog, metrics: Metrics) -> None:
         self.model = model
         self._log = log
         self._metrics = metrics

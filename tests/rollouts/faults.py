@@ -9,7 +9,7 @@ os._exit(1)
 """
 
 NEVER_READY = """
-from service.http.readiness import Readiness
+from service.http.server import Readiness
 Readiness.__call__ = lambda self: False
 """
 

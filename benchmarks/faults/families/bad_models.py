@@ -1,13 +1,15 @@
 """Model folders that cannot be trusted, at start-up and at a reload: refused each time, and nothing in them executed.
 
 Truncated at many lengths, a bit flipped at many places of every file that model.json vouches for, another sha256,
-another schema, data outside the file, another model's graph, pickles under other names. At start-up the process must
+another schema, data outside the file, another model's graph, one that never ends to load or to run, pickles under other
+names. At start-up the process must
 end by itself without having listened; at a reload the old model must go on answering. Bits flipped under a sha256 that
 was made to fit, as a bad build would, must either be refused or give what the golden rows say; they must not take the
 process down.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -102,7 +104,38 @@ def graphs() -> dict[str, onnx.ModelProto]:
     foreign = graph()
     foreign.opset_import.append(helper.make_opsetid("com.example", 1))
     foreign.graph.node[0].domain = "com.example"
-    return {"external data": outside, "unknown domain": foreign, "another model's graph": graph(bias=1.0)}
+    return {
+        "external data": outside,
+        "unknown domain": foreign,
+        "another model's graph": graph(bias=1.0),
+        "a loop without an end": endless(),
+        "200,000 nodes": many_nodes(),
+    }
+
+
+def endless() -> onnx.ModelProto:
+    """A right graph, beside which a loop of 2⁶² turns runs."""
+    made = graph()
+    value, scalar = helper.make_tensor_value_info, list[int]()
+    body = helper.make_graph(
+        [helper.make_node("Identity", [going], [goes_on]) for going, goes_on in (("again", "more"), ("x", "y"))],
+        "body",
+        [value("turn", TensorProto.INT64, scalar), value("again", TensorProto.BOOL, scalar), value("x", 1, None)],
+        [value("more", TensorProto.BOOL, scalar), value("y", 1, None)],
+    )
+    made.graph.initializer.append(helper.make_tensor("turns", TensorProto.INT64, scalar, [2**62]))
+    made.graph.node.append(helper.make_node("Loop", ["turns", "", "zero"], ["looped"], body=body))
+    made.graph.node.append(helper.make_node("Add", [made.graph.output[0].name, "looped"], ["added"]))
+    made.graph.output[0].name = "added"
+    return made
+
+
+def many_nodes() -> onnx.ModelProto:
+    """A right graph, beside which a number is negated again and again."""
+    made = graph()
+    names = ["zero", *(f"negated {number}" for number in range(200_000))]
+    made.graph.node.extend(helper.make_node("Neg", [one], [other]) for one, other in itertools.pairwise(names))
+    return made
 
 
 def _truncating(file: str, length: int) -> Change:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ CALLS: dict[str, tuple[str, str, bytes]] = {
     "/requests": ("export", "GET", b""),
     "/metrics": ("metrics", "GET", b""),
 }
-OPEN = ("/livez", "/readyz", "/startupz", "/model", "/docs", "/openapi.json", "/v2/health/ready", "/v2")
+HEALTH = ("/livez", "/readyz", "/startupz", "/v2/health/live", "/v2/health/ready")
+DESCRIBING = ("/model", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/openapi.json", "/v2")
 
 
-def entry(key: str, *scopes: str, identity: str = "") -> dict[str, Any]:
-    return {"id": identity or key, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes}
+def entry(key: str, *scopes: str, identity: str = "", **more: object) -> dict[str, Any]:
+    return {"id": identity or key, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, **more}
 
 
 def keys_of(folder: Path, *entries: dict[str, Any]) -> Keys:
@@ -80,9 +82,29 @@ def test_a_refusal_says_how_to_bring_a_key_and_records_nothing(guarded: InProces
     assert guarded.records() == []
 
 
-@pytest.mark.parametrize("path", OPEN)
-def test_health_and_documentation_are_open(guarded: InProcess, path: str) -> None:
+@pytest.mark.parametrize("path", HEALTH)
+def test_health_is_open(guarded: InProcess, path: str) -> None:
     assert guarded.get(path).status_code == 200
+
+
+def test_every_other_route_needs_a_key(guarded: InProcess) -> None:
+    routes = guarded.service.front.app.routes  # type: ignore[attr-defined]
+    paths = {re.sub(r"{\w+}", "x", getattr(route, "path", "")) for route in routes}
+    assert paths >= {*HEALTH, *DESCRIBING, "/predict"}
+    for path in paths - set(HEALTH):
+        for method in ("GET", "HEAD", "POST", "OPTIONS"):
+            assert guarded.request(method, path).status_code == 401, (method, path)
+
+
+@pytest.mark.parametrize("path", DESCRIBING)
+@pytest.mark.parametrize("scope", ["predict", "feedback", "export", "metrics"])
+def test_any_key_opens_what_describes_the_service(guarded: InProcess, path: str, scope: str) -> None:
+    assert guarded.get(path, headers={"authorization": f"Bearer key-for-{scope}"}).status_code == 200
+
+
+def test_what_is_not_there_is_not_found_with_a_key_alone(guarded: InProcess) -> None:
+    assert guarded.get("/nothing").status_code == 401
+    assert guarded.get("/nothing", headers={"authorization": "Bearer key-for-predict"}).status_code == 404
 
 
 def test_the_log_has_the_keys_id_and_never_the_key(folder: Path, tmp_path: Path) -> None:
@@ -121,6 +143,7 @@ FILES: dict[str, tuple[object, str]] = {
     "an unknown scope": ({"keys": [GOOD | {"scopes": ["admin"]}]}, "keys.0.scopes.0"),
     "an id that would break a log line": ({"keys": [GOOD | {"id": 'a"'}]}, "keys.0.id"),
     "one more member": ({"keys": [GOOD | {"key": "secret"}]}, "keys.0.key"),
+    "a pattern of ids": ({"keys": [GOOD | {"labels_for": ["web-*"]}]}, "keys.0.labels_for.0"),
     "one id twice": ({"keys": [GOOD, entry("b", "predict", identity="a")]}, "same id"),
 }
 

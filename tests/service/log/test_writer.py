@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contracts.exits import UsageError
-from service.log.writer import Limits, RecordLog, prepare_folder, remove_old_files
+from service.log.writer import KeyedLog, Limits, RecordLog, prepare_folder, remove_old_files
 from service.metrics import Metrics
 from tests.refusals import refuses
 
@@ -225,6 +226,59 @@ def test_the_oldest_files_go_while_all_are_too_large(tmp_path: Path) -> None:
     make_files(tmp_path, 300, 200, 100)
     limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=250, keep_seconds=1e9)
     assert remove_old_files(tmp_path, limits, time.time()) == ["predictions-0-1.jsonl"]
+
+
+def make_keyed_files(folder: Path, **sizes: int) -> None:
+    """For each key, files of a hundred bytes, made in turns with the others', oldest first."""
+    for number in range(max(sizes.values())):
+        for key, count in sizes.items():
+            if number < count:
+                path = folder / f"predictions-{number:03d}-1{'' if key == 'none' else f'-{key}'}.jsonl"
+                path.write_bytes(b"x" * 100)
+                os.utime(path, (1e9 + number, 1e9 + number))
+
+
+@pytest.mark.parametrize(("sizes", "keep_bytes", "left"), [
+    ({"flood": 90, "web": 5, "mobile": 5}, 3000, {"flood": 20, "web": 5, "mobile": 5}),
+    ({"flood": 90, "flood-2": 80, "web": 5}, 3000, {"flood": 13, "flood-2": 12, "web": 5}),
+    ({"flood": 90, "none": 5}, 3000, {"flood": 25, "none": 5}),
+    ({"web": 9}, 300, {"web": 3}),
+    ({"none": 9}, 300, {"none": 3}),
+    ({"web": 10, "mobile": 5}, 3000, {"web": 10, "mobile": 5}),
+])  # fmt: skip
+def test_a_key_that_floods_the_log_loses_its_own_files(
+    tmp_path: Path, sizes: dict[str, int], keep_bytes: int, left: dict[str, int]
+) -> None:
+    make_keyed_files(tmp_path, **sizes)
+    limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=keep_bytes, keep_seconds=1e18)
+    removed = remove_old_files(tmp_path, limits, time.time())
+    kept = [path.stem.partition("-1")[2].removeprefix("-") or "none" for path in tmp_path.iterdir()]
+    assert {key: kept.count(key) for key in sizes} == left
+    assert len(removed) + len(kept) == sum(sizes.values())
+    assert "predictions-000-1-flood.jsonl" in removed or "flood" not in sizes
+
+
+def test_each_key_writes_its_own_files(tmp_path: Path) -> None:
+    metrics = Metrics()
+    log = KeyedLog(partial(RecordLog, tmp_path, "predictions", NEVER, metrics))
+    for number, key in enumerate(("", "web", "mobile.2", "web")):
+        assert log.append(LINE % number, 1, key) == 1
+    asyncio.run(log.sync())
+    log.close()
+    found = {path.name.partition(f"-{os.getpid()}")[2]: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {".jsonl": LINE % 0, "-web.jsonl": LINE % 1 + LINE % 3, "-mobile.2.jsonl": LINE % 2}
+    assert counted(metrics) == (4, 0)
+
+
+def test_the_files_of_all_keys_together_are_closed_at_the_size_of_one(tmp_path: Path) -> None:
+    limits = Limits(rotate_bytes=8 * len(LINE), rotate_seconds=1e9, keep_bytes=2**60, keep_seconds=1e9)
+    log = KeyedLog(partial(RecordLog, tmp_path, "predictions", limits, Metrics()))
+    for _ in range(12):
+        for key in ("web", "mobile"):
+            log.append(LINE, 1, key)
+        asyncio.run(log.sync())
+    log.close()
+    assert [len(list(tmp_path.glob(f"*-{key}.jsonl"))) for key in ("web", "mobile")] == [3, 3]
 
 
 def test_a_file_that_is_being_written_never_goes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from service.prediction.reload import signature_of
 from testbed.clients import InProcess
 from testbed.served_folders import FEATURES, ROW, graph, probability, write_folder
+from tests.scoring.test_proved_apart import with_work
 
 
 @pytest.fixture
@@ -48,6 +49,18 @@ def test_a_new_models_schema_and_documentation_come_with_it(service: InProcess) 
     assert next(iter(schemas["Row"]["properties"])) == "age"
     assert schemas["Rows"]["properties"]["rows"]["maxItems"] == 2
     assert service.metric("missing_values_total", feature="age") == 0
+
+
+def test_a_model_that_does_not_end_is_refused_and_the_next_is_taken(tmp_path: Path) -> None:
+    service = InProcess(write_folder(tmp_path / "model"), tmp_path / "log", MODEL_LOAD_SECONDS="3")
+    before = service.service.predictor.model
+    write_folder(service.settings.model_dir, model=with_work(2**27, fold=False))
+    reload(service)
+    assert service.service.predictor.model is before
+    assert service.metric("model_reloads_total", outcome="refused") == 1
+    write_folder(service.settings.model_dir, bias=-3.0)
+    reload(service)
+    assert service.metric("model_reloads_total", outcome="swapped") == 1
 
 
 def test_the_same_model_again_is_no_swap(service: InProcess) -> None:

@@ -1,0 +1,71 @@
+"""A folder that is proved in another process: what a bad graph takes, it takes there."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from contracts.model_folder import ModelFolderError, model_digest
+from scoring.proved_apart import proved_apart
+from testbed.served_folders import graph, write_folder
+
+PATIENCE = 60
+
+
+def with_work(rows: int, fold: bool) -> onnx.ModelProto:
+    """A right model, which on its way scans over so many rows: at each run, or, made of constants, as it is loaded."""
+    made = graph()
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["state", "big"], ["next"]), helper.make_node("Identity", ["row"], ["out"])],
+        "body",
+        [helper.make_tensor_value_info("state", TensorProto.FLOAT, [300, 300]),
+         helper.make_tensor_value_info("row", TensorProto.FLOAT, [])],
+        [helper.make_tensor_value_info("next", TensorProto.FLOAT, [300, 300]),
+         helper.make_tensor_value_info("out", TensorProto.FLOAT, [])],
+    )  # fmt: skip
+    made.graph.initializer.extend([
+        numpy_helper.from_array(np.array([rows], np.int64), "rows"),
+        numpy_helper.from_array(np.zeros((300, 300), np.float32), "big"),
+        numpy_helper.from_array(np.array(0, np.int64), "zeroth"),
+    ])  # fmt: skip
+    nodes = [
+        helper.make_node("ConstantOfShape", ["rows"], ["zeros"]),
+        helper.make_node("Scan", ["big", "zeros"], ["state", "scanned"], num_scan_inputs=1, body=body),
+        helper.make_node("Gather", ["zeros" if fold else "scanned", "zeroth"], ["nothing"]),
+    ]
+    made.graph.node[-1].output[0] = "almost"
+    nodes.append(helper.make_node("Add", ["almost", "nothing"], ["probabilities"]))
+    made.graph.node.extend(nodes)
+    return made
+
+
+def test_a_folder_that_is_right_is_proved(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model")
+    assert proved_apart(folder, PATIENCE) == model_digest(folder)
+    folder = write_folder(tmp_path / "working", model=with_work(100, fold=False))
+    assert proved_apart(folder, PATIENCE) == model_digest(folder)
+
+
+def test_a_folder_that_is_wrong_is_refused_with_its_reason(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", model=graph(bias=1.0))
+    with pytest.raises(ModelFolderError, match="golden row 0 gives"):
+        proved_apart(folder, PATIENCE)
+    with pytest.raises(ModelFolderError, match=r"model\.json cannot be read"):
+        proved_apart(tmp_path / "nothing", PATIENCE)
+
+
+def test_a_graph_that_does_not_end_is_refused_in_time(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", model=with_work(2**27, fold=False))
+    began = time.monotonic()
+    with pytest.raises(ModelFolderError, match=r"took more than 3 s of CPU .* MODEL_LOAD_SECONDS"):
+        proved_apart(folder, 3)
+    assert time.monotonic() - began < PATIENCE
+
+
+def test_a_graph_that_takes_all_memory_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", model=with_work(2**40, fold=True))
+    with pytest.raises(ModelFolderError, match=r"model cannot be loaded and proved: .*[Aa]lloc"):
+        proved_apart(folder, PATIENCE)
