@@ -162,6 +162,29 @@ class Timing(Schema):
     is_late: bool
 
 
+class ScoredAgain(Schema):
+    """Of so many rows that the model was asked again by their logged features, `others` got another prediction."""
+
+    rows: int
+    others: int
+    follows: bool
+
+
+class SliceComparison(Schema):
+    """How much more the model is off in rows with this value than in others, now against the reference.
+
+    `figure`: the error, label minus prediction (for a regression in its standard deviations), or its square.
+    """
+
+    column: str
+    value: str
+    labels: int
+    figure: Literal["error", "squared error"]
+    difference: float
+    reach: float
+    moved: bool
+
+
 class LibraryVerdict(Schema):
     """What the library says by its own defaults, on the same rows: shown for comparison, it decides nothing."""
 
@@ -217,6 +240,8 @@ class DriftVerdict(Schema):
     not_estimated: str = ""
     labelled_days: tuple[LabelledDay, ...] = ()
     timing: Timing | None = None
+    scored_again: ScoredAgain | None = None
+    slices: tuple[SliceComparison, ...] = ()
     evidently: LibraryVerdict | None = None
     persistence: Persistence | None = None
     first_run: str = ""

@@ -37,10 +37,11 @@ def rows_of(scene: Scene, name: TableName, count: int, seed: int = 1) -> pd.Data
     return drawn
 
 
-def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool) -> None:
+def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool, scored: pd.DataFrame | None = None) -> None:
     """The log of the load test becomes that of these rows, with what really happened as labels, or without.
 
-    Drift then stops the deploy, so that the stage's exit code says what it found.
+    `scored`: what the model is asked in place of the rows that are logged. Drift then stops the deploy, so that the
+    stage's exit code says what it found.
     """
     folder = scene.build.stage("load-test") / "requests"
     for path in folder.glob("*.jsonl"):
@@ -48,15 +49,17 @@ def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool) -> None:
     manifest, scorer = scene.manifest, load_scorer(scene.challenger)
     if not len(rows):
         raise PlantError("there are no rows to serve")
-    _write(folder / f"predictions-{NAME}", _predictions(rows, manifest, scorer))
+    _write(folder / f"predictions-{NAME}", _predictions(rows, rows if scored is None else scored, manifest, scorer))
     if labels:
         _write(folder / f"labels-{NAME}", _labels(rows, manifest))
     scene.set("drift.blocks_deploy", True)
 
 
-def _predictions(rows: pd.DataFrame, manifest: DataManifest, scorer: Scorer) -> Iterator[PredictionRecord]:
+def _predictions(
+    rows: pd.DataFrame, scored: pd.DataFrame, manifest: DataManifest, scorer: Scorer
+) -> Iterator[PredictionRecord]:
     card = scorer.card
-    given = scorer.predict(Table("replay", rows, manifest).matrix(card.features)).astype(np.float64)
+    given = scorer.predict(Table("replay", scored, manifest).matrix(card.features)).astype(np.float64)
     moments = _microseconds(rows, manifest)
     columns = [[_value(feature, value) for value in rows[feature.name]] for feature in card.features]
     names = [feature.name for feature in card.features]

@@ -40,6 +40,8 @@ from reports.drift.effective_rows import distinct_window
 from reports.drift.evidently_report import write_report
 from reports.drift.log_reader import RequestWindow, read_window
 from reports.drift.performance import estimated, measured
+from reports.drift.scored_again import scored_again
+from reports.drift.slices import slices_of
 from reports.drift.timing import MOST_DAYS, labelled_days, timing_of
 from reports.drift.verdict import Findings, exit_code, headline, judge
 from scoring.drift_statistics import check_columns
@@ -83,13 +85,19 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     check_columns(config.drift, card.features)
     reference = pd.read_parquet(model / REFERENCE_FILE)
     window = distinct_window(read_window(traffic.folder, card, digest, config.data.seed), reference)
-    findings = _examined(config, card, reference, window, traffic, folder)
+    findings = _examined(config, model, card, reference, window, traffic, folder)
     verdict = judge(config.drift, window, findings, digest, traffic.about)
     return verdict, headline(config.drift, findings, verdict)
 
 
 def _examined(
-    config: Config, card: ModelCard, reference: pd.DataFrame, window: RequestWindow, traffic: Traffic, folder: Path
+    config: Config,
+    model: Path,
+    card: ModelCard,
+    reference: pd.DataFrame,
+    window: RequestWindow,
+    traffic: Traffic,
+    folder: Path,
 ) -> Findings:
     """Everything that is measured. No rows, no distances."""
     required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
@@ -115,6 +123,8 @@ def _examined(
         of_window,
         timing_of(of_window, traffic.earlier, config.gate.confidence),
         why_none,
+        scored_again(model, card, window),
+        slices_of(config, card, reference, window),
     )
 
 

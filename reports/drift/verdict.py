@@ -3,8 +3,9 @@
 Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? Whether a
 person must look (`state`) follows from all three:
 
-    performance is worse, labels are distributed otherwise, or
-    follow the next day's predictions better than their own's           drift, whatever the inputs say
+    performance is worse, labels are distributed otherwise, follow the
+    next day's predictions, or went wrong in one slice; or predictions
+    do not follow from the logged features                              drift, whatever the inputs say
     performance held                                                    stable: inputs and predictions may move
     labels came in, and cannot tell                                     drift if the predictions moved
     no labels                                                           drift if inputs or predictions moved
@@ -26,6 +27,8 @@ from contracts.verdict import (
     LabelledDay,
     LibraryVerdict,
     PerformanceComparison,
+    ScoredAgain,
+    SliceComparison,
     Timing,
 )
 from reports.drift.comparison import Compared
@@ -47,6 +50,19 @@ class Findings:
     labelled_days: tuple[LabelledDay, ...] = ()
     timing: Timing | None = None
     not_estimated: str = ""
+    scored_again: ScoredAgain | None = None
+    slices: tuple[SliceComparison, ...] = ()
+
+    @property
+    def wrong_slices(self) -> tuple[SliceComparison, ...]:
+        return tuple(one for one in self.slices if one.moved)
+
+    @property
+    def is_called(self) -> bool:
+        """Whether something asks for a person that is neither inputs nor predictions nor performance."""
+        is_late = self.timing is not None and self.timing.is_late
+        follows = self.scored_again is None or self.scored_again.follows
+        return is_late or not follows or bool(self.wrong_slices)
 
 
 def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
@@ -58,8 +74,8 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
     if is_enough:
         predictions = "drift" if compared.prediction.drifted else "stable"
     labels = compared.labels if is_enough else None
-    is_called = bool(labels and labels.moved) or bool(findings.timing and findings.timing.is_late)
-    state = overall(inputs, predictions, performance, is_called_by_labels=is_called)
+    is_called = bool(labels and labels.moved) or findings.is_called
+    state = overall(inputs, predictions, performance, is_called=is_called)
     answers = (
         _answers(findings, inputs, predictions, _repeated(drift, window)) if is_enough else [_too_few(drift, window)]
     )
@@ -90,16 +106,18 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
         not_estimated=findings.not_estimated,
         labelled_days=findings.labelled_days,
         timing=findings.timing,
+        scored_again=findings.scored_again,
+        slices=findings.wrong_slices or findings.slices[:1],
         evidently=findings.evidently,
     )
 
 
 def overall(
-    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, is_called_by_labels: bool
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, is_called: bool
 ) -> DriftState:
     """The table at the head of this module."""
     outcome = performance.outcome if performance else None
-    if outcome == "worse" or is_called_by_labels:
+    if outcome == "worse" or is_called:
         return "drift"
     if "insufficient" in (inputs, predictions):
         return "drift" if "drift" in (inputs, predictions) else "insufficient"
@@ -177,6 +195,13 @@ def _answers(findings: Findings, inputs: DriftState, predictions: DriftState, re
     yield _performance(findings)
     if timing := findings.timing:
         yield _in_time(timing)
+    if findings.slices:
+        yield _of_slices(findings)
+    if (again := findings.scored_again) and not again.follows:
+        yield (
+            f"Predictions do not follow from the logged features: of {again.rows:,} rows, scored again, "
+            f"{again.others:,} get another one."
+        )
     if labels := compared.labels:
         says = "are distributed otherwise than in training" if labels.moved else "are distributed as in training"
         against = f"{labels.distance:.3g} {'>' if labels.moved else '≤'} {labels.threshold:.3g}"
@@ -205,6 +230,16 @@ def _measured(seen: PerformanceComparison) -> str:
     return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin)."
 
 
+def _of_slices(findings: Findings) -> str:
+    named = [
+        f"{one.column} {one.value} ({one.figure} {one.difference:+.3f} ± {one.reach:.3f} on {one.labels:,})"
+        for one in (findings.wrong_slices or findings.slices)[:NAMED_COLUMNS]
+    ]
+    if findings.wrong_slices:
+        return f"Labels went wrong in a slice, compared with the rest: {', '.join(named)} (gate.slice_margin)."
+    return f"No slice's labels went wrong, compared with the rest: furthest {named[0]}."
+
+
 def _in_time(timing: Timing) -> str:
     says = "look a day late: labels follow" if timing.is_late else "do not look a day late: labels follow"
     return (
@@ -231,6 +266,10 @@ def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: b
             "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Mend it "
             "there; a retrain would learn from a table that is not late."
         )
+    elif findings.scored_again and not findings.scored_again.follows:
+        yield "To do: look at what stands between model and log, a cache or a converter; no distance can be trusted."
+    elif findings.wrong_slices:
+        yield "To do: look at where the slice's labels come from, and what changed for it; a retrain would learn that."
     elif performance and performance.outcome == "worse":
         yield "To do: fix what the inputs show, or retrain with a later data.as_of."
     elif state == "drift" and labels and labels.moved:

@@ -18,6 +18,8 @@ from contracts.verdict import (
     LabelComparison,
     PerformanceComparison,
     PerformanceOutcome,
+    ScoredAgain,
+    SliceComparison,
     Timing,
 )
 from reports.drift.comparison import Compared
@@ -252,3 +254,30 @@ def test_requests_that_only_repeat_others_are_drift_beyond_the_effect(repeated: 
     assert ("% of the requests only repeat others" in seen.reasons[0]) == (state == "drift")
     assert f"{repeated} requests that only repeat others left out." in seen.reasons
     assert not any("drawn by data.seed" in one for one in seen.reasons)
+
+
+def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_somebody() -> None:
+    again = ScoredAgain(rows=4000, others=200, follows=False)
+    wrong = SliceComparison(
+        column="carrier", value="WN", labels=300, figure="error", difference=0.4, reach=0.1, moved=True
+    )
+    for findings, said in (
+        (
+            replace(Findings(5000, 30, compared(STILL), performance("held")), scored_again=again),
+            "scored again, 200 get",
+        ),
+        (
+            replace(Findings(5000, 30, compared(STILL), performance("held")), slices=(wrong,)),
+            "carrier WN (error +0.400",
+        ),
+    ):
+        seen = judge(DRIFT, window(), findings, "sha256:1", "production")
+        assert (seen.state, seen.inputs, seen.predictions) == ("drift", "stable", "stable")
+        assert any(said in reason for reason in seen.reasons)
+        assert any(reason.startswith("To do: look at w") for reason in seen.reasons)
+    held = replace(
+        Findings(5000, 30, compared(STILL), performance("held")),
+        scored_again=again.model_copy(update={"others": 0, "follows": True}),
+        slices=(wrong.model_copy(update={"moved": False}),),
+    )
+    assert judge(DRIFT, window(), held, "sha256:1", "production").state == "stable"

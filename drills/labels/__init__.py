@@ -1,0 +1,1 @@
+"""Labels that went wrong in one part of the rows."""

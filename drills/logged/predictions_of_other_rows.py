@@ -1,0 +1,16 @@
+"""Each twentieth prediction in the log is that of another row; no distribution has moved."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+from drills.traffic import rows_like_training, serve
+
+
+@drill(
+    "drift",
+    FINDING,
+    r"Predictions do not follow from the logged features: of [\d,]+ rows, scored again, [\d,]+ get another one",
+)
+def plant(scene: Scene) -> None:
+    rows = rows_like_training(scene, 3000)
+    shifted = rows.shift(1).bfill().astype(rows.dtypes)
+    serve(scene, rows, labels=False, scored=rows.where(rows.index % 20 != 0, shifted))

@@ -1,0 +1,37 @@
+"""Do the logged predictions follow from the logged features? The model itself is asked again.
+
+A stale cache, an answer under another row's id, features logged in other units than were scored: none moves a
+distribution, and each makes the log untrue. Of a log that has all features the answer is exact, not statistical.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from contracts.model_folder import PREDICTION_COLUMN, ModelCard, ModelFolderError
+from contracts.verdict import ScoredAgain
+from reports.drift.log_reader import RequestWindow, score_order
+from scoring.scorer import load_scorer
+
+# Ten times what golden rows are allowed on another machine, and a share that rounding at a tree's threshold may reach.
+TOLERANCE = 1e-4
+MOST_SHARE = 0.001
+
+
+def scored_again(model: Path, card: ModelCard, window: RequestWindow) -> ScoredAgain | None:
+    """None where the log lacks a feature or the probabilities, and where the graph cannot be run here."""
+    names = [one.name for one in card.features]
+    known = np.isfinite(window.answers.scores).all(axis=1) if window.answers.scores.size else np.zeros(0, dtype=bool)
+    if set(names) - set(window.rows) or not known.any():
+        return None
+    try:
+        scorer = load_scorer(model)
+    except ModelFolderError:
+        return None
+    rows = window.rows[known].drop(columns=PREDICTION_COLUMN)
+    given = scorer.predict(scorer.encoder.columns({name: rows[name].to_numpy() for name in names})).astype(np.float64)
+    if card.classes:
+        given = given[:, [card.classes.index(name) for name in score_order(card)]]
+    off = np.abs(given - window.answers.scores[known]) > TOLERANCE * np.maximum(1.0, np.abs(given))
+    others = int(off.any(axis=1).sum())
+    return ScoredAgain(rows=int(known.sum()), others=others, follows=others <= MOST_SHARE * known.sum())
