@@ -1,6 +1,10 @@
-"""Exit codes, the same for every stage: 0 pass, 3 a finding, 2 wrong usage or configuration, 1 a crash."""
+"""Exit codes, the same for every command: 0 pass, 3 a finding, 2 wrong usage or configuration, 1 a crash."""
 
+import importlib
+import sys
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import NoReturn
 
 
 class Exit(IntEnum):
@@ -30,3 +34,16 @@ class FindingError(CodedError):
 
 class OutsideError(CodedError):
     """What the work needs from outside did not do it: an engine, a registry. Ends in exit 1, without a traceback."""
+
+
+def run_room(room: str, commands: Mapping[str, str]) -> NoReturn:
+    """Run the room's command that the first argument names, by its module's `main`, and exit with its code.
+
+    `commands`: a module for each name. A module is imported when it is asked for, because some need half a second.
+    """
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in commands:
+        print(f"python -m {room}: {name!r} is no command of {room}; required: {', '.join(commands)}.", file=sys.stderr)
+        sys.exit(Exit.USAGE)
+    del sys.argv[1]
+    sys.exit(importlib.import_module(commands[name]).main())

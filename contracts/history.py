@@ -14,7 +14,7 @@ from pydantic import Field
 
 from contracts.decision import Outcome
 from contracts.schema import Schema
-from contracts.stage import StageName
+from contracts.stage import RecordedStage
 from contracts.verdict import DriftState
 
 EventName = Literal["run", "drift", "rollback"]
@@ -51,7 +51,7 @@ class WorkflowRun(Schema):
 class StageFigures(Schema):
     """How one stage ended."""
 
-    stage: StageName
+    stage: RecordedStage
     exit_code: int
     verdict: Text
     headline: Text

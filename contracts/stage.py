@@ -10,7 +10,9 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from contracts.exits import CodedError, Exit, FindingError, OutsideError, UsageError
 from contracts.pipeline_toml.keys import Config
@@ -18,7 +20,8 @@ from contracts.pipeline_toml.reader import load_config
 from contracts.schema import Schema, write_json
 
 StageName = Literal[
-    "data", "train", "evaluate", "build", "load-test", "drift", "report", "promote", "deploy", "requests", "watch"
+    "data", "train", "evaluate", "build", "load-test", "drift", "report", "promote", "deploy", "requests",
+    "scheduled-drift",
 ]  # fmt: skip
 # The one place with the chain's order: the Makefile reads this line.
 CHAIN: tuple[StageName, ...] = ("data", "train", "evaluate", "build", "load-test", "drift")
@@ -30,13 +33,17 @@ ENDS: dict[type[CodedError], tuple[str, Exit]] = {
 MEBIBYTE = 1024 * 1024
 
 
+# History that was kept before the stage had this name says `watch`.
+RecordedStage = Annotated[StageName, BeforeValidator(lambda name: "scheduled-drift" if name == "watch" else name)]
+
+
 class StageRecord(Schema):
     """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it.
 
     `code`: the cause where the stage did not pass, which stays where the headline is reworded; empty where it has none.
     """
 
-    stage: StageName
+    stage: RecordedStage
     exit_code: int
     verdict: str
     headline: str
@@ -63,7 +70,7 @@ class Build:
 
     def stage(self, name: StageName) -> Path:
         """The folder of one stage: `image` for build, `drift` for the scheduled check, `deploy` for promote."""
-        return self.root / {"build": "image", "watch": "drift", "promote": "deploy"}.get(name, name)
+        return self.root / {"build": "image", "scheduled-drift": "drift", "promote": "deploy"}.get(name, name)
 
     @property
     def champion(self) -> Path:

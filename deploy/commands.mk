@@ -18,7 +18,7 @@ deploy: setup ## Put IMAGE=name@sha256:… into production on DOCKER_HOST, witho
 	@$(RUN) -m deploy rollout deploy --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: rollback
-rollback: setup ## Put the previous release, or IMAGE=name@sha256:…, back into production without the registry
+rollback: setup ## Roll back to the previous release, or to IMAGE=name@sha256:…, without the registry
 	@$(RUN) -m deploy rollout rollback --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: releases

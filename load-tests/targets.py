@@ -20,7 +20,7 @@ from deploy.engine import EngineError
 from deploy.registry.fetch_image import fetch
 from deploy.target import wanted_target
 
-MEND = "Run `make build`, or load a process: TARGET=process."
+REMEDY = "Run `make build`, or load a process: TARGET=process."
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ def challenger_target(build: Build, digest: str, environment: Mapping[str, str])
         image = read_json(folder / "image.json", Image, "make build")
         if image.model != digest:
             raise UsageError(
-                f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {MEND}",
+                f"build/image holds model {image.model[:19]}, the challenger is {digest[:19]}. {REMEDY}",
                 code="image-of-another-model",
             )
         return Target(f"the image {image.reference}", present(image, build), image.image_id)
     if wanted == "image":
-        raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {MEND}", code="no-image")
+        raise UsageError(f"TARGET is image, and {folder / 'image.json'} is not there. {REMEDY}", code="no-image")
     if not (folder / "stage.json").exists():
         return Target("a process: `make build` has not run")
     record = read_json(folder / "stage.json", StageRecord, "make build")
     if record.exit_code != 0:
         raise UsageError(
-            f"build ended with exit code {record.exit_code} ({record.headline}). {MEND}", code="build-failed"
+            f"build ended with exit code {record.exit_code} ({record.headline}). {REMEDY}", code="build-failed"
         )
     return Target(f"a process: no image was built ({record.headline.rstrip('.')})")
 
@@ -73,7 +73,7 @@ def present(image: Image, build: Build) -> str:
         fetch(build)
         here = on_engine(image)
     if here is None:
-        raise UsageError(f"This engine has no image {image.image_id[:19]} ({image.reference}) any more. {MEND}")
+        raise UsageError(f"This engine has no image {image.image_id[:19]} ({image.reference}) any more. {REMEDY}")
     return here
 
 

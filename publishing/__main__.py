@@ -1,6 +1,6 @@
 """`python -m publishing COMMAND …`: the commands of this room. `make help` says what each does."""
 
-from contracts.commands import run
+from contracts.exits import run_room
 
 COMMANDS = {
     "scope": "publishing.scope",
@@ -18,4 +18,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    run("publishing", COMMANDS)
+    run_room("publishing", COMMANDS)

@@ -20,7 +20,7 @@ from contracts.outside.markdown import escape as cell
 from contracts.release import Champion
 from contracts.schema import read_outside_json
 from reports.page.summary import table
-from reports.site.history.folder import read_past
+from reports.site.history.folder import read_run_history
 
 MOST_SHOWN = 30
 MOST_BYTES = 100_000
@@ -31,7 +31,7 @@ def releases(history: Path) -> list[HistoryEntry]:
     """Runs that put something into production, newest first. Raises UsageError."""
     if not history.is_dir():
         raise UsageError(f"{history} is not there. Run `make fetch-history` first.")
-    return [entry for entry in reversed(read_past(history).entries) if entry.deployed is not None][:MOST_SHOWN]
+    return [entry for entry in reversed(read_run_history(history).entries) if entry.deployed is not None][:MOST_SHOWN]
 
 
 def render(entries: Sequence[HistoryEntry], champion: Champion | None) -> str:

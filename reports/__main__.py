@@ -1,16 +1,16 @@
 """`python -m reports COMMAND …`: the commands of this room. `make help` says what each does."""
 
-from contracts.commands import run
+from contracts.exits import run_room
 
 COMMANDS = {
     "drift": "reports.drift.stage",
     "report": "reports.page.stage",
     "requests": "reports.scheduled.requests",
-    "watch": "reports.scheduled.check",
+    "scheduled-drift": "reports.scheduled.check",
     "retrain": "reports.scheduled.retrain",
     "history": "reports.site.history.append",
     "site": "reports.site.build",
 }
 
 if __name__ == "__main__":
-    run("reports", COMMANDS)
+    run_room("reports", COMMANDS)

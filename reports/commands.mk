@@ -14,10 +14,10 @@ site: setup ## The site, build/site/index.html, from build/ and, where given, HI
 requests: setup #. Bring production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
 	@$(RUN) -m reports requests $(STAGE)
 
-.PHONY: watch
-watch: setup #. That log against the champion; HISTORY=folder remembers earlier windows
-	@$(RUN) -m reports watch $(STAGE)
+.PHONY: scheduled-drift
+scheduled-drift: setup #. That log against the champion; HISTORY=folder remembers earlier windows
+	@$(RUN) -m reports scheduled-drift $(STAGE)
 
 .PHONY: retrain
-retrain: setup #. Is a retrain due? Then move data.as_of; HISTORY=folder as for watch
+retrain: setup #. Is a retrain due? Then move data.as_of; HISTORY=folder as for scheduled-drift
 	@$(RUN) -m reports retrain $(STAGE)

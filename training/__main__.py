@@ -1,6 +1,6 @@
 """`python -m training COMMAND …`: the commands of this room. `make help` says what each does."""
 
-from contracts.commands import run
+from contracts.exits import run_room
 
 COMMANDS = {
     "data": "training.data",
@@ -10,4 +10,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    run("training", COMMANDS)
+    run_room("training", COMMANDS)

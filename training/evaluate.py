@@ -72,7 +72,7 @@ def work(context: Context) -> Outcome:
         write_plots(context.folder, contest, config.data.task)
         figures = model_figures(contest, holdout, challenger, config.gate.metric, config.data.seed)
         write_json(context.folder / "model_figures.json", figures)
-    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_loosened(decision)}"
+    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_relaxed(decision)}"
     print("\n".join(decision.notes), end="\n" if decision.notes else "", flush=True)
     headline = f"{said} See {context.folder / 'diff.md'}."
     if decision.decision == "promote":
@@ -237,7 +237,7 @@ def _first_run(decision: Decision) -> str:
     return f" {decision.first_run}" if decision.first_run else ""
 
 
-def _loosened(decision: Decision) -> str:
+def _relaxed(decision: Decision) -> str:
     return f" The gate asks less than before: {' '.join(decision.relaxed)}" if decision.relaxed else ""
 
 

@@ -95,7 +95,7 @@ def _taken(command: list[str], name: str) -> "subprocess.Popen[bytes]":
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         _remove_dead(name)
-        # A session of its own: Ctrl-C must not end the lock before all is put back.
+        # A session of its own: Ctrl-C must not end the lock before the rollback is complete.
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )

@@ -141,5 +141,5 @@ def _probe_key(environment: Mapping[str, str]) -> str:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM, as a cancelled workflow sends it, is treated as Ctrl-C is: what was before is put back."""
+    """SIGTERM, as a cancelled workflow sends it, is treated as Ctrl-C is: the earlier version is restored."""
     raise KeyboardInterrupt

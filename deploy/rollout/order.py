@@ -1,4 +1,4 @@
-"""The order that loses no request: what a deploy does, step by step, and what a failure anywhere puts back.
+"""The order that loses no request: what a deploy does, step by step, and what a failure anywhere restores.
 
 state.json on the host is the truth. `settle` makes everything else what it says: which side the edge sends traffic to,
 which replicas run, what Prometheus looks at. It is the first thing a deploy does, so that a run which was killed is
@@ -31,8 +31,8 @@ BEFORE = ("lock", "settle", "admit", "pull", "start", "ready", "golden", "enter"
 AFTER = ("switch", "drain", "watch", "commit", "retire", "tag")
 
 
-class NotPutBackError(EngineError):
-    """The deploy failed, and so did putting back what was before: the text has both reasons."""
+class NotRestoredError(EngineError):
+    """The deploy failed, and so did restoring the earlier version: the text has both reasons."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Production:
         try:
             self.replicas(side).wait_until_ready(self.rules.ready_seconds, self.held.check)
         except ReplicaError as error:
-            raise ReplicaError(f"What should serve: {error} `make rollback` puts back the release before it.") from None
+            raise ReplicaError(f"What should serve: {error} `make rollback` restores the release before it.") from None
         self.replicas(side).give_full_cpu()
         self.edge.tell(SIDES[side], "ready", 100)
         self.edge.wait_until_up(self.replicas(side).addresses())
@@ -273,13 +273,13 @@ def _check(production: Production, side: Side, *services: str) -> None:
 
 
 def restore(production: Production, error: BaseException) -> None:
-    """Whatever went wrong, what state.json says has all the traffic again. Raises NotPutBackError where that failed."""
-    production.journal.note("failed; putting back what was before.")
+    """Give all the traffic to what state.json says, whatever went wrong. Raises NotRestoredError where that failed."""
+    production.journal.note("failed; restoring the earlier version.")
     try:
         production.journal.note(production.settle(read_state(production.held)))
     except Exception as second:
-        raise NotPutBackError(
-            f"{error} And putting back failed: {second} Nothing was committed; run the same command again."
+        raise NotRestoredError(
+            f"{error} And restoring failed: {second} Nothing was committed; run the same command again."
         ) from error
 
 

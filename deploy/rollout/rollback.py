@@ -1,4 +1,4 @@
-"""Puts an earlier digest back: no registry, no canary, no watch. It has served before, and it must be fast.
+"""Rolls back to an earlier digest: no registry, no canary, no watch. It has served before, and it must be fast.
 
 The previous release's containers were kept, stopped: they are started, asked whether they are ready, and switched to.
 Any other digest that served here is made anew from its image, which is still on the host.

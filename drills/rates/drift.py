@@ -7,7 +7,7 @@
 
 *Independent*: reference and window are drawn from the train rows, so that nothing has moved; many references, for one
 may be lucky. A shift moves one numeric column of the window by 0.3 of its standard deviations; each column in turn.
-*Weeks*: the rows after training, as `make watch` would see them with the model card's history of windows.
+*Weeks*: the rows after training, as `make scheduled-drift` would see them with the model card's history of windows.
 
 Reads   pipeline.toml; build/train/model and build/data/train.parquet of the shipped configuration
 Writes  drills/rates/drift.json, docs/drift.md between its marks

@@ -103,7 +103,7 @@ def monitoring(words: dict[str, str]) -> str:
     jobs = [one["job_name"] for one in settings["scrape_configs"]]
     canvas = Canvas(words["monitoring"])
     bottom = canvas.box(16, 16, 170, f"{jobs[0]}, {jobs[1]}", "/metrics")
-    canvas.box(204, 16, 170, "make watch", words["log-read"])
+    canvas.box(204, 16, 170, "make scheduled-drift", words["log-read"])
     canvas.down(101, bottom, bottom + 26)
     canvas.down(289, bottom, bottom + 26)
     canvas.text(16 + 92, bottom + 16, words["scrapes"].format(seconds=settings["global"]["scrape_interval"]))

@@ -37,13 +37,13 @@ def answer_of(build: Build) -> Answer:
     """What the artifact says."""
     folder = build.stage("drift")
     try:
-        record = read_outside_json(folder / "stage.json", StageRecord, "make watch", MOST_BYTES)
+        record = read_outside_json(folder / "stage.json", StageRecord, "make scheduled-drift", MOST_BYTES)
     except UsageError as error:
         return Answer("could not run", f"{COULD_NOT_RUN}: {cell(str(error))}")
     if record.exit_code not in (Exit.PASS, Exit.FINDING):
         return Answer("could not run", f"{COULD_NOT_RUN}: {cell(record.verdict)}. {cell(record.headline)}")
     try:
-        verdict = read_outside_json(folder / "verdict.json", DriftVerdict, "make watch", MOST_BYTES)
+        verdict = read_outside_json(folder / "verdict.json", DriftVerdict, "make scheduled-drift", MOST_BYTES)
     except UsageError as error:
         return Answer("could not run", f"{COULD_NOT_RUN}: {cell(str(error))}")
     text = f"**{cell(record.verdict)}** {cell(record.headline)}\n\n{describe(verdict)}"
@@ -55,7 +55,7 @@ def answer_of(build: Build) -> Answer:
 def describe(verdict: DriftVerdict) -> str:
     """The verdict as Markdown; every text in it is escaped."""
     if verdict.first_run:
-        return "Nothing of this project is in production yet, so there is nothing to watch."
+        return "Nothing of this project is in production yet, so there is nothing to judge."
     about = (
         f"{verdict.current_rows:,} requests, {cell(verdict.current_first)} to {cell(verdict.current_last)}, against "
         f"{verdict.reference_rows:,} rows of the reference of model {cell(verdict.model[:19])}. "

@@ -263,7 +263,7 @@ def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: b
     performance, labels = findings.performance, findings.compared.labels
     if findings.timing and findings.timing.is_late:
         yield (
-            "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Mend it "
+            "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Fix it "
             "there; a retrain would learn from a table that is not late."
         )
     elif findings.scored_again and not findings.scored_again.follows:

@@ -1,9 +1,9 @@
-"""watch: the scheduled verdict. Does what the champion is asked still look like what it learned, and is it still right?
+"""scheduled-drift: the verdict on production. Are the champion's requests still what it learned, and is it still right?
 
 Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
 that is kept between runs, it is a finding only where drift.lasting_windows of the last drift.of_windows windows
 drifted; without it this window alone counts. Until the first deploy of this project
-(contracts/pipeline_toml/champion.py) there is nothing to watch: a verdict of its own, and no finding.
+(contracts/pipeline_toml/champion.py) there is nothing to judge: a verdict of its own, and no finding.
 
 Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
 Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
@@ -34,10 +34,10 @@ TEXT_FILE = "drift.md"
 def work(context: Context) -> Outcome:
     """The stage; the only place that reads HISTORY."""
     history = os.environ.get("HISTORY", "")
-    return watch(context, Path(history) if history else None)
+    return judge_window(context, Path(history) if history else None)
 
 
-def watch(context: Context, history: Path | None) -> Outcome:
+def judge_window(context: Context, history: Path | None) -> Outcome:
     """Judge the window, alone and beside the earlier ones in `history`."""
     build, drift = context.build, context.config.drift
     standing = champion_of(build, context.config)
@@ -102,4 +102,4 @@ def _kept(verdict: DriftVerdict) -> str:
     return f"; {lasting.drifted} of the last {lasting.windows} windows drifted, {lasting.needed} are a finding"
 
 
-main = partial(run_stage, "watch", __doc__, work)
+main = partial(run_stage, "scheduled-drift", __doc__, work)

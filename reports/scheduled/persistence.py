@@ -52,7 +52,7 @@ def _is_mostly_shared(one: DriftWindow, other: DriftWindow) -> bool:
 
 def read_windows(history: Path) -> tuple[DriftWindow, ...]:
     """All that is remembered. Raises UsageError where a file there is none of ours."""
-    return _read(history / WINDOWS_FOLDER, DriftWindow, "make watch")
+    return _read(history / WINDOWS_FOLDER, DriftWindow, "make scheduled-drift")
 
 
 def read_retrains(history: Path) -> tuple[Retrain, ...]:

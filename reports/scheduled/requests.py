@@ -1,4 +1,4 @@
-"""requests: brings production's request log into build/requests, for `make watch`.
+"""requests: brings production's request log into build/requests, for `make scheduled-drift`.
 
 With REQUESTS_URL: an address that ends in /requests is the service's own export and is asked for the last
 drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines,

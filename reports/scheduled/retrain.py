@@ -4,7 +4,7 @@ Due is lasting drift with a measured loss in performance, not within drift.retra
 more than drift.max_retrains_per_week. `as_of` moves to the end of the window that drifted, and never so far that less
 than a whole day of rows is left after it. Whether the retrained model is better, the gate says.
 
-Reads   build/drift/verdict.json as `make watch` writes it, build/data/data.json, build/requests/requests.json,
+Reads   build/drift/verdict.json of `make scheduled-drift`, build/data/data.json, build/requests/requests.json,
         pipeline.toml, and HISTORY's folder retrains/.
 Writes  build/drift/retrain.json and retrain.md (text for a pull request); where due, data.as_of in pipeline.toml (that
         line alone) and one small file in HISTORY's retrains/.
@@ -40,7 +40,7 @@ def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datet
     for name in (DECISION_FILE, TEXT_FILE):
         (folder / name).unlink(missing_ok=True)
     config = load_config(config_file)
-    verdict = read_json(folder / VERDICT_FILE, DriftVerdict, "make watch")
+    verdict = read_json(folder / VERDICT_FILE, DriftVerdict, "make scheduled-drift")
     past = read_retrains(history) if history else ()
     as_of = config.data.as_of
     newest = None if verdict.first_run else _newest(build, as_of)

@@ -80,7 +80,9 @@ def _against(
         return verdict.first_run
     lasting = verdict.persistence
     if lasting is None:
-        return "The verdict knows of no earlier windows: run `make watch` with HISTORY=, a folder that is kept."
+        return (
+            "The verdict knows of no earlier windows: run `make scheduled-drift` with HISTORY=, a folder that is kept."
+        )
     if not lasting.is_lasting:
         return (
             f"No lasting drift: {lasting.drifted} of the last {lasting.windows} windows drifted, "

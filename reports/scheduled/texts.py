@@ -14,7 +14,7 @@ STATES = {"stable": "Stable", "insufficient": "Too few requests to tell", "drift
 def drift_text(verdict: DriftVerdict) -> str:
     """drift.md: what was found, in the order in which it matters."""
     if verdict.first_run:
-        return f"## Nothing to watch yet\n\n{cell(verdict.first_run)}\n"
+        return f"## Nothing in production yet\n\n{cell(verdict.first_run)}\n"
     parts = [f"## {_title(verdict)}", *_about(verdict), *(f"- {cell(reason)}" for reason in verdict.reasons)]
     text = "\n".join([parts[0], "", parts[1], "", *parts[2:]])
     return "\n\n".join([text, *_tables(verdict)]) + "\n"

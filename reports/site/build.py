@@ -28,7 +28,7 @@ from reports.results import read_results
 from reports.site.first_page import Kept, Production, production_of, render_site
 from reports.site.history.drill_tables import read_drill_tables
 from reports.site.history.entry import entry_of
-from reports.site.history.folder import Past, check_kept, keep, read_past
+from reports.site.history.folder import RunHistory, check_kept, keep, read_run_history
 from reports.site.history.workflow_run import workflow_run
 from reports.site.lessons import write_lessons
 
@@ -43,25 +43,25 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     run = workflow_run(environment)
     if history is None:
         entry = entry_of(build, "run", _newest(build), run)
-        past, sources = Past((entry,), ()), {entry.id: build}
-        production = production_of(past.entries) or champion_of(build)
+        run_history, sources = RunHistory((entry,), ()), {entry.id: build}
+        production = production_of(run_history.entries) or champion_of(build)
         drills = read_drill_tables(build.root / "drills", RATES)
     else:
         if not history.is_dir():
             raise UsageError(f"{history} is no folder. `make history HISTORY={history}` makes it.")
-        past = read_past(history)
+        run_history = read_run_history(history)
         sources = {folder.name: Build(folder) for folder in (history / "kept").glob("*")}
-        production = production_of(past.entries)
+        production = production_of(run_history.entries)
         here = build.root / "drills"
         drills = read_drill_tables(here if here.is_dir() else history / "drills", RATES)
     site = build.root / "site"
     shutil.rmtree(site, ignore_errors=True)
-    shown = [entry for entry in reversed(past.entries) if entry.id in sources]
+    shown = [entry for entry in reversed(run_history.entries) if entry.id in sources]
     kept = [_shown_in_full(site, entry, sources[entry.id]) for entry in shown]
     page = site / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     lessons = write_lessons(Path(), site, run)
-    page.write_text(render_site(name, past, production, kept, drills, run, lessons), encoding="utf-8")
+    page.write_text(render_site(name, run_history, production, kept, drills, run, lessons), encoding="utf-8")
     return page
 
 

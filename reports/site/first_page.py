@@ -16,7 +16,7 @@ from contracts.history import DeployedFigures, HistoryEntry, StageFigures, Workf
 from reports.page.report_page import environment
 from reports.site.charts import deciding, drift_charts, run_charts
 from reports.site.history.drill_tables import DrillTables
-from reports.site.history.folder import Past
+from reports.site.history.folder import RunHistory
 
 # A year of daily runs and of daily verdicts; older ones are counted, not drawn.
 MOST_DRAWN = 400
@@ -53,7 +53,7 @@ class Kept:
 
 def render_site(
     name: str,
-    past: Past,
+    run_history: RunHistory,
     production: Production | None,
     kept: Sequence[Kept],
     drills: DrillTables,
@@ -61,8 +61,8 @@ def render_site(
     lessons: str = "",
 ) -> str:
     """The page as HTML. `run`: the workflow run that publishes it; `lessons`: where these begin, or ""."""
-    runs = [entry for entry in past.entries if entry.event == "run"]
-    scheduled = [entry for entry in past.entries if entry.event == "drift"]
+    runs = [entry for entry in run_history.entries if entry.event == "run"]
+    scheduled = [entry for entry in run_history.entries if entry.event == "drift"]
     verdicts = (scheduled or runs)[-MOST_DRAWN:]
     return (
         environment()
@@ -78,15 +78,15 @@ def render_site(
             is_scheduled=bool(scheduled),
             run_charts=run_charts(runs[-MOST_DRAWN:]),
             drift_charts=drift_charts(verdicts),
-            total=len(past.entries),
-            first=past.entries[0] if past.entries else None,
-            shown=list(reversed(past.entries))[:MOST_RUNS_SHOWN],
+            total=len(run_history.entries),
+            first=run_history.entries[0] if run_history.entries else None,
+            shown=list(reversed(run_history.entries))[:MOST_RUNS_SHOWN],
             deciding=deciding,
             stopped_at=stopped_at,
             kept={one.entry.id: one for one in kept},
             evidently=[one for one in kept if one.evidently],
             drills=drills,
-            unreadable=past.unreadable,
+            unreadable=run_history.unreadable,
             run=run,
             lessons=lessons,
         )

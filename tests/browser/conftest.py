@@ -12,8 +12,8 @@ from reports.page.stage import work as report
 from reports.site.build import build_site
 from tests.browser.browser import chromium
 from tests.browser.gallery import written
-from tests.reports.pasts import GITHUB, complete_run, write_past
 from tests.reports.records import write_record
+from tests.reports.run_histories import GITHUB, complete_run, write_run_history
 from tests.reports.scenes import SCENES
 
 CONFIG = Path("pipeline.toml")
@@ -36,7 +36,7 @@ def report_page(root: Path, text: str) -> Path:
 def site_page(root: Path, text: str, name: str, days: int) -> Path:
     """The site of a history of `days`, the same way."""
     environment = GITHUB | {"GITHUB_REF_NAME": text, "RUN_TITLE": text}
-    write_past(root / "history", root / "past", days, text, environment)
+    write_run_history(root / "history", root / "past", days, text, environment)
     return build_site(name, Build(root / "published"), root / "history", environment)
 
 

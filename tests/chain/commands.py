@@ -20,7 +20,7 @@ COMMANDS = {
     "report": ["-m", "reports", "report"],
     "promote": ["-m", "deploy", "promote"],
     "requests": ["-m", "reports", "requests"],
-    "watch": ["-m", "reports", "watch"],
+    "scheduled-drift": ["-m", "reports", "scheduled-drift"],
     "retrain": ["-m", "reports", "retrain"],
     "champion": ["-m", "deploy", "champion"],
 }

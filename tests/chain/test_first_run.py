@@ -72,13 +72,13 @@ def test_until_the_first_deploy_the_scheduled_job_has_nothing_to_watch_and_calls
     root: Path, tmp_path: Path
 ) -> None:
     config = write_table("breast-cancer", tmp_path)
-    for stage in ("data", "requests", "watch", "retrain"):
+    for stage in ("data", "requests", "scheduled-drift", "retrain"):
         ended = run(stage, config, root)
         assert ended.returncode == 0, f"{stage}: {ended.stdout}{ended.stderr}"
         assert stage == "data" or "First run of this project" in ended.stdout
     verdict = read(root / "drift" / "verdict.json")
     assert (verdict["state"], verdict["model"], verdict["current_rows"]) == ("insufficient", "", 0)
-    assert "Nothing to watch yet" in (root / "drift" / "drift.md").read_text(encoding="utf-8")
+    assert "Nothing in production" in (root / "drift" / "drift.md").read_text(encoding="utf-8")
     assert not read(root / "drift" / "retrain.json")["is_due"]
 
 

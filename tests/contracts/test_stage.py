@@ -8,7 +8,7 @@ import pytest
 
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
 from contracts.schema import Schema, read_json, write_json
-from contracts.stage import Build, Context, Outcome, execute
+from contracts.stage import Build, Context, Outcome, StageRecord, execute
 from tests.refusals import refuses
 
 CONFIG = Path("pipeline.toml")
@@ -45,6 +45,17 @@ def test_each_kind_of_failure_has_its_code(tmp_path: Path, error: Exception, cod
     record = json.loads((tmp_path / "data" / "stage.json").read_text())
     assert record["exit_code"] == code
     assert str(error) in record["headline"]
+
+
+@pytest.mark.parametrize(("kept", "now"), [("watch", "scheduled-drift"), ("drift", "drift")])
+def test_a_record_with_the_old_name_of_a_stage_is_read(kept: str, now: str) -> None:
+    record = {"exit_code": 0, "verdict": "stable", "headline": "", "seconds": 1.0, "peak_mb": 1.0}
+    assert StageRecord.model_validate(record | {"stage": kept}).stage == now
+
+
+def test_the_code_of_a_refusal_is_kept_beside_its_sentence(tmp_path: Path) -> None:
+    execute("data", CONFIG, Build(tmp_path), raises(UsageError("There is no such column.", code="no-column")))
+    assert json.loads((tmp_path / "data" / "stage.json").read_text())["code"] == "no-column"
 
 
 def test_a_users_mistake_shows_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

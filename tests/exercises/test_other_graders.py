@@ -17,8 +17,8 @@ from tests.exercises import planted
 from tests.exercises.conftest import write_graded_model
 from tests.exercises.planted import Wrong
 from tests.exercises.test_graders import copied, exercise_of, failures, graded, require_own_reasons
-from tests.reports.pasts import decision_of
 from tests.reports.records import whole_run, write_record
+from tests.reports.run_histories import decision_of
 
 READ, IMAGE, DRILL = exercise_of("0"), exercise_of("2"), exercise_of("4")
 

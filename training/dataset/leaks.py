@@ -1,7 +1,7 @@
 """Finds a feature that is the target in disguise: equal to it, a code for it, or enough alone to tell it.
 
-A real feature is never this good; one that is was almost always made from the answer. How telling one feature is runs
-from 0 to 1 and is measured on train, on at most 200,000 rows of it, evenly spread:
+A real feature is never this good; one that is was almost always made from the answer. How much it tells runs from 0 to
+1 and is measured on train, on at most 200,000 rows of it, evenly spread:
 
 - classes from numbers: the area under the ROC curve, missing values counted once as lowest and once as highest;
   for more than two classes, 1 where no two classes overlap;
@@ -19,7 +19,7 @@ import pandas as pd
 
 from training.refusals import UnfitTableError
 
-TELLS_ALL = 0.999
+LEAKS_ALL = 0.999
 MOST_ROWS = 200_000
 FEW_VALUES = 200
 FEWEST_PRESENT = 0.5
@@ -31,11 +31,11 @@ def refuse_disguise(name: str, values: Array, is_text: bool, target: Array, clas
     """Raise UnfitTableError where one feature tells the target. `values`, `target`: [rows of train]; codes where there
     are classes, and numbers where `classes` is 0."""
     step = -(-len(target) // MOST_ROWS)
-    telling = target_auc(values[::step], is_text, target[::step], classes)
-    if telling >= TELLS_ALL:
+    seen = target_auc(values[::step], is_text, target[::step], classes)
+    if seen >= LEAKS_ALL:
         measure = "its area under the ROC curve" if classes else "its correlation with it"
         raise UnfitTableError(
-            f"feature {name!r} alone tells the target: {measure} is {telling:.4f} on train. If it is made from the "
+            f"feature {name!r} alone tells the target: {measure} is {seen:.4f} on train. If it is made from the "
             "answer, or known only after it, list it under features.exclude; if it is not, predict it by a rule.",
             code="target-leakage",
         )

@@ -72,7 +72,7 @@ def refuse_infinite(name: str, values: npt.NDArray[np.floating]) -> None:
         raise UnfitTableError(
             f"column {name!r} has {int(infinite.sum())} infinite values, or values beyond what float32 holds (3.4e38), "
             f"the first in row {int(infinite.argmax()) + 1}. "
-            "Mend them in the source, or list the column under features.exclude.",
+            "Correct them in the source, or list the column under features.exclude.",
             code="infinite-values",
         )
 

@@ -155,7 +155,7 @@ def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Pr
         reason = (str(error).splitlines() or [""])[0]
         raise SearchError(
             f"{name} cannot be fitted on fold {number + 1}: {type(error).__name__}: {reason} "
-            "Mend the candidate, or take it out of training.candidates.",
+            "Fix the candidate, or take it out of training.candidates.",
             code="fit-failed",
         ) from error
     return predicted, time.perf_counter() - started

@@ -21,7 +21,7 @@ def render(decision: Decision) -> str:
     parts = [
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
         f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",
-        _loosened(decision.relaxed),
+        _relaxed(decision.relaxed),
         "\n".join(f"- ⚠️ {escape(one)}" for one in decision.notes),
         "\n".join(f"- Changed since the champion: {escape(one)}" for one in decision.changed),
         _metrics(decision.comparisons, decimals),
@@ -33,7 +33,7 @@ def render(decision: Decision) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _loosened(sentences: Sequence[str]) -> str:
+def _relaxed(sentences: Sequence[str]) -> str:
     """First of all: whoever reads on must know what the figures were held against."""
     return "\n".join(f"- ⚠️ The gate asks less than before: {escape(one)}" for one in sentences)
 

@@ -1,6 +1,6 @@
 """history: appends this run to the folder that a workflow keeps on a branch of its own, and prunes what is old.
 
-    make history HISTORY=history                     by what build/ holds: a run of the chain, a watch, or a rollback
+    make history HISTORY=history                     what build/ holds: a run of the chain, a drift check, or a rollback
     make history HISTORY=history EVENT=drift         only the drift verdict, of a build/ that holds more
 
 Every file is checked for its kind, its size and its schema before it is read. The same workflow run again takes the

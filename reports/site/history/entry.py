@@ -38,14 +38,14 @@ STAGES_OF: dict[EventName, tuple[StageName, ...]] = {
     "drift": ("drift",),
     "rollback": ("deploy",),
 }
-MAKER_OF: dict[EventName, str] = {"run": "pipeline", "drift": "watch", "rollback": "rollback"}
+MAKER_OF: dict[EventName, str] = {"run": "pipeline", "drift": "scheduled-drift", "rollback": "rollback"}
 # A deploy leaves one of the two, and no stage.json where it is no stage.
 DEPLOY_FILES = ("deployed.json", "rollout.json")
 OPTIONAL = {"pushed.json", "champion.json", *DEPLOY_FILES}
 
 
 def event_of(build: Build) -> EventName:
-    """What took place, by what build/ holds: a run of the chain trains, a watch only has drift, a rollback a deploy."""
+    """What took place, by what build/ holds: a run of the chain trains, a check drift alone, a rollback a deploy."""
     if any((build.stage(stage) / "stage.json").exists() for stage in CHAIN[:-1]):
         return "run"
     return "drift" if (build.stage("drift") / "stage.json").exists() else "rollback"

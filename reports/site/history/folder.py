@@ -41,7 +41,7 @@ FILES_OF: dict[EventName, dict[str, int]] = {"run": RUN_FILES, "drift": DRIFT_FI
 
 
 @dataclass(frozen=True)
-class Past:
+class RunHistory:
     """The entries in order of time, and the files that are none: named, because a gap must not pass for calm."""
 
     entries: tuple[HistoryEntry, ...]
@@ -105,7 +105,7 @@ def prune(history: Path, most_bytes: int = KEPT_BYTES) -> tuple[str, ...]:
     return tuple(gone)
 
 
-def read_past(history: Path) -> Past:
+def read_run_history(history: Path) -> RunHistory:
     """Every entry that can be read, oldest first."""
     entries, unreadable = [], []
     for path in sorted((history / "runs").glob("*/*.json")):
@@ -118,4 +118,4 @@ def read_past(history: Path) -> Past:
             entries.append(entry)
         else:
             unreadable.append(path.name)
-    return Past(tuple(sorted(entries, key=lambda entry: entry.id)), tuple(unreadable))
+    return RunHistory(tuple(sorted(entries, key=lambda entry: entry.id)), tuple(unreadable))

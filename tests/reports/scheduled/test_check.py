@@ -21,8 +21,7 @@ from contracts.scheduled_drift import RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageRecord, execute
 from contracts.verdict import DriftVerdict
-from reports.scheduled import check as watch
-from reports.scheduled import requests
+from reports.scheduled import check, requests
 from reports.scheduled.fetch import bring, is_export, shown, with_window
 from reports.scheduled.replay import replay
 from testbed.served_folders import FEATURES, write_folder
@@ -86,8 +85,8 @@ def bring_log(
 
 def watched(build: Build, root: Path, history: Path | None) -> tuple[Exit, DriftVerdict]:
     config = write_config(root / "pipeline.toml")
-    code = execute("watch", config, build, lambda context: watch.watch(context, history))
-    return code, read_json(build.stage("drift") / "verdict.json", DriftVerdict, "make watch")
+    code = execute("scheduled-drift", config, build, lambda context: check.judge_window(context, history))
+    return code, read_json(build.stage("drift") / "verdict.json", DriftVerdict, "make scheduled-drift")
 
 
 def test_drift_calls_nobody_before_it_lasts(tmp_path: Path) -> None:
@@ -165,7 +164,9 @@ def test_a_failed_run_leaves_no_verdict_that_looks_fresh(tmp_path: Path) -> None
     bring_log(build, digest, rows(900, seed=3), "2013-10-08T00:00:00")
     assert watched(build, tmp_path, None)[1].state == "stable"
     (build.stage("requests") / "requests.json").unlink()
-    code = execute("watch", tmp_path / "pipeline.toml", build, lambda context: watch.watch(context, None))
+    code = execute(
+        "scheduled-drift", tmp_path / "pipeline.toml", build, lambda context: check.judge_window(context, None)
+    )
     assert code is Exit.USAGE
     assert not (build.stage("drift") / "verdict.json").exists()
     assert not (build.stage("drift") / "drift.md").exists()
@@ -177,7 +178,7 @@ def test_a_damaged_history_is_not_taken_for_an_empty_one(tmp_path: Path) -> None
     (tmp_path / "history" / "drift").mkdir(parents=True)
     (tmp_path / "history" / "drift" / "x.json").write_text("not json")
     config = write_config(tmp_path / "pipeline.toml")
-    code = execute("watch", config, build, lambda context: watch.watch(context, tmp_path / "history"))
+    code = execute("scheduled-drift", config, build, lambda context: check.judge_window(context, tmp_path / "history"))
     assert code is Exit.USAGE
 
 

@@ -91,5 +91,5 @@ def test_an_empty_history_is_no_mistake(tmp_path: Path) -> None:
 def test_a_damaged_history_is_refused_rather_than_taken_for_none(tmp_path: Path) -> None:
     (tmp_path / "drift").mkdir()
     (tmp_path / "drift" / "20131030T235900Z-aaaa.json").write_text("{}")
-    with refuses(UsageError, "unreadable", "`make watch`"):
+    with refuses(UsageError, "unreadable", "`make scheduled-drift`"):
         read_windows(tmp_path)

@@ -13,8 +13,8 @@ from reports.site.build import build_site, main
 from reports.site.first_page import link_of_commit, link_of_image
 from reports.site.history.drill_tables import read_drill_tables
 from reports.site.history.workflow_run import workflow_run
-from tests.reports.pasts import GITHUB, append, complete_run, write_drills, write_past
 from tests.reports.records import drift_verdict, write_record
+from tests.reports.run_histories import GITHUB, append, complete_run, write_drills, write_run_history
 
 LINK = re.compile(r'(?:href|src)="([^"]+)"')
 
@@ -56,7 +56,7 @@ def test_on_a_laptop_production_is_the_champions_folder(tmp_path: Path) -> None:
 
 
 def test_with_a_history_production_is_the_last_deploy_and_not_the_last_run(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 2)
+    write_run_history(tmp_path / "history", tmp_path / "past", 2)
     page = site(tmp_path)
     assert 'In production since <time datetime="2026-01-01T05:17:00Z">' in page
     assert "The last challenger was rejected" in page
@@ -66,7 +66,7 @@ def test_with_a_history_production_is_the_last_deploy_and_not_the_last_run(tmp_p
 
 
 def test_after_a_rollback_production_is_the_earlier_image_with_its_own_decision(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 2)
+    write_run_history(tmp_path / "history", tmp_path / "past", 2)
     build = Build(tmp_path / "rollback")
     write_record(build, "deploy")
     rollout = {"image": "acme/flights@sha256:" + "2" * 64, "exit_code": 0, "reason": "Latency doubled."}
@@ -79,7 +79,7 @@ def test_after_a_rollback_production_is_the_earlier_image_with_its_own_decision(
 
 
 def test_a_failed_rollback_changes_nothing_in_production(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 1)
+    write_run_history(tmp_path / "history", tmp_path / "past", 1)
     build = Build(tmp_path / "rollback")
     write_record(build, "deploy", 1, "The host did not answer.")
     (build.stage("deploy") / "rollout.json").write_text('{"image": "acme/flights@sha256:9", "exit_code": 1}')
@@ -90,7 +90,7 @@ def test_a_failed_rollback_changes_nothing_in_production(tmp_path: Path) -> None
 
 
 def test_every_link_leads_to_a_file_of_the_site_or_to_a_plain_address(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 9)
+    write_run_history(tmp_path / "history", tmp_path / "past", 9)
     page = build_site("flights", Build(tmp_path / "build"), tmp_path / "history", GITHUB)
     for path in page.parent.rglob("index.html"):
         for link in LINK.findall(path.read_text(encoding="utf-8")):
@@ -101,7 +101,7 @@ def test_every_link_leads_to_a_file_of_the_site_or_to_a_plain_address(tmp_path: 
 
 
 def test_only_files_that_a_page_needs_are_published(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 1)
+    write_run_history(tmp_path / "history", tmp_path / "past", 1)
     (kept,) = (tmp_path / "history" / "kept").glob("*-run-*")
     (kept / "credentials").write_text("secret")
     (kept / "drift" / "evil.html").write_text("<script>")
@@ -111,7 +111,7 @@ def test_only_files_that_a_page_needs_are_published(tmp_path: Path) -> None:
 
 
 def test_a_link_in_the_history_is_not_followed(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 1)
+    write_run_history(tmp_path / "history", tmp_path / "past", 1)
     (kept,) = (tmp_path / "history" / "kept").glob("*-run-*")
     (kept / "drift" / "evidently.html").unlink()
     (kept / "drift" / "evidently.html").symlink_to("/etc/hostname")
@@ -120,13 +120,13 @@ def test_a_link_in_the_history_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_an_entry_that_cannot_be_read_is_announced(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 2)
+    write_run_history(tmp_path / "history", tmp_path / "past", 2)
     (tmp_path / "history" / "runs" / "2026" / "20260102T051700Z-run-1010-1.json").write_text("{")
     assert "1 entry could not be read" in site(tmp_path)
 
 
 def test_a_year_of_runs_is_a_page_of_less_than_two_megabytes(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 30)
+    write_run_history(tmp_path / "history", tmp_path / "past", 30)
     entries = sorted((tmp_path / "history" / "runs").glob("*/*.json"))
     for year in range(27, 40):
         for path in entries:
@@ -141,7 +141,7 @@ def test_a_year_of_runs_is_a_page_of_less_than_two_megabytes(tmp_path: Path) -> 
 
 
 def test_the_site_is_the_same_bytes_for_the_same_history(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 3)
+    write_run_history(tmp_path / "history", tmp_path / "past", 3)
     assert site(tmp_path) == site(tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_drills_that_did_not_go_as_planned_are_shown_open(tmp_path: Path) -> Non
 
 
 def test_the_last_drills_travel_with_the_history(tmp_path: Path) -> None:
-    write_past(tmp_path / "history", tmp_path / "past", 1)
+    write_run_history(tmp_path / "history", tmp_path / "past", 1)
     page = site(tmp_path)
     assert '<b class="good">2 of 2</b>' in page
     assert "False alarms, carrier" in page

@@ -108,7 +108,7 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
     broken = [(one.name, text) for one in card.features for text in breaches([one], holdout.frame, unseen)]
     moved = [one for one in unit_jumps(card.features, train, holdout) if one.words not in gate.signed_off]
     columns = [name for name, _ in broken if name in holdout.frame] + [one.column for one in moved]
-    remedy = _remedy_of_contract(columns, moved) if columns else "Mend the source, and run `make data` again."
+    remedy = _remedy_of_contract(columns, moved) if columns else "Correct the source, and run `make data` again."
     seen = [text for _, text in broken] + [one.text for one in moved]
     yield model_checks.table_contract("challenger", len(card.features), seen, remedy)
     yield model_checks.can_be_scored(challenger)
@@ -169,7 +169,9 @@ def _unseen(card: ModelCard, train: Table, holdout: Table) -> Mapping[str, float
 def _remedy_of_contract(columns: Sequence[str], moved: Sequence[Jump]) -> str:
     """What helps: the source, a later cut, another choice of columns, or somebody's word."""
     names = json.dumps(list(dict.fromkeys(columns)), ensure_ascii=False)
-    said = "Mend the source. If the table is so from now on, move data.as_of until train shows it, or leave the column "
+    said = (
+        "Correct the source. If the table is so from now on, move data.as_of until train shows it, or leave the column "
+    )
     said += f"out: features.exclude = {names}, beside those that are there."
     words = json.dumps([one.words for one in moved], ensure_ascii=False)
     return f"{said} If it is right as it is: gate.signed_off = {words}." if moved else said

@@ -13,11 +13,11 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from reports.site.history.append import main, remember
 from reports.site.history.entry import MOST_BYTES, event_of
-from reports.site.history.folder import KEPT_RUNS, prune, read_past
+from reports.site.history.folder import KEPT_RUNS, prune, read_run_history
 from reports.site.history.workflow_run import workflow_run
 from tests.payloads import PAYLOADS
-from tests.reports.pasts import FIRST, GITHUB, append, complete_run, write_past
 from tests.reports.records import drift_verdict, load_verdict, write_record
+from tests.reports.run_histories import FIRST, GITHUB, append, complete_run, write_run_history
 
 MEGABYTE = 1_000_000
 
@@ -256,17 +256,17 @@ def test_on_a_laptop_there_is_no_workflow_run() -> None:
 
 def test_only_the_last_runs_of_each_kind_are_kept_in_full(tmp_path: Path) -> None:
     history = tmp_path / "history"
-    write_past(history, tmp_path / "past", KEPT_RUNS + 2)
+    write_run_history(history, tmp_path / "past", KEPT_RUNS + 2)
     kept = sorted(folder.name for folder in (history / "kept").iterdir())
     assert len(kept) == 2 * KEPT_RUNS
     assert kept[0].startswith("20260103")
-    assert len(read_past(history).entries) == 2 * (KEPT_RUNS + 2)
+    assert len(read_run_history(history).entries) == 2 * (KEPT_RUNS + 2)
     assert (history / "kept" / kept[-1] / "drift" / "evidently.html").is_file()
 
 
 def test_the_folders_size_prunes_before_the_count_does(tmp_path: Path) -> None:
     history = tmp_path / "history"
-    write_past(history, tmp_path / "past", 5)
+    write_run_history(history, tmp_path / "past", 5)
     most_bytes = size_of(history / "kept") // 2
     gone = prune(history, most_bytes)
     assert 0 < size_of(history / "kept") <= most_bytes
@@ -280,13 +280,13 @@ def test_what_no_run_left_in_the_kept_folder_is_pruned(tmp_path: Path) -> None:
 
 def test_an_entry_that_was_tampered_with_is_named_and_not_shown(tmp_path: Path) -> None:
     history = tmp_path / "history"
-    write_past(history, tmp_path / "past", 1)
+    write_run_history(history, tmp_path / "past", 1)
     good, bad = sorted((history / "runs").glob("*/*.json"))
     bad.write_text(bad.read_text().replace('"event": "run"', '"event": "coup"'))
     (good.parent / "20260101T000000Z-run-9-9.json").write_text(good.read_text())
-    past = read_past(history)
-    assert len(past.entries) == 1
-    assert past.unreadable == ("20260101T000000Z-run-9-9.json", bad.name)
+    run_history = read_run_history(history)
+    assert len(run_history.entries) == 1
+    assert run_history.unreadable == ("20260101T000000Z-run-9-9.json", bad.name)
 
 
 def test_a_year_of_daily_runs_and_verdicts_stays_under_200_megabytes(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_year_of_daily_runs_and_verdicts_stays_under_200_megabytes(tmp_path: P
         at = FIRST + dt.timedelta(days=day)
         assert main([*folder, "--at", at.isoformat()]) is Exit.PASS
         assert main([*folder, "--event", "drift", "--at", at.isoformat()]) is Exit.PASS
-    assert len(read_past(tmp_path / "history").entries) == 2 * 365
+    assert len(read_run_history(tmp_path / "history").entries) == 2 * 365
     assert size_of(tmp_path / "history") < 200 * MEGABYTE
 
 

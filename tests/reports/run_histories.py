@@ -69,7 +69,7 @@ def write_drills(folder: Path, text: str = "carrier", *, passed: bool = True) ->
     (folder / "rates" / "drift.json").write_text(json.dumps(rates | {"note": f"Of 150 windows, {text}."}))
 
 
-def write_past(
+def write_run_history(
     history: Path, root: Path, days: int, text: str = "carrier", environment: dict[str, str] = GITHUB
 ) -> None:
     """A history of `days`, each with a run of the chain (every third one rejected) and a scheduled verdict."""
@@ -91,4 +91,4 @@ def append(history: Path, build: Build, day: int, event: EventName, environment:
     return remember(history, build, event, at, environment | {"GITHUB_RUN_ID": number})
 
 
-__all__ = ["FIRST", "GITHUB", "append", "complete_run", "load_verdict", "write_drills", "write_past"]
+__all__ = ["FIRST", "GITHUB", "append", "complete_run", "load_verdict", "write_drills", "write_run_history"]

@@ -28,7 +28,7 @@ def against(folder: Path, was: dict[str, GateSetting], gate: str = FLOORS, **key
     return relaxed(configured(folder, gate, **keys), was)
 
 
-def test_the_same_settings_are_not_loosened(tmp_path: Path) -> None:
+def test_the_same_settings_are_not_relaxed(tmp_path: Path) -> None:
     assert against(tmp_path, settings(tmp_path)) == ()
 
 
@@ -68,7 +68,7 @@ def test_a_champion_whose_card_says_nothing_is_compared_with_nothing(tmp_path: P
     assert against(tmp_path, {}) == ()
 
 
-def test_a_loosened_gate_has_its_own_line_in_decision_document_and_headline(tmp_path: Path) -> None:
+def test_a_relaxed_gate_has_its_own_line_in_decision_document_and_headline(tmp_path: Path) -> None:
     build: Build = fresh_build(tmp_path)
     write_model(build.champion, build, gate={"gate.margin": 0.001, "gate.slice_margin": 0.05})
     decision = decided(build)
