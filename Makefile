@@ -85,7 +85,7 @@ pin: setup ## Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
 # Each room brings its own commands: without the room there are none.
-include $(foreach room,deploy reports drills tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
+include $(foreach room,deploy reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
 
 ##@ Work on it
 

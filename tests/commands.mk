@@ -6,14 +6,14 @@
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting)
+	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting workflows/test_parser.py)
 
 .PHONY: chain-test
-chain-test: setup #. The whole chain by its real commands, on three small tables
+chain-test: setup $(PARSER) #. The whole chain by its real commands, on three small tables
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) tests/chain
 
 .PHONY: container-test
-container-test: setup #. Tests of the image on a real engine and registry; MARK=image_store: what the engine's store decides
+container-test: setup $(PARSER) #. Tests of the image on a real engine and registry; MARK=image_store: what the engine's store decides
 	@$(VENV)/bin/pytest -n0 -rs $(if $(MARK),-m $(MARK)) tests/machine tests/containers --ignore tests/containers/test_stack.py
 
 .PHONY: stack-test
@@ -39,7 +39,7 @@ deploy-test: setup #. Deploy under load with every failure there is, some ten mi
 .PHONY: workflow-check
 workflow-check: setup $(TOOLS)/actionlint $(PARSER) #. GitHub's own parser, actionlint, zizmor, the schemas and our own rules, on .github
 	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs -n $$(getconf _NPROCESSORS_ONLN) --dist loadfile \
-	    tests/repository/test_workflows.py tests/situations
+	    tests/repository/test_workflows.py tests/workflows/test_parser.py $(wildcard tests/situations)
 
 .PHONY: structure
 structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>

@@ -4,6 +4,7 @@ These need no container engine; tests/containers/test_workflow_files.py has thos
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from contracts.history import HistoryEntry
 from contracts.schema import read_json, write_json
 from contracts.stage import StageName, StageRecord
-from tests.publishing.github_server import GitHub, serving
+from tests.publishing.github_server import REPOSITORY, GitHub, serving
 from tests.publishing.repositories import git
 from tests.workflows.artifact_store import ArtifactStore
 from tests.workflows.repositories import commit, event, make_repository
@@ -101,3 +102,33 @@ def test_one_surviving_audit_is_told_as_what_it_is(tmp_path: Path) -> None:
     body = github.issues[0]["body"]
     assert "### workflows: clean" in body
     assert "### dependencies: could not run" in body
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("head", "comments"), [(REPOSITORY, 1), ("stranger/flights", 0)], ids=["branch", "fork"])
+def test_a_refused_pull_request_is_commented_by_its_bases_code(tmp_path: Path, head: str, comments: int) -> None:
+    """What the pull request makes of `make comment` never runs. A fork gets no comment: its figures are on the page."""
+    clone = make_repository(tmp_path, "pull-request")
+    base, trace = git(clone, "rev-parse", "origin/main"), tmp_path / "code-of-the-pull-request-ran"
+    path = clone / "publishing" / "commands.mk"
+    path.write_text(re.sub(r"@\$\((RUN)\) -m publishing (comment|count-tries)", f"@touch {trace} #", path.read_text()))
+    assert str(trace) in path.read_text()
+    (clone / "pipeline.toml").write_text((clone / "pipeline.toml").read_text() + UNKNOWN_FEATURE)
+    git(clone, "commit", "--quiet", "--all", "--message", "Change the comment")
+    payload = {"number": 7, "base": {"sha": base}, "head": {"repo": {"full_name": head}, "sha": "d" * 40},
+               "user": {"login": "someone", "type": "User"}}  # fmt: skip
+    told = event(clone, "pull_request", pull_request=payload) | {
+        "ref": "refs/pull/7/merge", "sha": git(clone, "rev-parse", "HEAD"),
+    }  # fmt: skip
+    with serving(GitHub()) as github:
+        github.pull(7, "faster", author="someone")
+        run = WorkflowRun(
+            clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), told,
+            environment={"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "a-token"},
+        )  # fmt: skip
+        jobs = run.run("pipeline.yml")
+    assert "Stopped at train" in jobs["report"].summary
+    assert len(github.comments) == comments
+    assert all("Stopped at train" in one["body"] for one in github.comments)
+    assert jobs["publish"].result == ("success" if comments else "skipped"), jobs
+    assert not trace.exists()

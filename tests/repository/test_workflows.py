@@ -16,6 +16,7 @@ import yaml
 from contracts.stage import CHAIN
 from publishing import outcome
 from tests.repository.test_promises import ROOT, makefiles, tracked
+from tests.workflows import written_out
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -241,20 +242,12 @@ def test_zizmors_strictest_persona_finds_nothing() -> None:
     assert json.loads(done.stdout) == []
 
 
-class WrittenOut(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
-    """YAML without anchors."""
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-
 def test_nothing_hides_behind_an_anchor(tmp_path: Path) -> None:
     """Written out, zizmor misses the reasons beside the rights, for comments are lost, and finds nothing else."""
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     for path in WORKFLOWS:
-        document = {"on" if key is True else key: value for key, value in load(path).items()}
-        (folder / path.name).write_text(yaml.dump(document, Dumper=WrittenOut, sort_keys=False, width=300))
+        (folder / path.name).write_text(written_out.without_anchors(written_out.load(path)))
     done = subprocess.run(
         [BIN / "zizmor", "--persona=auditor", "--offline", "--format=json-v1", tmp_path],
         capture_output=True, text=True, check=False,

@@ -7,6 +7,7 @@ from tests.situations.queues import meetings
 from tests.situations.situation import BASE, FORK, Decided, Situation, pull_request
 
 PIPELINE, CI, DRIFT, ROLLBACK, SECURITY = "pipeline.yml", "ci.yml", "drift.yml", "rollback.yml", "security.yml"
+DRILLS = "drills.yml"
 HUB = {"IMAGE_REPOSITORY": "someone/flights", "DOCKERHUB_USERNAME": "someone"}
 HOST = HUB | {"DEPLOY_HOST": "ssh://deploy@example.org"}
 SITE = {"PUBLISH_SITE": "true"}
@@ -49,6 +50,7 @@ rollback = Situation(
     decided("list rollback, publish / record", written="history, tag `champion`"),
     inputs={"image": IMAGE}, variables=HUB,
 )  # fmt: skip
+nightly = Situation("the nightly drills", DRILLS, "schedule", decided("drills"))
 audit = Situation(
     "the weekly audit, nothing found", SECURITY, "schedule",
     decided("workflows dependencies image issue", written="issue"),
@@ -193,6 +195,11 @@ SITUATIONS = [
     replace(
         rollback, name="a rollback to what is no digest", stops=stops("no digest"), decided=decided("list", "rollback"),
     ),
+    nightly,
+    replace(nightly, name="the nightly drills, a fault that is not refused", stops=stops("a drill that misses"),
+            decided=decided(failed="drills")),
+    replace(nightly, name="the nightly drills of a private repository", private=True, decided=decided()),
+    replace(nightly, name="the drills of a private repository, by hand", private=True, event="workflow_dispatch"),
     audit,
     replace(
         audit, name="the weekly audit, something found", stops=stops("an audit that finds"),

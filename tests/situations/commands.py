@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.situations.engine import ROOT
 from tests.situations.situation import BASE, Situation
+from tests.workflows.engine import ROOT
 
 Ended = tuple[int, dict[str, str]]
 CHANGED = {"documents": "docs/gate.md", "code": "pipeline.toml"}

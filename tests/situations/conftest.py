@@ -1,18 +1,13 @@
 """One engine and one pair of checkouts for all tests of a worker."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.situations.commands import Checkouts
-from tests.situations.engine import Engine
 from tests.situations.run import Simulation
+from tests.workflows.conftest import engine
+from tests.workflows.engine import Engine
 
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    with Engine() as made:
-        yield made
+__all__ = ["checkouts", "engine", "simulation"]
 
 
 @pytest.fixture(scope="session")

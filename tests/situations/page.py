@@ -8,9 +8,9 @@ from typing import Any
 from tests.situations import queues
 from tests.situations.catalogue import MEETINGS, SITUATIONS
 from tests.situations.commands import Checkouts
-from tests.situations.engine import ROOT, Engine
 from tests.situations.run import Simulation
 from tests.situations.situation import Situation
+from tests.workflows.engine import ROOT, Engine
 
 PAGE = ROOT / "docs" / "github.md"
 BEGIN, END = "<!-- situations: written by `make situations` -->", "<!-- end of situations -->"

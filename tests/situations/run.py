@@ -10,7 +10,6 @@ Rules that are GitHub's service and no expression are here, each with where it i
 - A step whose right is missing ends with an error: GitHub answers 403.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.situations.commands import Checkouts
-from tests.situations.engine import Engine, Status
 from tests.situations.situation import NAME, Situation
+from tests.workflows.engine import Engine, Status, text
 
 LIMIT = {"read": 1, "write": 2}
 # What a step leaves outside of its run, and the right that it needs for that.
@@ -206,7 +205,7 @@ class Simulation:
             return int(not (given.get("username") and given.get("password"))), {}
         if LEAVES.get(what) and not self._may(job, what):
             return 1, {}
-        environment = {key: _text(value) for key, value in contexts["env"].items()}
+        environment = {key: text(value) for key, value in contexts["env"].items()}
         environment["GITHUB_REF"] = contexts["github"]["ref"]
         if what == "make scope":
             return self.checkouts.scope(situation, environment)
@@ -300,10 +299,3 @@ def _result_of_call(results: list[str]) -> str:
 
 def _listed(needs: str | list[str]) -> list[str]:
     return [needs] if isinstance(needs, str) else needs
-
-
-def _text(value: Any) -> str:
-    """As a runner writes a value into the environment."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)

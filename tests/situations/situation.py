@@ -69,3 +69,13 @@ def pull_request(head: str = NAME, author: str = "someone") -> dict[str, Any]:
             "user": {"login": author, "type": "Bot" if author.endswith("[bot]") else "User"},
         }
     }
+
+
+def listed(names: str) -> set[str]:
+    """Jobs or writings: by spaces, or by commas where a name has one."""
+    parts = [part.strip() for part in names.split(",")]
+    return {
+        word
+        for part in parts
+        for word in ([part] if " / " in part or part.startswith(("tag ", "pull ")) else part.split())
+    }

@@ -8,21 +8,11 @@ import pytest
 from tests.situations import queues
 from tests.situations.catalogue import MEETINGS, SITUATIONS
 from tests.situations.commands import Checkouts
-from tests.situations.engine import ROOT, Engine
 from tests.situations.page import BEGIN, END, PAGE, render
 from tests.situations.queues import Meeting
 from tests.situations.run import Run, Simulation
-from tests.situations.situation import Situation
-
-
-def listed(names: str) -> set[str]:
-    """Jobs or writings: by spaces, or by commas where a name has one."""
-    parts = [part.strip() for part in names.split(",")]
-    return {
-        word
-        for part in parts
-        for word in ([part] if " / " in part or part.startswith(("tag ", "pull ")) else part.split())
-    }
+from tests.situations.situation import Situation, listed
+from tests.workflows.engine import ROOT, Engine
 
 
 def differences(situation: Situation, run: Run) -> list[str]:
@@ -53,6 +43,19 @@ def test_nothing_hangs_on_whether_success_looks_past_a_call(
 ) -> None:
     """GitHub documents neither reading, so both must give the same."""
     assert differences(situation, Simulation(engine, checkouts, looks_past_the_call=False).run(situation)) == []
+
+
+def test_every_workflow_that_starts_by_itself_has_situations_and_a_cost(engine: Engine) -> None:
+    names = [path.name for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    alone = {name for name in names if "workflow_call" not in engine.parse(f".github/workflows/{name}")[1]["on"]}
+    assert {situation.workflow for situation in SITUATIONS} == alone
+    costs = PAGE.read_text(encoding="utf-8").partition("## Cost")[2].partition("\n## ")[0]
+    assert {name for name in alone if f"| `{name}`" not in costs} == set()
+
+
+def test_what_was_verified_says_how_many() -> None:
+    told = (ROOT / "docs" / "verified.md").read_text(encoding="utf-8")
+    assert f"{len(SITUATIONS)} of {len(SITUATIONS)} as decided; {len(PLANTS)} faults planted back" in told
 
 
 def test_situations_have_a_name_each() -> None:

@@ -63,29 +63,36 @@ class ArtifactStore:
         # src/upload/upload-artifact.ts (v7): no file is a warning, and no artifact.
         if not found:
             return None
-        if not name or set(name) & set(NOT_IN_A_NAME):
-            raise ArtifactError(f"The artifact name is not valid: {name!r}.")
         for file in found:
             if set(str(file.relative_to(top))) & set(NOT_IN_A_PATH):
                 raise ArtifactError(f"The path of {file} holds a sign that no artifact may.")
         # src/upload/upload-artifact.ts: `overwrite` deletes the one of that name first.
         if overwrite:
-            self.artifacts = [one for one in self.artifacts if (one.name, one.attempt) != (name, self.attempt)]
+            self.delete(name)
+        made = self.create(name, days=days)
+        for file in found:
+            target = made.folder / file.relative_to(top)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # packages/artifact/src/internal/upload/zip.ts: a link is uploaded as the file that it names.
+            shutil.copyfile(file, target)
+        return made
+
+    def create(self, name: str, *, days: int = 0) -> Artifact:
+        """An artifact of this attempt, empty yet. Raises ArtifactError."""
+        if not name or set(name) & set(NOT_IN_A_NAME):
+            raise ArtifactError(f"The artifact name is not valid: {name!r}.")
         # docs/MIGRATION.md and README.md of upload-artifact: an artifact is never added to; CreateArtifact answers 409.
         if any((one.name, one.attempt) == (name, self.attempt) for one in self.artifacts):
             raise ArtifactError(f"(409) Conflict: an artifact with the name {name} already exists on this attempt.")
         self.made += 1
-        folder = self.root / f"{self.made}-{name}"
-        for file in found:
-            target = folder / file.relative_to(top)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # packages/artifact/src/internal/upload/zip.ts: a link is uploaded as the file that it names.
-            shutil.copyfile(file, target)
         # packages/artifact/src/internal/upload/retention.ts: never longer than the repository keeps; 0 is its default.
         kept = min(days or self.most_days, self.most_days)
-        made = Artifact(name, self.made, self.attempt, self.day + kept, folder)
+        made = Artifact(name, self.made, self.attempt, self.day + kept, self.root / f"{self.made}-{name}")
         self.artifacts.append(made)
         return made
+
+    def delete(self, name: str) -> None:
+        self.artifacts = [one for one in self.artifacts if (one.name, one.attempt) != (name, self.attempt)]
 
     def listed(self) -> list[Artifact]:
         """What can be had today, of every attempt: a partial re-run finds what the attempt before it made."""

@@ -1,7 +1,8 @@
 """One run of one workflow on this machine: its jobs in the order of `needs`, its `run:` lines by the real commands.
 
-Conditions, results, outputs, attempts and artifacts are as GitHub has them; each job begins with a clean checkout. What
-GitHub's own actions do is modelled here and in artifact_store.py, and nothing else is.
+GitHub's own engine parses the workflows and evaluates what stands in them. Results, outputs, attempts and artifacts are
+as GitHub has them; each job begins with a clean checkout. What GitHub's own actions do is modelled here and in
+artifact_store.py, and nothing else is.
 """
 
 import json
@@ -14,10 +15,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.workflows.artifact_store import ArtifactError, ArtifactStore
-from tests.workflows.expressions import Contexts, filled, holds, plain
+from tests.workflows.engine import Engine, Status, text
 
 MOST_SECONDS = 300
 # Kept between jobs, because it follows from the checkout alone: what `make setup` installs.
@@ -38,6 +37,14 @@ class Job:
     summary: str = ""
 
 
+@dataclass(frozen=True)
+class Contexts:
+    """What an expression can see, and whether all went well so far."""
+
+    values: Mapping[str, Any]
+    ok: bool = True
+
+
 @dataclass
 class WorkflowRun:
     """A run of a workflow in `clone`. `github`, `variables`, `secrets` and `inputs` are the contexts."""
@@ -51,19 +58,31 @@ class WorkflowRun:
     inputs: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str | None] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    # Of the run's commit, whatever a job checks out: each workflow and action, by its path.
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    engine: Engine = field(init=False)
 
     def run(self, name: str, only: tuple[str, ...] = ()) -> dict[str, Job]:
         """Run a workflow's jobs, or only these, as a re-run of failed jobs does; those of an earlier attempt stay."""
-        document = yaml.safe_load((self.clone / ".github" / "workflows" / name).read_text(encoding="utf-8"))
-        jobs: dict[str, dict[str, Any]] = document["jobs"]
-        for job in TopologicalSorter({job: _needs(jobs[job]) for job in jobs}).static_order():
-            if not only or job in only:
-                self.jobs[job] = self._job(job, jobs, document.get("env", {}))
+        self._checkout("")
+        with Engine(self.clone) as self.engine:
+            for path in self.clone.glob(".github/*/**/*.yml"):
+                place = path.relative_to(self.clone).as_posix()
+                errors, self.documents[place] = self.engine.parse(place)
+                assert not errors, errors
+            self._run(name, only)
         return self.jobs
 
     def commands(self) -> list[str]:
         """Every `run:` line of the jobs, in the order in which they ran."""
         return [command for job in self.jobs.values() for command, _ in job.commands]
+
+    def _run(self, name: str, only: tuple[str, ...] = ()) -> None:
+        document = self.documents[f".github/workflows/{name}"]
+        jobs: dict[str, dict[str, Any]] = document["jobs"]
+        for job in TopologicalSorter({job: _needs(jobs[job]) for job in jobs}).static_order():
+            if not only or job in only:
+                self.jobs[job] = self._job(job, jobs, document.get("env", {}))
 
     def _job(self, name: str, jobs: dict[str, dict[str, Any]], everywhere: Mapping[str, Any]) -> Job:
         needs = {need: {"result": self.jobs[need].result, "outputs": self.jobs[need].outputs}
@@ -71,33 +90,33 @@ class WorkflowRun:
         ok = all(self.jobs[before].result == "success" for before in _ancestors(name, jobs))
         github = {**self.github, "job": name, "run_attempt": self.store.attempt}
         values: dict[str, Any] = {"github": github, "vars": self.variables, "inputs": self.inputs, "needs": needs}
-        if not holds(jobs[name].get("if"), Contexts(values, ok)):
+        if not self._holds(jobs[name]["if"], Contexts(values, ok)):
             return Job("skipped")
         if "uses" in jobs[name]:
             return self._called(name, jobs[name], Contexts(values, ok))
-        values |= {"secrets": self.secrets, "steps": {}, "runner": {"os": "Linux"}}
+        matrix = jobs[name].get("strategy", {}).get("matrix", {})
+        values |= {"secrets": self.secrets, "steps": {}, "matrix": {key: every[0] for key, every in matrix.items()}}
         # The workflow's `env:` sees no `env` context; a job's steps do.
-        values["env"] = {key: plain(filled(value, Contexts(values))) for key, value in everywhere.items()}
-        values["env"] |= {
-            key: plain(filled(value, Contexts(values))) for key, value in jobs[name].get("env", {}).items()
-        }
+        values["env"] = self._texts(everywhere, Contexts(values))
+        values["env"] |= self._texts(jobs[name].get("env", {}), Contexts(values))
         job = Job("success")
         self._checkout("")
         self._steps(jobs[name]["steps"], values, job)
-        outputs = jobs[name].get("outputs", {})
-        job.outputs = {key: filled(value, Contexts(values, job.result == "success")) for key, value in outputs.items()}
+        job.outputs = self.engine.value(jobs[name].get("outputs", {}), values)
         return job
 
     def _called(self, name: str, job: dict[str, Any], contexts: Contexts) -> Job:
         """A job that is another workflow: its result is success where none of that one's jobs failed and one ran."""
         called = job["uses"].rpartition("/")[2]
-        given = {key: filled(value, contexts) for key, value in job.get("with", {}).items()}
+        given = self.engine.value(job.get("with", {}), dict(contexts.values))
         inside = WorkflowRun(
             self.clone, self.scratch, self.store, self.github, self.variables, self.secrets,
             self._defaults(called) | given, self.environment,
             {key.removeprefix(f"{name} / "): seen for key, seen in self.jobs.items() if key.startswith(f"{name} / ")},
+            self.documents,
         )  # fmt: skip
-        inside.run(called)
+        inside.engine = self.engine
+        inside._run(called)  # its own class
         self.jobs |= {f"{name} / {key}": seen for key, seen in inside.jobs.items()}
         results = {seen.result for seen in inside.jobs.values()}
         failed = "failure" in results
@@ -105,17 +124,23 @@ class WorkflowRun:
 
     def _defaults(self, name: str) -> dict[str, Any]:
         """The inputs of a workflow that can be called, as they are where the caller says nothing."""
-        document = yaml.safe_load((self.clone / ".github" / "workflows" / name).read_text(encoding="utf-8"))
-        inputs = document[True]["workflow_call"].get("inputs", {})  # YAML 1.1 reads the key `on` as true
+        inputs = self.documents[f".github/workflows/{name}"]["on"]["workflow_call"].get("inputs", {})
         return {key: about.get("default", False if about["type"] == "boolean" else "") for key, about in inputs.items()}
+
+    def _holds(self, condition: str, contexts: Contexts) -> bool:
+        return self.engine.holds(condition, dict(contexts.values), Status(contexts.ok, not contexts.ok))
+
+    def _texts(self, written: Mapping[str, Any], contexts: Contexts) -> dict[str, str]:
+        """Values of a mapping as a runner writes them into the environment or hands them to an action."""
+        return {key: text(value) for key, value in self.engine.value(dict(written), dict(contexts.values)).items()}
 
     def _steps(self, steps: list[dict[str, Any]], values: dict[str, Any], job: Job, ok: bool = True) -> bool:
         """Run steps, of a job or of a composite action, and return whether all went well."""
         for step in steps:
             contexts = Contexts(values, ok)
-            if not holds(step.get("if"), contexts):
+            if not self._holds(step["if"], contexts):
                 continue
-            with_env = {**values, "env": {**values["env"], **_filled(step.get("env", {}), contexts)}}
+            with_env = {**values, "env": {**values["env"], **self._texts(step.get("env", {}), contexts)}}
             went_well, outputs = self._step(step, with_env, job)
             if "id" in step:
                 values["steps"][step["id"]] = {"outputs": outputs, "outcome": "success" if went_well else "failure"}
@@ -127,11 +152,11 @@ class WorkflowRun:
     def _step(self, step: dict[str, Any], values: dict[str, Any], job: Job) -> tuple[bool, dict[str, str]]:
         if "run" in step:
             return self._command(step["run"], values, job)
-        given = _filled(step.get("with", {}), Contexts(values))
+        given = self._texts(step.get("with", {}), Contexts(values))
         uses = step["uses"]
         if uses.startswith("$/"):
-            action = yaml.safe_load((self.clone / uses.removeprefix("$/") / "action.yml").read_text(encoding="utf-8"))
-            defaults = {key: plain(about.get("default", "")) for key, about in action.get("inputs", {}).items()}
+            action = self.documents[f"{uses.removeprefix('$/')}/action.yml"]
+            defaults = {key: text(about.get("default")) for key, about in action.get("inputs", {}).items()}
             assert set(given) <= set(defaults), f"{uses} has no input {set(given) - set(defaults)}"
             inside = {**values, "inputs": {**defaults, **given}, "steps": {}}
             return self._steps(action["runs"]["steps"], inside, job), {}
@@ -178,7 +203,7 @@ class WorkflowRun:
         for path in (told, shown):
             path.write_text("")
         event.write_text(json.dumps(self.github.get("event", {})))
-        github = {f"GITHUB_{key.upper()}": plain(value) for key, value in values["github"].items()
+        github = {f"GITHUB_{key.upper()}": text(value) for key, value in values["github"].items()
                   if isinstance(value, str | int) and key != "token"}  # fmt: skip
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")} | github
         environment |= {"GITHUB_OUTPUT": str(told), "GITHUB_STEP_SUMMARY": str(shown), "GITHUB_EVENT_PATH": str(event)}
@@ -210,7 +235,3 @@ def _ancestors(name: str, jobs: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """`success()` of a job asks all jobs before it, not only those that it needs itself."""
     direct = _needs(jobs[name])
     return set(direct).union(*(_ancestors(need, jobs) for need in direct))
-
-
-def _filled(values: Mapping[str, Any], contexts: Contexts) -> dict[str, str]:
-    return {key: plain(filled(value, contexts)) for key, value in values.items()}

@@ -77,3 +77,10 @@ class Engine:
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
+
+
+def text(value: Any) -> str:
+    """As a runner writes a value into the environment."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.situations.engine import ENGINE, ROOT, Engine
+from tests.workflows.engine import ENGINE, ROOT, Engine
 
 FILES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / ".github").rglob("*.yml") if "dependabot" not in path.name
