@@ -5,6 +5,9 @@
     hist_gradient_boosting  every task          boosted trees; tries learning rate, trees, leaves, rows a leaf, penalty
     random_forest           every task          bounded trees, so that the graph stays small; tries leaves, features a
                                                 split, rows a leaf
+    lightgbm                every task          LightGBM; tries learning rate, trees, leaves, rows a leaf, penalty
+    xgboost                 every task          XGBoost; tries learning rate, trees, depth, weight a leaf, penalty
+    catboost                every task          CatBoost; tries learning rate, trees, depth, penalty
     module:function         every task          the estimator that your function(features, task, seed) returns; one try
 
 All are fitted on the float32 matrix of `contracts/features.py`: one column a feature, categories as codes, NaN where
@@ -37,6 +40,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from contracts.exits import UsageError
 from contracts.features import Feature
 from contracts.pipeline_toml.keys import Task
+from training.fitting.boosters.estimators import make_catboost, make_lightgbm, make_xgboost
 
 Setting = Mapping[str, float | int | str | bool | None]
 Make = Callable[[Sequence[Feature], Task, int, Setting], Any]
@@ -198,6 +202,38 @@ KINDS: Mapping[str, Kind] = {
             "max_leaf_nodes": (512, 1024),
             "max_features": ("sqrt", 0.5),
             "min_samples_leaf": (5, 1, 20),
+        },
+    ),
+    "lightgbm": Kind(
+        EVERY_TASK,
+        make_lightgbm,
+        {
+            "learning_rate": (0.1, 0.05),
+            "n_estimators": (100, 200),
+            "num_leaves": (31, 15, 7),
+            "min_child_samples": (20, 100),
+            "reg_lambda": (0.0, 10.0),
+        },
+    ),
+    "xgboost": Kind(
+        EVERY_TASK,
+        make_xgboost,
+        {
+            "learning_rate": (0.1, 0.05),
+            "n_estimators": (100, 200),
+            "max_depth": (6, 4, 3),
+            "min_child_weight": (1, 20),
+            "reg_lambda": (1.0, 10.0),
+        },
+    ),
+    "catboost": Kind(
+        EVERY_TASK,
+        make_catboost,
+        {
+            "learning_rate": (0.1, 0.05),
+            "iterations": (200, 400),
+            "depth": (6, 4),
+            "l2_leaf_reg": (3.0, 30.0),
         },
     ),
 }

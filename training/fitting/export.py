@@ -38,6 +38,8 @@ from contracts.exits import FindingError
 from contracts.pipeline_toml.keys import Task
 from scoring.onnx_inspection import KNOWN_DOMAINS
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
+from training.fitting import boosters
+from training.fitting.float32 import floor32
 
 Indices = npt.NDArray[np.int64]
 
@@ -66,8 +68,11 @@ def export(model: Any, feature_count: int, task: Task) -> bytes:
     for path, part in _parts(model):
         if reason := _why_not(part):
             raise ExportRefusedError(f"{_named(path, part)} {reason} {ADVICE}", code="inexact-step")
+    boosters.register()
     try:
         graph = _convert(model, feature_count)
+    except boosters.BoosterRefusedError as error:
+        raise ExportRefusedError(f"{_named((), model)} {error} {ADVICE}", code="inexact-step") from error
     except Exception as error:  # converters raise whatever they like, with no class in common
         raise ExportRefusedError(
             f"{_first_that_does_not_convert(model)} cannot become ONNX: {_first_sentence(error)} "
@@ -134,7 +139,7 @@ class Columns:
 def _output_width(model: Any, feature_count: int, task: Task) -> int:
     """Columns of the one output, after the model was found to fit the task and the matrix."""
     method = "predict" if task == "regression" else "predict_proba"
-    if not hasattr(model, method) or (task == "regression") == hasattr(model, "classes_"):
+    if not hasattr(model, method) or (task == "regression") == bool(len(getattr(model, "classes_", ()))):
         raise ExportRefusedError(
             f"{type(model).__name__} is no fitted model for a {task} task (data.task in pipeline.toml): "
             f"required a {method} method and {'no ' if task == 'regression' else ''}classes. {ADVICE}",
@@ -229,7 +234,7 @@ def _convert(model: Any, feature_count: int) -> onnx.ModelProto:
         name=GRAPH_NAME,
         initial_types=[(INPUT_NAME, FloatTensorType([None, feature_count]))],
         target_opset=OPSETS,
-        options={id(model): {"zipmap": False}} if hasattr(model, "classes_") else None,
+        options={id(model): {"zipmap": False}} if len(getattr(model, "classes_", ())) else None,
         custom_conversion_functions={
             ensemble.HistGradientBoostingClassifier: _with_own_branches(convert_classifier),
             ensemble.RandomForestClassifier: _with_own_branches(convert_classifier),
@@ -269,13 +274,6 @@ def _own_branches(model: Any) -> dict[str, list[float] | list[int]]:
         "nodes_values": np.where(is_leaf, np.float32(0), floor32(thresholds)).tolist(),
         "nodes_missing_value_tracks_true": np.where(is_leaf, 0, left).astype(int).tolist(),
     }
-
-
-def floor32(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """The largest float32 that is not above each threshold."""
-    with np.errstate(over="ignore"):
-        nearest = thresholds.astype(np.float32)
-    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 def _keep_one_output(graph: onnx.GraphProto, name: str, width: int) -> None:

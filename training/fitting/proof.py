@@ -202,7 +202,7 @@ def _expected(model: Any, rows: Matrix, task: Task) -> tuple[Numbers, Indices]:
             f"to every holdout row, to unknown codes, and to missing values where training saw some. {ADVICE}",
             code="model-refuses-rows",
         ) from error
-    return probabilities, np.searchsorted(model.classes_, predicted)
+    return probabilities, np.searchsorted(model.classes_, predicted.ravel())  # CatBoost's are [rows, 1]
 
 
 def _exported(graph: bytes, rows: Matrix, single: Indices, width: int) -> Numbers:

@@ -42,7 +42,8 @@ from sklearn.preprocessing import (
 from contracts.features import Matrix
 from contracts.pipeline_toml.keys import Task
 from tests.refusals import refuses
-from training.fitting.export import ExportRefusedError, export, floor32
+from training.fitting.export import ExportRefusedError, export
+from training.fitting.float32 import floor32
 from training.fitting.proof import prove
 
 NUMERIC, CODES = [0, 1, 2, 3], [4, 5]

@@ -28,7 +28,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from contracts.features import Matrix
 from contracts.pipeline_toml.keys import Task
 from tests.refusals import refuses
-from training.fitting.export import ExportRefusedError, export, floor32
+from training.fitting.export import ExportRefusedError, export
+from training.fitting.float32 import floor32
 from training.fitting.proof import LIMIT, MAX_BOUNDARY_ROWS, ROWS_PER_FEATURE, boundary_rows, prove
 
 FEATURES = 4
