@@ -18,7 +18,11 @@ TOOLS       := .tools
 # What .venv holds: the groups that were asked for last; everything where nothing was.
 GROUPS      ?= $(or $(subst +, ,$(patsubst $(VENV)/.has-%,%,$(wildcard $(VENV)/.has-*))),dev)
 SPACE       := $(subst ,, )
-INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(sort $(GROUPS)))
+# With what trains, those of these libraries that training.candidates names.
+EVERY_BOOSTER := lightgbm xgboost catboost
+BOOSTERS    := $(shell grep -v '^ *\#' $(CONFIG) 2>/dev/null | grep -oE "[\"']($(subst $(SPACE),|,$(EVERY_BOOSTER)))[\"']" | tr -d "\"'")
+WANTED      := $(sort $(GROUPS) $(if $(filter train dev,$(GROUPS)),$(BOOSTERS)))
+INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(WANTED))
 # Where alerts say that their runbook is (docs/compose.md). `value`: make must not expand what stands in a variable.
 ifdef GITHUB_REPOSITORY
 export RUNBOOK_URL ?= $(value GITHUB_SERVER_URL)/$(value GITHUB_REPOSITORY)/blob/$(value GITHUB_SHA)/docs/runbook.md
@@ -105,9 +109,9 @@ format: setup ## Format, and fix what can be fixed
 .PHONY: setup
 setup: $(INSTALLED) ## Install what is pinned into .venv: everything, or GROUPS="service train" as requirements/ has them
 
-$(INSTALLED): $(GROUPS:%=requirements/%.txt) | $(UV)
+$(INSTALLED): $(WANTED:%=requirements/%.txt) | $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(RUN) --require-hashes $(GROUPS:%=-r requirements/%.txt)
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes $(WANTED:%=-r requirements/%.txt)
 	@touch $@
 
 # Only where no uv is on the PATH: into the checkout, with plain pip.

@@ -62,6 +62,8 @@ class ColumnHistory(Schema):
 class ModelCard(Schema):
     """model.json. `history` is empty where the table has no time, or too little of it.
 
+    `refused_candidates`: those of training.candidates that could not be exported exactly, each with the reason.
+
     `gate`: the settings that it was to be judged under, by their keys in pipeline.toml.
     """
 
@@ -86,6 +88,7 @@ class ModelCard(Schema):
     max_batch_rows: int
     logged_features: tuple[str, ...]
     history: tuple[ColumnHistory, ...] = ()
+    refused_candidates: dict[str, str] = Field(default_factory=dict)
     gate: dict[str, GateSetting] = Field(default_factory=dict)
     files: dict[str, str]
 

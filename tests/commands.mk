@@ -6,11 +6,22 @@
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting workflows/test_parser.py)
+	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting boosters \
+	    workflows/test_parser.py)
 
 .PHONY: chain-test
 chain-test: setup $(PARSER) #. The whole chain by its real commands, on three small tables
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) tests/chain
+
+.PHONY: booster-test
+booster-test: #. LightGBM, XGBoost and CatBoost as candidates, each in the train stage and proved; installs them beside .venv
+	@$(MAKE) setup VENV=.venv-boosters GROUPS="dev $(EVERY_BOOSTER)"
+	@OMP_NUM_THREADS=1 .venv-boosters/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) -rs tests/boosters
+
+.PHONY: models-page
+models-page: #. Prove every model of docs/models.md, and write its tables
+	@$(MAKE) setup VENV=.venv-boosters GROUPS="dev $(EVERY_BOOSTER)"
+	@.venv-boosters/bin/python -m tests.training.fitting.models_page
 
 .PHONY: container-test
 container-test: setup $(PARSER) #. Tests of the image on a real engine and registry; MARK=image_store: what the engine's store decides

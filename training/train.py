@@ -1,8 +1,9 @@
 """Finds the best candidate, fits it, exports it to ONNX, proves the export, and writes the challenger's model folder.
 
-It decides, on train rows alone, which of training.candidates is best (`search.py`, `folds.py`), and from which
-probability on the answer is "yes" (`threshold.py`). The metrics on the card are out of fold: each row is judged by a
-model that was not fitted on it. Those of decisions are a little hopeful, for the threshold was chosen on the same rows.
+It leaves out what cannot be exported exactly (`probe.py`), and decides, on train rows alone, which of the other
+training.candidates is best (`search.py`, `folds.py`), and from which probability on the answer is "yes"
+(`threshold.py`). The metrics on the card are out of fold: each row is judged by a model that was not fitted on it.
+Those of decisions are a little hopeful, for the threshold was chosen on the same rows.
 The winner is then fitted on every train row. Of the holdout only the features are read, to prove the export.
 A train table that is not the one which data.json describes is refused.
 The same commit and data give the same bytes, however many cores there are.
@@ -15,7 +16,7 @@ Exits   0 done · 2 pipeline.toml does not fit, or no data · 3 folds, fit, expo
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,9 +31,10 @@ from contracts.stage import Build, Context, Outcome, run_stage
 from scoring.scorer import Scorer
 from training.fitting import revision
 from training.fitting.candidates import find_candidates
-from training.fitting.export import export
+from training.fitting.export import ExportRefusedError, export
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
 from training.fitting.model_folder import golden_of, reference_of, write_model_folder
+from training.fitting.probe import require_any, without_refused
 from training.fitting.proof import Proof, prove
 from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
 from training.fitting.threshold import cheapest_threshold, threshold_of_costs
@@ -66,6 +68,17 @@ class CandidateScores:
     metrics: dict[str, Metric]
 
 
+@dataclass(frozen=True)
+class Winner:
+    """The trial that became the challenger, fitted on every train row, with its graph and the proof of that."""
+
+    trial: Trial
+    scores: CandidateScores
+    model: Any
+    graph: bytes
+    proof: Proof
+
+
 def work(context: Context) -> Outcome:
     """Search, fit, export, prove, write. Raises UsageError or FindingError."""
     with one_thread():
@@ -79,23 +92,42 @@ def _train(config: Config, build: Build) -> Outcome:
     candidates = find_candidates(training.candidates, manifest.features, manifest.task, seed, training.trials)
     rows = read_train(build, config)
     expected = threshold_of_costs(training.cost_of_a_miss, training.cost_of_a_false_alarm)
+    with _timed("tried the export of each candidate"):
+        candidates, refused = without_refused(candidates, rows.material, _gaps(manifest))
+    for name, reason in refused.items():
+        say(f"{name} is not tried: {reason}")
     with _timed(f"searched on {len(rows.searched.frame):,} of {len(rows.truth):,} rows"):
-        best = search(candidates, rows.material, training.metric, expected, say)
-    judgement = _judge(best, rows, config)
-    with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
-        model = fit(best, rows.matrix, rows.truth)
+        ranked = search(candidates, rows.material, training.metric, expected, say)
     holdout = load_table(build, "holdout", columns=[one.name for one in manifest.features])
-    with _timed("exported and proved"):
-        graph, proof = _exported(model, holdout, judgement.threshold)
+    winner = _first_proved(ranked, rows, holdout, config, refused)
+    judgement = winner.scores
     reference = reference_of(judgement.table, judgement.predicted, config.drift.reference_rows, seed)
     with _timed("compared the past with the reference"):
         history = history_of(
             config.drift, manifest.features, rows.searched, judgement.table, judgement.predicted, reference
         )
-    card = _card(config, manifest, best, judgement, proof).model_copy(update={"history": history})
-    golden = golden_of(model, Scorer(card, "", graph), holdout)
-    write_model_folder(build.challenger, card, graph, golden, reference)
+    card = _card(config, manifest, winner).model_copy(update={"history": history, "refused_candidates": refused})
+    golden = golden_of(winner.model, Scorer(card, "", winner.graph), holdout)
+    write_model_folder(build.challenger, card, winner.graph, golden, reference)
     return Outcome("pass", _headline(card, training.metric, len(judgement.predicted)))
+
+
+def _first_proved(
+    ranked: Sequence[Trial], rows: TrainRows, holdout: Table, config: Config, refused: dict[str, str]
+) -> Winner:
+    """The best trial whose export can be proved; those before it are put into `refused`, each with the reason."""
+    for best in ranked:
+        scores = _judge(best, rows, config)
+        with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
+            model = fit(best, rows.matrix, rows.truth)
+        try:
+            with _timed("exported and proved"):
+                return Winner(best, scores, model, *_exported(model, holdout, scores.threshold))
+        except ExportRefusedError as refusal:
+            refused[best.candidate.name] = str(refusal)
+            say(f"{best.candidate.name} won the search, and is left out: {refusal}")
+    require_any([], refused)
+    raise AssertionError("search() returns at least one trial")
 
 
 def _require_agreement(config: Config, manifest: DataManifest) -> None:
@@ -147,12 +179,16 @@ def _judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
 def _exported(model: Any, holdout: Table, threshold: float | None) -> tuple[bytes, Proof]:
     task, features = holdout.manifest.task, holdout.manifest.features
     graph = export(model, len(features), task)
-    # A missing category is a code like any other: only numbers and booleans can be NaN.
-    gaps = [place for place, one in enumerate(features) if one.may_be_missing and one.kind != "categorical"]
+    gaps = _gaps(holdout.manifest)
     return graph, prove(model, graph, holdout.matrix(features), task, nan_columns=gaps, threshold=threshold)
 
 
-def _card(config: Config, manifest: DataManifest, best: Trial, judgement: CandidateScores, proof: Proof) -> ModelCard:
+def _gaps(manifest: DataManifest) -> list[int]:
+    """Where NaN may be: a missing category is a code like any other, so only among numbers and booleans."""
+    return [place for place, one in enumerate(manifest.features) if one.may_be_missing and one.kind != "categorical"]
+
+
+def _card(config: Config, manifest: DataManifest, winner: Winner) -> ModelCard:
     train = manifest.tables["train"]
     return ModelCard(
         name=config.project.name,
@@ -161,17 +197,17 @@ def _card(config: Config, manifest: DataManifest, best: Trial, judgement: Candid
         features=manifest.features,
         classes=manifest.classes,
         positive=manifest.positive,
-        threshold=judgement.threshold,
-        estimator=best.candidate.name,
-        parameters=dict(best.setting),
-        metrics=judgement.metrics,
+        threshold=winner.scores.threshold,
+        estimator=winner.trial.candidate.name,
+        parameters=dict(winner.trial.setting),
+        metrics=winner.scores.metrics,
         train_rows=train.rows,
         train_first=train.first,
         train_last=train.last,
         data_digest=manifest.digest,
         commit=revision.commit(),
         versions=revision.versions(),
-        proof=ExportProof(**dataclasses.asdict(proof)),
+        proof=ExportProof(**dataclasses.asdict(winner.proof)),
         max_batch_rows=config.service.max_batch_rows,
         logged_features=config.service.logged_features or tuple(one.name for one in manifest.features),
         gate=recorded(config),
@@ -184,6 +220,7 @@ def _headline(card: ModelCard, metric: str, judged_rows: int) -> str:
     return (
         f"{card.estimator}, {metric} {seen.value:.4g} [{seen.low:.4g}, {seen.high:.4g}] out of fold on "
         f"{judged_rows:,} rows; export exact on {proof.rows:,} + {proof.boundary_rows:,} rows"
+        + "".join(f"; {name} was left out, for it cannot be exported exactly" for name in card.refused_candidates)
     )
 
 

@@ -190,9 +190,10 @@ def test_a_requirement_has_one_version_everywhere(name: str) -> None:
         assert versions <= everything[package], package
 
 
-@pytest.mark.parametrize(
-    "name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "dev.txt", "uv.txt"]
-)
+GROUPS = ("service", "train", "lightgbm", "xgboost", "catboost", "load", "report", "pages", "publish", "dev", "uv")
+
+
+@pytest.mark.parametrize("name", [f"{name}.txt" for name in GROUPS])
 def test_requirements_are_hashed_and_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     assert text.count("==") <= text.count("--hash=sha256:")

@@ -22,13 +22,19 @@ import onnx
 from onnx import helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
+from skl2onnx.operator_converters.decision_tree import (
+    convert_sklearn_decision_tree_classifier as convert_tree_classifier,
+)
+from skl2onnx.operator_converters.decision_tree import (
+    convert_sklearn_decision_tree_regressor as convert_tree_regressor,
+)
 from skl2onnx.operator_converters.random_forest import (
     convert_sklearn_random_forest_classifier as convert_classifier,
 )
 from skl2onnx.operator_converters.random_forest import (
     convert_sklearn_random_forest_regressor_converter as convert_regressor,
 )
-from sklearn import ensemble
+from sklearn import ensemble, tree
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
@@ -38,7 +44,9 @@ from contracts.exits import FindingError
 from contracts.pipeline_toml.keys import Task
 from scoring.onnx_inspection import KNOWN_DOMAINS
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
-from training.fitting import boosters
+from training.fitting import boosters, named_functions
+from training.fitting.boosters import histogram
+from training.fitting.boosters.ensemble import add_to_graph
 from training.fitting.float32 import floor32
 
 Indices = npt.NDArray[np.int64]
@@ -69,6 +77,7 @@ def export(model: Any, feature_count: int, task: Task) -> bytes:
         if reason := _why_not(part):
             raise ExportRefusedError(f"{_named(path, part)} {reason} {ADVICE}", code="inexact-step")
     boosters.register()
+    named_functions.register()
     try:
         graph = _convert(model, feature_count)
     except boosters.BoosterRefusedError as error:
@@ -178,6 +187,8 @@ def _why_not(part: Any) -> str | None:
         return "calibrates in steps, of which ONNX takes the nearest. Required: method='sigmoid', or none."
     if isinstance(part, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return "has a decision threshold, which ONNX drops. Required: the classifier in it, by itself."
+    if reason := named_functions.why_not(part):
+        return reason
     if getattr(part, "add_indicator", False):
         return "has add_indicator, whose columns ONNX leaves out. Required: add_indicator=False."
     return None
@@ -239,9 +250,11 @@ def _convert(model: Any, feature_count: int) -> onnx.ModelProto:
             ensemble.HistGradientBoostingClassifier: _with_own_branches(convert_classifier),
             ensemble.RandomForestClassifier: _with_own_branches(convert_classifier),
             ensemble.ExtraTreesClassifier: _with_own_branches(convert_classifier),
-            ensemble.HistGradientBoostingRegressor: _with_own_branches(convert_regressor),
+            ensemble.HistGradientBoostingRegressor: _with_log_link(_with_own_branches(convert_regressor)),
             ensemble.RandomForestRegressor: _with_own_branches(convert_regressor),
             ensemble.ExtraTreesRegressor: _with_own_branches(convert_regressor),
+            tree.DecisionTreeClassifier: _with_own_branches(convert_tree_classifier),
+            tree.DecisionTreeRegressor: _with_own_branches(convert_tree_regressor),
         },
     )
     return graph
@@ -260,13 +273,26 @@ def _with_own_branches(converter: Callable[..., None]) -> Callable[[Any, Any, An
     return convert
 
 
+def _with_log_link(converter: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
+    """The converter, but for the losses whose answer is an exponential, which skl2onnx leaves out."""
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        model = operator.raw_operator
+        if model.loss in histogram.LOG_LOSSES:
+            add_to_graph(histogram.read(model), scope, operator, container, is_classifier=False)
+        else:
+            converter(scope, operator, container)
+
+    return convert
+
+
 def _own_branches(model: Any) -> dict[str, list[float] | list[int]]:
     """Of every node of every tree, in skl2onnx's order: the threshold, and whether missing values go left."""
     if hasattr(model, "_predictors"):
         nodes = np.concatenate([tree.nodes for trees in model._predictors for tree in trees])
         is_leaf, thresholds, left = nodes["is_leaf"] == 1, nodes["num_threshold"], nodes["missing_go_to_left"]
     else:
-        trees = [estimator.tree_ for estimator in model.estimators_]
+        trees = [estimator.tree_ for estimator in getattr(model, "estimators_", [model])]
         is_leaf = np.concatenate([tree.children_left < 0 for tree in trees])
         thresholds = np.concatenate([tree.threshold for tree in trees])
         left = np.concatenate([tree.missing_go_to_left for tree in trees])

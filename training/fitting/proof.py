@@ -199,7 +199,8 @@ def _expected(model: Any, rows: Matrix, task: Task) -> tuple[Numbers, Indices]:
     except ValueError as error:
         raise ExportRefusedError(
             f"The model itself refuses rows of the proof: {str(error).splitlines()[0]} Required: an answer "
-            f"to every holdout row, to unknown codes, and to missing values where training saw some. {ADVICE}",
+            "to every holdout row, to unknown codes (-1), and to missing values where training saw some; of a number "
+            f"that may be -1 take numpy.arcsinh instead of a logarithm or a root. {ADVICE}",
             code="model-refuses-rows",
         ) from error
     return probabilities, np.searchsorted(model.classes_, predicted.ravel())  # CatBoost's are [rows, 1]

@@ -1,4 +1,4 @@
-"""The search: every setting of every candidate on the same folds of the training rows; the best mean score wins.
+"""The search: every setting of every candidate on the same folds of the training rows; the best mean score leads.
 
 Of equals the earlier one wins, so name simpler candidates first. Fits are spread over the cores as processes of one
 thread each; where one runs does not change its figures. Of a very large table a seeded sample of SEARCH_ROWS is
@@ -81,13 +81,14 @@ def search(
     metric: str,
     threshold: float | None,
     progress: Callable[[str], None] = print,
-) -> Trial:
-    """The best trial. `threshold`: where "yes" begins, for metrics of decisions. `progress` gets a line for each trial.
+) -> list[Trial]:
+    """The best trial of each candidate, the best of all first.
 
+    `threshold`: where "yes" begins, for metrics of decisions. `progress` gets a line for each trial.
     Raises SearchError.
     """
     direction = 1 if METRICS[metric].higher_is_better else -1
-    best: Trial | None = None
+    best: dict[str, Trial] = {}
     plan = [(candidate, setting) for candidate in candidates for setting in candidate.settings]
     runs = _runs(plan, material)
     for candidate, setting in plan:
@@ -98,13 +99,14 @@ def search(
         trial = Trial(candidate, setting, scores, _together(material.folds, predicted))
         each = " ".join(f"{one:.4f}" for one in scores)
         progress(f"{trial.name}: {metric} {trial.mean_score:.4f} (folds {each}), {sum(seconds):.1f} s")
-        if best is None or direction * trial.mean_score > direction * best.mean_score:
-            best = trial
-    if best is None:
+        before = best.get(candidate.name)
+        if before is None or direction * trial.mean_score > direction * before.mean_score:
+            best[candidate.name] = trial
+    if not best:
         raise SearchError(
             "There is nothing to try: training.candidates in pipeline.toml is empty.", code="no-candidates"
         )
-    return best
+    return sorted(best.values(), key=lambda trial: -direction * trial.mean_score)
 
 
 def sample_rows(rows: int, seed: int) -> Integers:

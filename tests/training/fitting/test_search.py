@@ -50,30 +50,30 @@ def silent(_line: str) -> None:
 
 def test_the_setting_with_the_best_mean_score_wins() -> None:
     trees = candidate("tree", DecisionTreeClassifier, {"max_depth": 12, "random_state": 0}, {"max_depth": 1})
-    best = search([candidate("prior", DummyClassifier), trees], material(), "roc_auc", None, silent)
+    best = search([candidate("prior", DummyClassifier), trees], material(), "roc_auc", None, silent)[0]
     assert best.name == "tree max_depth=1"
     assert best.mean_score == pytest.approx(np.mean(best.scores))
 
 
 def test_of_losses_the_smallest_wins() -> None:
     both = [candidate("prior", DummyClassifier), candidate("linear", LogisticRegression)]
-    assert search(both, material(), "log_loss", None, silent).name == "linear"
+    assert search(both, material(), "log_loss", None, silent)[0].name == "linear"
 
 
 def test_of_equals_the_earlier_one_wins() -> None:
     twins = [candidate("first", LogisticRegression), candidate("second", LogisticRegression)]
-    assert search(twins, material(), "roc_auc", None, silent).name == "first"
+    assert search(twins, material(), "roc_auc", None, silent)[0].name == "first"
 
 
 def test_metrics_of_decisions_are_judged_at_the_threshold_of_the_costs() -> None:
     linear = [candidate("linear", LogisticRegression)]
-    low, high = (search(linear, material(), "recall", threshold, silent).mean_score for threshold in (0.1, 0.9))
+    low, high = (search(linear, material(), "recall", threshold, silent)[0].mean_score for threshold in (0.1, 0.9))
     assert low > 0.9 > 0.5 > high
 
 
 def test_every_row_is_predicted_by_a_model_that_was_not_fitted_on_it() -> None:
     data = material()
-    judged = search([candidate("linear", LogisticRegression)], data, "roc_auc", None, silent).judged
+    judged = search([candidate("linear", LogisticRegression)], data, "roc_auc", None, silent)[0].judged
     assert judged.rows.tolist() == list(range(100, 400))
     last = data.folds[-1]
     alone = LogisticRegression().fit(data.matrix[last.train], data.truth[last.train])
@@ -93,13 +93,13 @@ def test_one_core_and_several_find_the_same_to_the_last_bit(monkeypatch: pytest.
     predicted = []
     for cores in ("1", "2"):
         monkeypatch.setenv("LOKY_MAX_CPU_COUNT", cores)
-        predicted.append(search(linear, data, "roc_auc", None, silent).judged.predicted.tobytes())
+        predicted.append(search(linear, data, "roc_auc", None, silent)[0].judged.predicted.tobytes())
     assert predicted[0] == predicted[1]
 
 
 def test_the_final_fit_is_of_the_winning_setting_on_all_rows() -> None:
     data = material()
-    best = search([candidate("linear", LogisticRegression, {"C": 0.5})], data, "roc_auc", None, silent)
+    best = search([candidate("linear", LogisticRegression, {"C": 0.5})], data, "roc_auc", None, silent)[0]
     model = fit(best, data.matrix, data.truth)
     assert model.C == 0.5
     np.testing.assert_array_equal(model.coef_, LogisticRegression(C=0.5).fit(data.matrix, data.truth).coef_)

@@ -40,5 +40,6 @@ def _library(name: str) -> Any:
     except ImportError as error:
         raise NotInstalledError(
             f"training.candidates: {name!r} is not installed ({error}). `make setup` installs what pipeline.toml "
-            f"names; elsewhere: pip install --require-hashes -r requirements/{name}.txt"
+            f"names; elsewhere: pip install --require-hashes -r requirements/{name}.txt",
+            code="booster-not-installed",
         ) from None

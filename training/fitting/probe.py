@@ -1,0 +1,69 @@
+"""Before the search: can a candidate be exported exactly at all? Asked of its default setting on a few hundred rows.
+
+A search may take an hour, and what its winner cannot be exported for is the kind of model, seldom the data. A candidate
+that cannot even be fitted on so few rows goes on to the search, which says what is wrong with it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.fitting.candidates import Candidate
+from training.fitting.export import ExportRefusedError, export
+from training.fitting.proof import prove
+from training.fitting.search import Material, one_thread
+from training.tables import Integers
+
+PROBE_ROWS = 400
+
+
+def without_refused(
+    candidates: Sequence[Candidate], material: Material, nan_columns: Sequence[int]
+) -> tuple[list[Candidate], dict[str, str]]:
+    """The candidates to search, and why each of the others cannot be exported, by its name.
+
+    Raises ExportRefusedError where none is left.
+    """
+    refused: dict[str, str] = {}
+    for candidate in candidates:
+        if reason := _why_not(candidate, material, nan_columns):
+            refused[candidate.name] = reason
+    left = [one for one in candidates if one.name not in refused]
+    require_any(left, refused)
+    return left, refused
+
+
+def require_any(left: Sequence[object], refused: dict[str, str]) -> None:
+    """Raises ExportRefusedError, with every reason, where nothing is left."""
+    if refused and not left:
+        reasons = " ".join(f"{name}: {reason}" for name, reason in refused.items())
+        raise ExportRefusedError(f"No candidate can be exported exactly. {reasons}", code="no-candidate-provable")
+
+
+def probe_rows(material: Material) -> Integers:
+    """At most PROBE_ROWS positions, spread over the rows; of every class its share, and at least a few of each."""
+    truth = material.truth
+    kinds = np.zeros(len(truth), dtype=np.int64) if material.task == "regression" else truth.astype(np.int64)
+    places = [np.flatnonzero(kinds == one) for one in np.unique(kinds)]
+    each = [max(PROBE_ROWS // (4 * len(places)), PROBE_ROWS * len(rows) // len(truth)) for rows in places]
+    spread = [
+        rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))]
+        for rows, most in zip(places, each, strict=True)
+    ]
+    return np.sort(np.concatenate(spread))
+
+
+def _why_not(candidate: Candidate, material: Material, nan_columns: Sequence[int]) -> str | None:
+    rows = probe_rows(material)
+    matrix, truth = material.matrix[rows], material.truth[rows]
+    try:
+        with one_thread():
+            model = candidate.make(candidate.settings[0]).fit(matrix, truth)
+    except Exception:  # an estimator of one's own may raise anything; the search fits it on more rows and tells
+        return None
+    try:
+        graph = export(model, matrix.shape[1], material.task)
+        prove(model, graph, matrix, material.task, nan_columns=nan_columns)
+    except ExportRefusedError as refusal:
+        return str(refusal)
+    return None
