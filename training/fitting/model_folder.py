@@ -122,5 +122,5 @@ def _changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
 
 def _outputs(model: Any, matrix: Matrix) -> Numbers:
     """What the graph must give: probabilities [rows, classes], or values [rows, 1]."""
-    predict = model.predict_proba if hasattr(model, "classes_") else model.predict
+    predict = model.predict_proba if hasattr(model, "predict_proba") else model.predict
     return np.asarray(predict(matrix), dtype=np.float64).reshape(len(matrix), -1)

@@ -7,7 +7,10 @@ import importlib.util
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from contracts.features import Matrix
+from contracts.pipeline_toml.keys import Task
 from drills.handbook import between, write_between
 from tests.training.fitting.known_models import COLUMNS, NAN_COLUMNS, Known, known_boosters, known_models, toy
 from training.fitting.boosters import READERS
@@ -57,12 +60,15 @@ def main() -> None:
         write_between(PAGE, *marks("boosters"), table(known_boosters()))
 
 
-def _outcome_of(known: Known, task: str) -> str:
-    matrix, truth = toy(task)  # type: ignore[arg-type]
+def _outcome_of(known: Known, task: Task) -> str:
+    matrix, truth = toy(task)
     with one_thread():
-        model = known.make().fit(matrix, truth)
+        return _proved(known.make().fit(matrix, truth), matrix, task)
+
+
+def _proved(model: Any, matrix: Matrix, task: Task) -> str:
     try:
-        prove(model, export(model, COLUMNS, task), matrix, task, nan_columns=NAN_COLUMNS)  # type: ignore[arg-type]
+        prove(model, export(model, COLUMNS, task), matrix, task, nan_columns=NAN_COLUMNS)
     except ExportRefusedError:
         return REFUSED
     return EXACT
