@@ -2,10 +2,13 @@
 
 import contextlib
 import http.server
+import json
+import re
 import shutil
 import subprocess
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,13 +209,18 @@ def test_a_service_of_another_model_is_caught_alone(ran: Ran, monkeypatch: pytes
 
 
 class Answers(Quiet):
-    """Says what a Prometheus says that has seen no alert, or that scrapes nothing."""
+    """Says what a Prometheus says that has seen no alert but Watchdog, or that scrapes nothing."""
 
-    alerts = "[]"
+    fired: tuple[str, ...] = ("Watchdog",)
+    firing: tuple[str, ...] = ("Watchdog",)
     up = "[]"
 
     def do_GET(self) -> None:
-        series = self.up if "up%7B" in self.path else self.alerts if "max_over_time" in self.path else "[]"
+        names = self.fired if "max_over_time" in self.path else self.firing
+        without = re.search(r'alertname!="(\w+)"', urllib.parse.unquote_plus(self.path))
+        shown = [name for name in names if without is None or name != without[1]]
+        alerts = json.dumps([{"metric": {"alertname": name}, "value": [0, "1"]} for name in shown])
+        series = self.up if "up%7B" in self.path else alerts
         body = f'{{"status": "success", "data": {{"result": {series}}}}}'.encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -224,11 +232,17 @@ class NoAlert(Answers):
     up = '[{"metric": {}, "value": [0, "1"]}]'
 
 
+class StillFiring(NoAlert):
+    fired = firing = ("Watchdog", "TargetDown")
+
+
 class NothingScraped(Answers):
-    alerts = '[{"metric": {"alertname": "TargetDown"}, "value": [0, "1"]}]'
+    fired = ("Watchdog", "TargetDown")
 
 
-@pytest.mark.parametrize(("check", "answers"), [("alert", NoAlert), ("watched", NothingScraped)])
+@pytest.mark.parametrize(
+    ("check", "answers"), [("alert", NoAlert), ("alert", StillFiring), ("watched", NothingScraped)]
+)
 def test_a_stack_that_is_not_watched_is_caught_alone(
     check: str, answers: type[Answers], ran: Ran, monkeypatch: pytest.MonkeyPatch
 ) -> None:
