@@ -16,13 +16,15 @@ Action = Literal["deploy", "rollback"]
 class VersionMetrics(Schema):
     """Prometheus' own figures of one version over one canary step, or over the watch.
 
-    `error_share`: answers other than 2xx among all predictions. None is "not known": there was no answer to count.
+    `error_share`: answers other than 2xx among all predictions. `odd_share`: missing values and unknown categories for
+    each row and feature. None is "not known": there was no answer to count.
     """
 
     requests: float
     error_share: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    odd_share: float | None = None
 
 
 class Compared(Schema):

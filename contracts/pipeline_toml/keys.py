@@ -222,6 +222,7 @@ class Deploy(Section):
     canary_min_requests: Count = 100
     canary_max_seconds: Positive = 600.0
     max_error_increase: Annotated[float, Field(ge=0, le=1)] = 0.005
+    max_odd_increase: Annotated[float, Field(ge=0, le=1)] = 0.02
     max_latency_ratio: Annotated[float, Field(gt=1)] = 2.0
     fast_enough_ms: Annotated[float, Field(ge=0)] = 5.0
     ready_seconds: Positive = 120.0

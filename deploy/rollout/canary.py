@@ -38,6 +38,13 @@ def objections(
             f"{new.error_share:.2%} of its answers are failures, allowed are {allowed:.2%} "
             "(the old one's and deploy.max_error_increase)."
         )
+    if old is not None and new.odd_share is not None and old.odd_share is not None:
+        allowed = old.odd_share + rules.max_odd_increase
+        if new.odd_share > allowed:
+            yield (
+                f"{new.odd_share:.2%} of the values it reads are missing or of no category that it knows, allowed are "
+                f"{allowed:.2%} (the old one's and deploy.max_odd_increase)."
+            )
     if old is not None:
         yield from _slower("p50", new.p50_ms, old.p50_ms, 0.0, rules)
     if old is not None and min(new.requests, old.requests) >= P95_REQUESTS and not before:

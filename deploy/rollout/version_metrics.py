@@ -19,6 +19,7 @@ from deploy.host.replicas import instances
 
 PLACE, PORT = "prometheus", 9090
 ROUTES = "/predict|/predict/batch|/v2/models/.+/infer"
+ODD = ("gatehouse_missing_values_total", "gatehouse_unknown_categories_total")
 POLL_SECONDS = 0.5
 
 
@@ -50,14 +51,23 @@ class Prometheus:
         requests = f"sum(increase(gatehouse_requests_total{{{series}}}[{window}]))"
         failed = f'sum(increase(gatehouse_requests_total{{{series}, status!="2xx"}}[{window}]))'
         buckets = f"sum by (le) (increase(gatehouse_request_seconds_bucket{{{series}}}[{window}]))"
-        counted, error_share, p50, p95 = self.values(
+        replicas = f'instance=~"{"|".join(instances(services))}"'
+        odd = " + ".join(f"(sum(increase({name}{{{replicas}}}[{window}])) or vector(0))" for name in ODD)
+        features = f"count(count by (feature) (gatehouse_missing_values_total{{{replicas}}}))"
+        rows = f"sum(increase(gatehouse_score_count{{{replicas}}}[{window}]))"
+        counted, error_share, p50, p95, odd_share = self.values(
             requests,
             f"{failed} / {requests}",
             f"histogram_quantile(0.5, {buckets})",
             f"histogram_quantile(0.95, {buckets})",
+            f"({odd}) / ({rows} * {features})",
         )
         return VersionMetrics(
-            requests=counted or 0.0, error_share=error_share, p50_ms=_milliseconds(p50), p95_ms=_milliseconds(p95)
+            requests=counted or 0.0,
+            error_share=error_share,
+            p50_ms=_milliseconds(p50),
+            p95_ms=_milliseconds(p95),
+            odd_share=odd_share,
         )
 
     def wait_until_scraped(self, services: Sequence[str], seconds: float) -> None:

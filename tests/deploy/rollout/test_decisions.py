@@ -160,6 +160,14 @@ def test_more_failures_than_allowed_are_stopped_at_every_level(old: float, new: 
     assert stopped == (new > old + RULES.max_error_increase)
 
 
+@pytest.mark.parametrize(("new", "stopped"), [(0.01, False), (0.03, False), (0.031, True), (None, False)])
+def test_a_version_that_knows_less_of_its_inputs_is_stopped(new: float | None, stopped: bool) -> None:
+    old = GOOD.model_copy(update={"odd_share": 0.01})
+    against = said(GOOD.model_copy(update={"odd_share": new}), old)
+    assert ("missing or of no category that it knows, allowed are 3.00%" in against) == stopped
+    assert (against == "") != stopped
+
+
 def quick(**changes: float) -> Deploy:
     return RULES.model_copy(update={"canary_seconds": 0.01, "canary_max_seconds": 0.02} | changes)
 
