@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.decision import Outcome
+from contracts.decision import Interval, Outcome
 from contracts.schema import Schema
 from contracts.stage import RecordedStage
 from contracts.verdict import DriftState
@@ -69,13 +69,17 @@ class DataFigures(Schema):
 
 
 class ModelFigures(Schema):
-    """The challenger: `digest` is that of its folder."""
+    """The challenger: `digest` is that of its folder; `task`, `target`, `positive`, `classes`: what it answers."""
 
     name: Text
     digest: Digest
     estimator: Text
     commit: Text
     data_digest: Digest
+    task: Text = ""
+    target: Text = ""
+    positive: Text = ""
+    classes: int = 0
 
 
 class MetricFigures(Schema):
@@ -89,6 +93,9 @@ class MetricFigures(Schema):
     low: float
     high: float
     champion: float | None = None
+    baseline: float | None = None
+    difference: Interval | None = None
+    margin: float | None = None
     outcome: Outcome
 
 

@@ -57,8 +57,8 @@ structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD o
 	@$(RUN) -m tests.repository.structure $(AT)
 
 .PHONY: pictures
-pictures: setup #. Draw the README's pictures of the run in build/ again, with a Chromium
-	@$(RUN) -m tests.browser.pictures --build $(BUILD)
+pictures: setup #. Draw the README's pictures of comment, report and site again, with a Chromium
+	@$(RUN) -m tests.browser.pictures
 
 .PHONY: gallery
 gallery: setup #. Draw every situation of report and comment, wide and narrow, light and dark; ONLY="promoted stale" draws some

@@ -15,6 +15,7 @@ ROW_PX = 40
 AXIS_PX = 24
 GAP_PX = 14
 TOP_PX = 4
+SMALL_PX = 22
 SPARE_PERCENT = 2.0
 
 
@@ -29,14 +30,18 @@ def interval_picture(one: Comparison) -> str:
     return _svg(f"{one.title}: right is better", told, top - GAP_PX, drawn, "intervals")
 
 
+def row_picture(title: str, panel: Panel) -> str:
+    """The first row of a panel alone, for a row of a table."""
+    drawn = _marks(panel, 0, SMALL_PX) + _interval(panel, panel.rows[0], SMALL_PX // 2)
+    return _svg(title, panel.told, SMALL_PX, drawn, "intervals small")
+
+
 def difference_bar(one: Comparison) -> str:
     """The difference alone, for a row of the table; empty without a champion."""
     panels = difference_panel(one)
     if not panels:
         return ""
-    (panel,) = panels
-    drawn = _marks(panel, 0, 22) + _interval(panel, panel.rows[0], 11)
-    return _svg(f"{one.title}: challenger minus champion, right is better", panel.told, 22, drawn, "intervals small")
+    return row_picture(f"{one.title}: challenger minus champion, right is better", panels[0])
 
 
 def loss_bar(one: FeatureImportance, others: Sequence[FeatureImportance]) -> str:
@@ -45,13 +50,7 @@ def loss_bar(one: FeatureImportance, others: Sequence[FeatureImportance]) -> str
     high = max(other.loss.high for other in others) or 1.0
     row = Row(one.feature, spoken(one.loss), one.loss, "need")
     panel = Panel((row,), low, high if high > low else low + 1.0, zero=0.0)
-    return _svg(
-        f"Importance of {one.feature}",
-        panel.told,
-        22,
-        _marks(panel, 0, 22) + _interval(panel, row, 11),
-        "intervals small",
-    )
+    return row_picture(f"Importance of {one.feature}", panel)
 
 
 def share_bar(value: float, limit: float) -> str:

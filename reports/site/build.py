@@ -3,7 +3,8 @@
 Without HISTORY it shows what build/ holds: this run, the champion. With it, every run that the history remembers.
 
 Reads   pipeline.toml for the project's name; build/, and with HISTORY that folder (contracts/history.py); GITHUB_*.
-Writes  build/site/index.html, build/site/runs/<id>/ (report page, Evidently's and Locust's own of the last runs).
+Writes  build/site/index.html, production.html (what runs and why, to print), decisions.xml (an Atom feed),
+        runs/<id>/ (report page, Evidently's and Locust's own of the last runs).
 Exits   0 written · 2 there is nothing to show, or the folder is not there
 """
 
@@ -25,7 +26,8 @@ from contracts.schema import read_json
 from contracts.stage import Build
 from reports.page.report_page import render_page
 from reports.results import read_results
-from reports.site.first_page import Kept, Production, production_of, render_site
+from reports.site.feed import render_feed
+from reports.site.first_page import Kept, Production, production_of, render_production, render_site
 from reports.site.history.drill_tables import read_drill_tables
 from reports.site.history.entry import entry_of
 from reports.site.history.folder import RunHistory, check_kept, keep, read_run_history
@@ -62,6 +64,12 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     page.parent.mkdir(parents=True, exist_ok=True)
     lessons = write_lessons(Path(), site, run)
     page.write_text(render_site(name, run_history, production, kept, drills, run, lessons), encoding="utf-8")
+    written = run_history.entries[-1].at if run_history.entries else _newest(build)
+    (site / "production.html").write_text(
+        render_production(name, run_history, production, run, written), encoding="utf-8"
+    )
+    reports = {one.entry.id: one.report for one in kept if one.report}
+    (site / "decisions.xml").write_text(render_feed(name, run_history.entries, reports, run), encoding="utf-8")
     return page
 
 

@@ -4,8 +4,10 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from contracts.history import DriftFigures, HistoryEntry, LoadFigures, MetricFigures
-from reports.site.timeline import Format, Line, Point, heat_chart, line_chart, stack_chart
+from contracts.history import DriftFigures, HistoryEntry, LoadFigures
+from reports.site.events import Event
+from reports.site.timeline import Format, Line, Point, heat_chart, line_chart, stack_chart, table_of
+from reports.words.past import deciding
 
 MEGABYTE = 1_000_000
 MOST_COLUMNS = 16
@@ -15,13 +17,16 @@ STATE_MARKS = {"stable": "", "drift": "bad", "insufficient": "open"}
 
 @dataclass(frozen=True)
 class Chart:
-    """One card: title, the latest figure in large, a sentence, the names of its lines, and the picture or ""."""
+    """One card: title, the latest figure in large, a sentence, the names of its lines, the picture or "", and the
+    latest figures as a table."""
 
     title: str
     latest: str
     note: str
     keys: tuple[tuple[str, int], ...]
     picture: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 def moment(entry: HistoryEntry) -> dt.datetime:
@@ -29,31 +34,29 @@ def moment(entry: HistoryEntry) -> dt.datetime:
     return dt.datetime.fromisoformat(entry.at)
 
 
-def run_charts(runs: Sequence[HistoryEntry]) -> list[Chart]:
+Events = Sequence[Event]
+
+
+def run_charts(runs: Sequence[HistoryEntry], events: Events = ()) -> list[Chart]:
     """Plots over runs of the chain, oldest first; those without a single figure are left out."""
     charts = (
-        _metric_chart(runs),
-        _latency_chart(runs),
-        _cost_chart(runs),
-        _memory_chart(runs),
-        _image_chart(runs),
-        _minutes_chart(runs),
+        _metric_chart(runs, events),
+        _latency_chart(runs, events),
+        _cost_chart(runs, events),
+        _memory_chart(runs, events),
+        _image_chart(runs, events),
+        _minutes_chart(runs, events),
     )
     return [chart for chart in charts if chart]
 
 
-def drift_charts(entries: Sequence[HistoryEntry]) -> list[Chart]:
+def drift_charts(entries: Sequence[HistoryEntry], events: Events = ()) -> list[Chart]:
     """Plots over drift verdicts, oldest first."""
-    charts = (_distance_chart(entries), _performance_chart(entries), _columns_chart(entries))
+    charts = (_distance_chart(entries, events), _performance_chart(entries, events), _columns_chart(entries, events))
     return [chart for chart in charts if chart]
 
 
-def deciding(entry: HistoryEntry) -> MetricFigures | None:
-    """The metric that decided about this run's challenger."""
-    return next((one for one in entry.decision.metrics if one.decides), None) if entry.decision else None
-
-
-def _metric_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _metric_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     judged = [(entry, one) for entry in runs if (one := deciding(entry))]
     if not judged:
         return None
@@ -71,10 +74,10 @@ def _metric_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
     rejected_runs = sum(point.mark == "bad" for point in challenger)
     side = "more is better" if latest.higher_is_better else "less is better"
     note = f"On the holdout; {side}. {_runs(len(judged))}, {rejected_runs} rejected."
-    return _chart(f"{latest.title}", f"{latest.value:.4f}", note, lines, _three)
+    return _chart(f"How good: {latest.title}", f"{latest.value:.4f}", note, lines, _three, events)
 
 
-def _latency_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _latency_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     loaded = _loads(runs)
     if not loaded:
         return None
@@ -86,39 +89,39 @@ def _latency_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
     lines = [series("p50", 1, lambda one: one.p50_ms), series("p95", 2, lambda one: one.p95_ms)]
     last = loaded[-1][1]
     note = f"Latest p50 {last.p50_ms:.2f}, p99 {last.p99_ms:.2f} ms at {last.requests_per_second:,.0f} requests/s."
-    return _chart("Latency, p95", f"{last.p95_ms:.2f} ms", note, lines, _tick, from_zero=True)
+    return _chart("How fast: 95 in 100 within", f"{last.p95_ms:.2f} ms", note, lines, _tick, events, from_zero=True)
 
 
-def _cost_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _cost_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     loaded = _loads(runs)
     if not loaded:
         return None
     line = Line("CPU µs", 3, tuple(Point(moment(entry), one.cpu_us_per_request) for entry, one in loaded))
     last = loaded[-1][1]
     note = f"Processor time of the {last.target} under load, over {last.requests:,} requests."
-    return _chart("CPU a request", f"{last.cpu_us_per_request:,.0f} µs", note, [line], _count)
+    return _chart("What an answer costs: CPU time", f"{last.cpu_us_per_request:,.0f} µs", note, [line], _count, events)
 
 
-def _memory_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _memory_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     loaded = _loads(runs)
     if not loaded:
         return None
     line = Line("MB", 7, tuple(Point(moment(entry), one.peak_mb) for entry, one in loaded))
     note = "Resident memory of the service under load, at most."
-    return _chart("Memory", f"{loaded[-1][1].peak_mb:,.0f} MB", note, [line], _count)
+    return _chart("How much memory", f"{loaded[-1][1].peak_mb:,.0f} MB", note, [line], _count, events)
 
 
-def _image_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _image_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     built = [(entry, entry.image) for entry in runs if entry.image]
     if not built:
         return None
     line = Line("MB", 4, tuple(Point(moment(entry), image.packed_bytes / MEGABYTE) for entry, image in built))
     last = built[-1][1]
     note = f"Compressed; {last.unpacked_bytes / MEGABYTE:,.0f} MB unpacked, ready in {last.cold_start_seconds:.1f} s."
-    return _chart("Image size", f"{last.packed_bytes / MEGABYTE:,.1f} MB", note, [line], lambda value: f"{value:,.4g}")
+    return _chart("How large the image is", f"{last.packed_bytes / MEGABYTE:,.1f} MB", note, [line], _count, events)
 
 
-def _minutes_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
+def _minutes_chart(runs: Sequence[HistoryEntry], events: Events) -> Chart | None:
     timed = [entry for entry in runs if entry.stages]
     if not timed:
         return None
@@ -131,12 +134,13 @@ def _minutes_chart(runs: Sequence[HistoryEntry]) -> Chart | None:
     last = seconds[timed[-1].id]
     longest = max(last, key=lambda name: last[name])
     note = f"All stages together; {longest} took the longest, {last[longest]:.0f} s."
-    picture = stack_chart("Minutes of the chain, stage by stage", lines, _tick)
+    picture = stack_chart("Minutes of the chain, stage by stage", lines, _tick, events)
     keys = tuple((line.name, line.tint) for line in lines)
-    return Chart("Stage minutes", f"{sum(last.values()) / 60:.1f} min", note, keys, picture)
+    latest = f"{sum(last.values()) / 60:.1f} min"
+    return Chart("How long a run takes", latest, note, keys, picture, *table_of(lines, _tick))
 
 
-def _distance_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
+def _distance_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | None:
     judged = _drifts(entries)
     if not judged:
         return None
@@ -154,11 +158,13 @@ def _distance_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
     last = furthest(judged[-1][1], "feature")
     note = f"As a multiple of its threshold (dashed). Furthest in the last window: {last[1]}." if last else ""
     latest = f"{last[0]:.2f} ×" if last else "–"
-    picture = line_chart("Distance over threshold", [one for one in lines if one.points], _tick, limit=1.0, least=0.0)
-    return Chart("Furthest distance", latest, note, tuple((one.name, one.tint) for one in lines if one.points), picture)
+    drawn = [one for one in lines if one.points]
+    picture = line_chart("Distance over threshold", drawn, _tick, limit=1.0, least=0.0, events=events)
+    keys = tuple((one.name, one.tint) for one in drawn)
+    return Chart("How far inputs moved", latest, note, keys, picture, *table_of(drawn, _tick))
 
 
-def _performance_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
+def _performance_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | None:
     known = [(entry, entry.drift) for entry in entries if entry.drift and entry.drift.metric_current is not None]
     if not known:
         return None
@@ -167,10 +173,10 @@ def _performance_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
     lines = [Line("measured", 1, tuple(measured)), Line("when it was trained", 6, tuple(reference))]
     last = known[-1][1]
     note = f"Measured on {last.labels:,} labels that came back as feedback."
-    return _chart(f"{last.metric} in production", f"{measured[-1].value:.4f}", note, lines, _three)
+    return _chart(f"How good in production: {last.metric}", f"{measured[-1].value:.4f}", note, lines, _three, events)
 
 
-def _columns_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
+def _columns_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | None:
     judged = [(entry, one) for entry, one in _drifts(entries) if one.columns]
     if not judged:
         return None
@@ -182,8 +188,10 @@ def _columns_chart(entries: Sequence[HistoryEntry]) -> Chart | None:
     names = sorted(last, key=lambda name: last[name], reverse=True)[:MOST_COLUMNS]
     over = sum(ratio > 1 for ratio in last.values())
     note = "Each cell is one window; red is beyond the column's threshold."
-    picture = heat_chart("Distance of each column over its threshold, window by window", names, windows)
-    return Chart("Columns beyond", f"{over} of {judged[-1][1].columns_compared}", note, (), picture)
+    picture = heat_chart("Distance of each column over its threshold, window by window", names, windows, events)
+    rows = tuple((name, f"{last[name]:.2f} ×") for name in names)
+    of = judged[-1][1].columns_compared
+    return Chart("Which columns moved", f"{over} of {of}", note, (), picture, ("column", "last window"), rows)
 
 
 def furthest(drift: DriftFigures, kind: str) -> tuple[float, str] | None:
@@ -193,12 +201,12 @@ def furthest(drift: DriftFigures, kind: str) -> tuple[float, str] | None:
 
 
 def _chart(
-    title: str, latest: str, note: str, lines: Sequence[Line], form: Format, *, from_zero: bool = False
+    title: str, latest: str, note: str, lines: Sequence[Line], form: Format, events: Events, *, from_zero: bool = False
 ) -> Chart:
     keys = tuple((line.name, line.tint) for line in lines) if len(lines) > 1 else ()
-    return Chart(
-        title, latest, note, keys, line_chart(f"{title} over time", lines, form, least=0.0 if from_zero else None)
-    )
+    least = 0.0 if from_zero else None
+    picture = line_chart(f"{title}, over time", lines, form, least=least, events=events)
+    return Chart(title, latest, note, keys, picture, *table_of(lines, form))
 
 
 def _loads(runs: Iterable[HistoryEntry]) -> list[tuple[HistoryEntry, LoadFigures]]:

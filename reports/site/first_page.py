@@ -12,11 +12,14 @@ from typing import Any
 from markupsafe import Markup
 
 from contracts.decision import Interval
-from contracts.history import DeployedFigures, HistoryEntry, StageFigures, WorkflowRun
+from contracts.history import DeployedFigures, HistoryEntry, WorkflowRun
 from reports.page.report_page import environment
-from reports.site.charts import deciding, drift_charts, run_charts
+from reports.site.charts import drift_charts, run_charts
+from reports.site.events import events_of
 from reports.site.history.drill_tables import DrillTables
 from reports.site.history.folder import RunHistory
+from reports.site.rates import rate_pictures
+from reports.words.past import deciding, how_it_ended, model_in_words, stopped_at, tone_of
 
 # A year of daily runs and of daily verdicts; older ones are counted, not drawn.
 MOST_DRAWN = 400
@@ -64,6 +67,7 @@ def render_site(
     runs = [entry for entry in run_history.entries if entry.event == "run"]
     scheduled = [entry for entry in run_history.entries if entry.event == "drift"]
     verdicts = (scheduled or runs)[-MOST_DRAWN:]
+    events = events_of(run_history.entries)
     return (
         environment()
         .get_template("site.html")
@@ -76,8 +80,14 @@ def render_site(
             latest=runs[-1] if runs else None,
             verdict=next((entry for entry in reversed(verdicts) if entry.drift), None),
             is_scheduled=bool(scheduled),
-            run_charts=run_charts(runs[-MOST_DRAWN:]),
-            drift_charts=drift_charts(verdicts),
+            run_charts=run_charts(runs[-MOST_DRAWN:], events),
+            drift_charts=drift_charts(verdicts, events),
+            has_events=bool(events),
+            rates=rate_pictures(drills.rates),
+            in_words=model_in_words(production.run) if production and production.run else "",
+            next_step=_next(runs[-1] if runs else None, verdicts),
+            how_it_ended=how_it_ended,
+            tone_of=tone_of,
             total=len(run_history.entries),
             first=run_history.entries[0] if run_history.entries else None,
             shown=list(reversed(run_history.entries))[:MOST_RUNS_SHOWN],
@@ -93,13 +103,46 @@ def render_site(
     )
 
 
+def render_production(
+    name: str, run_history: RunHistory, production: Production | None, run: WorkflowRun | None, written: str
+) -> str:
+    """What is in production and why, on one page that can be printed. `written`: when, as entries say it."""
+    return (
+        environment()
+        .get_template("production.html")
+        .render(
+            link_of_commit=link_of_commit,
+            link_of_image=link_of_image,
+            name=name,
+            production=production,
+            in_words=model_in_words(production.run) if production and production.run else "",
+            releases=[entry for entry in reversed(run_history.entries) if entry.deployed][:MOST_RUNS_SHOWN],
+            how_it_ended=how_it_ended,
+            kept={},
+            run_of_page=run,
+            written=written,
+        )
+    )
+
+
+def _next(latest: HistoryEntry | None, verdicts: Sequence[HistoryEntry]) -> str:
+    """What asks for somebody now: drift that was found last, a run that did not end well; else nothing."""
+    drift = verdicts[-1].drift if verdicts else None
+    if drift and drift.state == "drift":
+        return "Read the drift below: fix what changed at its source, or retrain."
+    if latest and tone_of(latest) == "bad":
+        return "The last challenger did not replace it: read why below."
+    return "Nothing asks for you now."
+
+
 def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
     """The last entry that put a model into production, with what the gate had said of this very model."""
     last = next((entry for entry in reversed(entries) if entry.deployed), None)
     if last is None or last.deployed is None:
         return None
     deployed = last.deployed
-    made = next((one for one in reversed(entries) if one.model and one.decision and _is_of(one, deployed)), None)
+    runs = [one for one in reversed(entries) if one.model and one.decision and _is_of(one, deployed)]
+    made = next((one for one in runs if one.deployed), runs[0] if runs else None)
     metric = deciding(made) if made else None
     seen: dict[str, Any] = {"estimator": "", "commit": "", "data_digest": ""}
     if made and made.model:
@@ -129,11 +172,6 @@ def _is_of(entry: HistoryEntry, deployed: DeployedFigures) -> bool:
     if deployed.model:
         return entry.model is not None and entry.model.digest == deployed.model
     return entry.image is not None and entry.image.reference == deployed.image
-
-
-def stopped_at(entry: HistoryEntry) -> StageFigures | None:
-    """The first stage that did not pass."""
-    return next((stage for stage in entry.stages if stage.exit_code != 0), None)
 
 
 def link_of_commit(run: WorkflowRun | None, commit: str) -> str:

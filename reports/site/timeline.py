@@ -4,15 +4,17 @@ All are 340 units wide, about the width of a phone, so that their text stays rea
 """
 
 import datetime as dt
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from reports.page.ticks import value_ticks
+from reports.site.events import Event
 
 WIDTH, HEIGHT = 340, 178
-LEFT, RIGHT, TOP, BOTTOM = 46, 334, 8, 156
+LEFT, RIGHT, TOP, BOTTOM = 46, 334, 14, 156
 # Above so many points only those that say something get a mark of their own.
 MOST_MARKS = 60
 TIME_STEPS_HOURS = (1, 3, 6, 12, 24, 48, 96, 168, 336)
@@ -20,6 +22,8 @@ MONTH_STEPS = (1, 2, 3, 6, 12, 24)
 MOST_TIME_TICKS = 5
 LABEL_SIGNS = 14
 MOST_WINDOWS = 45
+LETTER_PX = 9.0
+MOST_ROWS = 12
 
 Format = Callable[[float], str]
 
@@ -63,7 +67,12 @@ class Axes:
 
 
 def line_chart(
-    title: str, lines: Sequence[Line], form: Format, limit: float | None = None, least: float | None = None
+    title: str,
+    lines: Sequence[Line],
+    form: Format,
+    limit: float | None = None,
+    least: float | None = None,
+    events: Sequence[Event] = (),
 ) -> str:
     """Lines over time, each point's interval as a band, `limit` as a dashed line; the scale holds `least` as well.
     Empty below two points of time."""
@@ -79,10 +88,11 @@ def line_chart(
     if limit is not None:
         drawn.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{axes.y(limit)}" y2="{axes.y(limit)}" class="limit"/>')
     drawn += [_line(axes, line, form) for line in lines]
-    return _svg(title, ". ".join(told(line, form) for line in lines), HEIGHT, "".join(drawn))
+    drawn.append(_events(axes, events))
+    return _svg(title, _said(lines, form, axes, events), HEIGHT, "".join(drawn))
 
 
-def stack_chart(title: str, lines: Sequence[Line], form: Format) -> str:
+def stack_chart(title: str, lines: Sequence[Line], form: Format, events: Sequence[Event] = ()) -> str:
     """Areas on top of each other; every line has a point at the same moments. Empty below two of them."""
     moments = [point.at for point in lines[0].points] if lines else []
     if len(set(moments)) < 2:
@@ -99,10 +109,16 @@ def stack_chart(title: str, lines: Sequence[Line], form: Format) -> str:
         name = f"<title>{escape(line.name)}</title>"
         drawn.append(f'<polygon points="{shape}" class="area c{line.tint}">{name}</polygon>')
         base = top
-    return _svg(title, ". ".join(told(line, form) for line in lines), HEIGHT, "".join(drawn))
+    drawn.append(_events(axes, events))
+    return _svg(title, _said(lines, form, axes, events), HEIGHT, "".join(drawn))
 
 
-def heat_chart(title: str, names: Sequence[str], windows: Sequence[tuple[str, dict[str, float]]]) -> str:
+def heat_chart(
+    title: str,
+    names: Sequence[str],
+    windows: Sequence[tuple[str, dict[str, float]]],
+    events: Sequence[Event] = (),
+) -> str:
     """One row a name, one cell a window: from 0 (pale) over 1 (its threshold) to beyond. Empty below two windows."""
     shown = windows[-MOST_WINDOWS:]
     if len(shown) < 2 or not names:
@@ -127,6 +143,13 @@ def heat_chart(title: str, names: Sequence[str], windows: Sequence[tuple[str, di
         f'<text x="{left}" y="{bottom + 14}">{first}</text>'
         f'<text x="{right:.0f}" y="{bottom + 14}" text-anchor="end">{last}</text>'
     )
+    rows += [
+        f'<g class="event {event.kind}"><title>{escape(event.told)}</title>'
+        f'<line x1="{left + place * width:.1f}" x2="{left + place * width:.1f}" y1="0" y2="{bottom}"/></g>'
+        for event in events
+        for place, (moment, _) in enumerate(shown)
+        if place and shown[place - 1][0] < f"{event.at:%Y-%m-%d}" <= moment
+    ]
     latest = shown[-1][1]
     over = [name for name in names if latest.get(name, 0.0) > 1.0]
     beyond = ", ".join(over) or "none"
@@ -144,6 +167,16 @@ def told(line: Line, form: Format) -> str:
         f"{line.name}: {len(values)} points from {first.at:%Y-%m-%d} to {last.at:%Y-%m-%d}, least {form(min(values))}, "
         f"median {form(statistics.median(values))}, most {form(max(values))}, latest {form(last.value)}"
     )
+
+
+def table_of(lines: Sequence[Line], form: Format) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Header and the latest rows of the same figures, newest first."""
+    values = [{point.at: point.value for point in line.points} for line in lines]
+    moments = sorted({at for one in values for at in one}, reverse=True)[:MOST_ROWS]
+    rows = tuple(
+        (f"{at:%Y-%m-%d %H:%M}", *(form(one[at]) if at in one else "none" for one in values)) for at in moments
+    )
+    return ("when, UTC", *(line.name for line in lines)), rows
 
 
 def time_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.datetime, str]]:
@@ -168,6 +201,33 @@ def _month_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.dat
         if at >= first and number % step == 0:
             yield at, f"{at:%b %Y}" if at.month == 1 or step >= 12 else f"{at:%b}"
         number += 1
+
+
+def _said(lines: Sequence[Line], form: Format, axes: Axes, events: Sequence[Event]) -> str:
+    inside = [event for event in events if axes.first <= event.at <= axes.last]
+    marked = [f"Marked: {len(inside)} deploys, rollbacks and retrains, the last {inside[-1].told}"] if inside else []
+    return ". ".join([*(told(line, form) for line in lines), *marked])
+
+
+def _events(axes: Axes, events: Sequence[Event]) -> str:
+    """A thin line at each moment; its letters where there is room for them, those of the last events first."""
+    at: dict[float, list[Event]] = {}
+    for event in events:
+        if axes.first <= event.at <= axes.last:
+            at.setdefault(axes.x(event.at), []).append(event)
+    drawn, free = [], math.inf
+    for x, together in sorted(at.items(), reverse=True):
+        letters = ""
+        if free - x >= LETTER_PX * len(together):
+            signs = "".join(one.sign for one in together)
+            letters = f'<text x="{x}" y="{TOP + 1}" text-anchor="middle">{signs}</text>'
+            free = x
+        told_of = "; ".join(one.told for one in together)
+        drawn.append(
+            f'<g class="event {together[-1].kind}"><title>{escape(told_of)}</title>'
+            f'<line x1="{x}" x2="{x}" y1="{TOP + 4}" y2="{BOTTOM}"/>{letters}</g>'
+        )
+    return "".join(drawn)
 
 
 def _frame(axes: Axes, ticks: Sequence[float], form: Format) -> str:

@@ -43,6 +43,7 @@ def site_page(root: Path, text: str, name: str, days: int) -> Path:
 def written_pages(root: Path, text: str, name: str = "flights", days: int = 3) -> dict[str, Path]:
     """Every kind of page there is."""
     pages = {"report": report_page(root, text), "site": site_page(root, text, name, days)}
+    pages["production"] = pages["site"].parent / "production.html"
     pages["site of one run"] = build_site(name, Build(root / "build"), None, {})
     lessons = pages["site"].parent / "docs" / "learn" / "en"
     pages |= {"lesson": lessons / "05-monitoring.html", "glossary": lessons / "glossary.html"}

@@ -17,12 +17,15 @@ from playwright.sync_api import Browser
 from contracts.exits import Exit
 from contracts.stage import Build, execute
 from reports.page.stage import work as report
+from reports.site.build import build_site
 from tests.browser.browser import SCHEMES, chromium, watched
 from tests.browser.github_markdown import as_page
-from tests.reports.scenes import SCENES
+from tests.reports.run_histories import GITHUB
+from tests.reports.scenes import SCENES, past
 
 CONFIG = Path("pipeline.toml")
 WIDTHS = (1280, 390)
+SITE = "site"
 
 
 def written(name: str, root: Path) -> dict[str, Path]:
@@ -34,6 +37,12 @@ def written(name: str, root: Path) -> dict[str, Path]:
     comment = folder / "comment.html"
     comment.write_text(as_page((folder / "summary.md").read_text(encoding="utf-8")), encoding="utf-8")
     return {"report": folder / "index.html", "comment": comment}
+
+
+def written_site(root: Path) -> dict[str, Path]:
+    """The pages of a site over a history of two weeks."""
+    page = build_site("flights", Build(root / "published"), past(root / "past"), GITHUB)
+    return {"first-page": page, "production": page.parent / "production.html"}
 
 
 def draw(browser: Browser, pages: dict[str, Path], name: str, folder: Path) -> None:
@@ -55,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     folder = asked.build / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as root, chromium() as browser:
-        for name in asked.only.split() or SCENES:
-            draw(browser, written(name, Path(root)), name, folder)
+        for name in asked.only.split() or (*SCENES, SITE):
+            pages = written_site(Path(root)) if name == SITE else written(name, Path(root))
+            draw(browser, pages, name, folder)
     print(f"gallery: {len(list(folder.glob('*.png')))} pictures in {folder}.")
     return Exit.PASS
 

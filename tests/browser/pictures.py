@@ -1,31 +1,38 @@
-"""`make pictures`: what the README shows of a run, drawn by a browser from build/: the report and the comment.
+"""`make pictures`: what the README shows of the pages, drawn by a browser: comment, report, site, page to print.
 
-The comment is summary.md as GitHub's own Markdown renders it. `pictures.json` has the digest of what draws both, so
-that a test says when a picture is older than its page.
+They show situations of tests/reports/scenes.py, with likely figures; the comment is summary.md as GitHub's own Markdown
+and sanitizer leave it. `pictures.json` has the digest of what draws them, so that a test says when one is older than
+its page.
 
-Reads   build/report/index.html, build/report/summary.md
-Writes  docs/pictures/report.png, comment.png, pictures.json
-Exits   0 drawn · 2 there is no report, or no Chromium
+Writes  docs/pictures/comment.png, report.png, site.png, production.png, pictures.json
+Exits   0 drawn
 """
 
-import argparse
 import hashlib
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser
 
 from contracts.exits import Exit
 from tests.browser.browser import chromium, watched
-from tests.browser.github_markdown import as_page
+from tests.browser.gallery import written, written_site
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-DRAWN_BY = ("reports/page/templates/**/*", "reports/page/*.py", "reports/words/*.py", "tests/browser/pictures.py")
+DRAWN_BY = (
+    "reports/page/templates/**/*",
+    "reports/page/*.py",
+    "reports/site/*.py",
+    "reports/words/*.py",
+    "tests/browser/pictures.py",
+    "tests/browser/github_markdown.py",
+    "tests/reports/scenes.py",
+)
 WIDTH = 1000
-HEIGHTS = {"report": 760, "comment": 620}
+HEIGHTS = {"comment": 520, "report": 980, "site": 980, "production": 980}
 
 
 def digest() -> str:
@@ -34,34 +41,29 @@ def digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def draw(build: Path) -> None:
-    """Both pictures, of the run in `build`."""
-    report, summary = build / "report" / "index.html", build / "report" / "summary.md"
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        comment = Path(folder) / "comment.html"
-        comment.write_text(as_page(summary.read_text(encoding="utf-8")), encoding="utf-8")
-        for name, page_path in (("report", report), ("comment", comment)):
-            with watched(browser, page_path.resolve(), WIDTH) as (page, _):
-                _shoot(page, name)
-    (PICTURES / "pictures.json").write_text(json.dumps({"drawn_by": digest()}) + "\n", encoding="utf-8")
-
-
-def _shoot(page: Page, name: str) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
-    page.screenshot(
-        path=PICTURES / f"{name}.png", clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHTS[name]}, full_page=True
-    )
+def draw(browser: Browser, root: Path) -> None:
+    """All of them, folded as a reader finds them."""
+    site = written_site(root)
+    pages = {
+        "comment": written("rejected", root)["comment"],
+        "report": written("promoted", root)["report"],
+        "site": site["first-page"],
+        "production": site["production"],
+    }
+    for name, path in pages.items():
+        with watched(browser, path, WIDTH, is_unfolded=False) as (page, _):
+            page.screenshot(
+                path=PICTURES / f"{name}.png",
+                clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHTS[name]},
+                full_page=True,
+            )
 
 
 def main() -> Exit:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
-    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
-    build = parser.parse_args().build
-    if not (build / "report" / "index.html").exists():
-        print(f"pictures: {build}/report has no page. Run `make pipeline` first.", file=sys.stderr)
-        return Exit.USAGE
-    draw(build)
+    with tempfile.TemporaryDirectory() as root, chromium() as browser:
+        draw(browser, Path(root))
+    (PICTURES / "pictures.json").write_text(json.dumps({"drawn_by": digest()}) + "\n", encoding="utf-8")
     return Exit.PASS
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.browser import SCHEMES, WIDTHS, Scheme, dead_links, faint_texts, overflowing, silent_plots, watched
+from tests.browser.browser import (
+    SCHEMES,
+    WIDTHS,
+    Scheme,
+    barriers,
+    dead_links,
+    faint_texts,
+    overflowing,
+    silent_plots,
+    watched,
+)
 from tests.browser.pictures import PICTURES, digest
 from tests.repository.test_promises import ROOT
 
@@ -19,6 +29,7 @@ NAMES = (
     "site",
     "site of one run",
     "site before any run",
+    "production",
     *LESSONS,
 )
 
@@ -38,8 +49,20 @@ def test_a_page_opens_from_its_file_without_a_complaint(
         assert all(address.startswith(("file:", "data:")) for address in seen.requests)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shuts_nobody_out(browser: Browser, pages: dict[str, Path], name: str, scheme: Scheme) -> None:
+    with watched(browser, pages[name], WIDTHS["phone"], scheme, bypass_csp=True) as (page, _):
+        assert barriers(page) == []
+
+
+def test_every_plot_of_the_site_has_a_table(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, _):
+        assert page.locator("figure.card table").count() == page.locator("figure.card svg.plot").count() > 0
+
+
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-@pytest.mark.parametrize("name", ["report", "site", "site of one run", "report in the site"])
+@pytest.mark.parametrize("name", ["report", "site", "production", "site of one run", "report in the site"])
 def test_a_name_without_a_space_breaks_no_page(
     browser: Browser, wide_pages: dict[str, Path], name: str, width: int
 ) -> None:
@@ -52,8 +75,9 @@ def test_the_site_draws_every_figure_over_time(browser: Browser, pages: dict[str
         cards = page.locator("figure.card")
         titles = [text.strip() for text in cards.locator(".label").all_inner_texts()]
         assert titles == [
-            "ROC AUC", "Latency, p95", "CPU a request", "Memory", "Image size", "Stage minutes",
-            "Furthest distance", "Columns beyond",
+            "How good: ROC AUC", "How fast: 95 in 100 within", "What an answer costs: CPU time",
+            "How much memory", "How large the image is", "How long a run takes", "How far inputs moved",
+            "Which columns moved",
         ]  # fmt: skip
         assert cards.locator("svg.plot").count() == len(titles)
 

@@ -10,10 +10,12 @@ from contracts.features import Feature
 from contracts.model_figures import ClassFigures, FeatureImportance, ModelFigures
 from contracts.model_folder import Metric, model_digest
 from contracts.pipeline_toml.keys import Task
-from contracts.schema import write_json
+from contracts.release import Deployment
+from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageName, StageRecord
 from contracts.verdict import ColumnComparison, DriftVerdict, EstimatedPerformance, LoadVerdict, PairedRun
 from testbed.cards import card
+from tests.reports.run_histories import append, write_image
 
 CHAMPION = "sha256:" + "c" * 64
 OTHER = "sha256:" + "e" * 64
@@ -136,6 +138,36 @@ SCENES: dict[str, Callable[[Path], Build]] = {
 }  # fmt: skip
 
 
+def past(root: Path) -> Path:
+    """A history of two weeks: deploys, a rejection, a watch a day that finds drift at last, a retrain, a rollback."""
+    history = root / "history"
+    runs: tuple[tuple[int, Callable[[Path], Build], str], ...] = (
+        (0, first_run, "2013-10-01"), (2, equivalent, "2013-10-01"), (3, rejected, "2013-10-01"),
+        (6, promoted, "2013-10-01"), (10, drift_found, "2013-11-01"), (12, slower, "2013-11-01"),
+    )  # fmt: skip
+    for day, scene, as_of in runs:
+        build = scene(root / f"run-{day}")
+        manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
+        write_json(build.stage("data") / "data.json", manifest.model_copy(update={"as_of": as_of}))
+        if day in (0, 6, 10):
+            model = model_digest(build.challenger)
+            said = Deployment(model=model, previous=CHAMPION if day else "", reason="Every stage passed for it.")
+            write_json(build.stage("deploy") / "deployed.json", said)
+        append(history, build, day, "run")
+    for day in range(14):
+        watch = Build(root / f"watch-{day}")
+        _record(watch, "drift", "stable", "")
+        write_json(
+            watch.stage("drift") / "verdict.json", _drift("sha256:" + "a" * 64, ("temp", "dewp") if day > 11 else ())
+        )
+        append(history, watch, day, "drift")
+    back = Build(root / "back")
+    _record(back, "deploy", "deployed", "")
+    write_json(back.stage("deploy") / "deployed.json", Deployment(model=model, reason="p95 doubled; back to what ran."))
+    append(history, back, 13, "rollback")
+    return history
+
+
 def _run(
     root: Path,
     *,
@@ -192,6 +224,8 @@ def _run(
     _record(build, "evaluate", "promote" if promote else "reject", said, 0 if promote else 3)
     if not promote:
         return build
+    if not skipped:
+        write_image(build, model)
     why = "There is no container engine. The load test takes the same service as a process."
     _record(
         build, "build", *(("skipped", why) if skipped else ("built", "flights:sha-f10061c: 449 MB, 166 compressed"))

@@ -3,7 +3,7 @@
     build/drills/drills.json      {"drills": [{"name", "stage", "planted", "expected_exit", "exit", "expected_reason",
                                   "reason", "passed", "seconds"}, …]}
     drills/rates/*.json           how often a gate errs, measured now and then and kept with the code: an object whose
-                                  lists of objects are tables, and whose other values are the note beside them
+                                  lists (or objects) of objects are tables, and whose other values are the note
     build/drills/rates/*.json     the same, or a finished table: {"title", "note", "columns", "rows": [[…], …]}
 
 Other keys are left alone: a drill may say more than the site shows. `name` and `passed` are required.
@@ -99,7 +99,8 @@ def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
         return [RateTable.model_validate({"title": name} | seen)]
     note = ", ".join(f"{_words(key)} {value}" for key, value in seen.items() if _is_plain(value) and key != VERSION)
     tables: list[dict[str, object]] = []
-    for key, rows in seen.items():
+    for key, found in seen.items():
+        rows = _as_rows(key, found)
         if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
             flat = [_flat(row) for row in rows if isinstance(row, dict)]
             columns = list(dict.fromkeys(column for row in flat for column in row))
@@ -113,6 +114,17 @@ def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
                 }
             )
     return [RateTable.model_validate(table) for table in tables or [{"title": name}]]
+
+
+def _as_rows(key: str, found: JsonValue) -> JsonValue:
+    """An object of objects is a list of them, each with its name; anything else stays what it is."""
+    if isinstance(found, dict) and found and all(_is_row(row) for row in found.values()):
+        return [{key: name, **row} for name, row in found.items() if isinstance(row, dict)]
+    return found
+
+
+def _is_row(found: JsonValue) -> bool:
+    return isinstance(found, dict) and all(_is_plain(value) for value in found.values())
 
 
 def _flat(row: dict[str, JsonValue], before: str = "") -> dict[str, JsonValue]:

@@ -66,6 +66,10 @@ def model_figures(card: ModelCard, digest: str) -> ModelFigures:
         estimator=one_line(card.estimator, LONGEST),
         commit=one_line(card.commit, LONGEST),
         data_digest=card.data_digest,
+        task=card.task,
+        target=one_line(card.target, LONGEST),
+        positive=one_line(card.positive, LONGEST),
+        classes=len(card.classes),
     )
 
 
@@ -97,6 +101,9 @@ def _metric(one: Comparison) -> MetricFigures:
         low=one.challenger.low,
         high=one.challenger.high,
         champion=one.champion.value if one.champion else None,
+        baseline=one.baseline,
+        difference=one.difference,
+        margin=one.margin,
         outcome=one.outcome,
     )
 

@@ -42,7 +42,7 @@ def test_a_challenger_that_waits_is_not_shown_as_production(tmp_path: Path) -> N
     complete_run(tmp_path / "build", promote=False)
     page = site(tmp_path, history=False)
     assert "Nothing is in production yet" in page
-    assert "The last challenger was rejected" in page
+    assert "Rejected: floor does not hold" in page
 
 
 def test_on_a_laptop_production_is_the_champions_folder(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_with_a_history_production_is_the_last_deploy_and_not_the_last_run(tmp_p
     write_run_history(tmp_path / "history", tmp_path / "past", 2)
     page = site(tmp_path)
     assert 'In production since <time datetime="2026-01-01T05:17:00Z">' in page
-    assert "The last challenger was rejected" in page
+    assert "Rejected: floor does not hold" in page
     assert 'href="https://github.com/acme/flights/actions/runs/1000/attempts/1"' in page
     assert 'href="https://hub.docker.com/r/acme/flights"' in page
     assert f'href="https://github.com/acme/flights/commit/{"0" * 40}"' in page
@@ -179,7 +179,7 @@ def test_rates_of_another_form_become_tables_with_their_notes(tmp_path: Path) ->
 def test_the_rates_that_were_measured_are_all_shown() -> None:
     seen = read_drill_tables(Path("nowhere"), Path(__file__).parents[3] / "drills" / "rates")
     assert seen.unreadable == ()
-    assert {table.title.split()[2].strip(":") for table in seen.rates} == {"clean", "gate", "load", "drift"}
+    assert {table.title.split()[2].strip(":") for table in seen.rates} >= {"clean", "gate", "load", "drift"}
 
 
 def test_labels_that_came_in_are_shown_as_performance(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_labels_that_came_in_are_shown_as_performance(tmp_path: Path) -> None:
         write_json(watch.stage("drift") / "verdict.json", type(drift_verdict("x")).model_validate(verdict))
         append(tmp_path / "history", watch, day, "drift")
     page = site(tmp_path)
-    assert "roc_auc in production" in page
+    assert "How good in production: roc_auc" in page
     assert "3,210 labels" in page
 
 

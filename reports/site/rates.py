@@ -1,0 +1,111 @@
+"""The rates at which the gates err, as pictures: every share of a table with its interval, and a sentence on each.
+
+Drawn is a cell that reads as a share (`4.6% [2.5%, 8.3%]`, `1 of 17`), or a count in a row that says of how many.
+"""
+
+import re
+from dataclasses import dataclass
+
+from contracts.decision import Interval
+from reports.page.intervals import Panel, Row
+from reports.page.pictures import row_picture
+from reports.site.history.drill_tables import RateTable
+
+OF = ("draws", "trials", "challengers")
+MOST_ROWS = 10
+COUNTED = ("promoted", "called", "refused", "hits", "copies")
+PERCENT = re.compile(r"([\d.]+) ?%(?: \[([\d.]+) ?%, ([\d.]+) ?%\])?")
+COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
+# What should come out, by the file that the rates stand in.
+SENTENCES = {
+    "gate": "How often the gate lets a challenger through: an equal one should pass, one that is worse should not.",
+    "load": "How often a service is called slower: an equal one should not be, a slower one should.",
+    "drift": "How often a window is called drift: a clean one should not be, one with a fault should.",
+    "drift tables": "How often a clean window of a public table is called drift: no more than the stated rate.",
+    "clean": "How often a check refuses a challenger without a fault: it should not.",
+    "statistics": "How often a check speaks up on clean data: no more than the stated rate.",
+}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One share: what it is of, how it is written, and its picture."""
+
+    label: str
+    written: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class RatePicture:
+    """One table: what it asks in a sentence, and its first shares."""
+
+    table: RateTable
+    sentence: str
+    shares: tuple[Rate, ...]
+
+
+def rate_pictures(tables: tuple[RateTable, ...]) -> list[RatePicture]:
+    """A picture for each table that has shares, in their order."""
+    return [RatePicture(one, _sentence(one), _pictures(one)) for one in tables]
+
+
+def share_of(cell: object, of: float | None) -> Interval | None:
+    """The share that a cell says, with its interval where it has one; None where it says none."""
+    if isinstance(cell, str) and (found := PERCENT.fullmatch(cell)):
+        value = float(found[1]) / 100
+        low, high = (float(found[2]) / 100, float(found[3]) / 100) if found[2] else (value, value)
+        return Interval(value=value, low=low, high=high)
+    if isinstance(cell, str) and (found := COUNT.fullmatch(cell)):
+        hits, trials = (int(text.replace(",", "")) for text in found.groups())
+        return _point(hits / trials) if trials else None
+    if isinstance(cell, int | float) and of and 0 <= cell <= of and float(cell).is_integer():
+        return _point(cell / of)
+    return None
+
+
+def _point(value: float) -> Interval:
+    return Interval(value=value, low=value, high=value)
+
+
+def _shares(table: RateTable) -> list[tuple[str, Interval]]:
+    """Each share with a label: which column says it, and of what. The first column's of every row come first."""
+    found: list[tuple[int, str, Interval]] = []
+    total = next((table.columns.index(name) for name in OF if name in table.columns), None)
+    for cells in table.rows:
+        of = cells[total] if total is not None else None
+        number = float(of) if isinstance(of, int | float) else None
+        shares = [
+            share_of(cell, number if name.startswith(COUNTED) else None)
+            for name, cell in zip(table.columns, cells, strict=True)
+        ]
+        about = [
+            cell if isinstance(cell, str) else f"{table.columns[place]} {cell:g}"
+            for place, cell in enumerate(cells)
+            if shares[place] is None and cell is not None and place != total
+        ]
+        found += [
+            (place, ", ".join([table.columns[place], *about]), share)
+            for place, share in enumerate(shares)
+            if share is not None
+        ]
+    return [(label, share) for _, label, share in sorted(found, key=lambda one: one[0])]
+
+
+def _sentence(table: RateTable) -> str:
+    name = table.title.removeprefix("Rates measured, ").partition(":")[0]
+    return SENTENCES.get(name, "")
+
+
+def _pictures(table: RateTable) -> tuple[Rate, ...]:
+    return tuple(_rate(label, share) for label, share in _shares(table)[:MOST_ROWS])
+
+
+def _rate(label: str, share: Interval) -> Rate:
+    written = _written(share)
+    return Rate(label, written, row_picture(label, Panel((Row(label, written, share, "challenger"),), 0.0, 1.0)))
+
+
+def _written(share: Interval) -> str:
+    value = f"{100 * share.value:.3g} %"
+    return value if share.low == share.high else f"{value} ({100 * share.low:.0f} to {100 * share.high:.0f})"

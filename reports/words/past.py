@@ -1,0 +1,57 @@
+"""A remembered run in words: how it ended, what its model does. Entries of a year ago may lack what is said today."""
+
+from contracts.decision import Interval
+from contracts.history import HistoryEntry, MetricFigures, StageFigures
+from reports.words.skill import Question, skill
+from reports.words.verdict import PROMOTED, rejection
+
+DRIFT = {
+    "stable": "Nothing moved that asks for a person",
+    "drift": "Drift: what is served has moved away from training",
+    "insufficient": "Too few requests to tell",
+}
+
+
+def deciding(entry: HistoryEntry) -> MetricFigures | None:
+    """The metric that decided about this run's challenger."""
+    return next((one for one in entry.decision.metrics if one.decides), None) if entry.decision else None
+
+
+def stopped_at(entry: HistoryEntry) -> StageFigures | None:
+    """The first stage that did not pass."""
+    return next((stage for stage in entry.stages if stage.exit_code != 0), None)
+
+
+def how_it_ended(entry: HistoryEntry) -> str:
+    """One line: what came of this run, watch or rollback."""
+    if entry.event == "drift":
+        return DRIFT[entry.drift.state] if entry.drift else "The watch could not run"
+    if entry.event == "rollback":
+        return "Rolled back" if entry.deployed else "A rollback that failed"
+    metric = deciding(entry)
+    if entry.decision and entry.decision.decision == "reject":
+        return f"Rejected: {rejection(metric.outcome if metric else None, entry.decision.broken)}"
+    if stopped := stopped_at(entry):
+        return f"Stopped at {stopped.stage}"
+    kind = PROMOTED.get(metric.outcome, "") if metric else ""
+    done = "Deployed" if entry.deployed else "Passed"
+    return f"{done}: {kind}" if kind else done
+
+
+def tone_of(entry: HistoryEntry) -> str:
+    """good, open or bad."""
+    if entry.event == "drift":
+        return {"stable": "good", "drift": "bad"}.get(entry.drift.state if entry.drift else "", "open")
+    if entry.event == "rollback":
+        return "open" if entry.deployed else "bad"
+    return "bad" if stopped_at(entry) else "good"
+
+
+def model_in_words(entry: HistoryEntry) -> str:
+    """What the model does; empty where the entry does not say what it answers."""
+    metric, model = deciding(entry), entry.model
+    if metric is None or model is None or not model.task:
+        return ""
+    asked = Question(model.task, model.target, model.positive, model.classes)
+    seen = Interval(value=metric.value, low=metric.low, high=metric.high)
+    return skill(asked, metric.metric, metric.title, seen, higher_is_better=metric.higher_is_better)
