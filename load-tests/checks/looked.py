@@ -11,6 +11,8 @@ from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadReason
 
 MOST_FAULTS = 3
+# A request waits for a core three times: the client to send it, the service to answer it, the client to read it.
+WAKE_UPS = 3
 # From here on others can double a wait on two cores.
 BUSY_SHARE = 0.15
 # What a machine that is busy with something else breaks: p50, p95, p99, the longest wait, the rate.
@@ -61,14 +63,17 @@ def most_frequent(faults: Sequence[tuple[str, int]]) -> str:
 def is_the_machines(
     code: LoadReason, latencies_ms: tuple[float, float, float, float], load: Load, machine: Machine | None
 ) -> bool:
-    """Whether others were busy, and what is left without an idle wait's own lag keeps the limit.
+    """Whether others were busy, and what is left without an idle wait's lag at each wake-up keeps the limit.
 
     `latencies_ms`: p50, p95, p99 and the longest, as in Machine.lag_ms.
     """
     if code not in OF_TIME or machine is None or machine.others_share + machine.steal_share < BUSY_SHARE:
         return False
     limits = (load.max_p50_ms, load.max_p95_ms, load.max_p99_ms, load.max_stall_ms)
-    kept = [figure - lag <= limit for figure, lag, limit in zip(latencies_ms, machine.lag_ms, limits, strict=True)]
+    kept = [
+        figure - WAKE_UPS * lag <= limit
+        for figure, lag, limit in zip(latencies_ms, machine.lag_ms, limits, strict=True)
+    ]
     return all(kept) if code == "rate" else kept[OF_TIME.index(code)]
 
 

@@ -124,7 +124,7 @@ def test_memory_that_grows_all_the_time_is_a_leak(memory: list[float], leaks: bo
     assert (leak_bytes(memory, 4000) > Load().max_leak_bytes) == leaks
 
 
-BUSY = Machine(others_share=0.6, steal_share=0.0, lag_ms=(2.0, 480.0, 700.0, 1500.0), waited_ms=3.0)
+BUSY = Machine(others_share=0.6, steal_share=0.0, lag_ms=(2.0, 160.0, 230.0, 500.0), waited_ms=3.0)
 LOAD = Load(max_p50_ms=10, max_p95_ms=50, max_p99_ms=100, max_stall_ms=1000)
 
 
