@@ -55,9 +55,8 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["python", "-S", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["python", "-m", "service"]
 # Last, because these change with every commit: nothing above is built again for them.
-ARG PYTHON_IMAGE NAME="" CREATED="" MODEL_DIGEST="" DATA_DIGEST="" METRIC="" METRIC_VALUE="" DECISION="" REVISION=""
+ARG PYTHON_IMAGE NAME="" CREATED="" MODEL_DIGEST="" DATA_DIGEST="" METRIC="" METRIC_VALUE="" REVISION=""
 LABEL org.opencontainers.image.title="${NAME}" org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
       gatehouse.model="${MODEL_DIGEST}" gatehouse.data="${DATA_DIGEST}" \
-      gatehouse.metric="${METRIC}" gatehouse.metric.value="${METRIC_VALUE}" \
-      gatehouse.decision="${DECISION}"
+      gatehouse.metric="${METRIC}" gatehouse.metric.value="${METRIC_VALUE}"
 LABEL org.opencontainers.image.created="${CREATED}" org.opencontainers.image.revision="${REVISION}"

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import Schema
+from contracts.pipeline_toml.keys import Data, Task
+from contracts.schema import Schema, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
@@ -48,3 +48,13 @@ class DataManifest(Schema):
     left_out: tuple[LeftOut, ...] = ()
     tables: dict[TableName, Table]
     digest: str
+
+
+def manifest_digest(manifest: DataManifest, data: Data) -> str:
+    """`sha256:…` of what is learned from: the tables' digests, what they mean, and how they were cut.
+
+    Where the rows came from and which columns were left out does not change it.
+    """
+    content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "digest"})
+    keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}
+    return f"sha256:{json_digest(content | {'cut': data.model_dump(mode='json', include=keys | {'group'})})}"

@@ -8,6 +8,19 @@ Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no champion"
 PROMOTED: frozenset[Outcome] = frozenset({"better", "equivalent", "no champion"})
 
 
+class Evidence(Schema):
+    """One tuple of digests. A part of which a stage says nothing is None; a `champion` of "" is "there was none".
+
+    `settings`: pipeline.toml as the stage read it (`settings_digest`). `image`: the image id (contracts/image.py).
+    """
+
+    model: str | None = None
+    champion: str | None = None
+    data: str | None = None
+    settings: str | None = None
+    image: str | None = None
+
+
 class Interval(Schema):
     """A figure with its interval. `low` and `high` are one-sided bounds at the decision's confidence."""
 
@@ -93,9 +106,11 @@ class Decision(Schema):
     `baseline`: whose answer the baseline is. `notes`: what is no ground to reject, and yet has to be said.
 
     `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
+    `evaluations`: how many tries are counted in all; `forgotten`: why some may be missing, "" where none seems to be.
+    `settings`: the digest of pipeline.toml as the gate read it (contracts/pipeline_toml/reader.py).
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     decision: Literal["promote", "reject"]
     reasons: tuple[str, ...]
     reason_codes: tuple[str, ...] = ()
@@ -104,12 +119,15 @@ class Decision(Schema):
     champion: str = ""
     first_run: str = ""
     data_digest: str
+    settings: str
     commit: str
     holdout_rows: int
     holdout_first: str = ""
     holdout_last: str = ""
     clusters: int
     tries: int
+    evaluations: int = 0
+    forgotten: str = ""
     confidence: float
     relaxed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -124,3 +142,8 @@ class Decision(Schema):
     def deciding(self) -> Comparison | None:
         """The metric that decided, unless it could not be computed."""
         return next((one for one in self.comparisons if one.decides), None)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the gate judged, beside which champion, on which data, by which settings."""
+        return Evidence(model=self.challenger, champion=self.champion, data=self.data_digest, settings=self.settings)

@@ -1,7 +1,10 @@
-"""`build/image/`: what was built (`image.json`), and what the registry holds after a push (`pushed.json`)."""
+"""`build/image/`: what was built (`image.json`), and what the registry holds of it (`pushed.json`) and beside it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from contracts.decision import Evidence
 from contracts.schema import Schema
 
 # Labels of the image, beside the standard ones of org.opencontainers.image.
@@ -9,11 +12,16 @@ MODEL_LABEL = "gatehouse.model"
 DATA_LABEL = "gatehouse.data"
 METRIC_LABEL = "gatehouse.metric"
 METRIC_VALUE_LABEL = "gatehouse.metric.value"
-# "promote" where the gate promoted this very model before the image was built; `make deploy` reads it.
-DECISION_LABEL = "gatehouse.decision"
 REVISION_LABEL = "org.opencontainers.image.revision"
 # Where the model folder is in every image: a champion is fetched from there.
 MODEL_PLACE = "/model"
+
+
+MOST_OF_A_SENTENCE = 4_000
+# An attestation comes out of a registry and is shown in a terminal: no control characters, no end of line.
+Sentence = Annotated[str, Field(max_length=MOST_OF_A_SENTENCE, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+DigestOrNone = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 
 
 class Layer(Schema):
@@ -30,9 +38,10 @@ class Image(Schema):
     """image.json. `image_id`, the digest of the configuration, names the contents on any engine and in any registry.
 
     `cold_start_seconds`: from `docker run` to the first 200 of /readyz. `idle_mb`: resident memory right after it.
+    `settings`: the digest of pipeline.toml.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     reference: str
     image_id: str
     base: str
@@ -40,6 +49,7 @@ class Image(Schema):
     created: str
     model: str
     data_digest: str
+    settings: str
     unpacked_bytes: int
     packed_bytes: int
     base_unpacked_bytes: int
@@ -47,6 +57,11 @@ class Image(Schema):
     cold_start_seconds: float
     idle_mb: float
     layers: tuple[Layer, ...]
+
+    @property
+    def evidence(self) -> Evidence:
+        """Which model this image holds, and which image it is."""
+        return Evidence(model=self.model, data=self.data_digest, settings=self.settings, image=self.image_id)
 
 
 class ChampionImage(Schema):
@@ -69,3 +84,20 @@ class PushedImage(Schema):
     tag: str
     image_id: str
     packed_bytes: int
+
+
+class Attestation(Schema):
+    """What lies beside an image in the registry once every stage has passed for it.
+
+    `decision`: the gate's first reason. `first_run`: why no champion was compared with, where that has to be said.
+    """
+
+    format_version: Literal[1] = 1
+    image: Digest
+    model: Digest
+    champion: DigestOrNone
+    data: Digest
+    settings: Digest
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{0,64}$")]
+    decision: Sentence
+    first_run: Sentence = ""

@@ -1,5 +1,7 @@
 """How a file that crosses a boundary is written (atomically) and read (refused when it does not fit its schema)."""
 
+import hashlib
+import json
 import stat
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +18,11 @@ class Schema(BaseModel):
 
 
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
+
+
+def json_digest(document: object) -> str:
+    """Hex sha256 of a document of plain values, written with sorted keys."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def write_json(path: Path, model: BaseModel) -> None:

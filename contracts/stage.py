@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from contracts.exits import CodedError, Exit, FindingError, OutsideError, UsageError
 from contracts.pipeline_toml.keys import Config
-from contracts.pipeline_toml.reader import load_config
+from contracts.pipeline_toml.reader import load_config, settings_digest
 from contracts.schema import Schema, write_json
 
 StageName = Literal[
@@ -41,6 +41,7 @@ class StageRecord(Schema):
     """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it.
 
     `code`: the cause where the stage did not pass, which stays where the headline is reworded; empty where it has none.
+    `settings`: the digest of pipeline.toml as the stage read it; "" where it could not be read.
     """
 
     stage: RecordedStage
@@ -50,6 +51,7 @@ class StageRecord(Schema):
     code: str = ""
     seconds: float
     peak_mb: float
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Build:
     @property
     def champion(self) -> Path:
         return self.root / "champion"
+
+    @property
+    def champion_record(self) -> Path:
+        """Of which run the champion is, where `make promote` or the history says so."""
+        return self.root / "champion.json"
 
     @property
     def champion_image(self) -> Path:
@@ -104,6 +111,11 @@ class Context:
     build: Build
     folder: Path
 
+    @property
+    def settings(self) -> str:
+        """The digest of what this stage was told by pipeline.toml."""
+        return settings_digest(self.config)
+
 
 def run_stage(name: StageName, description: str, work: Callable[[Context], Outcome]) -> None:
     """Run one stage as a command and exit with its code. `description` is the module's docstring."""
@@ -127,8 +139,11 @@ def execute(
     folder = build.stage(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    settings = ""
     try:
-        outcome = work(Context(load_config(config), build, folder))
+        context = Context(load_config(config), build, folder)
+        settings = context.settings
+        outcome = work(context)
     except CodedError as error:
         verdict, exit_code = next(end for kind, end in ENDS.items() if isinstance(error, kind))
         outcome = Outcome(verdict, str(error), exit_code, error.code)
@@ -146,6 +161,7 @@ def execute(
         code=outcome.code,
         seconds=round(seconds, 2),
         peak_mb=round(_peak_bytes() / MEBIBYTE, 1),
+        settings=settings,
     )
     write_json(folder / "stage.json", record)
     stream = sys.stdout if outcome.exit_code is Exit.PASS else sys.stderr

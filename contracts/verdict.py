@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Literal
 
-from contracts.decision import Check, Interval
+from contracts.decision import Check, Evidence, Interval
 from contracts.schema import Schema
 
 DriftState = Literal["stable", "drift", "insufficient"]
@@ -47,14 +47,17 @@ class LoadVerdict(Schema):
     `unmeasured`: nothing is wrong but times, and those because others were busy on the machine (`machine`); it does not
     pass. `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded;
     `served` says why it was the one or the other. `paired` is None where there is no champion to compare with;
-    `first_run` says why, where that has to be said.
+    `first_run` says why, where that has to be said. `data_digest`: of the tables whose rows were replayed; `settings`:
+    of pipeline.toml.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     verdict: Literal["pass", "fail", "unmeasured"]
     reasons: tuple[str, ...]
     reason_codes: tuple[LoadReason, ...] = ()
     model: str
+    data_digest: str
+    settings: str
     target: Literal["process", "image"]
     image: str = ""
     served: str = ""
@@ -73,6 +76,17 @@ class LoadVerdict(Schema):
     checks: tuple[Check, ...]
     paired: PairedRun | None = None
     first_run: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was loaded, beside which champion, with rows of which data, by which settings."""
+        return Evidence(
+            model=self.model,
+            champion=self.paired.champion if self.paired else "",
+            data=self.data_digest,
+            settings=self.settings,
+            image=self.image or None,
+        )
 
 
 class ColumnComparison(Schema):
@@ -212,12 +226,15 @@ class DriftVerdict(Schema):
     and without rows that are repeated more often than the reference's own (`repeated_rows`).
     `not_estimated`: why performance without labels is not even estimated.
     `first_run`: why there was nothing of this project in production to judge; all else is empty then.
+    `data_digest`: of what the model was trained on; `settings`: of pipeline.toml.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     state: DriftState
     reasons: tuple[str, ...]
     model: str
+    data_digest: str
+    settings: str
     traffic: str
     reference_rows: int
     current_rows: int
@@ -245,3 +262,8 @@ class DriftVerdict(Schema):
     evidently: LibraryVerdict | None = None
     persistence: Persistence | None = None
     first_run: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        """Whose requests were looked at, and by which settings."""
+        return Evidence(model=self.model, data=self.data_digest, settings=self.settings)

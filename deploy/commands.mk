@@ -7,7 +7,7 @@ champion: setup ## Fetch the champion: CHAMPION=docker://user/name:champion, a f
 	@champion="$${CHAMPION:-}"; history="$${HISTORY:-$(BUILD)/history}"; \
 	case "$$champion" in production|"$$history"/*) $(if $(wildcard publishing),$(MAKE) fetch-history,:);; esac; \
 	if [ "$$champion" = production ]; then champion="$$($(RUN) -m deploy production print --history "$$history")"; fi; \
-	$(RUN) -m deploy champion --champion "$$champion" --build $(BUILD)
+	$(RUN) -m deploy champion --champion "$$champion" --history "$$history" --build $(BUILD)
 
 .PHONY: promote
 promote: setup ## Make the challenger the champion on this laptop, if every stage passed for it
@@ -31,11 +31,11 @@ rehearse: setup #. Play the deploy of build/image on the engine at hand: champio
 
 .PHONY: push
 push: setup #. Push the built image to REPOSITORY=user/name; prints its digest
-	@$(RUN) -m deploy push --repository "$${REPOSITORY:-}" --build $(BUILD)
+	@$(RUN) -m deploy push --repository "$${REPOSITORY:-}" $(STAGE)
 
 .PHONY: publish-image
 publish-image: setup #. Pass the built image on: to the registry that PUSH_TO=user/name names, or as a file
-	@$(RUN) -m deploy publish-image --build $(BUILD)
+	@$(RUN) -m deploy publish-image $(STAGE)
 
 .PHONY: fetch-image
 fetch-image: setup #. Have the very image that an earlier job built
@@ -51,7 +51,7 @@ rollback-release: setup #. Roll DEPLOY_HOST back to IMAGE=name@sha256:…; where
 
 .PHONY: move-champion
 move-champion: setup #. After a deploy: this run's model is the champion, in the registry too
-	@$(RUN) -m deploy move-champion --build $(BUILD)
+	@$(RUN) -m deploy move-champion $(STAGE)
 
 .PHONY: record-champion
 record-champion: setup #. Put what this run deployed into HISTORY, for the next run to compare with

@@ -16,6 +16,7 @@ from drills.models import sign
 from drills.pipeline_toml import with_key
 from drills.scene import SOURCE, Scene
 from training.dataset.sources import read_source
+from training.judging.relaxed_thresholds import recorded
 
 QUICK = {
     "training.candidates": ["hist_gradient_boosting"],
@@ -46,14 +47,20 @@ def make_base(root: Path, *, full: bool) -> Scene:
     for key, value in (("data.source", str(source)), ("data.sha256", "")):
         text = with_key(text, key, value)
     scene.config.write_text(text, encoding="utf-8")
+    asked_of_champion = recorded(load_config(scene.config))
+    as_the_base_was_judged(scene)
     scene.run("data", "train")
     shutil.copytree(scene.challenger, scene.champion)
-    sign(scene.champion, commit=COMMIT_OF_CHAMPION)
-    for key, value in WIDE.items():
-        scene.set(key, value)
+    sign(scene.champion, commit=COMMIT_OF_CHAMPION, gate=asked_of_champion)
     scene.run("evaluate", "build", "load-test", "drift")
     scene.config.write_text(text, encoding="utf-8")
     return scene
+
+
+def as_the_base_was_judged(scene: Scene) -> None:
+    """The settings that the base's stages read: a promotion asks that they are still the same."""
+    for key, value in WIDE.items():
+        scene.prepare(key, value)
 
 
 def as_the_project_has_it(project: str) -> str:

@@ -21,7 +21,7 @@ from drills.scene import Scene
 
 ROOMS = (
     *("model", "graph", "leakage", "columns", "rows", "threshold", "configuration", "relaxed"),
-    *("load", "answers", "drift", "logged", "labels", "deploy"),
+    *("load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
 )
 # These measure time, so nothing else may run beside them.
 ALONE = frozenset({"load", "answers"})

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from contracts.drills import DrillRecord
+from drills.bases import as_the_base_was_judged
 from drills.commands import Ended, make_stage
 from drills.drill import Drill
 from drills.scene import PlantError, Scene, copy_of
@@ -40,6 +41,8 @@ def run_one(drill: Drill, base: Scene, root: Path) -> DrillRecord:
     """One drill on a copy of `base`. The copy stays where the drill did not end as planned."""
     started = time.perf_counter()
     scene = copy_of(base, root)
+    if drill.stage == "promote":
+        as_the_base_was_judged(scene)
     try:
         drill.plant(scene)
     except PlantError as error:

@@ -100,16 +100,25 @@ def leak_bytes(memory: Sequence[float], requests: int) -> float:
     return MEBIBYTE * sum(grown) / (0.75 * requests) if is_steady else 0.0
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What was loaded: digests of the model, of the data whose rows were replayed, and of pipeline.toml."""
+
+    model: str
+    data_digest: str
+    settings: str
+
+
 def judge(
     seen: VariantFigures,
     load: Load,
-    model: str,
+    subject: Subject,
     target: Target,
     paired: PairedRun | None = None,
     first_run: str = "",
     looked: Looked | None = None,
 ) -> LoadVerdict:
-    """The verdict on the service that holds `model`: pass if every check did.
+    """The verdict on the service that holds the model: pass if every check did.
 
     `first_run`: contracts/pipeline_toml/champion.py. `looked`: what was seen beside the load.
     """
@@ -127,7 +136,9 @@ def judge(
         verdict="unmeasured" if is_unmeasured else "fail" if broken else "pass",
         reasons=tuple(reasons),
         reason_codes=tuple(codes),
-        model=model,
+        model=subject.model,
+        data_digest=subject.data_digest,
+        settings=subject.settings,
         target=target.kind,
         image=target.image_id,
         served=target.served,

@@ -44,7 +44,7 @@ from checks.log import faults_of_log
 from checks.looked import Looked
 from checks.routes import Asked, ask_routes
 from child_process import last_lines, running
-from limits import VariantFigures, figures, headline, judge
+from limits import Subject, VariantFigures, figures, headline, judge
 from plan import CHALLENGER, CHAMPION, GAP_SECONDS, SOURCES_FILE, Measured, Plan, Variant, interleaved, one_block
 from service_container import Container, served_image
 from service_process import SERVICE, Service, served
@@ -90,6 +90,7 @@ def work(context: Context) -> Outcome:
 def load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str] = SERVICE) -> Outcome:
     """The stage, with whatever commands serve the models where they run as processes."""
     folder, load = context.folder, context.config.load
+    data = read_json(context.build.stage("data") / "data.json", DataManifest, "make data")
     standing = champion_of(context.build, context.config)
     contestants = list(_contestants(context, standing))
     commands = (service_command, champion_command)
@@ -110,9 +111,8 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
     challenger = contestants[CHALLENGER]
     compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
     looked = Looked(asked.rows, asked.faults, _log_faults(challenger, plan, asked), measured.machine)
-    verdict = judge(
-        seen[CHALLENGER], load, challenger.scorer.digest, challenger.target, compared, standing.first_run, looked
-    )
+    subject = Subject(challenger.scorer.digest, data.digest, context.settings)
+    verdict = judge(seen[CHALLENGER], load, subject, challenger.target, compared, standing.first_run, looked)
     write_json(folder / "verdict.json", verdict)
     if verdict.reasons:
         return Outcome(verdict.verdict, " ".join(verdict.reasons), Exit.FINDING)

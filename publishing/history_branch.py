@@ -153,13 +153,17 @@ class History:
 
 
 def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Both counts of tries: theirs keep their numbers, ours come after. A function is counted once on a holdout."""
+    """Both counts of tries: theirs keep their numbers, ours come after. A function is counted once on a holdout.
+
+    Theirs, too, say what the rows of a holdout are, unless they do not know.
+    """
     holdouts = {holdout: list(tries) for holdout, tries in theirs.get("holdouts", {}).items()}
     for holdout, tries in ours.get("holdouts", {}).items():
         counted = holdouts.setdefault(holdout, [])
         known = {one["function"] for one in counted}
         counted.extend(one for one in tries if one["function"] not in known)
-    return {**theirs, "holdouts": holdouts}
+    rows = {**ours.get("rows", {}), **theirs.get("rows", {})}
+    return {**theirs, "format_version": 2, "holdouts": holdouts, "rows": rows}
 
 
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:

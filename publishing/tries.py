@@ -1,21 +1,23 @@
-"""`make count-tries`: puts the challenger that this run judged into the history's count of tries.
+"""`make count-tries`: counts this run's one look at the holdout in the history.
 
 Looking twice at the same holdout has a price (docs/gate.md), so the count must outlive a run, and a look by a pull
-request counts like one on main. What comes from the run is its whole count, out of an artifact that a pull request's
-code wrote: it is checked, and only what is new in it is added. It cannot take a try away, nor renumber one.
+request counts like one on main. What comes from the run is out of an artifact that a pull request's code wrote. It is
+one look and no ledger: so it can neither take a try away nor renumber one, it adds at most one, and a run that decided
+something has to hand its look on. What a run does with its own copy of the count changes nothing here, and a fork's run
+does not come here at all.
 
-Reads   <build>/evaluate/tries.json (out of the artifact), <HISTORY>/tries.json
+Reads   <build>/evaluate/try.json and decision.json (out of the artifact), <HISTORY>/tries.json
 Writes  <HISTORY>/tries.json
-Exits   0 counted, or nothing new · 2 a file that is no count of tries, or adds more than one run can
+Exits   0 counted, or nothing new · 2 a decision without its look, or a file that is no look or no count of tries
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import Schema, read_outside_json, write_json
@@ -23,8 +25,9 @@ from contracts.stage import Build
 from publishing.history_branch import TRIES, united
 
 MOST_BYTES = 2_000_000
-# A run begins with the history's count and judges one challenger. Twenty forged looks would fail every later model.
-MOST_NEW = 1
+MOST_BYTES_OF_A_LOOK = 50_000
+MOST_BYTES_OF_A_DECISION = 5_000_000
+TRY = "try.json"
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 HoldoutDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -36,29 +39,67 @@ class Counted(Schema):
     function: Digest
 
 
+class RowSample(Schema):
+    """As training/judging/holdout_rows.py writes it."""
+
+    rows: Annotated[int, Field(ge=0, le=10**12)]
+    smallest: Annotated[str, Field(pattern=r"^([0-9a-f]{12}){0,128}$")]
+
+
+Rows = Annotated[tuple[RowSample, ...], Field(max_length=4)]
+
+
 class Count(Schema):
     """tries.json, as strictly as it is written."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 2
     holdouts: dict[HoldoutDigest, tuple[Counted, ...]] = Field(default_factory=dict)
+    rows: dict[HoldoutDigest, Rows] = Field(default_factory=dict)
 
 
-def count(judged: Path, history: Path) -> str:
-    """Add what is new and say what it was. Raises UsageError."""
-    ours = read_outside_json(judged, Count, "make evaluate", MOST_BYTES)
+class Judged(Schema):
+    """decision.json, of which only this counts: a pull request may change what else is in it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    comparisons: tuple[Any, ...]
+
+
+class Look(Schema):
+    """try.json: which challenger was judged on which holdout."""
+
+    format_version: Literal[1] = 1
+    holdout: HoldoutDigest
+    rows: Rows
+    model: Digest
+    function: Digest
+
+    def as_count(self) -> Count:
+        """A count of this look alone."""
+        one = Counted(model=self.model, function=self.function)
+        return Count(holdouts={self.holdout: (one,)}, rows={self.holdout: self.rows})
+
+
+def count(looked: Path, history: Path) -> str:
+    """Add the look, if it is new, and say so. Raises UsageError."""
+    ours = read_outside_json(looked, Look, "make evaluate", MOST_BYTES_OF_A_LOOK).as_count()
     kept = Count()
     if history.exists():
         kept = read_outside_json(history, Count, "make count-tries", MOST_BYTES)
     both = Count.model_validate(united(kept.model_dump(mode="json"), ours.model_dump(mode="json")))
-    new = _size(both) - _size(kept)
-    if new > MOST_NEW:
-        raise UsageError(f"{judged} adds {new} tries; one run adds {MOST_NEW}. Nothing was counted.")
     write_json(history, both)
-    return f"{new} new, {_size(both)} in all on {len(both.holdouts)} holdouts."
+    return f"{_size(both) - _size(kept)} new, {_size(both)} in all on {len(both.holdouts)} holdouts."
 
 
 def _size(one: Count) -> int:
     return sum(len(tries) for tries in one.holdouts.values())
+
+
+def _has_judged(decision: Path) -> bool:
+    """Whether the run scored a challenger on the holdout. Raises UsageError for a decision that is none."""
+    if not decision.exists():
+        return False
+    return bool(read_outside_json(decision, Judged, "make evaluate", MOST_BYTES_OF_A_DECISION).comparisons)
 
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
@@ -68,12 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     parser.add_argument("--history", type=Path, required=True, help="the folder")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args(arguments)
-    judged = Build(asked.build).stage("evaluate") / TRIES
+    folder = Build(asked.build).stage("evaluate")
     try:
-        if not judged.exists():
+        if not (folder / TRY).exists() and not _has_judged(folder / "decision.json"):
             print("count-tries: no challenger was judged.")
             return Exit.PASS
-        print(f"count-tries: {count(judged, asked.history / TRIES)}")
+        print(f"count-tries: {count(folder / TRY, asked.history / TRIES)}")
     except UsageError as error:
         print(f"count-tries: {error}", file=sys.stderr)
         return Exit.USAGE

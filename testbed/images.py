@@ -17,6 +17,7 @@ def image(**changes: Any) -> Image:
         created="2026-11-23T00:00:00Z",
         model="sha256:" + "a" * 64,
         data_digest="sha256:" + "d" * 64,
+        settings="sha256:" + "5" * 64,
         unpacked_bytes=1,
         packed_bytes=1,
         base_unpacked_bytes=1,

@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName
+from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName, manifest_digest
 from contracts.features import Feature
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
@@ -31,7 +30,6 @@ from scoring.table_digest import ArrowColumn, table_digest
 from training.dataset.column_values import comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
-from training.dataset.digests import json_digest
 from training.dataset.feature_facts import describe
 from training.dataset.leaks import refuse_disguise
 from training.dataset.sources import read_source
@@ -168,14 +166,7 @@ def _manifest(
         tables=tables,
         digest="",
     )
-    # Where the rows came from and which columns were left out does not change what is learned from them.
-    content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "digest"})
-    return manifest.model_copy(update={"digest": f"sha256:{json_digest(content | {'cut': _cut_settings(data)})}"})
-
-
-def _cut_settings(data: Data) -> dict[str, Any]:
-    keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}
-    return data.model_dump(mode="json", include=keys | {"group"})
+    return manifest.model_copy(update={"digest": manifest_digest(manifest, data)})
 
 
 main = partial(run_stage, "data", __doc__, work)

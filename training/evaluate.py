@@ -12,19 +12,19 @@ decision (`relaxed_thresholds.py`).
 It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
 folder gives the same decision.json, to the byte.
 
-Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one), build/tries.json
+Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one), build/tries.json,
+        build/champion.json: how many tries had been counted when it was promoted
 Writes  build/evaluate/decision.json: the decision, with every figure that led to it
         build/evaluate/diff.md: the same for people
         build/evaluate/plots.json: ROC and calibration curves, or residuals and predictions
         build/evaluate/model_figures.json: what each feature is worth to it, and what it takes each class for
         build/evaluate/latency.json: what one row cost on this machine
         build/tries.json: one more line, if this challenger was not judged on this holdout before
-        build/evaluate/tries.json: the count as it stands now, which is what a job hands on
+        build/evaluate/try.json: this look at the holdout, which is what a job hands on
 Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier stage has not run · 1 a crash
 """
 
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -43,11 +43,12 @@ from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
 from training.judging.formatting import rounded
 from training.judging.gate import judge
+from training.judging.look import look_at
 from training.judging.model_figures import model_figures
 from training.judging.plots import write_plots
 from training.judging.relaxed_thresholds import changed, relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
-from training.judging.tries import Ledger, confidence_of_try, holdout_key, number_of_try, read_ledger, try_of
+from training.judging.tries import confidence_of_try
 from training.statistics.costs import costs_of
 from training.tables import Table, TableError, load_table
 
@@ -66,13 +67,11 @@ def work(context: Context) -> Outcome:
     contest, problem = meet(holdout, challenger, champion, baseline(build, holdout))
     decision = decide(context, holdout, challenger, champion, standing.first_run, contest, problem)
     write(context.folder, decision)
-    if build.tries.exists():
-        shutil.copyfile(build.tries, context.folder / build.tries.name)
     if contest is not None and decision.comparisons:
         write_plots(context.folder, contest, config.data.task)
         figures = model_figures(contest, holdout, challenger, config.gate.metric, config.data.seed)
         write_json(context.folder / "model_figures.json", figures)
-    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_relaxed(decision)}"
+    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_forgotten(decision)}{_relaxed(decision)}"
     print("\n".join(decision.notes), end="\n" if decision.notes else "", flush=True)
     headline = f"{said} See {context.folder / 'diff.md'}."
     if decision.decision == "promote":
@@ -136,9 +135,8 @@ def decide(
 ) -> Decision:
     """The decision on models that have met."""
     config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
-    number = count_tries(
-        context.build, holdout_key(holdout.frame, holdout.manifest), challenger, champion, has_met=contest is not None
-    )
+    looked = look_at(context, holdout, challenger, champion, has_met=contest is not None)
+    number = looked.number
     confidence = confidence_of_try(gate.confidence, number)
     figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
@@ -169,12 +167,15 @@ def decide(
         champion=champion.digest if champion else "",
         first_run=first_run,
         data_digest=holdout.manifest.digest,
+        settings=context.settings,
         commit=challenger.scorer.card.commit if challenger.scorer else "",
         holdout_rows=len(holdout.frame),
         holdout_first=table.first,
         holdout_last=table.last,
         clusters=_clusters(holdout, contest),
         tries=number,
+        evaluations=looked.evaluations,
+        forgotten=looked.forgotten,
         confidence=rounded(confidence),
         relaxed=relaxed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
         changed=changed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
@@ -185,17 +186,6 @@ def decide(
         checks=(*validity, *limits, *_slices_as_check(slices)),
         slices=slices.slices,
     )
-
-
-def count_tries(
-    build: Build, holdout: str, challenger: Contestant, champion: Contestant | None, *, has_met: bool
-) -> int:
-    """The challenger's number on this holdout. One that could not be scored has shown nothing and is not counted."""
-    ledger: Ledger = read_ledger(build.tries)
-    if challenger.scorer is None or not has_met:
-        return max(1, len(ledger.holdouts.get(holdout, ())))
-    rival = try_of(champion.scorer.card, champion.digest) if champion and champion.scorer else None
-    return number_of_try(build.tries, holdout, try_of(challenger.scorer.card, challenger.digest), rival)
 
 
 def write(folder: Path, decision: Decision) -> None:
@@ -235,6 +225,10 @@ def _more(decision: Decision) -> str:
 
 def _first_run(decision: Decision) -> str:
     return f" {decision.first_run}" if decision.first_run else ""
+
+
+def _forgotten(decision: Decision) -> str:
+    return f" {decision.forgotten}" if decision.forgotten else ""
 
 
 def _relaxed(decision: Decision) -> str:

@@ -23,6 +23,7 @@ REMEDY = (
     "Put the champion's folder back; or, if it shall not be compared with any more, run once without: "
     "`make champion CHAMPION=none`, on GitHub Run workflow with champion: none. Then the floors alone decide."
 )
+NONE_AS_ASKED = "No champion is compared with, as asked: CHAMPION=none."
 
 
 class Question(NamedTuple):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Config
+from contracts.schema import json_digest
 
 _HEADER = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""^\s*("[^"]+"|'[^']+'|[\w-]+)\s*=""")
@@ -38,6 +39,15 @@ def load_config(path: Path) -> Config:
     except ValidationError as error:
         lines = _lines_of_keys(text)
         raise ConfigError("\n".join(_explain(path, lines, one) for one in error.errors()), code="wrong-keys") from None
+
+
+def settings_digest(config: Config) -> str:
+    """`sha256:…` of every setting, defaults included: comments and the order of lines do not change it.
+
+    Where the rows came from is left out: the data's own digest says which they are.
+    """
+    told = config.model_dump(mode="json", exclude={"data": {"source", "sha256"}})
+    return f"sha256:{json_digest(told)}"
 
 
 def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:

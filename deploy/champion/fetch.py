@@ -9,7 +9,8 @@ A champion that cannot be had ends the chain. It never quietly becomes "none", f
 where there is none, every decision and verdict says why.
 
 Reads   the image's /model, or the folder
-Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion-image.json, which image it
+Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion.json, where the history has
+        that record of it; build/champion-image.json, which image it
         came out of, so that the load test can serve the champion by its own image; without a champion
         build/no-champion.json, which says why
 Exits   0 there (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
@@ -27,8 +28,9 @@ from pathlib import Path
 from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, MODEL_PLACE, ChampionImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
-from contracts.pipeline_toml.champion import NoChampion
-from contracts.schema import write_json
+from contracts.pipeline_toml.champion import NONE_AS_ASKED, NoChampion
+from contracts.release import Champion
+from contracts.schema import read_outside_json, write_json
 from contracts.stage import Build
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
@@ -40,10 +42,12 @@ SCHEME = "docker://"
 NONE = "none"
 NOTHING_DEPLOYED = "nothing-deployed"
 WHY_NONE = {
-    NONE: "No champion is compared with, as asked: CHAMPION=none.",
+    NONE: NONE_AS_ASKED,
     NOTHING_DEPLOYED: "First run: nothing was deployed yet, so there is no champion.",
 }
 MAX_BYTES = 2_000_000_000
+RECORD = "champion.json"
+RECORD_BYTES = 100_000
 
 
 def main() -> Exit:
@@ -51,13 +55,15 @@ def main() -> Exit:
     parser = argparse.ArgumentParser(prog="make champion", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--champion", default="", help="docker://user/name:tag, a folder, or none")
+    parser.add_argument("--history", type=Path, help="the folder; its champion.json says how many tries were counted")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args()
-    return run_command("champion", lambda: f"champion: {fetch(asked.champion, Build(asked.build))}")
+    return run_command("champion", lambda: f"champion: {fetch(asked.champion, Build(asked.build), asked.history)}")
 
 
-def fetch(champion: str, build: Build) -> str:
+def fetch(champion: str, build: Build, history: Path | None = None) -> str:
     """Put the champion in its place and say what it is. Raises UsageError, ModelFolderError and EngineError."""
+    build.champion_record.unlink(missing_ok=True)
     if not champion:
         raise UsageError(
             "CHAMPION is not set; required: docker://user/name:champion, a folder, or none.", code="champion-not-named"
@@ -82,6 +88,10 @@ def fetch(champion: str, build: Build) -> str:
         if here:
             reference = champion.removeprefix(SCHEME)
             write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, engine_id=here))
+        if history is not None and (history / RECORD).exists():
+            record = read_outside_json(history / RECORD, Champion, "make record-champion", RECORD_BYTES)
+            if record.model == scorer.digest:
+                write_json(build.champion_record, record)
     return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
 
 

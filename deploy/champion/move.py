@@ -3,9 +3,10 @@
 The last step, so that whatever ends a deploy leaves the champion where it was. With an image in a registry the tag
 `champion` is moved to its digest. In both cases the model folder and its record are laid out for the history branch.
 
-Reads   build/train/model and build/image/pushed.json; or, with IMAGE=name@sha256:…, that image
+Reads   what every stage wrote, and build/image/pushed.json; or, with IMAGE=name@sha256:…, that image
 Writes  the tag in the registry; build/deploy/champion, champion.json, deployed.json
-Exits   0 moved, or there already · 3 not a model that can be trusted · 2 nothing to move to · 1 no answer
+Exits   0 moved, or there already · 3 a stage did not pass for it, or not a model that can be trusted · 2 nothing to
+        move to · 1 no answer
 """
 
 import argparse
@@ -15,10 +16,14 @@ from contracts.exits import Exit
 from contracts.image import Image, PushedImage
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
 from contracts.pipeline_toml.champion import asked_by, first_run
+from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.reader import load_config
 from contracts.release import Champion, Deployment
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
-from deploy.champion.fetch import SCHEME
+from deploy.admission.evidence import read_case
+from deploy.admission.rules import require
+from deploy.champion.fetch import RECORD, SCHEME
 from deploy.champion.fetch import fetch as fetch_champion
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
@@ -27,7 +32,6 @@ from scoring.scorer import load_scorer
 
 TAG = "champion"
 FOLDER = "champion"
-RECORD = "champion.json"
 
 
 def main() -> Exit:
@@ -35,21 +39,26 @@ def main() -> Exit:
     parser = argparse.ArgumentParser(prog="make move-champion", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--image", default="", help="name@sha256:…, after a rollback")
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args()
     build = Build(asked.build)
-    return run_command(
-        "move-champion", lambda: f"move-champion: {roll_back(build, asked.image) if asked.image else move(build)}"
-    )
+
+    def work() -> str:
+        return roll_back(build, asked.image) if asked.image else move(build, load_config(asked.config))
+
+    return run_command("move-champion", lambda: f"move-champion: {work()}")
 
 
-def move(build: Build) -> str:
+def move(build: Build, config: Config) -> str:
     """The challenger of this run. Raises UsageError, FindingError and EngineError."""
+    case = require(read_case(build, config), "The champion was not moved")
     challenger = load_scorer(build.challenger)
     image = read_json(build.stage("build") / "image.json", Image, "make build")
     pushed = build.stage("build") / "pushed.json"
     reference = read_json(pushed, PushedImage, "make publish-image").reference if pushed.exists() else ""
-    record = Champion(model=challenger.digest, image=reference, commit=image.commit)
+    counted = case.decision.evaluations
+    record = Champion(model=challenger.digest, image=reference, commit=image.commit, evaluations=counted)
     return _move(build, build.challenger, record, f"every stage passed for it{_of_another(build, challenger.card)}")
 
 

@@ -17,14 +17,13 @@ from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
 from contracts.release import Champion
 from contracts.schema import read_outside_json, require_file
 from contracts.stage import Build
-from deploy.champion.fetch import NOTHING_DEPLOYED, SCHEME
-from deploy.champion.move import FOLDER, RECORD, TAG
+from deploy.champion.fetch import NOTHING_DEPLOYED, RECORD, RECORD_BYTES, SCHEME
+from deploy.champion.move import FOLDER, TAG
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
 from scoring.scorer import load_scorer
 
 MOST_BYTES = 50_000_000
-RECORD_BYTES = 100_000
 
 
 def champion_of(history: Path, repository: str) -> str:

@@ -6,7 +6,7 @@ every file's time is fixed, so the same commit and model give the same image id,
 In the chain, where no container engine answers, it says so and is skipped: the load test then takes the same service as
 a process. `make build` alone asks for the image, and is refused there.
 
-Reads   build/train/model; build/evaluate/decision.json, for a label; the Dockerfile, service/, scoring/, contracts/,
+Reads   build/train/model; the Dockerfile, service/, scoring/, contracts/,
         requirements/service.txt; from the environment PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS
         (more options for `docker buildx build`) and TARGET (image; auto: skip without an engine; process: skip)
 Writes  the image, tagged <project>:sha-<commit>; build/image/image.json, sbom.json (CycloneDX), provenance.json (SLSA)
@@ -25,12 +25,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from contracts.decision import Decision
 from contracts.exits import FindingError, UsageError
 from contracts.image import Image, Layer
 from contracts.model_folder import sha256_of
-from contracts.schema import read_json, write_json
-from contracts.stage import Build, Context, Outcome, run_stage
+from contracts.schema import write_json
+from contracts.stage import Context, Outcome, run_stage
 from deploy.digests import engine_id, image_id
 from deploy.engine import HARDENED, EngineError, NoEngineError, check_engine, docker, docker_shown
 from deploy.image.layers import LayerContent, packed_sizes, read_layers
@@ -77,7 +76,6 @@ def build(context: Context) -> Outcome:
     base = os.environ.get("PYTHON_IMAGE") or default_base((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
     reference = f"{context.config.project.name}:{revision.tag}"
     labels = build_arguments(challenger, revision, base, context.config.gate.metric)
-    labels["DECISION"] = recorded_decision(context.build, challenger.digest)
     options = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
     run_build(build_command(reference, context.build.challenger, labels, options), base)
     here = engine_id(reference)
@@ -85,7 +83,7 @@ def build(context: Context) -> Outcome:
     figures = measure(here)
     layers, sizes = _saved(here, context.folder)
     parts = list_layers(layers, sizes)
-    image = describe(reference, image_id(here), base, revision, challenger, parts, figures)
+    image = describe(reference, image_id(here), base, revision, challenger, context.settings, parts, figures)
     write_json(context.folder / "image.json", image)
     _write(context.folder / "sbom.json", bill_of_materials(image, challenger.card, layers))
     _write(context.folder / "provenance.json", provenance(image, dict(_inputs()), _builder(os.environ)))
@@ -114,15 +112,6 @@ def build_arguments(challenger: Scorer, revision: Revision, base: str, metric: s
         "METRIC_VALUE": f"{figure.value:.6g}" if figure else "",
         "REVISION": revision.commit,
     }
-
-
-def recorded_decision(build: Build, model: str) -> str:
-    """`promote` where the gate promoted this very model; empty where it did not, or judged another one."""
-    try:
-        decision = read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate")
-    except UsageError:
-        return ""
-    return decision.decision if decision.challenger == model and decision.decision == "promote" else ""
 
 
 def build_command(
@@ -197,6 +186,7 @@ def describe(
     base: str,
     revision: Revision,
     challenger: Scorer,
+    settings: str,
     layers: tuple[Layer, ...],
     figures: ContainerCost,
 ) -> Image:
@@ -209,6 +199,7 @@ def describe(
         created=revision.created,
         model=challenger.digest,
         data_digest=challenger.card.data_digest,
+        settings=settings,
         unpacked_bytes=sum(layer.unpacked_bytes for layer in layers),
         packed_bytes=sum(layer.packed_bytes for layer in layers),
         base_unpacked_bytes=sum(layer.unpacked_bytes for layer in layers if layer.is_base),

@@ -1,11 +1,13 @@
 """`make publish-image`: sends the built image on to the next job, through the registry or as a file.
 
-PUSH_TO=user/name pushes it and notes its digest, as `make push` does. Empty, it becomes one file: a pull request, a
-fork or a repository without a registry passes the very image on too, and no secret is needed for that.
+PUSH_TO=user/name pushes it and notes its digest, as `make push` does, and attests that every stage passed for it.
+Empty, it becomes one file: a pull request, a fork or a repository without a registry passes the very image on too, and
+no secret is needed for that.
 
-Reads   build/image/image.json, and the image on this engine; PUSH_TO
-Writes  sha-<commit> in the registry and build/image/pushed.json; or build/packed-image/image.tar
-Exits   0 sent on · 3 the registry holds something else · 2 no image, no such repository · 1 no answer
+Reads   build/image/image.json, and the image on this engine; PUSH_TO; for the attestation what every stage wrote
+Writes  sha-<commit> and its attestation in the registry, and build/image/pushed.json; or build/packed-image/image.tar
+Exits   0 sent on · 3 a stage did not pass for it, or the registry holds something else · 2 no image, no such
+        repository · 1 no answer
 """
 
 import argparse
@@ -14,10 +16,14 @@ from pathlib import Path
 
 from contracts.exits import Exit
 from contracts.image import Image
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
 from contracts.stage import Build
+from deploy.admission.evidence import read_case
+from deploy.admission.rules import attestation_of, require
 from deploy.command import run_command
 from deploy.engine import docker
+from deploy.registry.attestation import attest
 from deploy.registry.push import push_built
 
 # Not beside image.json: this file is large and kept for a day, that one is small and kept as long as the run counts.
@@ -28,15 +34,19 @@ def main() -> Exit:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="make publish-image", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
-    build = Build(parser.parse_args().build)
-    return run_command("publish-image", lambda: f"publish-image: {publish(build, os.environ.get('PUSH_TO', ''))}")
+    asked = parser.parse_args()
+    build, push_to = Build(asked.build), os.environ.get("PUSH_TO", "")
+    return run_command("publish-image", lambda: f"publish-image: {publish(build, asked.config, push_to)}")
 
 
-def publish(build: Build, push_to: str) -> str:
+def publish(build: Build, config: Path, push_to: str) -> str:
     """Push or save, and say which. Raises UsageError, FindingError and EngineError."""
     if push_to:
-        return f"pushed {push_built(build, push_to).reference}"
+        case = require(read_case(build, load_config(config)), "Not published")
+        pushed = push_built(build, push_to).reference
+        return f"pushed {pushed}, attested in {attest(attestation_of(case), push_to)}"
     image = read_json(build.stage("build") / "image.json", Image, "make build")
     archive = build.root / ARCHIVE
     archive.parent.mkdir(exist_ok=True)

@@ -1,22 +1,28 @@
 """`make push REPOSITORY=user/name`: sends the image that `make build` made, and prints its one name for ever.
 
 Reads   build/image/image.json, and the image on this engine
-Writes  repository:sha-<commit> in the registry; build/image/pushed.json, and the pushed digest into provenance.json;
-        on standard output nothing but `repository@sha256:…`
+Writes  repository:sha-<commit> in the registry and, where every stage has passed for it, its attestation
+        (deploy/admission/attestation.py); build/image/pushed.json, and the pushed digest into provenance.json; on
+        standard output nothing but `repository@sha256:…`
 Exits   0 pushed · 3 the registry holds something else · 2 no image, no such repository · 1 the registry does not answer
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
 from contracts.image import Image, PushedImage
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageRecord
+from deploy.admission.evidence import read_case
+from deploy.admission.rules import NotAdmittedError, attestation_of, require
 from deploy.command import run_command
 from deploy.digests import on_engine
 from deploy.image.provenance import subject
+from deploy.registry.attestation import attest
 from deploy.registry.registry import WrongDigestError, check_repository, look_up, push
 
 
@@ -25,9 +31,17 @@ def main() -> Exit:
     parser = argparse.ArgumentParser(prog="make push", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--repository", default="", help="user/name on Docker Hub, or host/name elsewhere")
+    parser.add_argument("--config", type=Path, default=Path("pipeline.toml"), help="default: pipeline.toml")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args()
-    return run_command("push", lambda: push_built(Build(asked.build), asked.repository).reference)
+    build = Build(asked.build)
+
+    def work() -> str:
+        pushed = push_built(build, asked.repository)
+        print(f"push: {_attested(build, asked.config, asked.repository)}", file=sys.stderr)
+        return pushed.reference
+
+    return run_command("push", work)
 
 
 def push_built(build: Build, repository: str) -> PushedImage:
@@ -58,6 +72,15 @@ def push_built(build: Build, repository: str) -> PushedImage:
     _name_subject(folder / "provenance.json", reference)
     write_json(folder / "pushed.json", pushed)
     return pushed
+
+
+def _attested(build: Build, config: Path, repository: str) -> str:
+    """Attest what was pushed, if every stage has passed for it by now; else say what is missing."""
+    try:
+        case = require(read_case(build, load_config(config)), "No attestation")
+    except (UsageError, NotAdmittedError) as error:
+        return f"pushed without an attestation, so `make deploy` refuses it. {error} Then `make push` again."
+    return f"attested in {attest(attestation_of(case), repository)}"
 
 
 def _name_subject(statement: Path, reference: str) -> None:

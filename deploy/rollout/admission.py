@@ -1,53 +1,64 @@
-"""What may be deployed: exactly one digest, with evidence that it passed the gates.
+"""What a host may run: exactly one digest, for which every stage of the chain has passed.
 
-Said by its label (`make build` writes it where the gate had promoted that very model), by the decision recorded in
-build/, or by the host, where that digest has served before. A record that speaks against it outweighs all of them.
+Said by build/, where it is about this very image and one consistent tuple speaks for it (deploy/admission/); by the
+attestation beside the image in the registry, which is written after the last stage; or by the host, where that digest
+has served before. A record that speaks against it outweighs all of them. A label on the image says nothing: it is there
+before the load test.
 """
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from contracts.decision import Decision
-from contracts.exits import FindingError, UsageError
-from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
-from contracts.model_folder import Golden, ModelCard, ModelFolderError, read_card
+from contracts.exits import UsageError
+from contracts.image import MODEL_LABEL, REVISION_LABEL, Attestation
+from contracts.model_folder import CARD_FILE, Golden, ModelCard, ModelFolderError, model_digest, read_card
 from contracts.pipeline_toml.champion import asked_by, first_run
+from contracts.pipeline_toml.keys import Config
 from contracts.release import Release, State
 from contracts.schema import Schema, read_json
-from contracts.stage import Build, StageName
+from contracts.stage import CHAIN, Build, StageName
 from contracts.verdict import LoadVerdict
+from deploy.admission.evidence import Case, read_case
+from deploy.admission.rules import COMPARE, NotAdmittedError, Objection, production_moved, require, short, told
+from deploy.digests import image_id
 from deploy.engine import EngineError, docker, engine_platform
+from deploy.registry.attestation import AttestationError, read_attestation
 from deploy.registry.registry import (
     Described,
     NoSuchImageError,
     WrongDigestError,
     check_digest_reference,
     described,
+    look_up,
     pull,
+    repository_of,
 )
 
 AnyRecord = TypeVar("AnyRecord", bound=Schema)
-
+Attested = Callable[[], Attestation | None]
 
 ON_HOST = "{{.Os}}/{{.Architecture}} {{json .Config.Labels}}"
 
 
-class NotAdmittedError(FindingError):
-    """Nothing says that this image passed the gates, or something says that it did not."""
-
-
 @dataclass(frozen=True)
 class Candidate:
-    """An image that may be deployed. `decision`: why."""
+    """An image that may be deployed. `decision`: why.
+
+    `champion`: the digest of the model that it was compared with, "" for none; None where it served here before.
+    `first_run`: why it was compared with none.
+    """
 
     image: str
     model: str
     revision: str
     decision: str
+    champion: str | None = None
+    first_run: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,36 +69,85 @@ class Proved:
     golden: Golden
 
 
-def admit(image: str, build: Build, state: State) -> Candidate:
+def admit(image: str, build: Build, config: Config, state: State) -> Candidate:
     """Decide before anything is pulled. Raises NameOfImageError, NotAdmittedError and EngineError."""
     check_digest_reference(image)
     try:
-        seen = on_host(image) or described(image)
+        here = on_host(image)
+        seen = here or described(image)
+        contents = image_id(image) if here else look_up(image).image_id
     except (NoSuchImageError, WrongDigestError) as error:
-        raise NotAdmittedError(f"Not deployed: {error}") from None
-    if seen.platform != (here := engine_platform()):
+        raise NotAdmittedError(f"Not deployed: {error}", "unknown-image") from None
+    if seen.platform != (runs := engine_platform()):
         raise NotAdmittedError(
-            f"Not deployed: {image} is built for {seen.platform}, and the host's engine runs {here}. "
-            f"Build it for {here}, or for both (docs/image.md, Another processor)."
+            f"Not deployed: {image} is built for {seen.platform}, and the host's engine runs {runs}. "
+            f"Build it for {runs}, or for both (docs/image.md, Another processor).",
+            "other-platform",
         )
-    return judge(image, seen.labels, build, state)
+    return judge(
+        image, contents, seen.labels, build, config, state, lambda: read_attestation(repository_of(image), contents)
+    )
 
 
-def judge(image: str, labels: Mapping[str, str], build: Build, state: State) -> Candidate:
-    """The decision on an image with these labels. Raises NotAdmittedError."""
+def judge(
+    image: str,
+    contents: str,
+    labels: Mapping[str, str],
+    build: Build,
+    config: Config,
+    state: State,
+    attested: Attested = lambda: None,
+) -> Candidate:
+    """The decision on an image with these labels; `contents` is its image id. Raises NotAdmittedError."""
     model = labels.get(MODEL_LABEL, "")
     if not model:
-        raise NotAdmittedError(f"Not deployed: {image} has no label {MODEL_LABEL}: `make build` did not make it.")
-    if against := " ".join(_objections(build, model)):
-        raise NotAdmittedError(f"Not deployed: {against}")
-    for word in (_label(labels), _record(build, model), _past(image, state)):
-        if word:
-            return Candidate(image, model, labels.get(REVISION_LABEL, ""), word)
-    raise NotAdmittedError(
-        f"Not deployed: nothing says that {image} passed the gates. Required: its label {DECISION_LABEL}=promote, "
-        f"a decision on model {model[:19]} in {build.root}, or an earlier release here. "
-        "Run `make evaluate`, then `make build` and `make push`."
-    )
+        raise NotAdmittedError(
+            f"Not deployed: {image} has no label {MODEL_LABEL}: `make build` did not make it.", "not-built-here"
+        )
+    if against := list(_recorded(build, model)):
+        raise NotAdmittedError(f"Not deployed: {told(against)}", *(one.code for one in against))
+    revision = labels.get(REVISION_LABEL, "")
+    if case := _case(build, config, model, contents):
+        require(case, "Not deployed")
+        why = f"every stage passed in {build.root}: {case.decision.reasons[0]}"
+        return Candidate(image, model, revision, why, case.decision.champion, case.decision.first_run)
+    if before := next((entry for entry in reversed(state.entries) if entry.image == image), None):
+        return Candidate(image, model, revision, f"it served here before, let in by {before.decision}")
+    return _attested(image, model, revision, attested)
+
+
+def _attested(image: str, model: str, revision: str, attested: Attested) -> Candidate:
+    try:
+        found = attested()
+    except AttestationError as error:
+        raise NotAdmittedError(f"Not deployed: {error} (not-attested)", "not-attested") from None
+    if found is None:
+        raise NotAdmittedError(
+            f"Not deployed: nothing says that every stage passed for {image} (not-attested). Required: its attestation "
+            "in the registry, a whole run for it in build/, or an earlier release here. "
+            "Run `make pipeline`, then `make push REPOSITORY=…`.",
+            "not-attested",
+        )
+    if found.model != model:
+        raise NotAdmittedError(
+            f"Not deployed: the attestation of {image} speaks of model {short(found.model)}, its label of "
+            f"{short(model)} (other-model). Run `make pipeline`, then `make push REPOSITORY=…`.",
+            "other-model",
+        )
+    return Candidate(image, model, revision, f"attested: {found.decision}", found.champion, found.first_run)
+
+
+def refuse_moved_production(candidate: Candidate, current: Release | None) -> None:
+    """Raises NotAdmittedError where what serves is not what the candidate was compared with."""
+    if candidate.champion is None or current is None:
+        return
+    against = list(production_moved(candidate.model, candidate.champion, candidate.first_run, current.model))
+    if against:
+        raise NotAdmittedError(
+            f"Not deployed: {told(against)} Judge again: `make champion CHAMPION=docker://{current.image}`, then "
+            f"`make {COMPARE}`, then push and deploy; on GitHub, re-run all jobs.",
+            *(one.code for one in against),
+        )
 
 
 def fetch(candidate: Candidate) -> Proved:
@@ -100,14 +160,16 @@ def fetch(candidate: Candidate) -> Proved:
         try:
             pull(candidate.image)
         except NoSuchImageError as error:
-            raise NotAdmittedError(f"Not deployed: {error}") from None
+            raise NotAdmittedError(f"Not deployed: {error}", "unknown-image") from None
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         copy_model(candidate.image, folder)
         scorer = load_scorer(folder)
         golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
     if scorer.digest != candidate.model:
-        raise NotAdmittedError(f"Not deployed: {candidate.image} holds model {scorer.digest}, not {candidate.model}.")
+        raise NotAdmittedError(
+            f"Not deployed: {candidate.image} holds model {scorer.digest}, not {candidate.model}.", "other-model"
+        )
     return Proved(scorer.card, golden)
 
 
@@ -144,31 +206,26 @@ def label_on_host(image: str, label: str) -> str:
     return seen.labels.get(label, "") if seen else ""
 
 
-def _objections(build: Build, model: str) -> Iterator[str]:
+def _recorded(build: Build, model: str) -> Iterator[Objection]:
     """What build/ has against this model. A record of another model says nothing about it."""
     decision = _read(build, "evaluate", "decision.json", Decision)
     if decision is not None and decision.challenger == model and decision.decision != "promote":
-        yield f"the gate decided {decision.decision} on this model ({decision.reasons[0]})"
+        said = f"the gate decided {decision.decision} on this model ({decision.reasons[0]})"
+        yield Objection("gate-rejected", said)
     load = _read(build, "load-test", "verdict.json", LoadVerdict)
     if load is not None and load.model == model and load.verdict != "pass":
-        yield f"the load test of this model ended with the verdict {load.verdict}."
+        yield Objection("load-failed", f"the load test of this model ended with the verdict {load.verdict}.")
 
 
-def _label(labels: Mapping[str, str]) -> str:
-    said = labels.get(DECISION_LABEL) == "promote"
-    return f"label {DECISION_LABEL}=promote" if said else ""
-
-
-def _record(build: Build, model: str) -> str:
-    decision = _read(build, "evaluate", "decision.json", Decision)
-    if decision is None or decision.challenger != model or decision.decision != "promote":
-        return ""
-    return f"{build.stage('evaluate') / 'decision.json'}: {decision.reasons[0]}"
-
-
-def _past(image: str, state: State) -> str:
-    earlier = next((entry for entry in reversed(state.entries) if entry.image == image), None)
-    return f"it served here before, let in by {earlier.decision}" if earlier else ""
+def _case(build: Build, config: Config, model: str, contents: str) -> Case | None:
+    """The case that build/ makes for this image; None where it is about another one, or was not finished."""
+    is_finished = all((build.stage(stage) / "stage.json").exists() for stage in CHAIN)
+    if not is_finished or not (build.challenger / CARD_FILE).exists() or model_digest(build.challenger) != model:
+        return None
+    try:
+        return read_case(build, config, contents)
+    except (UsageError, ModelFolderError) as error:
+        raise NotAdmittedError(f"Not deployed: {error}", "unreadable") from None
 
 
 def _read(build: Build, stage: StageName, name: str, schema: type[AnyRecord]) -> AnyRecord | None:
@@ -178,4 +235,4 @@ def _read(build: Build, stage: StageName, name: str, schema: type[AnyRecord]) ->
     try:
         return read_json(path, schema, f"make {stage}")
     except UsageError as error:
-        raise NotAdmittedError(f"Not deployed: {error}") from None
+        raise NotAdmittedError(f"Not deployed: {error}", "unreadable") from None

@@ -79,7 +79,8 @@ def _recorded(action: Action, host: Host, asked: argparse.Namespace) -> Exit:
 
 
 def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journal) -> str:
-    rules = load_config(asked.config).deploy
+    config = load_config(asked.config)
+    rules = config.deploy
     if action == "deploy":
         if not asked.image:
             raise UsageError(
@@ -101,7 +102,7 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
             release = back.rollback(production, asked.image)
         else:
             build = Build(asked.build)
-            release = order.deploy(production, lambda state: admit(asked.image, build, state), fetch)
+            release = order.deploy(production, lambda state: admit(asked.image, build, config, state), fetch)
         return _tagged(action, release, asked.tag, journal)
 
 

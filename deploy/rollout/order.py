@@ -21,7 +21,7 @@ from deploy.host.replicas import ReplicaError, Replicas
 from deploy.host.stack import Stack
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout import canary, golden
-from deploy.rollout.admission import Candidate, Proved, in_place_of_another, on_host
+from deploy.rollout.admission import Candidate, Proved, in_place_of_another, on_host, refuse_moved_production
 from deploy.rollout.journal import Journal
 from deploy.rollout.version_metrics import Prometheus
 
@@ -161,6 +161,8 @@ def deploy(
         step.said = f"image on the host, model proved on {len(proved.golden.rows)} golden rows here"
     if replaces := in_place_of_another(proved.card, state.current):
         journal.note(replaces)
+    else:
+        refuse_moved_production(candidate, state.current)
     new = Release(
         image=candidate.image,
         model=candidate.model,

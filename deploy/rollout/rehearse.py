@@ -34,6 +34,7 @@ from contracts.schema import Schema, read_json, write_json
 from contracts.stage import Build
 from deploy.champion.fetch import SCHEME
 from deploy.command import run_command
+from deploy.digests import image_id
 from deploy.engine import EngineError, check_engine, docker
 from deploy.host.lock import lock
 from deploy.host.machine import Host
@@ -143,7 +144,7 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
     seen = on_host(image)
     if seen is None:
         raise UsageError(f"{image} is not on this engine. Run `make build` first.")
-    new = judge(image, seen.labels, build, State())
+    new = judge(image, image_id(image), seen.labels, build, config, State())
     folder = build.stage("deploy")
     with ExitStack() as stack:
         project = stack.enter_context(_project())

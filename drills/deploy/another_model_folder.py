@@ -9,7 +9,7 @@ from drills.scene import Scene
 @drill(
     "promote",
     FINDING,
-    r"^Not promoted: evaluate judged model sha256:[0-9a-f]+, this one is sha256:[0-9a-f]+\. load-test",
+    r"^Not promoted: evaluate judged model sha256:[0-9a-f]+, this one is sha256:[0-9a-f]+ \(other-model\)\. load-test",
 )
 def plant(scene: Scene) -> None:
     shutil.rmtree(scene.challenger)

@@ -31,6 +31,7 @@ from contracts.model_folder import (
     verify_files,
 )
 from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.reader import settings_digest
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
@@ -43,7 +44,7 @@ from reports.drift.performance import estimated, measured
 from reports.drift.scored_again import scored_again
 from reports.drift.slices import slices_of
 from reports.drift.timing import MOST_DAYS, labelled_days, timing_of
-from reports.drift.verdict import Findings, exit_code, headline, judge
+from reports.drift.verdict import Findings, Subject, exit_code, headline, judge
 from scoring.drift_statistics import check_columns
 
 VERDICT_FILE = "verdict.json"
@@ -86,7 +87,8 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     reference = pd.read_parquet(model / REFERENCE_FILE)
     window = distinct_window(read_window(traffic.folder, card, digest, config.data.seed), reference)
     findings = _examined(config, model, card, reference, window, traffic, folder)
-    verdict = judge(config.drift, window, findings, digest, traffic.about)
+    subject = Subject(digest, card.data_digest, settings_digest(config))
+    verdict = judge(config.drift, window, findings, subject, traffic.about)
     return verdict, headline(config.drift, findings, verdict)
 
 

@@ -65,7 +65,16 @@ class Findings:
         return is_late or not follows or bool(self.wrong_slices)
 
 
-def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, traffic: str) -> DriftVerdict:
+@dataclass(frozen=True)
+class Subject:
+    """Whose requests these are: digests of the model, of its training data, and of pipeline.toml."""
+
+    model: str
+    data_digest: str
+    settings: str
+
+
+def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subject, traffic: str) -> DriftVerdict:
     """The verdict over one window, alone: persistence is added by the scheduled job."""
     compared, performance = findings.compared, findings.performance
     is_enough = len(window.rows) >= drift.min_rows
@@ -83,7 +92,9 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, model: str, t
     return DriftVerdict(
         state=state,
         reasons=(*answers, *advice, *_log_notes(window, compared)),
-        model=model,
+        model=subject.model,
+        data_digest=subject.data_digest,
+        settings=subject.settings,
         traffic=traffic,
         reference_rows=findings.reference_rows,
         current_rows=window.requests,

@@ -71,7 +71,8 @@ def needs_attention(verdict: DriftVerdict) -> bool:
 def _nothing_to_watch(context: Context, first_run: str) -> Outcome:
     """No window is remembered: none of this project was looked at."""
     verdict = DriftVerdict(
-        state="insufficient", reasons=(first_run,), model="", traffic="none", reference_rows=0, current_rows=0,
+        state="insufficient", reasons=(first_run,), model="", data_digest="", settings=context.settings, traffic="none",
+        reference_rows=0, current_rows=0,
         current_first="", current_last="", torn_lines=0, repeated_ids=0, other_models=0, inputs="insufficient",
         predictions="insufficient", columns=(), first_run=first_run,
     )  # fmt: skip

@@ -19,11 +19,12 @@ def in_words(results: Results) -> list[str]:
 
 
 def warnings(results: Results) -> list[str]:
-    """Why no champion was compared with, what the gate asks less of, which stages are of another run: once each."""
+    """Why no champion was compared with, what the gate asks less of, tries forgotten, stages of another run: once each."""
     decision = results.decision
     said = list(results.first_run())
     said += [f"The gate asks less than before: {one}" for one in (decision.relaxed if decision else ())]
     said += list(decision.notes if decision else ())
+    said += [decision.forgotten] if decision and decision.forgotten else []
     for stage, digest in results.stale.items():
         said.append(f"{stage} judged another model or other data, {digest[:19]}.")
     if results.unreadable:

@@ -17,12 +17,14 @@ import pytest
 
 from contracts.exits import Exit, UsageError
 from contracts.image import Image
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
 from contracts.stage import Build, execute
 from deploy.digests import engine_id
 from deploy.engine import check_engine, docker
 from deploy.image import build as build_stage
 from testbed.tiny_build import write_model
+from tests.reports.records import DATA_DIGEST, pass_every_stage
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))  # scripts that import each other as siblings
@@ -31,9 +33,10 @@ REGISTRY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Built:
-    """A build folder after `make build`, its image.json, and what this engine calls the image."""
+    """A build folder for whose image every stage passed, by `config`; its image.json; its name on this engine."""
 
     build: Build
+    config: Path
     image: Image
     here: str
 
@@ -52,14 +55,15 @@ def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
     """What `make build` makes of a model of three features."""
     root = tmp_path_factory.mktemp("built")
     build = Build(root / "build")
-    write_model(build.challenger)
+    write_model(build.challenger, data_digest=DATA_DIGEST)
     config = root / "pipeline.toml"
     text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
     config.write_text(text.replace('name = "flights"', f'name = "gatehouse-test-{worker_id}"'), encoding="utf-8")
     assert execute("build", config, build, build_stage.work) is Exit.PASS
     image = read_json(build.stage("build") / "image.json", Image, "make build")
     here = engine_id(image.reference)
-    yield Built(build, image, here)
+    pass_every_stage(build, load_config(config), image)
+    yield Built(build, config, image, here)
     docker("image", "rm", "--force", here)
 
 

@@ -13,13 +13,16 @@ import pytest
 from contracts.exits import Exit, UsageError
 from contracts.image import MODEL_LABEL, ChampionImage, PushedImage
 from contracts.model_folder import CARD_FILE, MODEL_FILES
+from contracts.pipeline_toml.reader import load_config
 from contracts.release import Champion
 from contracts.schema import read_json
 from contracts.stage import Build
+from deploy.admission.rules import NotAdmittedError
 from deploy.champion.move import move, roll_back
 from deploy.digests import image_id, on_engine
 from deploy.engine import EngineError, docker
 from deploy.image.build import self_test
+from deploy.registry.attestation import LABEL, AttestationError, read_attestation, tag_of
 from deploy.registry.fetch_image import fetch as fetch_image
 from deploy.registry.publish_image import ARCHIVE, publish
 from deploy.registry.push import push_built
@@ -27,6 +30,7 @@ from deploy.registry.registry import NoSuchImageError, WrongDigestError, look_up
 from scoring.scorer import load_scorer
 from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, free_port, variant
+from tests.reports.records import write_record
 
 pytestmark = pytest.mark.image_store
 
@@ -223,7 +227,7 @@ def test_the_fetched_folder_has_the_model_folders_files_only(pushed: PushedImage
 
 
 def test_an_image_travels_through_the_registry_by_digest(built: Built, registry: str) -> None:
-    assert publish(built.build, f"{registry}/user/travels").startswith("pushed ")
+    assert publish(built.build, built.config, f"{registry}/user/travels").startswith("pushed ")
     docker("image", "rm", "--force", built.here)
     name, digest = fetch_image(built.build)
     assert name == f"{registry}/user/travels"
@@ -231,8 +235,40 @@ def test_an_image_travels_through_the_registry_by_digest(built: Built, registry:
     assert on_engine(built.image) is not None
 
 
+def test_what_was_published_is_attested_beside_it_and_by_its_contents(built: Built, registry: str) -> None:
+    repository = f"{registry}/user/attested"
+    assert "attested in" in publish(built.build, built.config, repository)
+    found = read_attestation(repository, built.image.image_id)
+    assert found is not None
+    assert (found.image, found.model) == (built.image.image_id, built.image.model)
+    assert read_attestation(repository, "sha256:" + "e" * 64) is None
+
+
+def test_what_a_stage_did_not_pass_for_is_neither_pushed_nor_attested(built: Built, registry: str) -> None:
+    repository, record = f"{registry}/user/failed", built.build.stage("evaluate") / "stage.json"
+    before = record.read_bytes()
+    try:
+        write_record(built.build, "evaluate", exit_code=Exit.FINDING)
+        with pytest.raises(NotAdmittedError, match=r"^Not published: evaluate ended with exit code 3"):
+            publish(built.build, built.config, repository)
+    finally:
+        record.write_bytes(before)
+    with pytest.raises(NoSuchImageError):
+        look_up(f"{repository}:{built.image.reference.rpartition(':')[2]}")
+    assert read_attestation(repository, built.image.image_id) is None
+
+
+@pytest.mark.parametrize("label", ["", "{}", "not json"])
+def test_an_attestation_that_cannot_be_read_is_refused(built: Built, registry: str, label: str) -> None:
+    repository = f"{registry}/user/damaged"
+    with variant(built.image.reference, f"LABEL {LABEL}={label!r}") as planted:
+        push(planted, repository, tag_of(built.image.image_id))
+    with pytest.raises(AttestationError, match="is no attestation"):
+        read_attestation(repository, built.image.image_id)
+
+
 def test_an_image_travels_as_a_file_where_there_is_no_registry(built: Built) -> None:
-    publish(built.build, "")
+    publish(built.build, built.config, "")
     docker("image", "rm", "--force", built.here)
     name, digest = fetch_image(built.build)
     assert (name, digest) == (built.image.reference.rpartition(":")[0], built.image.image_id)
@@ -257,9 +293,9 @@ def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
     built: Built, registry: str, tmp_path: Path
 ) -> None:
     repository = f"{registry}/user/moves"
-    publish(built.build, repository)
+    publish(built.build, built.config, repository)
     first = read_json(built.build.stage("build") / "pushed.json", PushedImage, "make publish-image").reference
-    assert "has the tag champion" in move(built.build)
+    assert "has the tag champion" in move(built.build, load_config(built.config))
     other = push(built.here, repository, "other")
     assert look_up(f"{repository}:champion").image_id == built.image.image_id
     build = Build(tmp_path / "build")

@@ -46,7 +46,16 @@ def test_in_place_of_another_project_a_deploy_is_the_first_and_says_so(stage: Ar
 
 
 @pytest.mark.image_store
-@pytest.mark.parametrize("what", ["wrong answers with status 200", "no decision", "built for another platform"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "wrong answers with status 200",
+        "labelled by hand",
+        "attested for another image",
+        "production moved meanwhile",
+        "built for another platform",
+    ],
+)
 def test_a_bad_image_is_refused_and_the_old_one_serves(stage: Arena, what: str) -> None:
     (row,) = scenarios.REFUSALS[what](stage)
     assert row.exit_code == 3
@@ -131,4 +140,4 @@ def test_the_releases_are_listed_with_when_why_and_what_was_measured(stage: Aren
     done = stage.begin("releases").wait()
     assert done.exit_code == 0
     assert "(serves)" in done.output
-    assert "label gatehouse.decision=promote" in done.output
+    assert "attested: Attested by the test." in done.output

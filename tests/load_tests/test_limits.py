@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from limits import VariantFigures, figures, headline, judge
+from limits import Subject, VariantFigures, figures, headline, judge
 from plan import Block, Measured, Plan, Sample, Variant, one_block
 from targets import Target
 
@@ -30,9 +30,11 @@ WITHIN = VariantFigures(
     distinct_rows=3900,
 )
 
+SUBJECT = Subject("sha256:1", "sha256:d", "sha256:5")
+
 
 def judged(**changes: Any) -> LoadVerdict:
-    return judge(VariantFigures(**{**vars(WITHIN), **changes}), LOAD, "sha256:1", PROCESS)
+    return judge(VariantFigures(**{**vars(WITHIN), **changes}), LOAD, SUBJECT, PROCESS)
 
 
 def test_figures_within_every_limit_pass() -> None:
@@ -167,21 +169,21 @@ def compared(low: float, failures: int = 0, figure: str = "cpu") -> PairedRun:
 
 
 def test_a_ratio_whose_lower_bound_is_at_the_limit_passes() -> None:
-    verdict = judge(WITHIN, LOAD, "sha256:1", PROCESS, compared(low=1.1))
+    verdict = judge(WITHIN, LOAD, SUBJECT, PROCESS, compared(low=1.1))
     assert (verdict.verdict, verdict.reason_codes) == ("pass", ())
     assert "cpu × 1.20" in headline(verdict)
 
 
 @pytest.mark.parametrize("figure", ["p50", "p95", "cpu"])
 def test_a_ratio_significantly_beyond_the_limit_fails_with_the_code_of_its_figure(figure: str) -> None:
-    verdict = judge(WITHIN, LOAD, "sha256:1", PROCESS, compared(low=1.11, figure=figure))
+    verdict = judge(WITHIN, LOAD, SUBJECT, PROCESS, compared(low=1.11, figure=figure))
     assert verdict.reason_codes == (f"slower_{figure}",)
     for shown in ("1.20 [1.11, 1.30]", "120.00", "100.00 µs", "20 blocks", "load.max_ratio"):
         assert shown in verdict.reasons[0]
 
 
 def test_a_champion_that_answers_wrongly_is_nothing_to_compare_with() -> None:
-    verdict = judge(WITHIN, LOAD, "sha256:1", PROCESS, compared(low=1.0, failures=2))
+    verdict = judge(WITHIN, LOAD, SUBJECT, PROCESS, compared(low=1.0, failures=2))
     assert (verdict.verdict, verdict.reason_codes) == ("fail", ("no_comparison",))
 
 

@@ -19,7 +19,8 @@ def verdict(**changes: object) -> DriftVerdict:
     )
     prediction = feature.model_copy(update={"column": "prediction", "kind": "prediction"})
     return DriftVerdict(
-        state="stable", reasons=(), model="sha256:tiny", traffic="replayed", reference_rows=5000, current_rows=1200,
+        state="stable", reasons=(), model="sha256:tiny", data_digest="sha256:d", settings="sha256:5",
+        traffic="replayed", reference_rows=5000, current_rows=1200,
         current_first="2013-11-01", current_last="2013-11-30", torn_lines=0, repeated_ids=0, other_models=0,
         inputs="stable", predictions="stable", columns=(feature, prediction),
         performance=PerformanceComparison(metric="roc_auc", labels=900, reference=0.71, current=0.7),

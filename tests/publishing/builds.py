@@ -24,7 +24,7 @@ def write_run(root: Path, text: str = "roc_auc") -> Build:
         write_record(build, stage, text, verdict=text)
     figure = Interval(value=0.7, low=0.6, high=0.8)
     decision = Decision(
-        decision="reject", reasons=(text,), metric=text, challenger=text, data_digest=text, commit=text,
+        decision="reject", reasons=(text,), metric=text, challenger=text, data_digest=text, settings=text, commit=text,
         holdout_rows=10, holdout_first=text, holdout_last=text, clusters=1, tries=1, confidence=0.95,
         comparisons=(
             Comparison(
@@ -43,8 +43,9 @@ def write_run(root: Path, text: str = "roc_auc") -> Build:
 def write_drift(build: Build, text: str = "temp", state: DriftState = "drift") -> None:
     """drift/verdict.json."""
     verdict = DriftVerdict(
-        state=state, reasons=(text,), model=text, traffic=text, reference_rows=10, current_rows=10,
-        current_first=text, current_last=text, torn_lines=0, repeated_ids=0, other_models=0,
+        state=state, reasons=(text,), model=text, data_digest=text, settings=text, traffic=text,
+        reference_rows=10, current_rows=10, current_first=text, current_last=text, torn_lines=0,
+        repeated_ids=0, other_models=0,
         inputs=state, predictions="stable",
         columns=(
             ColumnComparison(column=text, kind="feature", method=text, distance=1, threshold=0.5, drifted=True),

@@ -1,4 +1,4 @@
-"""The count of tries out of an artifact that anybody's code may have written."""
+"""The count of tries, and the one look out of an artifact that anybody's code may have written."""
 
 import json
 from pathlib import Path
@@ -7,24 +7,31 @@ from typing import Any
 import pytest
 
 from contracts.exits import Exit
-from publishing.tries import MOST_BYTES, MOST_NEW, main
+from publishing.history_branch import united
+from publishing.tries import MOST_BYTES_OF_A_LOOK, main
 
 HOLDOUT = "a" * 64
+ROWS = [{"rows": 3, "smallest": "0" * 12 + "1" * 12}]
 
 
 def one(number: int) -> dict[str, str]:
     return {"model": f"sha256:{number:064x}", "function": f"sha256:{number + 1000:064x}"}
 
 
-def write(path: Path, *tries: Any, holdout: str = HOLDOUT) -> None:
+def look(path: Path, number: int, **changes: Any) -> None:
+    """What evaluate hands on of one run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"format_version": 1, "holdouts": {holdout: tries}}))
+    path.write_text(json.dumps({"format_version": 1, "holdout": HOLDOUT, "rows": ROWS, **one(number)} | changes))
+
+
+def ledger(path: Path, *tries: Any, version: int = 1) -> None:
+    path.write_text(json.dumps({"format_version": version, "holdouts": {HOLDOUT: tries}}))
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     (tmp_path / "history").mkdir()
-    return tmp_path / "build" / "evaluate" / "tries.json", tmp_path / "history" / "tries.json"
+    return tmp_path / "build" / "evaluate" / "try.json", tmp_path / "history" / "tries.json"
 
 
 def run(folders: tuple[Path, Path]) -> Exit:
@@ -36,36 +43,56 @@ def counted(folders: tuple[Path, Path]) -> list[dict[str, str]]:
     return found
 
 
-def test_the_first_try_is_counted(folders: tuple[Path, Path]) -> None:
-    write(folders[0], one(1))
+def decide(folders: tuple[Path, Path], *comparisons: str) -> None:
+    folders[0].parent.mkdir(parents=True, exist_ok=True)
+    decision = {"decision": "promote", "comparisons": comparisons, "a key of tomorrow": 1}
+    (folders[0].parent / "decision.json").write_text(json.dumps(decision))
+
+
+def test_the_first_look_is_counted_with_the_rows_that_it_saw(folders: tuple[Path, Path]) -> None:
+    look(folders[0], 1)
     assert run(folders) is Exit.PASS
     assert counted(folders) == [one(1)]
+    assert json.loads(folders[1].read_text())["rows"] == {HOLDOUT: ROWS}
 
 
-def test_a_new_try_comes_after_those_that_were_counted(folders: tuple[Path, Path]) -> None:
-    write(folders[1], one(1), one(2))
-    write(folders[0], one(3), one(2))
+def test_a_new_look_comes_after_those_that_were_counted(folders: tuple[Path, Path]) -> None:
+    ledger(folders[1], one(1), one(2))
+    look(folders[0], 3)
     assert run(folders) is Exit.PASS
     assert counted(folders) == [one(1), one(2), one(3)]
 
 
 def test_the_same_function_is_counted_once(folders: tuple[Path, Path]) -> None:
-    write(folders[1], one(1))
-    write(folders[0], {**one(2), "function": one(1)["function"]})
+    ledger(folders[1], one(1))
+    look(folders[0], 2, function=one(1)["function"])
     assert run(folders) is Exit.PASS
     assert counted(folders) == [one(1)]
 
 
-def test_an_artifact_takes_no_try_away(folders: tuple[Path, Path]) -> None:
-    write(folders[1], one(1), one(2))
-    write(folders[0])
+def test_a_run_that_judged_nothing_changes_nothing(folders: tuple[Path, Path]) -> None:
+    assert run(folders) is Exit.PASS
+    decide(folders)
+    assert run(folders) is Exit.PASS
+    assert not folders[1].exists()
+
+
+def test_a_run_that_leaves_its_look_out_is_refused(folders: tuple[Path, Path]) -> None:
+    ledger(folders[1], one(1))
+    decide(folders, "roc_auc")
+    assert run(folders) is Exit.USAGE
+    look(folders[0], 2)
     assert run(folders) is Exit.PASS
     assert counted(folders) == [one(1), one(2)]
 
 
-def test_a_run_that_judged_nothing_changes_nothing(folders: tuple[Path, Path]) -> None:
+def test_a_ledger_beside_the_look_neither_helps_nor_harms(folders: tuple[Path, Path]) -> None:
+    """Twenty forged looks of a pull request: none is counted but its own, and none that was counted is taken away."""
+    ledger(folders[1], one(1), one(2))
+    look(folders[0], 3)
+    ledger(folders[0].parent / "tries.json", *[one(number) for number in range(100, 120)])
     assert run(folders) is Exit.PASS
-    assert not folders[1].exists()
+    assert counted(folders) == [one(1), one(2), one(3)]
 
 
 @pytest.mark.parametrize(
@@ -73,40 +100,42 @@ def test_a_run_that_judged_nothing_changes_nothing(folders: tuple[Path, Path]) -
     [
         "",
         "[]",
-        '{"holdouts": {"../../etc": []}}',
-        '{"holdouts": {}, "more": 1}',
-        '{"format_version": 2}',
-        json.dumps({"holdouts": {HOLDOUT: [{"model": "$(id)", "function": "x"}]}}),
-        json.dumps({"holdouts": {HOLDOUT: [{**one(1), "note": "@everyone"}]}}),
-        '{"holdouts": ' * 2000,
+        json.dumps({"format_version": 1, "holdouts": {HOLDOUT: [one(number) for number in range(20)]}}),
+        json.dumps({"holdout": "../../etc", "rows": ROWS, **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": ROWS, **one(1), "note": "@everyone"}),
+        json.dumps({"holdout": HOLDOUT, "rows": ROWS, "model": "$(id)", "function": "x"}),
+        json.dumps({"holdout": HOLDOUT, "rows": ROWS * 5, **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 1, "smallest": "0" * 12 * 129}], **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": -1, "smallest": ""}], **one(1)}),
+        '{"rows": ' * 2000,
     ],
 )
-def test_what_is_no_count_is_refused(folders: tuple[Path, Path], content: str) -> None:
-    write(folders[1], one(1))
-    write(folders[0])
+def test_what_is_no_look_is_refused(folders: tuple[Path, Path], content: str) -> None:
+    ledger(folders[1], one(1))
+    look(folders[0], 2)
     folders[0].write_text(content)
     assert run(folders) is Exit.USAGE
     assert counted(folders) == [one(1)]
 
 
-def test_more_tries_than_a_run_can_make_are_refused(folders: tuple[Path, Path]) -> None:
-    write(folders[0], *[one(number) for number in range(MOST_NEW + 1)])
-    assert run(folders) is Exit.USAGE
-    assert not folders[1].exists()
-
-
 def test_a_file_that_is_too_large_or_a_link_is_not_read(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    write(folders[0])
-    folders[0].write_bytes(b" " * (MOST_BYTES + 1))
+    look(folders[0], 1)
+    folders[0].write_bytes(b" " * (MOST_BYTES_OF_A_LOOK + 1))
     assert run(folders) is Exit.USAGE
     folders[0].unlink()
-    write(tmp_path / "elsewhere.json", one(1))
+    look(tmp_path / "elsewhere.json", 1)
     folders[0].symlink_to(tmp_path / "elsewhere.json")
     assert run(folders) is Exit.USAGE
 
 
 def test_a_damaged_history_is_not_replaced(folders: tuple[Path, Path]) -> None:
     folders[1].write_text("{")
-    write(folders[0], one(1))
+    look(folders[0], 1)
     assert run(folders) is Exit.USAGE
     assert folders[1].read_text() == "{"
+
+
+def test_what_the_history_says_of_a_holdouts_rows_stays() -> None:
+    theirs = {"format_version": 1, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: ROWS}}
+    ours = {"format_version": 2, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: [], "b" * 64: ROWS}}
+    assert united(theirs, ours)["rows"] == {HOLDOUT: ROWS, "b" * 64: ROWS}

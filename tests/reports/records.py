@@ -2,24 +2,50 @@
 
 from pathlib import Path
 
-from contracts.data_manifest import DataManifest, LeftOut, Table
+from contracts.data_manifest import DataManifest, LeftOut, Table, manifest_digest
 from contracts.decision import Check, Comparison, Curve, Decision, Interval, Plots, SliceComparison
 from contracts.features import Feature
-from contracts.model_folder import Metric, model_digest
+from contracts.image import Image
+from contracts.model_folder import Metric, model_digest, read_card
+from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.reader import load_config, settings_digest
 from contracts.schema import write_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import ColumnComparison, DriftVerdict, LoadVerdict, PairedRun
 from testbed.cards import card
 
-DATA_DIGEST = "sha256:" + "d" * 64
+CONFIG = load_config(Path(__file__).parents[2] / "pipeline.toml")
+SETTINGS = settings_digest(CONFIG)
 CHAMPION = "sha256:" + "c" * 64
+MANIFEST = DataManifest(
+    source="training.flights:load",
+    source_sha256="0" * 64,
+    task="binary",
+    target="late",
+    features=(Feature(name="distance", kind="numeric"),),
+    left_out=(LeftOut(column="tailnum", reason="an identifier"),),
+    tables={"train": Table(rows=1000, digest="sha256:1"), "holdout": Table(rows=300, digest="sha256:2")},
+    digest="",
+)
+DATA_DIGEST = manifest_digest(MANIFEST, CONFIG.data)
 
 
 def write_record(
-    build: Build, stage: StageName, exit_code: int = 0, headline: str = "as planned", verdict: str = "ready"
+    build: Build,
+    stage: StageName,
+    exit_code: int = 0,
+    headline: str = "as planned",
+    verdict: str = "ready",
+    settings: str = SETTINGS,
 ) -> None:
     record = StageRecord(
-        stage=stage, exit_code=exit_code, verdict=verdict, headline=headline, seconds=1.5, peak_mb=100.0
+        stage=stage,
+        exit_code=exit_code,
+        verdict=verdict,
+        headline=headline,
+        seconds=1.5,
+        peak_mb=100.0,
+        settings=settings,
     )
     write_json(build.stage(stage) / "stage.json", record)
 
@@ -43,15 +69,8 @@ def write_card(build: Build, data_digest: str = DATA_DIGEST) -> str:
 
 
 def write_manifest(build: Build, left_out: str = "tailnum") -> None:
-    manifest = DataManifest(
-        source="training.flights:load",
-        source_sha256="0" * 64,
-        task="binary",
-        target="late",
-        features=(Feature(name="distance", kind="numeric"),),
-        left_out=(LeftOut(column=left_out, reason="an identifier"),),
-        tables={"train": Table(rows=1000, digest="sha256:1"), "holdout": Table(rows=300, digest="sha256:2")},
-        digest=DATA_DIGEST,
+    manifest = MANIFEST.model_copy(
+        update={"left_out": (LeftOut(column=left_out, reason="an identifier"),), "digest": DATA_DIGEST}
     )
     write_json(build.stage("data") / "data.json", manifest)
 
@@ -79,6 +98,7 @@ def decision(challenger: str, *, promote: bool = True, text: str = "carrier", ha
         challenger=challenger,
         champion=CHAMPION if has_champion else "",
         data_digest=DATA_DIGEST,
+        settings=SETTINGS,
         commit="0" * 40,
         holdout_rows=300,
         clusters=30,
@@ -108,6 +128,7 @@ def plots() -> Plots:
 def load_verdict(model: str, verdict: str = "pass") -> LoadVerdict:
     return LoadVerdict.model_validate(
         {"verdict": verdict, "reasons": (), "model": model, "target": "process", "requests": 4000, "failures": 0}
+        | {"data_digest": DATA_DIGEST, "settings": SETTINGS}
         | {"seconds": 20, "requests_per_second": 200, "p50_ms": 1.5, "p95_ms": 2.5, "p99_ms": 4, "largest_ms": 9}
         | {"cpu_us_per_request": 300, "peak_mb": 95, "checks": ()}
     )
@@ -129,6 +150,7 @@ def drift_verdict(model: str, column: str = "temp") -> DriftVerdict:
     )
     return DriftVerdict.model_validate(
         {"state": "drift", "reasons": (f"{column} moved.",), "model": model, "traffic": "replay"}
+        | {"data_digest": DATA_DIGEST, "settings": SETTINGS}
         | {"reference_rows": 5000, "current_rows": 4000, "current_first": "", "current_last": "", "torn_lines": 0}
         | {"repeated_ids": 0, "other_models": 0, "inputs": "drift", "predictions": "stable", "columns": (moved,)}
     )
@@ -145,3 +167,22 @@ def whole_run(root: Path, text: str = "carrier") -> Build:
     write_json(build.stage("load-test") / "verdict.json", load_verdict(digest))
     write_json(build.stage("drift") / "verdict.json", drift_verdict(digest, column=text))
     return build
+
+
+def pass_every_stage(build: Build, config: Config = CONFIG, image: Image | None = None) -> None:
+    """What the stages write when they pass for the challenger that is there, and for its image; without a champion."""
+    digest, made, settings = model_digest(build.challenger), read_card(build.challenger), settings_digest(config)
+    write_manifest(build)
+    for stage in CHAIN:
+        if not (build.stage(stage) / "stage.json").exists():
+            write_record(build, stage, settings=settings)
+    of = {"settings": settings, "data_digest": made.data_digest}
+    passed = decision(digest, has_champion=False).model_copy(update=of | {"commit": made.commit})
+    write_json(build.stage("evaluate") / "decision.json", passed)
+    if image is not None:
+        write_json(build.stage("build") / "image.json", image)
+    if "load-test" in CHAIN:
+        target = {"target": "image", "image": image.image_id} if image else {}
+        write_json(build.stage("load-test") / "verdict.json", load_verdict(digest).model_copy(update=of | target))
+    if "drift" in CHAIN:
+        write_json(build.stage("drift") / "verdict.json", drift_verdict(digest).model_copy(update=of))

@@ -200,6 +200,7 @@ def _run(
         challenger=model,
         champion=CHAMPION if has_champion else "",
         data_digest=DATA,
+        settings=DATA,
         commit="0" * 40,
         holdout_rows=27_010,
         holdout_first="2013-09-01T05:15:00",
@@ -427,6 +428,7 @@ def _drift(model: str, moved: Sequence[str]) -> DriftVerdict:
     reasons = [f"Inputs moved: {len(moved)} of 15 columns are over their threshold." if moved else "Inputs are stable."]
     return DriftVerdict(
         state="drift" if moved else "stable", reasons=tuple(reasons), model=model,
+        data_digest=DATA, settings=DATA,
         reference_rows=5000, current_rows=4400,
         traffic="replay of the table's next window, 2013-10-01 to 2013-10-30", current_first="", current_last="",
         torn_lines=0, repeated_ids=0, other_models=0, inputs="drift" if moved else "stable", predictions="stable",

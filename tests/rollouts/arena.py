@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
+from contracts.image import MODEL_LABEL, REVISION_LABEL, Attestation
 from contracts.model_folder import Golden, model_digest
+from contracts.pipeline_toml.champion import NONE_AS_ASKED
 from contracts.release import Rollout, State
 from deploy.champion.fetch import copy_model
 from deploy.engine import EngineError, docker, docker_bytes
 from deploy.host.machine import SIDES, Host
 from deploy.host.state import parse
-from deploy.registry.registry import look_up, push
+from deploy.registry.attestation import attest
+from deploy.registry.registry import look_up, push, repository_of
 from deploy.rollout.steady_client import Request, Running, traffic
 from tests.containers.conftest import free_port
 from tests.rollouts.faults import SITE, SITES
@@ -34,6 +36,7 @@ from tests.rollouts.registry import Registry
 ROOT = Path(__file__).parents[2]
 SERVICES = ("edge", "drift", "prometheus", "alertmanager")
 RATE = 250.0
+NO_DIGEST = f"sha256:{'0' * 64}"
 # Short steps, frequent scrapes: what is proved does not depend on how long one waits, but a test does.
 RULES: dict[str, float] = {
     "canary_seconds": 4.0, "canary_min_requests": 60, "canary_max_seconds": 30.0, "watch_seconds": 4.0,
@@ -131,12 +134,20 @@ class Arena:
             self.models[name] = model_digest(model)
             lines = ["COPY --chmod=644 model.json /model/model.json", self._labels(self.models[name], commit)]
             self.push_layered(name, self.base, lines, {"model.json": (model / "model.json").read_bytes()})
+        self.attest(self.versions[name], self.models[name])
 
     def make_fault(self, name: str, of: str) -> None:
         """A bad version: it says that it is `of`, and the gates passed."""
         lines = [f"COPY --chmod=644 fault.py {SITE}"]
         self.push_layered(name, self.tag_of(of), lines, {"fault.py": SITES[name].encode()})
         self.models[name] = self.models[of]
+        self.attest(self.versions[name], self.models[of])
+
+    def attest(self, reference: str, model: str, **changes: str) -> None:
+        """Say that every stage passed for it; compared with no champion, for these deploys go back and forth."""
+        told = {"image": look_up(reference).image_id, "model": model, "champion": "", "data": NO_DIGEST}
+        told |= {"settings": NO_DIGEST, "commit": "", "decision": "Attested by the test.", "first_run": NONE_AS_ASKED}
+        attest(Attestation.model_validate(told | changes), repository_of(reference))
 
     def push_layered(self, name: str, of: str, lines: Sequence[str], files: Mapping[str, bytes]) -> str:
         """An image of a few lines more, pushed, as `name@sha256:…`."""
@@ -167,7 +178,7 @@ class Arena:
         )
 
     def _labels(self, model: str, commit: str) -> str:
-        return f'LABEL {MODEL_LABEL}="{model}" {DECISION_LABEL}="promote" {REVISION_LABEL}="{commit}"'
+        return f'LABEL {MODEL_LABEL}="{model}" {REVISION_LABEL}="{commit}"'
 
 
 class Run:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deploy.engine import docker, engine_platform
-from deploy.registry.registry import look_up, push, repository_of
+from deploy.registry.attestation import tag_of
+from deploy.registry.registry import look_up, move_tag, push, repository_of
 from deploy.rollout.admission import on_host
 from deploy.rollout.steady_client import Request, summary
 from tests.containers.hand_made import Repository
@@ -117,10 +118,35 @@ def wrong_digest(arena: Arena) -> list[Row]:
     return [_refused(arena, "wrong digest", f"{arena.registry.address}/user/service@sha256:{'0' * 64}")]
 
 
-def no_decision(arena: Arena) -> list[Row]:
-    """An image of which nobody says that the gates passed."""
-    image = arena.push_layered("no decision", arena.tag_of("second"), ['LABEL gatehouse.decision=""'], {})
-    return [_refused(arena, "no decision", image)]
+def labelled_by_hand(arena: Arena) -> list[Row]:
+    """An image that was never tested, with a label that says that the gates promoted it."""
+    image = arena.push_layered("by hand", arena.tag_of("second"), ['LABEL gatehouse.decision="promote"'], {})
+    return [_refused(arena, "labelled by hand", image)]
+
+
+def attested_for_another(arena: Arena) -> list[Row]:
+    """An image that was never tested, with a tested one's attestation under its name."""
+    image = arena.push_layered("borrowed", arena.tag_of("second"), ['LABEL planted="yes"'], {})
+    name, tested = repository_of(image), look_up(arena.versions["second"]).image_id
+    own = f"{name}:{tag_of(look_up(image).image_id)}"
+    move_tag(f"{name}@{look_up(f'{name}:{tag_of(tested)}').digest}", own.rpartition(":")[2])
+    row = _refused(arena, "attested for another image", image)
+    assert "speaks of image" in row.outcome, row.outcome
+    return [row]
+
+
+def production_moved(arena: Arena) -> list[Row]:
+    """An image whose model was compared with another champion than the one that serves by now."""
+    image = arena.push_layered("late", arena.tag_of("second"), ['LABEL planted="late"'], {})
+    arena.attest(image, arena.models["second"], champion="sha256:" + "e" * 64, first_run="")
+    current = arena.state().current
+    assert current is not None
+    if current.model == arena.models["second"]:
+        back = arena.run("rollback")
+        assert back.exit_code == 0, back.output
+    row = _refused(arena, "production moved meanwhile", image)
+    assert "(production-moved)" in row.outcome, row.outcome
+    return [row]
 
 
 def another_platform(arena: Arena) -> list[Row]:
@@ -336,6 +362,7 @@ def _large_image(arena: Arena) -> str:
     finally:
         docker("rm", container)
     reference = push(tag, f"{arena.registry.address}/user/large", "large")
+    arena.attest(reference, arena.models["second"])
     for name in (tag, reference, f"{arena.registry.address}/user/large:large"):
         docker("image", "rm", "--force", name)
     return reference
@@ -344,7 +371,9 @@ def _large_image(arena: Arena) -> str:
 REFUSALS: dict[str, Callable[[Arena], list[Row]]] = {
     **{fault: (lambda arena, fault=fault: bad_image(arena, fault)) for fault in SITES},  # type: ignore[misc]
     "wrong digest": wrong_digest,
-    "no decision": no_decision,
+    "labelled by hand": labelled_by_hand,
+    "attested for another image": attested_for_another,
+    "production moved meanwhile": production_moved,
     "built for another platform": another_platform,
     "registry gone in mid-pull": registry_gone,
 }

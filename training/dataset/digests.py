@@ -1,7 +1,6 @@
 """Digests of frames, files and documents; `scoring/table_digest.py` says what the digest of a table covers."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,6 @@ def files_digest(paths: Sequence[Path]) -> str:
     """Hex sha256 of one file's bytes; of several, the sha256 over their digests, sorted, one a line."""
     digests = sorted(sha256_of(path) for path in paths)
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-
-def json_digest(document: object) -> str:
-    """Hex sha256 of a document of plain values, written with sorted keys."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _to_arrow(column: "pd.Series[Any]") -> ArrowColumn:

@@ -21,6 +21,7 @@ def render(decision: Decision) -> str:
     parts = [
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
         f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",
+        f"- ⚠️ {escape(decision.forgotten)}" if decision.forgotten else "",
         _relaxed(decision.relaxed),
         "\n".join(f"- ⚠️ {escape(one)}" for one in decision.notes),
         "\n".join(f"- Changed since the champion: {escape(one)}" for one in decision.changed),

@@ -7,17 +7,21 @@ challenger on a holdout must show its bound at 1 - (1 - confidence) / k². The k
 of the holdouts of docs/drills.md.
 
 A holdout is its times and its answers, row by row: another feature, dropped or added, makes no new holdout of the same
-rows.
+rows. A try on another holdout counts by the share of rows that both have (`holdout_rows.py`), all such shares added and
+rounded: a holdout that is moved by a day is as good as the same, one that is moved by its length is a new one.
 
 A try is a *function*, not a folder: a model's digest changes with every commit, even where graph, categories and
 threshold stay the same, and the same answers are not a second look. A challenger judged before keeps its number, and
 the champion itself is no try.
 
-The ledger, `build/tries.json`, is kept between runs. A ledger that cannot be read refuses every challenger.
+The ledger, `build/tries.json`, is kept between runs. A ledger that cannot be read refuses every challenger. One that is
+new, or shorter than when the champion was promoted, is said in the decision (`forgotten`).
 """
 
 import hashlib
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -29,12 +33,19 @@ from contracts.exits import UsageError
 from contracts.model_folder import ModelCard
 from contracts.schema import Schema, write_json
 from training.dataset.digests import frame_digest
+from training.judging.holdout_rows import Rows, overlap, rows_of
 
 
 def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
     """What tells one holdout from another: times and answers in their order, and nothing that a model reads."""
     names = [name for name in (manifest.time, manifest.target) if name and name in frame]
     return frame_digest(frame[names])
+
+
+FORGOTTEN = (
+    "What was forgotten is not paid for, so the bounds may be too narrow. Put back build/tries.json, or "
+    "`make fetch-history`."
+)
 
 
 class LedgerError(UsageError):
@@ -49,32 +60,96 @@ class Try(Schema):
 
 
 class Ledger(Schema):
-    """tries.json: for each holdout, by its digest, the challengers in the order in which they came."""
+    """tries.json: for each holdout, by its digest, the challengers in the order in which they came, and its rows.
 
-    format_version: Literal[1] = 1
+    Format 1 has no rows: such a holdout is known by its digest alone.
+    """
+
+    format_version: Literal[1, 2] = 2
     holdouts: dict[str, tuple[Try, ...]] = Field(default_factory=dict)
+    rows: dict[str, Rows] = Field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """How many were counted in all."""
+        return sum(len(tries) for tries in self.holdouts.values())
+
+    @property
+    def functions(self) -> set[str]:
+        """All that was ever judged."""
+        return {one.function for tries in self.holdouts.values() for one in tries}
 
     def number_of(self, holdout: str, function: str) -> int | None:
         """Which try this function was on the holdout, from 1; None if it was none."""
         functions = [one.function for one in self.holdouts.get(holdout, ())]
         return functions.index(function) + 1 if function in functions else None
 
-    def with_try(self, holdout: str, new: Try) -> "Ledger":
+    def elsewhere(self, holdout: "Holdout", function: str) -> float:
+        """How many looks at these rows others had on other holdouts: a function counts once, by its largest overlap."""
+        here = {one.function for one in self.holdouts.get(holdout.key, ())} | {function}
+        shares: dict[str, float] = {}
+        for key, tries in self.holdouts.items():
+            share = overlap(self.rows.get(key, ()), holdout.rows) if key != holdout.key else 0.0
+            for one in tries:
+                shares[one.function] = max(share, shares.get(one.function, 0.0))
+        return sum(share for one, share in shares.items() if one not in here)
+
+    def with_try(self, holdout: "Holdout", new: Try) -> "Ledger":
         """This ledger with one more challenger."""
-        return Ledger(holdouts={**self.holdouts, holdout: (*self.holdouts.get(holdout, ()), new)})
+        tries = (*self.holdouts.get(holdout.key, ()), new)
+        return Ledger(holdouts={**self.holdouts, holdout.key: tries}, rows={**self.rows, holdout.key: holdout.rows})
 
 
-def number_of_try(path: Path, holdout: str, challenger: Try, champion: Try | None) -> int:
+@dataclass(frozen=True)
+class Holdout:
+    """What tells one holdout from another, and how far."""
+
+    key: str
+    rows: Rows = ()
+
+
+class Look(Schema):
+    """build/evaluate/try.json: the one look at a holdout that this run had, which is what a job hands on."""
+
+    format_version: Literal[1] = 1
+    holdout: str
+    rows: Rows
+    model: str
+    function: str
+
+
+def holdout_of(frame: pd.DataFrame, manifest: DataManifest) -> Holdout:
+    """The holdout of a table."""
+    return Holdout(holdout_key(frame, manifest), rows_of(frame, manifest))
+
+
+def number_of_try(path: Path, holdout: Holdout, challenger: Try, champion: Try | None) -> int:
     """The challenger's number on this holdout, from 1; written down if it is a new one. Raises LedgerError."""
     ledger = read_ledger(path)
-    known = ledger.number_of(holdout, challenger.function)
+    elsewhere = ledger.elsewhere(holdout, challenger.function)
+    known = ledger.number_of(holdout.key, challenger.function)
     if known is not None:
-        return known
-    so_far = len(ledger.holdouts.get(holdout, ()))
+        return math.floor(known + elsewhere + 0.5)
+    so_far = math.floor(len(ledger.holdouts.get(holdout.key, ())) + elsewhere + 0.5)
     if champion is not None and champion.function == challenger.function:
         return max(1, so_far)
     write_json(path, ledger.with_try(holdout, challenger))
     return so_far + 1
+
+
+def forgotten(ledger: Ledger, challenger: str, champion: str, remembered: int) -> str:
+    """Why tries may be missing in this ledger, as a sentence; "" where nothing speaks for it.
+
+    `ledger`: with the challenger in it, so that a second run says the same; `challenger`, `champion`: what they
+    compute, "" where there is none; `remembered`: how many were counted when the champion was promoted, 0 where that is
+    not known.
+    """
+    if remembered > ledger.evaluations:
+        seen = f"The count of tries is shorter than it was: {remembered} when the champion was promoted, "
+        return f"{seen}{ledger.evaluations} now. {FORGOTTEN}"
+    if champion and not ledger.functions - {challenger} and champion not in ledger.functions:
+        return f"The count of tries is new, and the champion was judged before it was promoted. {FORGOTTEN}"
+    return ""
 
 
 def read_ledger(path: Path) -> Ledger:

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from contracts.exits import FindingError, UsageError
+from contracts.exits import Exit, FindingError, UsageError
 from contracts.model_folder import model_digest
 from contracts.release import Champion, Deployment
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
+from deploy.admission.rules import NotAdmittedError
 from deploy.champion.fetch import fetch
 from deploy.champion.move import move
 from deploy.champion.production import champion_of, record_champion
 from deploy.registry.pushed_image import pushed_reference
 from testbed.images import image
 from testbed.tiny_build import write_model
+from tests.reports.records import CONFIG, DATA_DIGEST, SETTINGS, pass_every_stage, write_record
 
 REFERENCE = "user/flights@sha256:" + "1" * 64
 
@@ -23,9 +25,9 @@ REFERENCE = "user/flights@sha256:" + "1" * 64
 def build(tmp_path: Path) -> Build:
     """A challenger and its image's description, as a run without a registry leaves them."""
     build = Build(tmp_path / "build")
-    write_model(build.challenger)
-    made = image(reference="flights:sha-1", commit="3" * 40, model=model_digest(build.challenger))
-    write_json(build.stage("build") / "image.json", made)
+    write_model(build.challenger, data_digest=DATA_DIGEST)
+    of = {"model": model_digest(build.challenger), "data_digest": DATA_DIGEST, "settings": SETTINGS}
+    pass_every_stage(build, image=image(reference="flights:sha-1", commit="3" * 40, **of))
     return build
 
 
@@ -52,7 +54,7 @@ def test_a_damaged_record_is_no_first_run(history: Path, content: str) -> None:
 
 
 def test_what_was_deployed_is_the_next_runs_champion(build: Build, history: Path, tmp_path: Path) -> None:
-    assert "no tag to move" in move(build)
+    assert "no tag to move" in move(build, CONFIG)
     record_champion(build, history)
     champion = champion_of(history, "")
     later = Build(tmp_path / "later")
@@ -61,6 +63,13 @@ def test_what_was_deployed_is_the_next_runs_champion(build: Build, history: Path
     assert read_json(history / "champion.json", Champion, "x").commit == "3" * 40
     deployed = read_json(build.stage("deploy") / "deployed.json", Deployment, "x")
     assert (deployed.model, deployed.previous) == (model_digest(build.challenger), "")
+
+
+def test_a_challenger_that_a_stage_did_not_pass_for_does_not_become_the_champion(build: Build) -> None:
+    write_record(build, "evaluate", exit_code=Exit.FINDING)
+    with pytest.raises(NotAdmittedError, match=r"^The champion was not moved: evaluate ended with exit code 3"):
+        move(build, CONFIG)
+    assert not build.stage("deploy").exists()
 
 
 def test_an_image_in_a_registry_is_fetched_by_its_tag(history: Path) -> None:
@@ -79,7 +88,7 @@ def test_a_run_that_deployed_nothing_records_nothing(build: Build, history: Path
 
 
 def test_a_folder_of_another_model_is_not_recorded(build: Build, history: Path) -> None:
-    move(build)
+    move(build, CONFIG)
     record = build.stage("deploy") / "champion.json"
     write_json(record, Champion(model="sha256:" + "9" * 64))
     with pytest.raises(FindingError, match="speaks of"):
@@ -88,7 +97,7 @@ def test_a_folder_of_another_model_is_not_recorded(build: Build, history: Path) 
 
 
 def test_a_damaged_folder_is_not_recorded(build: Build, history: Path) -> None:
-    move(build)
+    move(build, CONFIG)
     model = build.stage("deploy") / "champion" / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1])
     with pytest.raises(FindingError):
@@ -97,7 +106,7 @@ def test_a_damaged_folder_is_not_recorded(build: Build, history: Path) -> None:
 
 
 def test_a_link_in_the_artifact_is_not_followed(build: Build, history: Path) -> None:
-    move(build)
+    move(build, CONFIG)
     model = build.stage("deploy") / "champion" / "model.onnx"
     model.unlink()
     model.symlink_to(build.challenger / "model.onnx")

@@ -26,7 +26,6 @@ from deploy.image.build import (
     describe,
     headline,
     list_layers,
-    recorded_decision,
 )
 from deploy.image.layers import packed_sizes, read_layers
 from deploy.image.measure import ContainerCost, resident_mb
@@ -45,7 +44,6 @@ from deploy.registry.registry import (
 from scoring.scorer import Scorer, load_scorer
 from testbed.tiny_build import card, write_model
 from tests.refusals import refuses
-from tests.reports.records import decision
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "c" * 40
@@ -107,7 +105,9 @@ def image(tmp_path: Path, challenger: Scorer) -> Image:
     path = archive(tmp_path)
     layers = list_layers(read_layers(path), packed_sizes(path))
     base = f"python:3.13@{DIGEST}"
-    return describe("flights:sha-c", DIGEST, base, REVISION, challenger, layers, ContainerCost(0.613, 98.76))
+    return describe(
+        "flights:sha-c", DIGEST, base, REVISION, challenger, "sha256:5", layers, ContainerCost(0.613, 98.76)
+    )
 
 
 # The Dockerfile
@@ -434,14 +434,3 @@ def test_what_went_wrong_is_one_line_and_an_exit_code(
 
     assert run_command("push", fail) is code
     assert capsys.readouterr() == ("", "push: so\n")
-
-
-@pytest.mark.parametrize(
-    ("judged", "promote", "label"), [(DIGEST, True, "promote"), (DIGEST, False, ""), ("sha256:other", True, "")]
-)
-def test_only_a_model_that_the_gate_promoted_is_labelled_so(
-    tmp_path: Path, judged: str, promote: bool, label: str
-) -> None:
-    assert recorded_decision(Build(tmp_path), DIGEST) == ""
-    write_json(tmp_path / "evaluate" / "decision.json", decision(judged, promote=promote))
-    assert recorded_decision(Build(tmp_path), DIGEST) == label

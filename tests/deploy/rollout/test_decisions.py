@@ -14,25 +14,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.exits import Exit, UsageError
-from contracts.image import DECISION_LABEL, MODEL_LABEL, REVISION_LABEL
+from contracts.image import MODEL_LABEL, REVISION_LABEL, Attestation
+from contracts.model_folder import model_digest
 from contracts.pipeline_toml.keys import Deploy
 from contracts.release import Compared, Entry, Release, Rollout, State, VersionMetrics
 from contracts.schema import read_json, write_json
-from contracts.stage import Build
+from contracts.stage import CHAIN, Build
+from deploy.admission.rules import NotAdmittedError
 from deploy.host.lock import owner
 from deploy.host.machine import Host, SentFile, tar_of
 from deploy.host.stack import Stack, prometheus_config
 from deploy.host.state import StateError, after, parse
 from deploy.rollout import canary
-from deploy.rollout.admission import NotAdmittedError, judge
+from deploy.rollout.admission import Candidate, judge, refuse_moved_production
 from deploy.rollout.order import steps_of
 from deploy.rollout.releases import table
 from deploy.rollout.rollback import NoSuchReleaseError, find
-from tests.reports.records import decision, load_verdict
+from testbed.images import image
+from testbed.tiny_build import write_model
+from tests.reports.records import CONFIG, DATA_DIGEST, SETTINGS, decision, load_verdict, pass_every_stage
 
 ROOT = Path(__file__).parents[3]
 IMAGE, OTHER_IMAGE = (f"host.example/user/flights@sha256:{digit * 64}" for digit in "ab")
-MODEL = "sha256:" + "c" * 64
+MODEL, CHAMPION, CONTENTS = (f"sha256:{digit * 64}" for digit in "c79")
 GOOD = VersionMetrics(requests=1000, error_share=0.001, p50_ms=1.0, p95_ms=8.0)
 RULES = Deploy()
 
@@ -59,57 +63,135 @@ def record(build: Build, *, promote: bool = True, model: str = MODEL) -> None:
     write_json(build.stage("evaluate") / "decision.json", decision(model, promote=promote))
 
 
-def test_a_label_lets_an_image_in(build: Build) -> None:
-    assert (
-        judge(IMAGE, labels(**{DECISION_LABEL: "promote"}), build, State()).decision
-        == "label gatehouse.decision=promote"
-    )
+def attestation(**changes: str) -> Attestation:
+    told = {"image": CONTENTS, "model": MODEL, "champion": CHAMPION, "data": "sha256:" + "d" * 64}
+    told |= {"settings": "sha256:" + "5" * 64, "commit": "1" * 40, "decision": "It is better."}
+    return Attestation.model_validate(told | changes)
 
 
-def test_a_recorded_decision_on_its_model_lets_an_image_in(build: Build) -> None:
-    record(build)
-    assert "decision.json" in judge(IMAGE, labels(), build, State()).decision
+def judged(build: Build, *before: Entry, attested: Attestation | None = None, contents: str = CONTENTS) -> Candidate:
+    return judge(IMAGE, contents, labels(), build, CONFIG, State(entries=before), lambda: attested)
+
+
+def codes(build: Build, *before: Entry, **more: Any) -> tuple[str, ...]:
+    """The rules that refuse it."""
+    with pytest.raises(NotAdmittedError) as refused:
+        judged(build, *before, **more)
+    return refused.value.codes
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Build:
+    """A whole run, of an image whose label says the model that it holds."""
+    build = Build(tmp_path / "build")
+    write_model(build.challenger, data_digest=DATA_DIGEST)
+    of = {"model": model_digest(build.challenger), "data_digest": DATA_DIGEST, "settings": SETTINGS}
+    pass_every_stage(build, image=image(image_id=CONTENTS, **of))
+    return build
+
+
+def judged_whole(build: Build, contents: str = CONTENTS) -> Candidate:
+    told = {MODEL_LABEL: model_digest(build.challenger)}
+    return judge(IMAGE, contents, told, build, CONFIG, State(), lambda: attestation())
+
+
+def test_an_attestation_lets_an_image_in_and_says_what_it_was_compared_with(build: Build) -> None:
+    seen = judged(build, attested=attestation())
+    assert (seen.decision, seen.champion) == ("attested: It is better.", CHAMPION)
+
+
+def test_a_label_on_the_image_says_nothing(build: Build) -> None:
+    told = labels(**{"gatehouse.decision": "promote"})
+    with pytest.raises(NotAdmittedError, match="nothing says"):
+        judge(IMAGE, CONTENTS, told, build, CONFIG, State())
+
+
+def test_an_attestation_of_another_model_is_refused(build: Build) -> None:
+    assert codes(build, attested=attestation(model="sha256:" + "e" * 64)) == ("other-model",)
 
 
 def test_a_digest_that_served_here_before_may_come_back(build: Build) -> None:
-    assert "served here before" in judge(IMAGE, labels(), build, State(entries=(entry(),))).decision
+    seen = judged(build, entry())
+    assert "served here before" in seen.decision
+    assert seen.champion is None
 
 
-@pytest.mark.parametrize("said", ["", "reject", "Promote", "promoted"])
-def test_an_image_without_a_decision_is_refused(build: Build, said: str) -> None:
-    with pytest.raises(NotAdmittedError, match="nothing says"):
-        judge(IMAGE, labels(**{DECISION_LABEL: said}), build, State(entries=(entry(OTHER_IMAGE),)))
+def test_an_image_without_an_attestation_is_refused(build: Build) -> None:
+    assert codes(build, entry(OTHER_IMAGE)) == ("not-attested",)
+
+
+def test_a_decision_alone_is_no_permission(build: Build) -> None:
+    record(build)
+    assert codes(build) == ("not-attested",)
 
 
 def test_a_decision_on_another_model_says_nothing(build: Build) -> None:
-    record(build, model="sha256:" + "d" * 64)
-    with pytest.raises(NotAdmittedError, match="nothing says"):
-        judge(IMAGE, labels(), build, State())
+    record(build, promote=False, model="sha256:" + "d" * 64)
+    assert judged(build, attested=attestation()).model == MODEL
 
 
-def test_a_rejected_model_is_refused_whatever_its_label_says(build: Build) -> None:
+def test_a_rejected_model_is_refused_whatever_is_attested(build: Build) -> None:
     record(build, promote=False)
-    with pytest.raises(NotAdmittedError, match="the gate decided reject"):
-        judge(IMAGE, labels(**{DECISION_LABEL: "promote"}), build, State(entries=(entry(),)))
+    assert codes(build, entry(), attested=attestation()) == ("gate-rejected",)
 
 
-def test_a_model_that_failed_the_load_test_is_refused_whatever_its_label_says(build: Build) -> None:
+def test_a_model_that_failed_the_load_test_is_refused_whatever_is_attested(build: Build) -> None:
     verdict = load_verdict(MODEL).model_copy(update={"verdict": "fail"})
     write_json(build.stage("load-test") / "verdict.json", verdict)
-    with pytest.raises(NotAdmittedError, match="load test"):
-        judge(IMAGE, labels(**{DECISION_LABEL: "promote"}), build, State())
+    assert codes(build, attested=attestation()) == ("load-failed",)
 
 
 def test_a_record_that_cannot_be_read_is_no_permission(build: Build) -> None:
     record(build)
     (build.stage("evaluate") / "decision.json").write_text("{}")
     with pytest.raises(NotAdmittedError, match="make evaluate"):
-        judge(IMAGE, labels(**{DECISION_LABEL: "promote"}), build, State())
+        judged(build, attested=attestation())
 
 
 def test_an_image_of_another_kind_is_refused(build: Build) -> None:
     with pytest.raises(NotAdmittedError, match="`make build` did not make it"):
-        judge(IMAGE, {DECISION_LABEL: "promote"}, build, State())
+        judge(IMAGE, CONTENTS, {}, build, CONFIG, State(), lambda: attestation())
+
+
+needs_the_chain = pytest.mark.skipif({"load-test", "drift"} - set(CHAIN) != set(), reason="the chain is shorter")
+
+
+@needs_the_chain
+def test_a_whole_run_of_this_very_image_lets_it_in(finished: Build) -> None:
+    assert f"every stage passed in {finished.root}" in judged_whole(finished).decision
+
+
+@needs_the_chain
+def test_a_whole_run_of_another_image_of_this_model_is_refused_whatever_is_attested(finished: Build) -> None:
+    with pytest.raises(NotAdmittedError) as refused:
+        judged_whole(finished, "sha256:" + "e" * 64)
+    assert set(refused.value.codes) == {"other-image"}
+
+
+@needs_the_chain
+def test_a_champion_that_moved_after_the_stages_is_refused_whatever_is_attested(finished: Build) -> None:
+    write_model(finished.champion, commit="f" * 40, name=CONFIG.project.name, target=CONFIG.data.target)
+    with pytest.raises(NotAdmittedError, match="Judge again") as refused:
+        judged_whole(finished)
+    assert set(refused.value.codes) == {"champion-moved"}
+
+
+def candidate(champion: str | None = CHAMPION, first_run: str = "") -> Candidate:
+    return Candidate(IMAGE, MODEL, "", "attested", champion, first_run)
+
+
+def test_what_serves_and_was_compared_with_may_be_replaced() -> None:
+    refuse_moved_production(candidate(), release().model_copy(update={"model": CHAMPION}))
+    refuse_moved_production(candidate(), None)
+    refuse_moved_production(candidate(champion=None), release().model_copy(update={"model": "sha256:other"}))
+
+
+@pytest.mark.parametrize("champion", [CHAMPION, ""])
+def test_production_that_moved_meanwhile_is_not_replaced(champion: str) -> None:
+    serving = release(OTHER_IMAGE).model_copy(update={"model": "sha256:other"})
+    with pytest.raises(NotAdmittedError, match=f"make champion CHAMPION=docker://{OTHER_IMAGE}") as refused:
+        refuse_moved_production(candidate(champion), serving)
+    assert refused.value.codes == ("production-moved",)
 
 
 def said(new: VersionMetrics, old: VersionMetrics | None = GOOD, *, before: bool = False) -> str:

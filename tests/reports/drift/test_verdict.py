@@ -24,10 +24,11 @@ from contracts.verdict import (
 )
 from reports.drift.comparison import Compared
 from reports.drift.log_reader import Answers, RequestWindow
-from reports.drift.verdict import Findings, exit_code, headline, judge
+from reports.drift.verdict import Findings, Subject, exit_code, headline, judge
 from scoring.drift_statistics import DriftStatistic
 
 DRIFT = Drift(min_rows=1000)
+SUBJECT = Subject("sha256:1", "sha256:d", "sha256:5")
 STILL = {"temp": 0.01, "wind": 0.01, "carrier": 0.01, "prediction": 0.01}
 
 
@@ -80,7 +81,7 @@ def verdict(
 ) -> DriftVerdict:
     seen = performance(outcome) if outcome else None
     findings = Findings(5000, 30, compared(distances, labels), seen)
-    return judge(drift, window(requests), findings, "sha256:1", "production")
+    return judge(drift, window(requests), findings, SUBJECT, "production")
 
 
 def test_small_distances_are_stable() -> None:
@@ -118,7 +119,7 @@ def test_what_asks_for_somebody_follows_from_all_three_questions(
 def test_inputs_that_are_late_ask_for_somebody_whatever_else_holds(outcome: PerformanceOutcome | None) -> None:
     timing = Timing(days=29, own=0.22, following=0.52, high=0.41, is_late=True)
     findings = Findings(5000, 30, compared(STILL), performance(outcome) if outcome else None, timing=timing)
-    seen = judge(DRIFT, window(), findings, "sha256:1", "production")
+    seen = judge(DRIFT, window(), findings, SUBJECT, "production")
     assert (seen.state, seen.inputs, seen.predictions, seen.timing) == ("drift", "stable", "stable", timing)
     assert any("predictions of their own day by 0.22 and those of the day after by 0.52" in one for one in seen.reasons)
     assert any("the join that brings the inputs" in reason for reason in seen.reasons)
@@ -126,7 +127,7 @@ def test_inputs_that_are_late_ask_for_somebody_whatever_else_holds(outcome: Perf
         DRIFT,
         window(),
         replace(findings, timing=timing.model_copy(update={"is_late": False})),
-        "sha256:1",
+        SUBJECT,
         "production",
     )
     assert (in_time.state, "Inputs do not look a day late" in " ".join(in_time.reasons)) == ("stable", True)
@@ -168,14 +169,14 @@ def test_exactly_the_required_requests_are_enough() -> None:
 
 def test_no_requests_at_all_are_insufficient() -> None:
     findings = Findings(5000, 30, Compared())
-    seen = judge(DRIFT, window(0), findings, "sha256:1", "production")
+    seen = judge(DRIFT, window(0), findings, SUBJECT, "production")
     assert (seen.state, seen.columns) == ("insufficient", ())
     assert "0 requests" in headline(DRIFT, findings, seen)
 
 
 def test_a_log_without_any_feature_never_passes_as_stable() -> None:
     bare = Compared((comparison("prediction", 0.01),), (statistic("prediction", "prediction"),), None, ("temp", "wind"))
-    seen = judge(DRIFT, window(), Findings(5000, 30, bare), "sha256:1", "production")
+    seen = judge(DRIFT, window(), Findings(5000, 30, bare), SUBJECT, "production")
     assert (seen.state, seen.inputs, seen.predictions) == ("insufficient", "insufficient", "stable")
     assert any(reason.startswith("Not in the log, so not compared: temp, wind") for reason in seen.reasons)
 
@@ -207,7 +208,7 @@ def test_only_blocks_deploy_makes_a_finding(
 
 def test_the_headline_has_the_figures_to_remember() -> None:
     findings = Findings(5000, 30, compared({"temp": 0.81, "carrier": 0.2}), performance("worse"))
-    seen = judge(DRIFT, window(), findings, "sha256:1", "production")
+    seen = judge(DRIFT, window(), findings, SUBJECT, "production")
     assert headline(DRIFT, findings, seen) == (
         "inputs drift: 1 of 3 columns, most temp 0.81 > 0.25; predictions stable 0.01; performance worse roc_auc 0.68; "
         "4,000 requests against 5,000 reference rows"
@@ -218,14 +219,14 @@ def test_an_estimate_comes_with_its_interval_and_its_assumption() -> None:
     guess = EstimatedPerformance(
         metric="roc_auc", rows=4000, reference=0.73, estimate=0.71, low=0.69, high=0.73, assumption="If it is so."
     )
-    seen = judge(DRIFT, window(), Findings(5000, 30, compared({}), None, guess), "sha256:1", "production")
+    seen = judge(DRIFT, window(), Findings(5000, 30, compared({}), None, guess), SUBJECT, "production")
     assert any("Estimated roc_auc 0.710 [0.690, 0.730]" in one and "If it is so." in one for one in seen.reasons)
     assert seen.state == "stable"
 
 
 def test_what_was_left_out_of_the_log_is_said() -> None:
     log = window(4000, torn=1, unreadable=2, repeated=3, others=4)
-    seen = judge(DRIFT, log, Findings(5000, 30, compared({})), "sha256:1", "production")
+    seen = judge(DRIFT, log, Findings(5000, 30, compared({})), SUBJECT, "production")
     assert (seen.torn_lines, seen.repeated_ids, seen.other_models) == (1, 3, 4)
     text = " ".join(seen.reasons)
     for note in ("1 torn last line skipped", "2 unreadable lines", "3 repeated ids", "4 records of other models"):
@@ -235,13 +236,13 @@ def test_what_was_left_out_of_the_log_is_said() -> None:
 
 def test_long_lists_of_drifted_columns_are_cut() -> None:
     many = compared({f"f{number}": 1.0 for number in range(20)})
-    seen = judge(DRIFT, window(), Findings(5000, 30, many), "sha256:1", "production")
+    seen = judge(DRIFT, window(), Findings(5000, 30, many), SUBJECT, "production")
     assert seen.reasons[0].endswith("f5 1 > 0.25, 14 more).")
 
 
 def test_copies_are_worth_one_row_and_too_few_of_them_are_insufficient() -> None:
     copies = replace(window(400), requests=4400, replayed=4000)
-    seen = judge(DRIFT, copies, Findings(5000, 30, compared(STILL)), "sha256:1", "replay")
+    seen = judge(DRIFT, copies, Findings(5000, 30, compared(STILL)), SUBJECT, "replay")
     assert (seen.state, seen.current_rows, seen.effective_rows) == ("insufficient", 4400, 400)
     assert seen.reasons[0].startswith("Insufficient: 4,400 requests of this model are in the log, worth 400 rows")
 
@@ -249,7 +250,7 @@ def test_copies_are_worth_one_row_and_too_few_of_them_are_insufficient() -> None
 @pytest.mark.parametrize(("repeated", "state"), [(140, "stable"), (200, "drift")])
 def test_requests_that_only_repeat_others_are_drift_beyond_the_effect(repeated: int, state: str) -> None:
     twice = replace(window(3000), requests=3000 + repeated, repeated=repeated)
-    seen = judge(DRIFT, twice, Findings(5000, 30, compared(STILL)), "sha256:1", "production")
+    seen = judge(DRIFT, twice, Findings(5000, 30, compared(STILL)), SUBJECT, "production")
     assert (seen.state, seen.inputs) == (state, state)
     assert ("% of the requests only repeat others" in seen.reasons[0]) == (state == "drift")
     assert f"{repeated} requests that only repeat others left out." in seen.reasons

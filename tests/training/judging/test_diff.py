@@ -38,6 +38,7 @@ DECISION = Decision(
     challenger="sha256:a",
     champion="sha256:b",
     data_digest="sha256:d",
+    settings="sha256:5",
     commit="c",
     holdout_rows=26_871,
     holdout_first="2013-09-01 05:16:00",

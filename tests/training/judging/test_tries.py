@@ -3,22 +3,40 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.data_manifest import DataManifest
 from contracts.decision import Decision
 from contracts.exits import Exit, UsageError
 from contracts.features import Feature
+from contracts.model_folder import model_digest
+from contracts.release import Champion
 from contracts.schema import write_json
 from contracts.stage import Build
 from testbed.cards import card
 from testbed.model_folders import draw_tables, replace_table, write_data, write_model
 from tests.refusals import refuses
 from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
-from training.judging.tries import Ledger, LedgerError, Try, confidence_of_try, number_of_try, read_ledger, try_of
+from training.judging.holdout_rows import rows_of
+from training.judging.tries import (
+    Holdout,
+    Ledger,
+    LedgerError,
+    Try,
+    confidence_of_try,
+    forgotten,
+    number_of_try,
+    read_ledger,
+    try_of,
+)
 
 CARD = card((Feature(name="shop", kind="categorical", categories=("east", "west")),), files={"model.onnx": "f" * 64})
+
+
+MARCH, APRIL = Holdout("march"), Holdout("april")
 
 
 def challenger(name: str) -> Try:
@@ -31,27 +49,27 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def test_each_new_challenger_gets_the_next_number(ledger: Path) -> None:
-    assert [number_of_try(ledger, "march", challenger(name), None) for name in "abc"] == [1, 2, 3]
+    assert [number_of_try(ledger, MARCH, challenger(name), None) for name in "abc"] == [1, 2, 3]
 
 
 def test_a_challenger_judged_before_keeps_its_number(ledger: Path) -> None:
-    assert [number_of_try(ledger, "march", challenger(name), None) for name in "abab"] == [1, 2, 1, 2]
+    assert [number_of_try(ledger, MARCH, challenger(name), None) for name in "abab"] == [1, 2, 1, 2]
     assert len(read_ledger(ledger).holdouts["march"]) == 2
 
 
 def test_another_holdout_is_counted_apart(ledger: Path) -> None:
-    assert number_of_try(ledger, "march", challenger("a"), None) == 1
-    assert number_of_try(ledger, "april", challenger("b"), None) == 1
-    assert number_of_try(ledger, "march", challenger("b"), None) == 2
+    assert number_of_try(ledger, MARCH, challenger("a"), None) == 1
+    assert number_of_try(ledger, APRIL, challenger("b"), None) == 1
+    assert number_of_try(ledger, MARCH, challenger("b"), None) == 2
 
 
 def test_the_champion_itself_is_no_new_try_but_gets_no_discount(ledger: Path) -> None:
     champion = challenger("champion")
-    assert number_of_try(ledger, "march", champion, champion) == 1
+    assert number_of_try(ledger, MARCH, champion, champion) == 1
     assert not ledger.exists()
     for name in "abc":
-        number_of_try(ledger, "march", challenger(name), champion)
-    assert number_of_try(ledger, "march", champion, champion) == 3
+        number_of_try(ledger, MARCH, challenger(name), champion)
+    assert number_of_try(ledger, MARCH, champion, champion) == 3
 
 
 def test_another_commit_with_the_same_graph_is_the_same_try() -> None:
@@ -79,7 +97,7 @@ def test_whatever_changes_the_answers_is_another_try(change: dict[str, object]) 
         b"{",
         b"[]",
         b"\xff\xfe",
-        b'{"format_version": 2, "holdouts": {}}',
+        b'{"format_version": 3, "holdouts": {}}',
         b'{"format_version": 1, "holdouts": {"march": ["sha256:a"]}}',
         b'{"format_version": 1, "holdouts": {}, "forgiven": true}',
     ],
@@ -87,7 +105,7 @@ def test_whatever_changes_the_answers_is_another_try(change: dict[str, object]) 
 def test_a_ledger_that_cannot_be_read_refuses_and_says_what_to_do(ledger: Path, content: bytes) -> None:
     ledger.write_bytes(content)
     with refuses(LedgerError, "ledger-damaged"):
-        number_of_try(ledger, "march", challenger("a"), None)
+        number_of_try(ledger, MARCH, challenger("a"), None)
     assert ledger.read_bytes() == content
     assert issubclass(LedgerError, UsageError)
 
@@ -186,3 +204,124 @@ def test_a_damaged_ledger_refuses_every_challenger(build: Build) -> None:
     assert code is Exit.USAGE
     assert "tries.json cannot be trusted" in headline
     assert not (build.stage("evaluate") / "decision.json").exists()
+
+
+MANIFEST = DataManifest(
+    source="", source_sha256="", task="binary", target="late", time="at", features=(), tables={}, digest=""
+)
+DAY = 300
+
+
+def flights(first_day: int, days: int = 30, **columns: object) -> pd.DataFrame:
+    """Rows of an endless table: the same day always has the same rows."""
+    at = [pd.Timestamp("2013-01-01") + pd.Timedelta(days=first_day + day) for day in range(days) for _ in range(DAY)]
+    late = np.concatenate([np.random.default_rng(first_day + day).random(DAY) < 0.2 for day in range(days)])
+    return pd.DataFrame({"at": at, "late": np.where(late, "true", "false"), **columns})
+
+
+def holdout(frame: pd.DataFrame, key: str, manifest: DataManifest = MANIFEST) -> Holdout:
+    return Holdout(key, rows_of(frame, manifest))
+
+
+def after(path: Path, *tried: Holdout, now: Holdout) -> int:
+    """The number of a new challenger on `now`, after one look at each of the others."""
+    for number, one in enumerate(tried):
+        number_of_try(path, one, challenger(f"earlier {number}"), None)
+    return number_of_try(path, now, challenger("new"), None)
+
+
+@pytest.mark.parametrize(("days", "number"), [(0, 5), (1, 5), (7, 4), (15, 3), (28, 1), (30, 1)])
+def test_a_holdout_that_was_moved_counts_the_looks_at_the_rows_that_it_kept(
+    ledger: Path, days: int, number: int
+) -> None:
+    looks = [holdout(flights(0), "march")] * 4
+    assert after(ledger, *looks, now=holdout(flights(days), f"moved by {days}")) == number
+
+
+@pytest.mark.parametrize("change", ["a column", "other order", "one row less", "a row twice"])
+def test_a_holdout_that_was_changed_a_little_is_the_same(ledger: Path, change: str) -> None:
+    frame = flights(0)
+    changed = {
+        "a column": frame.assign(dummy=1.0),
+        "other order": frame.sample(frac=1, random_state=1),
+        "one row less": frame.iloc[1:],
+        "a row twice": pd.concat([frame, frame.iloc[:1]]),
+    }[change]
+    assert after(ledger, *[holdout(frame, "march")] * 4, now=holdout(changed, change)) == 5
+
+
+def test_other_answers_at_the_same_times_are_other_rows(ledger: Path) -> None:
+    other = flights(0).assign(late=flights(90)["late"].to_numpy())
+    assert 1 < after(ledger, *[holdout(flights(0), "march")] * 4, now=holdout(other, "other")) <= 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_new_rows_of_a_table_without_time_are_a_new_holdout(ledger: Path, seed: int) -> None:
+    """The control: categories and classes are shared by all rows, and a new sample of them is no second look."""
+    draw = np.random.default_rng(seed)
+    timeless = MANIFEST.model_copy(update={"time": ""})
+
+    def sample() -> pd.DataFrame:
+        shop, late = draw.integers(0, 5, 900), np.where(draw.random(900) < 0.5, "true", "false")
+        return pd.DataFrame({"shop": shop, "price": draw.normal(size=900).astype("float32"), "late": late})
+
+    looks = [holdout(sample(), f"{number}", timeless) for number in range(4)]
+    assert after(ledger, *looks, now=holdout(sample(), "new", timeless)) == 1
+
+
+@pytest.mark.parametrize("change", ["a column", "a column less", "other order"])
+def test_the_same_rows_of_a_table_without_time_are_known_by_what_tells_them_apart(ledger: Path, change: str) -> None:
+    draw = np.random.default_rng(3)
+    timeless = MANIFEST.model_copy(update={"time": ""})
+    frame = pd.DataFrame({"price": draw.normal(size=900), "shop": draw.integers(0, 5, 900), "late": "true"})
+    changed = {
+        "a column": frame.assign(dummy=draw.normal(size=900)),
+        "a column less": frame.drop(columns="shop"),
+        "other order": frame.sample(frac=1, random_state=1),
+    }[change]
+    assert after(ledger, *[holdout(frame, "one", timeless)] * 4, now=holdout(changed, "two", timeless)) == 5
+
+
+def test_one_function_on_many_moved_holdouts_is_one_look(ledger: Path) -> None:
+    for days in range(3):
+        number_of_try(ledger, holdout(flights(days), f"{days}"), challenger("same"), None)
+    assert number_of_try(ledger, holdout(flights(3), "3"), challenger("new"), None) == 2
+
+
+def test_a_ledger_of_format_1_counts_on(ledger: Path) -> None:
+    ledger.write_text('{"format_version": 1, "holdouts": {"march": [{"model": "sha256:a", "function": "a"}]}}')
+    assert number_of_try(ledger, holdout(flights(0), "march"), challenger("b"), None) == 2
+    assert number_of_try(ledger, holdout(flights(1), "moved"), challenger("c"), None) == 3
+
+
+@pytest.mark.parametrize(
+    ("functions", "champion", "remembered", "said"),
+    [
+        ("", "champion", 0, "is new"),
+        ("n", "champion", 0, "is new"),
+        ("abn", "champion", 4, "is shorter than it was: 4"),
+        ("abn", "champion", 3, ""),
+        ("an", "champion", 0, ""),
+        ("cn", "c", 0, ""),
+        ("n", "n", 0, ""),
+        ("n", "", 0, ""),
+    ],
+)
+def test_a_count_that_is_new_or_shorter_is_said(functions: str, champion: str, remembered: int, said: str) -> None:
+    ledger = Ledger(holdouts={"march": tuple(challenger(one) for one in functions)})
+    seen = forgotten(ledger, "n", champion, remembered)
+    assert said in seen
+    assert bool(seen) == bool(said)
+
+
+def test_a_decision_says_what_its_champions_record_remembers(build: Build) -> None:
+    write_model(build.champion, build)
+    write_model(build.challenger, build, NOISY)
+    assert "The count of tries is new" in decided(build).forgotten
+    record = Champion(model=model_digest(build.champion), evaluations=7)
+    write_json(build.champion_record, record)
+    seen = decided(build)
+    assert "7 when the champion was promoted, 1 now" in seen.forgotten
+    assert seen.evaluations == 1
+    write_json(build.champion_record, record.model_copy(update={"model": "sha256:another"}))
+    assert "7" not in decided(build).forgotten

@@ -1,0 +1,1 @@
+"""Verdicts that do not speak of one model, champion, data, settings and image."""

@@ -1,0 +1,21 @@
+"""The gate compares the challenger with a champion that was exchanged for it, and the true one is put back."""
+
+import shutil
+
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill(
+    "promote",
+    FINDING,
+    r"^Not promoted: evaluate compared with champion .* is the champion now \(champion-moved\)\. Judge again",
+)
+def plant(scene: Scene) -> None:
+    kept = scene.root / "kept"
+    shutil.copytree(scene.champion, kept)
+    sign(scene.champion, estimator="a convenient one")
+    scene.run("evaluate")
+    shutil.rmtree(scene.champion)
+    shutil.copytree(kept, scene.champion)

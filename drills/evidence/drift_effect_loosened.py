@@ -1,0 +1,12 @@
+"""drift.numeric_effect is so large for the drift stage alone that nothing drifts, and put back before the deploy."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("promote", FINDING, r"^Not promoted: drift read other settings .* \(settings-changed\)\. Judge again")
+def plant(scene: Scene) -> None:
+    before = scene.config.read_bytes()
+    scene.set("drift.numeric_effect", 9.0)
+    scene.run("drift")
+    scene.config.write_bytes(before)

@@ -1,0 +1,12 @@
+"""gate.margin is loosened for the gate alone, which promotes a worse model, and put back before the deploy."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+
+
+@drill("promote", FINDING, r"^Not promoted: evaluate read other settings .* \(settings-changed\)\. Judge again")
+def plant(scene: Scene) -> None:
+    before = scene.config.read_bytes()
+    scene.set("gate.margin", 0.2)
+    scene.run("evaluate")
+    scene.config.write_bytes(before)
