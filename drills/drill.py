@@ -20,7 +20,7 @@ from contracts.stage import StageName
 from drills.scene import Scene
 
 ROOMS = (
-    *("model", "graph", "leakage", "columns", "rows", "threshold", "configuration", "relaxed"),
+    *("model", "graph", "leakage", "columns", "rows", "threshold", "configuration", "relaxed", "ledger"),
     *("load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
 )
 # These measure time, so nothing else may run beside them.

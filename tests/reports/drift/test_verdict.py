@@ -272,7 +272,7 @@ def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_someb
             "carrier WN (error +0.400",
         ),
     ):
-        seen = judge(DRIFT, window(), findings, "sha256:1", "production")
+        seen = judge(DRIFT, window(), findings, SUBJECT, "production")
         assert (seen.state, seen.inputs, seen.predictions) == ("drift", "stable", "stable")
         assert any(said in reason for reason in seen.reasons)
         assert any(reason.startswith("To do: look at w") for reason in seen.reasons)
@@ -281,4 +281,4 @@ def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_someb
         scored_again=again.model_copy(update={"others": 0, "follows": True}),
         slices=(wrong.model_copy(update={"moved": False}),),
     )
-    assert judge(DRIFT, window(), held, "sha256:1", "production").state == "stable"
+    assert judge(DRIFT, window(), held, SUBJECT, "production").state == "stable"

@@ -1,0 +1,1 @@
+"""The count of looks at the holdout: begun anew, forgotten, or forged."""

@@ -1,0 +1,14 @@
+"""Control: four hundred challengers were judged on the days after this holdout, which are others; it must pass."""
+
+import pandas as pd
+
+from drills.drill import PASS, drill
+from drills.ledgers import A_LITTLE, lay_tries
+from drills.models import blur
+from drills.scene import Scene
+
+
+@drill("evaluate", PASS, r"^Challenger promoted: (?!.*count of tries)")
+def plant(scene: Scene) -> None:
+    blur(scene, scene.challenger, loss=A_LITTLE)
+    lay_tries(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))
