@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from contracts.drills import DrillRecord
+from contracts.terminal.progress import progress
 from drills.bases import as_the_base_was_judged
 from drills.commands import Ended, make_stage
 from drills.drill import Drill
@@ -27,13 +28,18 @@ def run_all(drills: Sequence[Drill], base: Scene, folder: Path, say: Say) -> tup
     def one(drill: Drill) -> DrillRecord:
         record = run_one(drill, base, folder / "scenes" / drill.name.replace("/", "-"))
         with lock:
+            shown.clear()
             say(record)
+            ended.append(record)
+            shown.at(len(ended))
         return record
 
     together = [drill for drill in drills if not drill.runs_alone]
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        records = {record.name: record for record in pool.map(one, together)}
-    records |= {drill.name: one(drill) for drill in drills if drill.runs_alone}
+    ended: list[DrillRecord] = []
+    with progress("drills", len(drills)) as shown:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            records = {record.name: record for record in pool.map(one, together)}
+        records |= {drill.name: one(drill) for drill in drills if drill.runs_alone}
     return tuple(records[drill.name] for drill in drills)
 
 

@@ -52,6 +52,10 @@ class FineStatsCSV(StatsCSV):
         return [str(stats_entry.get_response_time_percentile(share)) for share in self.percentiles_to_report]
 
 
+# What Locust's page names as its script.
+SCRIPT = "load-tests/locustfile.py"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=Path, required=True)
@@ -61,7 +65,7 @@ def main() -> None:
     asked = parser.parse_args()
     plan = read_json(asked.plan, Plan, "make load-test")
     clients = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
-    environment = Environment(user_classes=list(clients), catch_exceptions=False)
+    environment = Environment(user_classes=list(clients), catch_exceptions=False, locustfile=SCRIPT)
     measured = run(environment, plan, asked.watch)
     write_json(asked.out / "measured.json", measured)
     for client, folder in zip(clients, (asked.out, asked.out / "champion"), strict=False):

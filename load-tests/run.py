@@ -58,6 +58,7 @@ from contracts.pipeline_toml.keys import Load
 from contracts.request_log import NOT_TRAFFIC, SourceRecord
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
+from contracts.terminal.progress import progress
 from contracts.verdict import PairedRun
 from scoring.scorer import Scorer, load_scorer
 from scoring.table_digest import table_digest
@@ -202,8 +203,12 @@ def run_locust(services: Sequence[Service | Container], plan: Plan, folder: Path
     for service in services:
         command += ["--host", service.url, "--watch", str(service.watched)]
     deadline = time.monotonic() + plan.warmup_seconds + plan.ends_s + SPARE_SECONDS
-    with running(command, log, {"GEVENT_BACKEND": "select"}) as client:  # epoll's timers have whole milliseconds
+    seconds = plan.warmup_seconds + plan.ends_s
+    started = time.monotonic()
+    # epoll's timers have whole milliseconds
+    with running(command, log, {"GEVENT_BACKEND": "select"}) as client, progress("load, seconds", seconds) as shown:
         while client.poll() is None:
+            shown.at(min(time.monotonic() - started, seconds))
             _check_alive(services)
             if time.monotonic() > deadline:
                 raise RuntimeError(f"Locust did not end within {SPARE_SECONDS:.0f} s of the load's end. See {log}.")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from contracts.terminal.progress import progress
 from scoring.distances import Counted, FloatArray, IntArray, coarsened, distance_of_counts
 
 # Enough for the quantile, and no more cells in all than a second or two can count.
@@ -47,10 +48,12 @@ def null_distances(columns: Sequence[Counted], seed: int) -> FloatArray:
         raise ValueError(f"{rows} reference rows and {window} rows of the window leave nothing to deal out")
     draws = int(np.clip(ROWS_IN_ALL // (min(rows, window) * len(columns)), LEAST_DRAWS, MOST_DRAWS))
     pooled = [_pooled(one) for one in columns]
-    parts = [
-        np.stack([_distances(one, codes, dealt, rows <= window) for one, codes in pooled], axis=1)
-        for dealt in _deals(rows + window, min(rows, window), draws, seed)
-    ]
+    parts, done = [], 0
+    with progress("drift thresholds, draws", draws) as shown:
+        for dealt in _deals(rows + window, min(rows, window), draws, seed):
+            parts.append(np.stack([_distances(one, codes, dealt, rows <= window) for one, codes in pooled], axis=1))
+            done += len(dealt)
+            shown.at(done)
     # A sample without a single value is no distance: it can be dealt where most of a column is missing.
     return np.nan_to_num(np.concatenate(parts))
 

@@ -104,6 +104,7 @@ def test_locusts_own_figures_are_those_of_the_verdict_finer_than_a_millisecond(p
     assert seen == [verdict.p50_ms, verdict.p95_ms, verdict.p99_ms]
     assert any(not float(locusts[share]).is_integer() for share in ("50%", "75%", "90%", "95%", "99%"))
     assert f'"0.95": {verdict.p95_ms}' in (passed / "locust.html").read_text(encoding="utf-8")
+    assert '"locustfile": "load-tests/locustfile.py"' in (passed / "locust.html").read_text(encoding="utf-8")
 
 
 def test_the_request_log_has_every_request_warm_up_included_and_fits_its_schema(build: Build, passed: Path) -> None:

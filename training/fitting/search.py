@@ -19,6 +19,7 @@ import threadpoolctl
 from contracts.exits import FindingError
 from contracts.features import Matrix
 from contracts.pipeline_toml.keys import Task
+from contracts.terminal.progress import progress
 from training.fitting.candidates import Candidate, Setting
 from training.fitting.folds import Fold
 from training.statistics.metrics import METRICS, ScoringError, score
@@ -80,28 +81,31 @@ def search(
     material: Material,
     metric: str,
     threshold: float | None,
-    progress: Callable[[str], None] = print,
+    say: Callable[[str], None] = print,
 ) -> list[Trial]:
     """The best trial of each candidate, the best of all first.
 
-    `threshold`: where "yes" begins, for metrics of decisions. `progress` gets a line for each trial.
+    `threshold`: where "yes" begins, for metrics of decisions. `say` gets a line for each trial.
     Raises SearchError.
     """
     direction = 1 if METRICS[metric].higher_is_better else -1
     best: dict[str, Trial] = {}
     plan = [(candidate, setting) for candidate in candidates for setting in candidate.settings]
-    runs = _runs(plan, material)
-    for candidate, setting in plan:
-        predicted, seconds = zip(*(next(runs) for _ in material.folds), strict=True)
-        scores = tuple(
-            _score(candidate.name, metric, material, number, part, threshold) for number, part in enumerate(predicted)
-        )
-        trial = Trial(candidate, setting, scores, _together(material.folds, predicted))
-        each = " ".join(f"{one:.4f}" for one in scores)
-        progress(f"{trial.name}: {metric} {trial.mean_score:.4f} (folds {each}), {sum(seconds):.1f} s")
-        before = best.get(candidate.name)
-        if before is None or direction * trial.mean_score > direction * before.mean_score:
-            best[candidate.name] = trial
+    with progress("search, fits", len(plan) * len(material.folds)) as shown:
+        runs = shown.over(_runs(plan, material))
+        for candidate, setting in plan:
+            predicted, seconds = zip(*(next(runs) for _ in material.folds), strict=True)
+            scores = tuple(
+                _score(candidate.name, metric, material, number, part, threshold)
+                for number, part in enumerate(predicted)
+            )
+            trial = Trial(candidate, setting, scores, _together(material.folds, predicted))
+            each = " ".join(f"{one:.4f}" for one in scores)
+            shown.clear()
+            say(f"{trial.name}: {metric} {trial.mean_score:.4f} (folds {each}), {sum(seconds):.1f} s")
+            before = best.get(candidate.name)
+            if before is None or direction * trial.mean_score > direction * before.mean_score:
+                best[candidate.name] = trial
     if not best:
         raise SearchError(
             "There is nothing to try: training.candidates in pipeline.toml is empty.", code="no-candidates"
