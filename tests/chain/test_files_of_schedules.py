@@ -128,7 +128,7 @@ def test_a_loss_that_lasts_is_told_recorded_and_asked_to_be_trained_away(
     run = schedule(repository, tmp_path, github)
     jobs = run.run("drift.yml")
     assert jobs["drift"].commands[-3:] == [("make job-summary", 0), ("make push-history", 0), ("make note-attempt", 0)]
-    assert ("make watch", 2) in jobs["drift"].commands
+    assert ("make scheduled-drift", 2) in jobs["drift"].commands
     assert {name for name, job in jobs.items() if job.result == "failure"} == {"drift"}, jobs["issue"].said
     (kept,) = run.store.listed()
     names = {path.relative_to(kept.folder).as_posix() for path in kept.folder.rglob("*") if path.is_file()}
