@@ -85,7 +85,7 @@ serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
 	@MODEL_DIR=$(BUILD)/train/model REQUEST_LOG_DIR=$(BUILD)/served $(RUN) -m service
 
 .PHONY: pin
-pin: setup ## Write the sha256 of data.source into pipeline.toml
+pin: setup #. Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
 # Each room brings its own commands: without the room there are none.
@@ -124,11 +124,11 @@ $(INSTALLED): $(WANTED:%=requirements/%.txt) | $(UV)
 	@touch $@
 
 .PHONY: lock
-lock: | $(UV) ## Pin all dependencies anew from pyproject.toml
+lock: | $(UV) #. Pin all dependencies anew from pyproject.toml
 	@UV=$(UV) requirements/lock
 
 .PHONY: clean
-clean: ## Remove what the chain wrote, but not the champion and the count of tries
+clean: #. Remove what the chain wrote, but not the champion and the count of tries
 	@for stage in $(CHAIN) image report deploy site; do rm -rf "$(BUILD)/$$stage"; done
 
 .PHONY: help

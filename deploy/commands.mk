@@ -22,7 +22,7 @@ rollback: setup ## Roll back to the previous release, or to IMAGE=name@sha256:â€
 	@$(RUN) -m deploy rollout rollback --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: releases
-releases: setup ## What ran in production, when, why, with its figures
+releases: setup #. What ran in production, when, why, with its figures
 	@$(RUN) -m deploy rollout releases
 
 .PHONY: rehearse

@@ -3,15 +3,15 @@
 ##@ Learn
 
 .PHONY: exercise
-exercise: setup ## Grade exercise N=0 to 4 of docs/learn; IN=es names the Spanish chapters
+exercise: setup ## Grade exercise N=0 to 4 of docs/learn; `make hint N=1` helps, `make exercises` shows how far you are; IN=es
 	@$(RUN) -m exercises.graders exercise "$(N)" --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: hint
-hint: setup ## The next hint for exercise N=0 to 4, or N=project; IN=es in Spanish
+hint: setup #. The next hint for exercise N=0 to 4, or N=project; IN=es in Spanish
 	@$(RUN) -m exercises.graders hint "$(N)" --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: exercises
-exercises: setup ## How far you are
+exercises: setup #. How far you are
 	@$(RUN) -m exercises.graders progress --build $(BUILD)
 
 .PHONY: project

@@ -7,7 +7,7 @@ history: setup #. Append this run to the folder HISTORY=history (or EVENT=drift 
 	@$(RUN) -m reports history --build $(BUILD) --history "$${HISTORY:-}" --event "$${EVENT:-}"
 
 .PHONY: site
-site: setup ## The site, build/site/index.html, from build/ and, where given, HISTORY=history
+site: setup #. The site, build/site/index.html, from build/ and, where given, HISTORY=history
 	@$(RUN) -m reports site $(STAGE) --history "$${HISTORY:-}"
 
 .PHONY: requests

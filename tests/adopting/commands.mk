@@ -3,7 +3,7 @@
 ##@ Make it yours
 
 .PHONY: forget
-forget: ## After you removed a room: take out every line that names what is gone; JOBS="name" also takes jobs of workflows
+forget: #. After you removed a room: take out every line that names what is gone; JOBS="name" also takes jobs of workflows
 	@$(PYTHON) -m tests.adopting.forget
 
 .PHONY: adopt-test
