@@ -3,12 +3,11 @@
 import pandas as pd
 
 from drills.drill import PASS, drill
-from drills.ledgers import A_LITTLE, lay_tries
-from drills.models import blur
+from drills.ledgers import a_little_worse, lay_tries
 from drills.scene import Scene
 
 
 @drill("evaluate", PASS, r"^Challenger promoted: (?!.*count of tries)")
 def plant(scene: Scene) -> None:
-    blur(scene, scene.challenger, loss=A_LITTLE)
+    a_little_worse(scene)
     lay_tries(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))
