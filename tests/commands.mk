@@ -57,7 +57,8 @@ structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD o
 	@$(RUN) -m tests.repository.structure $(AT)
 
 .PHONY: pictures
-pictures: setup #. Draw the README's pictures of comment, report and site again, with a Chromium
+pictures: setup #. Draw the README's pictures of comment, report and site, and its film, again; needs a Chromium
+	@$(RUN) -m tests.browser.film
 	@$(RUN) -m tests.browser.pictures
 
 .PHONY: gallery

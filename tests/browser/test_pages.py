@@ -17,6 +17,7 @@ from tests.browser.browser import (
     silent_plots,
     watched,
 )
+from tests.browser.film import FILM, film
 from tests.browser.pictures import PICTURES, digest
 from tests.repository.test_promises import ROOT
 
@@ -149,3 +150,11 @@ def test_the_checks_find_what_they_are_for(browser: Browser, tmp_path: Path, mar
 def test_the_readmes_pictures_are_of_the_pages_as_they_are_drawn_now() -> None:
     drawn = json.loads((PICTURES / "pictures.json").read_text(encoding="utf-8"))["drawn_by"]
     assert drawn == digest(), "the pages are drawn in another way than the README's pictures: run `make pictures`"
+
+
+def test_the_readmes_film_shows_the_run_that_its_text_shows() -> None:
+    shown = FILM.read_text(encoding="utf-8")
+    assert shown == film((ROOT / "README.md").read_text(encoding="utf-8")), "run `make pictures`"
+    assert len(shown.encode()) < 300_000
+    assert "<script" not in shown
+    assert "prefers-reduced-motion" in shown

@@ -407,7 +407,15 @@ def _load(model: str, champion: str) -> LoadVerdict:
     return LoadVerdict.model_validate(
         {"verdict": "pass", "reasons": (), "model": model, "target": "image", "served": "the image that was built"}
         | {"requests": 4000, "failures": 0, "seconds": 20, "requests_per_second": 200, "p50_ms": 0.74, "p95_ms": 1.43}
-        | {"p99_ms": 4.22, "largest_ms": 9.1, "cpu_us_per_request": 398, "peak_mb": 101, "checks": ()}
+        | {
+            "data_digest": DATA,
+            "settings": DATA,
+            "p99_ms": 4.22,
+            "largest_ms": 9.1,
+            "cpu_us_per_request": 398,
+            "peak_mb": 101,
+            "checks": (),
+        }
         | {"paired": paired if champion else None}
     )
 
