@@ -61,7 +61,7 @@ from contracts.stage import Context, Outcome, run_stage
 from contracts.terminal.progress import progress
 from contracts.verdict import PairedRun
 from scoring.scorer import Scorer, load_scorer
-from scoring.table_digest import table_digest
+from training.dataset.table_digest import table_digest
 
 MEASURED_RUN = Path(__file__).resolve().parent / "measured_run.py"
 WATCH_SECONDS = 0.1

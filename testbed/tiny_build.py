@@ -17,8 +17,8 @@ from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
-from scoring.table_digest import table_digest
 from testbed.cards import card as made_card
+from training.dataset.table_digest import table_digest
 
 FEATURES = (
     Feature(name="distance", kind="numeric", missing_share=0.1, minimum=-4, maximum=4, example=1.5),

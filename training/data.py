@@ -26,7 +26,6 @@ from contracts.features import Feature
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
-from scoring.table_digest import ArrowColumn, table_digest
 from training.dataset.column_values import comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
@@ -43,6 +42,7 @@ from training.dataset.table_checks import (
     refuse_too_few_rows,
     refuse_wrong_roles,
 )
+from training.dataset.table_digest import ArrowColumn, table_digest
 from training.dataset.targets import Target, drop_unanswered, read_target
 
 

@@ -44,10 +44,9 @@ from reports.drift.performance import estimated, measured
 from reports.drift.scored_again import scored_again
 from reports.drift.slices import slices_of
 from reports.drift.timing import MOST_DAYS, labelled_days, timing_of
-from reports.drift.verdict import Findings, Subject, exit_code, headline, judge
+from reports.drift.verdict import VERDICT_FILE, Findings, Subject, exit_code, headline, judge
 from scoring.drift_statistics import check_columns
 
-VERDICT_FILE = "verdict.json"
 REFERENCE_FILE = "reference.parquet"
 
 

@@ -34,6 +34,7 @@ from contracts.verdict import (
 from reports.drift.comparison import Compared
 from reports.drift.log_reader import RequestWindow
 
+VERDICT_FILE = "verdict.json"
 NAMED_COLUMNS = 6
 
 

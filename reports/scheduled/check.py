@@ -23,7 +23,8 @@ from contracts.scheduled_drift import DriftWindow, RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict
-from reports.drift.stage import VERDICT_FILE, Traffic, examine
+from reports.drift.stage import Traffic, examine
+from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import persistence_of, read_windows, remember_window
 from reports.scheduled.requests import REQUESTS_FILE
 from reports.scheduled.texts import drift_text

@@ -24,7 +24,7 @@ from contracts.scheduled_drift import RequestsBrought, Retrain, RetrainDecision
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from contracts.verdict import DriftVerdict
-from reports.drift.stage import VERDICT_FILE
+from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import read_retrains, remember_retrain
 from reports.scheduled.requests import REQUESTS_FILE
 from reports.scheduled.retrain_rules import decide, newest_day, with_as_of

@@ -94,10 +94,11 @@ def needed(target: str) -> set[str]:
             continue
         seen.add(path)
         for name in imported(path):
-            ours = modules(name, path.parent)
+            beside = ROOT / "load-tests" if "load-tests" in path.parts else path.parent  # whose scripts are siblings
+            ours = modules(name, beside)
             todo += ours
             top = name.split(".")[0]
-            if not ours and not modules(top, path.parent) and top not in sys.stdlib_module_names:
+            if not ours and not modules(top, beside) and top not in sys.stdlib_module_names:
                 packages.add(top)
     return packages
 

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "scoring": {"contracts", "scoring"},
     "training": {"contracts", "scoring", "training"},
     "service": {"contracts", "scoring", "service"},
-    "load-tests": {"contracts", "scoring", "deploy"},  # the engine's command line, and with what rights the image runs
+    # deploy: the engine's command line, and with what rights the image runs; training: the digest of a table alone.
+    "load-tests": {"contracts", "scoring", "deploy", "training"},
     "reports": {"contracts", "scoring", "reports"},
     "deploy": {"contracts", "scoring", "deploy"},
     "monitoring": {"contracts", "monitoring"},

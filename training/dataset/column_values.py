@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from contracts.features import MISSING
 from contracts.pipeline_toml.keys import FeatureKind
-from scoring.table_digest import ArrowColumn
 from training.dataset.table_checks import refuse_infinite
+from training.dataset.table_digest import ArrowColumn
 from training.refusals import SettingError, toml_key
 
 ColumnShape = Literal["boolean", "numeric", "text", "date", "mixed", "unreadable"]

@@ -1,4 +1,4 @@
-"""Digests of frames, files and documents; `scoring/table_digest.py` says what the digest of a table covers."""
+"""Digests of frames, files and documents; `training/dataset/table_digest.py` says what the digest of a table covers."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.model_folder import sha256_of
-from scoring.table_digest import ArrowColumn, add_column
+from training.dataset.table_digest import ArrowColumn, add_column
 
 
 def frame_digest(frame: pd.DataFrame) -> str:

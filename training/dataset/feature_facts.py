@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from contracts.features import MISSING, Feature
 from contracts.pipeline_toml.keys import FeatureKind
-from scoring.table_digest import ArrowColumn
+from training.dataset.table_digest import ArrowColumn
 
 
 def describe(name: str, kind: FeatureKind, column: ArrowColumn) -> Feature:

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.pipeline_toml.keys import Data
-from scoring.table_digest import ArrowColumn
 from training.dataset.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
 from training.dataset.table_checks import refuse_infinite
+from training.dataset.table_digest import ArrowColumn
 from training.refusals import SettingError, UnfitTableError, listed
 
 MAX_CLASSES = 100

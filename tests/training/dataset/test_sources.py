@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.exits import FindingError, UsageError
-from scoring.table_digest import table_digest
 from training.dataset.digests import frame_digest
 from training.dataset.sources import Loaded, read_source
+from training.dataset.table_digest import table_digest
 
 CSV = "a,b\n1,x\n2,y\n"
 HERE = __name__
