@@ -71,7 +71,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = make_repository(root, "unused")
     table_that_turns().to_csv(first / "table.csv", index=False)
     (first / "pipeline.toml").write_text(CONFIG)
-    git(first, "add", "--all", "--force")
+    git(first, "add", "--force", "table.csv", "pipeline.toml")
     git(first, "commit", "--quiet", "--message", "Use a table with time")
     git(first, "push", "--quiet", "origin", "HEAD:main")
     build = root / "build"

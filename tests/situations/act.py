@@ -84,7 +84,8 @@ def run_one(made: World, name: str, command: list[str], log: Path) -> bool:
     path = made.folder / f"{name}.json"
     path.write_text(json.dumps(event.payload))
     values = [f"--var={key}={value}" for key, value in {**made.variables, **play.variables}.items()]
-    told = {"GITHUB_RUN_ID": str(made.number), "GITHUB_SHA": event.sha, "GITHUB_REF": event.ref}
+    # SHA_REF is act's own name for the commit; without it, it takes that of the folder in which it runs.
+    told = {"GITHUB_RUN_ID": str(made.number), "SHA_REF": event.sha, "GITHUB_REF": event.ref}
     values += [f"--env={key}={value}" for key, value in (told | {"GITHUB_API_URL": made.github.url}).items()]
     store = ArtifactStore(made.folder / f"artifacts-{name}")
     with serving(store) as runtime, log.open("w", encoding="utf-8") as said:
