@@ -106,29 +106,3 @@ def test_a_rollback_is_recorded(repository: Path, tmp_path: Path, registry: str)
     assert entries(after)[1].deployed is not None
     assert read_json(after / "champion.json", Champion, "make record-champion").image == first.image.reference
     docker("image", "rm", "--force", first.image.reference)
-
-
-@pytest.mark.timeout(900)
-def test_where_the_registry_was_away_a_run_of_the_failed_jobs_alone_deploys(
-    repository: Path, tmp_path: Path, registry: str
-) -> None:
-    """The second attempt begins with `image`: what was trained comes from the first, and its report shows one run."""
-    nowhere = {"IMAGE_REPOSITORY": "127.0.0.1:9/user/away", "DOCKERHUB_USERNAME": "user"}
-    store = ArtifactStore(tmp_path / "a")
-    first = WorkflowRun(repository, tmp_path, store, event(repository, "push"), nowhere)
-    jobs = first.run("pipeline.yml")
-    assert [name for name, job in jobs.items() if job.result == "failure"] == ["image", "passed"]
-    assert jobs["deploy"].result == "skipped"
-    store.attempt = 2
-    there = nowhere | {"IMAGE_REPOSITORY": f"{registry}/user/away"}
-    again = WorkflowRun(repository, tmp_path, store, event(repository, "push"), there, jobs=jobs)
-    jobs = again.run("pipeline.yml", only=("image", "report", "deploy", "publish", "passed"))
-    assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
-    assert {one.name: one.attempt for one in store.latest()} == {
-        "train": 1, "image": 2, "report": 2, "deploy": 2,
-    }  # fmt: skip
-    recorded = entries(past(again, tmp_path / "past"))
-    assert [entry.workflow.attempt for entry in recorded if entry.workflow] == ["1", "2"]
-    assert [entry.deployed is not None for entry in recorded] == [False, True]
-    assert recorded[1].image is not None
-    docker("image", "rm", "--force", recorded[1].image.reference)

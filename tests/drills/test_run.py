@@ -8,7 +8,7 @@ import pytest
 
 from contracts.drills import DrillRecord
 from contracts.exits import Exit
-from drills.__main__ import chosen, drill_all
+from drills.__main__ import chosen
 from drills.commands import exit_code_of, make_stage
 from drills.drill import FINDING, PASS, USAGE, Drill, Plant
 from drills.run import NOT_RUN, failures, run_all, run_one
@@ -123,16 +123,6 @@ def test_every_drill_has_its_record_in_order_and_every_failure_its_paragraph(bas
 )
 def test_the_stages_own_exit_code_is_read_from_what_make_says(code: int, said: str, exit_code: int) -> None:
     assert exit_code_of(code, said) == exit_code
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("drill", "code"),
-    [(drill_of(), Exit.PASS), (replace(drill_of(), reason="another reason"), Exit.FINDING)],
-    ids=["as planned", "not as planned"],
-)
-def test_the_command_ends_with_3_where_a_drill_did_not_end_as_planned(tmp_path: Path, drill: Drill, code: Exit) -> None:
-    assert drill_all([drill], tmp_path / "drills", full=False) is code
 
 
 def test_drills_are_chosen_by_room_or_name_and_nightly_ones_only_when_asked() -> None:

@@ -151,5 +151,5 @@ def test_an_audit_that_finds_ends_with_its_code(tmp_path: Path) -> None:
 
 def test_every_cause_is_made() -> None:
     made = {*PLANTS, "drift found", "no remote", "an audit that finds"}
-    # In tests/containers with a real registry, and in tests/drills on the flights.
+    # tests/containers has a registry; tests/drills holds what counts as not as planned, on the flights.
     assert set(CAUSES) - made == {"no registry", "a drill that misses"}
