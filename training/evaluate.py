@@ -145,7 +145,7 @@ def decide(
         slices = compare_slices(contest, holdout.frame, gate, has_champion=has_champion)
     validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
     limits = (
-        *baseline_check(contest, figures, gate),
+        *baseline_check(contest, figures, gate, confidence, holdout, challenger.reference),
         *inspect_plausibility(context, holdout, challenger, champion, contest, figures),
         *inspect_limits(context, challenger, champion, contest, figures),
     )

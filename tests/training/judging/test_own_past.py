@@ -45,6 +45,7 @@ SEASONS = {
     "weather": 60
     + 15 * np.repeat(np.random.default_rng(1).normal(size=58), 7 * ROWS_A_DAY)[: 400 * ROWS_A_DAY]
     + noise(400, 4),
+    "a heavy tail": np.exp(1.5 * np.repeat(np.random.default_rng(2).normal(size=400), ROWS_A_DAY) + noise(400)),
     "a trend": day_of(400) + noise(400, 3),
     "a counter": day_of(400) * 1000,
 }
@@ -56,7 +57,7 @@ def test_a_season_that_the_table_has_shown_is_no_change_of_units(season: str, he
     assert unit_jumps(NUMBER, *tables(SEASONS[season], 400, held)) == ()
 
 
-@pytest.mark.parametrize("season", list(SEASONS)[:4])
+@pytest.mark.parametrize("season", [one for one in SEASONS if one not in ("a counter", "a heavy tail")])
 @pytest.mark.parametrize("changed_for", [30, 14, 7])
 def test_units_that_change_in_the_holdout_are_a_jump_in_every_season(season: str, changed_for: int) -> None:
     values = np.where(day_of(400) >= 400 - changed_for, SEASONS[season] * 60, SEASONS[season])

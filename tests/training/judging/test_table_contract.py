@@ -73,7 +73,15 @@ def test_thirty_per_cent_missing_is_named_and_ten_more_than_usual_is_not(table: 
     assert "30.0 %" in found
     assert "5.0 %" in found
     assert breaches(FEATURES, share(table, "temp", 140, np.nan)) == ()
-    assert breaches(FEATURES, share(table, "is_new", 110, np.nan)) != ()
+    assert breaches(FEATURES, share(table, "is_new", 150, np.nan)) != ()
+
+
+def test_a_small_holdout_may_miss_more_by_chance(table: pd.DataFrame) -> None:
+    few = table.iloc[:40]
+    assert breaches(FEATURES, share(few, "temp", 8, np.nan)) == ()
+    assert breaches(FEATURES, share(few, "carrier", 7, "B6")) == ()
+    assert breaches(FEATURES, share(few, "temp", 4, -9999.0)) == ()
+    assert len(breaches(FEATURES, share(share(few, "temp", 20, np.nan), "carrier", 20, "B6"))) == 2
 
 
 def test_missing_text_counts_as_missing_and_not_as_unknown(table: pd.DataFrame) -> None:
@@ -91,7 +99,7 @@ def test_categories_that_training_never_saw_are_named(table: pd.DataFrame) -> No
 
 
 def test_values_far_beyond_the_range_of_training_are_named(table: pd.DataFrame) -> None:
-    assert breaches(FEATURES, share(table, "temp", 60, -9999.0))[0].startswith("temp runs from")
+    assert breaches(FEATURES, share(table, "temp", 100, -9999.0))[0].startswith("temp runs from")
     assert breaches(FEATURES, share(table, "temp", 40, -9999.0)) == ()
     assert breaches(FEATURES, share(table, "temp", 60, 120.0)) == ()
 

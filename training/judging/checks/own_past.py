@@ -1,10 +1,10 @@
 """What a table's own past says of the holdout: how far its numbers step, and how many of its categories are new.
 
 **Steps.** Units change from one day to the next; a season does not, and a column that jumps each month has jumped
-before. The level of a column is the median of its daily medians over WINDOW days, a step the level from a day on less
-that before it. A step in the holdout is a jump where it is FACTOR times the largest one of train and half the column's
-spread, and MOST_UNUSUAL of the rows after it lie outside the middle 98 % of those before it. On the flights, at 44 days
-of the year, no clean column had one, and temperatures in °C for °F had a step of at least 1.5 times the largest.
+before. The level of a column, its far ends as logarithms, is the median of its daily medians over WINDOW days, a step
+the level from a day on less that before it. A step in the holdout is a jump where it is FACTOR times the largest one of
+train, half the column's spread, and more than t allows for steps as wide as train's (one table in 100 has one so,
+all columns together); and where MOST_UNUSUAL of the rows after it lie outside the middle 98 % of those before it.
 With fewer than LEAST_STEPS in train there is no past to compare with: the holdout is held against all of train.
 
 **New categories.** A long tail brings new ones all the time. What is to be expected is the largest share in windows of
@@ -19,14 +19,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import stdtrit
 
 from contracts.features import MISSING, Feature
-from training.judging.checks.table_contract import MIDDLE, MOST_UNUSUAL, Numbers, is_monotone, jumps
+from training.judging.checks.table_contract import ALPHA, MIDDLE, MOST_UNUSUAL, Numbers, is_monotone, jumps
 from training.tables import Table
 
 WINDOW = 7  # days that have rows
 LEAST_STEPS = 14
 FACTOR = 1.25
+LEAST_FREEDOM = 10
 LEAST_SPREAD = 0.5
 LEAST_CLUSTERS = 8
 DAY = pd.Timedelta(days=1)
@@ -53,7 +55,8 @@ def unit_jumps(features: Sequence[Feature], train: Table, holdout: Table) -> tup
     days = [_days(one.frame[time]) for one in (train, holdout)]
     if len(np.unique(days[0])) < LEAST_STEPS + 2 * WINDOW:
         return _without_past(features, train, holdout)
-    found = (_jump(name, train, holdout, *days) for name in names)
+    alpha = ALPHA / len(names) / max(1, len(np.unique(days[1])))
+    found = (_jump(name, train, holdout, days[0], days[1], alpha) for name in names)
     return tuple(one for one in found if one is not None)
 
 
@@ -68,10 +71,10 @@ def unseen_shares(features: Sequence[Feature], train: Table, holdout: Table) -> 
     return {name: _unseen_share(train.frame[name], windows, train.clusters) for name in names}
 
 
-def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days) -> Jump | None:
+def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days, alpha: float) -> Jump | None:
     values = np.concatenate([one.frame[name].to_numpy(dtype=np.float64) for one in (train, holdout)])
     days = np.concatenate([before, after])
-    daily = pd.Series(values).groupby(days).median().dropna()
+    daily = pd.Series(_tamed(values, values[: len(before)])).groupby(days).median().dropna()
     size = _steps(daily.rolling(WINDOW).median()).abs()
     first, seen = int(after.min()), daily.index.to_numpy()
     # The level after a step of train must not reach into the holdout.
@@ -79,8 +82,11 @@ def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days) ->
     past, new = size[ends < first].dropna(), size[(seen >= first) & size.notna().to_numpy()]
     if len(past) < LEAST_STEPS or not len(new):
         return None
-    low, high = np.nanpercentile(values[: len(before)], (10, 90))
-    limit = max(FACTOR * float(past.max()), LEAST_SPREAD * float(high - low) / 2.56)
+    # Neighbouring steps share all but one of their days.
+    by_chance = float(stdtrit(max(LEAST_FREEDOM, len(past) // WINDOW), 1 - alpha / 2)) * float(
+        np.sqrt((past**2).mean())
+    )
+    limit = max(FACTOR * float(past.max()), LEAST_SPREAD, by_chance)
     beyond = new[new > limit].index
     if not len(beyond) or is_monotone(values[np.argsort(days, kind="stable")]):
         return None
@@ -92,7 +98,7 @@ def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days) ->
         values[(days >= seen[a]) & (days <= seen[b]) & ~np.isnan(values)]
         for a, b in ((place - WINDOW, place - 1), (place, place + WINDOW - 1))
     ]
-    return _told(name, day, float(size[day]), float(past.max()), sides)
+    return _told(name, day, float(size[day]) / max(float(past.max()), LEAST_SPREAD / FACTOR), sides)
 
 
 def _steps(levels: "pd.Series[float]") -> "pd.Series[float]":
@@ -100,7 +106,14 @@ def _steps(levels: "pd.Series[float]") -> "pd.Series[float]":
     return levels.shift(1 - WINDOW) - levels.shift(1)
 
 
-def _told(name: str, day: int, step: float, largest: float, sides: Sequence[Numbers]) -> Jump | None:
+def _tamed(values: Numbers, usual: Numbers) -> Numbers:
+    """In spreads of the usual ones from their median, and the far ends as their logarithm: no tail is too heavy."""
+    low, middle, high = np.nanpercentile(usual, (10, 50, 90))
+    tamed: Numbers = np.arcsinh((values - middle) / (float(high - low) / 2.56 or 1.0))
+    return tamed
+
+
+def _told(name: str, day: int, times: float, sides: Sequence[Numbers]) -> Jump | None:
     outside = _outside(sides[1], sides[0])
     if outside <= MOST_UNUSUAL:
         return None
@@ -108,8 +121,8 @@ def _told(name: str, day: int, step: float, largest: float, sides: Sequence[Numb
     was, now = (float(np.median(side)) for side in sides)
     return Jump(
         name,
-        f"{name} moved from {was:.4g} to {now:.4g} on {when}, by {step:.3g} in a week, in training by at most "
-        f"{largest:.3g}: were its units changed?",
+        f"{name} moved from {was:.4g} to {now:.4g} on {when}, {times:.1f} times as far as in any week of "
+        "training: were its units changed?",
         f"{name} moved on {when}",
     )
 

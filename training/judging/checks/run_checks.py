@@ -105,7 +105,9 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
         return
     card, manifest, gate = challenger.scorer.card, holdout.manifest, context.config.gate
     unseen = _unseen(card, train, holdout)
-    broken = [(one.name, text) for one in card.features for text in breaches([one], holdout.frame, unseen)]
+    broken = [
+        (one.name, text) for one in card.features for text in breaches([one], holdout.frame, unseen, card.features)
+    ]
     moved = [one for one in unit_jumps(card.features, train, holdout) if one.words not in gate.signed_off]
     columns = [name for name, _ in broken if name in holdout.frame] + [one.column for one in moved]
     remedy = _remedy_of_contract(columns, moved) if columns else "Correct the source, and run `make data` again."

@@ -10,6 +10,9 @@ Thresholds are wide: seasons move, and drift has a stage of its own. What breaks
 - values beyond the range of training by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed column
   of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
 
+A share is beyond its limit where it is so significantly: one column in 100 tables may be, all columns together. A tenth
+more missing values are four rows of a holdout of forty, and chance.
+
 `jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
 middle 98 % of the others. A feature that only ever grows or falls with time (a year, a counter) leaves any range by its
 nature and is not asked. Where the rows have times, `own_past.py` knows more.
@@ -21,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import bdtrc
 
 from contracts.features import MISSING, Feature
 from training.judging.formatting import percent
@@ -29,6 +33,7 @@ MORE_MISSING = 0.1
 MOST_UNKNOWN = 0.1
 MOST_FAR_OUT = 0.05
 MOST_UNUSUAL = 0.6
+ALPHA = 0.01
 MIDDLE = (1, 99)  # percentiles
 
 Numbers = npt.NDArray[np.float64]
@@ -36,19 +41,23 @@ RunsWithTime = Callable[[str], bool]
 
 
 def breaches(
-    features: Sequence[Feature], frame: pd.DataFrame, unseen: Mapping[str, float] | None = None
+    features: Sequence[Feature],
+    frame: pd.DataFrame,
+    unseen: Mapping[str, float] | None = None,
+    columns: Sequence[Feature] = (),
 ) -> tuple[str, ...]:
     """One phrase for each promise of the card that the rows break, in the order of `features`.
 
-    unseen: the share of rows to be expected of categories that were never seen, by feature; else 0.
+    unseen: the share of rows to be expected of categories that were never seen, by feature; else 0. columns: all that
+    are asked, where `features` are some of them.
     """
     if not len(frame):
         return ()
-    expected = unseen or {}
+    expected, alpha = unseen or {}, ALPHA / max(1, len(columns or features))
     return tuple(
         f"{feature.name} {breach}"
         for feature in features
-        for breach in _breaches(feature, frame, expected.get(feature.name, 0.0))
+        for breach in _breaches(feature, frame, expected.get(feature.name, 0.0), alpha)
     )
 
 
@@ -77,7 +86,7 @@ def is_monotone(values: npt.NDArray[Any]) -> bool:
     return len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _breaches(feature: Feature, frame: pd.DataFrame, unseen: float) -> Iterator[str]:
+def _breaches(feature: Feature, frame: pd.DataFrame, unseen: float, alpha: float) -> Iterator[str]:
     if feature.name not in frame:
         yield "is gone: the table has no such column"
         return
@@ -87,19 +96,19 @@ def _breaches(feature: Feature, frame: pd.DataFrame, unseen: float) -> Iterator[
         yield f"holds {'text' if is_text else 'numbers'}: the model reads it as {feature.kind}"
         return
     if feature.kind == "categorical":
-        yield from _of_categories(feature, column, unseen)
+        yield from _of_categories(feature, column, unseen, alpha)
         return
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    yield from _of_missing(feature, float(np.isnan(values).mean()))
+    yield from _of_missing(feature, float(np.isnan(values).mean()), len(values), alpha)
     present = values[~np.isnan(values)]
     if feature.kind == "boolean":
         yield from _of_booleans(present)
     elif len(present):
-        yield from _of_range(feature, present)
+        yield from _of_range(feature, present, alpha)
 
 
-def _of_missing(feature: Feature, share: float) -> Iterator[str]:
-    if share > feature.missing_share + MORE_MISSING:
+def _of_missing(feature: Feature, share: float, rows: int, alpha: float) -> Iterator[str]:
+    if _is_surely_over(share, rows, feature.missing_share + MORE_MISSING, alpha):
         yield f"is missing in {percent(share)} of the rows, in training in {percent(feature.missing_share)}"
 
 
@@ -108,28 +117,34 @@ def _of_booleans(present: Numbers) -> Iterator[str]:
         yield "is neither 0 nor 1 in some rows, and the model reads it as boolean"
 
 
-def _of_categories(feature: Feature, column: "pd.Series[Any]", unseen: float) -> Iterator[str]:
+def _of_categories(feature: Feature, column: "pd.Series[Any]", unseen: float, alpha: float) -> Iterator[str]:
     codes, distinct = pd.factorize(column, use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(distinct)) / max(1, len(column))
     is_missing = np.array([pd.isna(value) or value == MISSING for value in distinct], dtype=bool)
-    yield from _of_missing(feature, float(counts[is_missing].sum()))
+    yield from _of_missing(feature, float(counts[is_missing].sum()), len(column), alpha)
     known = set(feature.categories)
     is_unknown = np.array([value not in known for value in distinct], dtype=bool) & ~is_missing
     share = float(counts[is_unknown].sum())
-    if share > unseen + MOST_UNKNOWN:
+    if _is_surely_over(share, len(column), unseen + MOST_UNKNOWN, alpha):
         example = distinct[int(np.flatnonzero(is_unknown)[0])]
         usual = f" (in training's own past {percent(unseen)})" if unseen else ""
         yield f"is of a category that training never saw in {percent(share)} of the rows{usual}, such as {example}"
 
 
-def _of_range(feature: Feature, present: Numbers) -> Iterator[str]:
+def _of_range(feature: Feature, present: Numbers, alpha: float) -> Iterator[str]:
     if feature.minimum is None or feature.maximum is None:
         return
     low, high = feature.minimum, feature.maximum
     reach = (high - low) or max(1.0, abs(high))
-    if ((present < low - reach) | (present > high + reach)).mean() > MOST_FAR_OUT:
+    share = float(((present < low - reach) | (present > high + reach)).mean())
+    if _is_surely_over(share, len(present), MOST_FAR_OUT, alpha):
         seen = f"{present.min():g} to {present.max():g}"
         yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
+
+
+def _is_surely_over(share: float, rows: int, limit: float, alpha: float) -> bool:
+    """Whether so many of the rows cannot be chance where each is so with the probability `limit` (binomial test)."""
+    return share > limit and float(bdtrc(round(share * rows) - 1, rows, limit)) < alpha
 
 
 def _jumps(values: Numbers, usual: Numbers) -> Iterator[str]:
