@@ -1,6 +1,11 @@
 # The chain, one command a stage; workflows run these same commands. `make help` lists them.
 # A stage exits 0 pass, 3 finding, 2 wrong usage, 1 crash; make shows that code and itself always fails with 2.
 
+# macOS brings make 3.81, which has no .SHELLFLAGS: a recipe would go on after a command of it has failed.
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error This is GNU make $(MAKE_VERSION); required: 4 or newer. On macOS: `brew install make`, then `gmake` in place of `make`)
+endif
+
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -110,6 +115,7 @@ format: setup ## Format, and fix what can be fixed
 setup: $(INSTALLED) ## Install what is pinned into .venv: everything, or GROUPS="service train" as requirements/ has them
 
 $(INSTALLED): $(WANTED:%=requirements/%.txt) | $(UV)
+	@[ -n "$(ANY_PLATFORM)" ] || $(PYTHON) requirements/supported_machine.py
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
 	@$(UV) pip install --quiet --python $(RUN) --require-hashes $(WANTED:%=-r requirements/%.txt)
 	@touch $@

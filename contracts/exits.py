@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NoReturn
 
+from contracts.terminal.plain import write_plainly
+
 
 class Exit(IntEnum):
     """What a stage tells the chain, which stops at anything but PASS."""
@@ -41,6 +43,7 @@ def run_room(room: str, commands: Mapping[str, str]) -> NoReturn:
 
     `commands`: a module for each name. A module is imported when it is asked for, because some need half a second.
     """
+    write_plainly()
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in commands:
         print(f"python -m {room}: {name!r} is no command of {room}; required: {', '.join(commands)}.", file=sys.stderr)

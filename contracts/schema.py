@@ -1,5 +1,6 @@
 """How a file that crosses a boundary is written (atomically) and read (refused when it does not fit its schema)."""
 
+import codecs
 import hashlib
 import json
 import stat
@@ -36,7 +37,7 @@ def write_json(path: Path, model: BaseModel) -> None:
 def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
     """Read and validate. Raises UsageError that names the command which makes the file."""
     try:
-        return schema.model_validate_json(path.read_bytes())
+        return schema.model_validate_json(without_mark(path.read_bytes()))
     except FileNotFoundError:
         raise UsageError(f"{path} is not there. Run `{made_by}` first.", code="not-there") from None
     except ValidationError as error:
@@ -45,6 +46,11 @@ def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
         raise UsageError(
             f"{path} is not what `{made_by}` writes: {where}: {first['msg']}. Run it again.", code="unreadable"
         ) from None
+
+
+def without_mark(content: bytes) -> bytes:
+    """A JSON document without the byte order mark that Windows' editors put before it (RFC 8259, section 8.1)."""
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def read_outside_json(path: Path, schema: type[AnySchema], made_by: str, most_bytes: int) -> AnySchema:

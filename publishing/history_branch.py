@@ -38,7 +38,14 @@ AUTHOR = {
 
 
 class RemoteError(Exception):
-    """The remote did not do what was asked; the text has git's last words. Ends in exit 1."""
+    """The remote did not do what was asked; the text has git's reason. Ends in exit 1."""
+
+
+def _reason_in(said: str) -> str:
+    """Why git failed: the lines that it marks, since the advice after them swallows the reason."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    marked = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:", "!", "ERROR:"))]
+    return " ".join(marked or lines) or "no reason given"
 
 
 class History:
@@ -56,8 +63,7 @@ class History:
             env=environment, input=entered, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise RemoteError(f"git {arguments[0]} ended with code {done.returncode}: {last}")
+            raise RemoteError(f"git {arguments[0]} ended with code {done.returncode}: {_reason_in(done.stderr)}")
         return done.stdout.strip()
 
     def fetch(self) -> str:

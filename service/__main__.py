@@ -10,6 +10,7 @@ import os
 import sys
 
 from contracts.exits import Exit, FindingError, UsageError
+from contracts.terminal.plain import plain
 from scoring.scorer import load_scorer
 from service.logs import log_as_json, say
 from service.serve import serve
@@ -29,10 +30,10 @@ def main() -> Exit:
         log_as_json()
         return serve(settings)
     except UsageError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return Exit.USAGE
     except FindingError as error:
-        print(f"MODEL_DIR is {settings.model_dir}: refused. {error}", file=sys.stderr)
+        print(plain(f"MODEL_DIR is {settings.model_dir}: refused. {error}"), file=sys.stderr)
         return Exit.FINDING
 
 

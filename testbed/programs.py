@@ -74,7 +74,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def eventually(look: Callable[[], Seen], what: str, seconds: float = 20.0) -> Seen:
+def eventually(look: Callable[[], Seen], what: str, seconds: float = 120.0) -> Seen:
     """The first true answer of `look`. Fails, saying `what` was waited for, after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

@@ -16,7 +16,7 @@ import tomllib
 from pathlib import Path
 
 from contracts.exits import Exit, FindingError, UsageError
-from contracts.pipeline_toml.reader import load_config
+from contracts.pipeline_toml.reader import edit, load_config
 from training.dataset.sources import read_unpinned
 from training.refusals import SettingError
 
@@ -34,8 +34,7 @@ def pin(path: Path) -> str:
     size = f"{len(loaded.table):,} rows and {len(loaded.table.columns)} columns of {config.data.source}"
     if config.data.sha256 == loaded.sha256:
         return f"{path}: data.sha256 is right already, {loaded.sha256}; {size}."
-    text = with_sha256(path.read_bytes().decode("utf-8"), loaded.sha256)
-    path.write_bytes(text.encode("utf-8"))
+    edit(path, lambda text: with_sha256(text, loaded.sha256))
     return f"{path}: data.sha256 is now {loaded.sha256}, it was {config.data.sha256 or 'empty'}; {size}."
 
 

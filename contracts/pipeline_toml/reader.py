@@ -1,9 +1,10 @@
 """Reads pipeline.toml and says of every mistake: the line, what was seen, what was required, the nearest key."""
 
+import codecs
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class ConfigError(UsageError):
 def load_config(path: Path) -> Config:
     """The validated configuration. Raises ConfigError with one line for each mistake."""
     try:
-        text = path.read_text(encoding="utf-8")
+        # Windows' editors begin a file with a byte order mark, which TOML does not know.
+        text = path.read_text(encoding="utf-8-sig")
         raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
@@ -48,6 +50,13 @@ def settings_digest(config: Config) -> str:
     """
     told = config.model_dump(mode="json", exclude={"data": {"source", "sha256"}})
     return f"sha256:{json_digest(told)}"
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    """Rewrite the file by `change`, which gets its text without a byte order mark; the mark and line ends stay."""
+    content = path.read_bytes()
+    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+    path.write_bytes(mark + change(content.decode("utf-8-sig")).encode("utf-8"))
 
 
 def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:

@@ -51,7 +51,7 @@ def progress(
     what: str, total: float, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Progress]:
     """Shows `what` on standard error, and clears the line at the end, whatever it was."""
-    shown = Progress(what, total, stream or sys.stderr, clock)
+    shown = Progress(what, total, stream or getattr(sys.stderr, "unfiltered", sys.stderr), clock)
     try:
         yield shown
     finally:

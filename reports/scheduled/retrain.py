@@ -19,7 +19,7 @@ from pathlib import Path
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import Exit, UsageError
-from contracts.pipeline_toml.reader import load_config
+from contracts.pipeline_toml.reader import edit, load_config
 from contracts.scheduled_drift import RequestsBrought, Retrain, RetrainDecision
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
@@ -46,8 +46,8 @@ def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datet
     newest = None if verdict.first_run else _newest(build, as_of)
     decision = decide(config.drift, verdict, past, now, as_of, newest)
     if decision.is_due and decision.as_of and decision.as_of_before and history:
-        text = config_file.read_bytes().decode("utf-8")
-        config_file.write_bytes(with_as_of(text, decision.as_of).encode("utf-8"))
+        due = decision.as_of
+        edit(config_file, lambda text: with_as_of(text, due))
         asked = Retrain(at=now, model=verdict.model, as_of_before=decision.as_of_before, as_of=decision.as_of)
         remember_retrain(history, asked)
     write_json(folder / DECISION_FILE, decision)

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from contracts.exits import UsageError
-from contracts.schema import Schema
+from contracts.schema import Schema, without_mark
 from service.http.problems import NO_KEY, NOT_ALLOWED, Problem
 
 ApiScope = Literal["predict", "feedback", "export", "metrics"]
@@ -93,7 +93,7 @@ class Keys:
 def read_keys(path: Path) -> Keys:
     """The keys in a file. Raises UsageError."""
     try:
-        file = KeyFile.model_validate_json(path.read_bytes())
+        file = KeyFile.model_validate_json(without_mark(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"API_KEYS_FILE is {path}, which cannot be read ({error.strerror}).") from None
     except ValidationError as error:

@@ -158,7 +158,11 @@ def test_a_remote_that_does_not_answer_is_no_first_run(
     monkeypatch.chdir(folder.parent)
     remote.rename(remote.parent / "gone.git")
     assert main(ENVIRONMENT, [direction, "--history", "history"]) is Exit.CRASH
-    assert "first run" not in "".join(capsys.readouterr())
+    said = "".join(capsys.readouterr())
+    assert "first run" not in said
+    # Git's reason, which its advice ("and the repository exists.") comes after.
+    assert "does not appear to be a git repository" in said
+    assert "and the repository exists" not in said
 
 
 def test_a_damaged_count_on_the_branch_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:

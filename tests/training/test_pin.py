@@ -37,6 +37,15 @@ def test_the_digest_is_written_and_every_other_line_stays(tmp_path: Path) -> Non
     assert changed == [('sha256 = ""\n', f'sha256 = "{DIGEST}"\n')]
 
 
+def test_a_byte_order_mark_stays_where_it_is(tmp_path: Path) -> None:
+    path = repository_file(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    before = path.read_bytes()
+    assert "2 rows and 2 columns" in pin(path)
+    assert path.read_bytes() == before.replace(b'sha256 = ""', f'sha256 = "{DIGEST}"'.encode())
+    assert load_config(path).data.sha256 == DIGEST
+
+
 def test_a_pinned_source_can_be_read_until_it_changes(tmp_path: Path) -> None:
     path = repository_file(tmp_path)
     pin(path)

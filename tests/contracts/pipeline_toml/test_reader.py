@@ -34,6 +34,12 @@ def refusal(folder: Path, text: str) -> str:
     return str(raised.value)
 
 
+def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> None:
+    plain, marked = Path("pipeline.toml").read_bytes(), tmp_path / "pipeline.toml"
+    marked.write_bytes(b"\xef\xbb\xbf" + plain)
+    assert load_config(marked) == load_config(Path("pipeline.toml"))
+
+
 def test_the_repositorys_own_file_is_valid() -> None:
     config = load_config(Path("pipeline.toml"))
     assert config.data.source == "training.flights:load"

@@ -127,6 +127,13 @@ def test_two_keys_are_valid_at_once_while_one_replaces_the_other(folder: Path, t
     assert [call(service, "/predict", f"Bearer {key}") for key in ("old", "new")] == [401, 200]
 
 
+def test_a_byte_order_mark_before_the_file_of_keys_is_passed_over(folder: Path, tmp_path: Path) -> None:
+    keys_of(tmp_path, entry("a", "predict"))
+    path = tmp_path / "keys.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert call(InProcess(folder, tmp_path / "log", read_keys(path)), "/predict", "Bearer a") == 200
+
+
 def test_one_client_cannot_take_anothers_idempotency_key(folder: Path, tmp_path: Path) -> None:
     service = InProcess(folder, tmp_path / "log", keys_of(tmp_path, entry("a", "predict"), entry("b", "predict")))
     answers = [

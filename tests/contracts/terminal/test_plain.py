@@ -1,0 +1,66 @@
+"""What a command prints of texts from outside is plain: no control character reaches the terminal."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.terminal.plain import plain
+
+ROOT = Path(__file__).parents[3]
+# A window's title, a line that is overwritten, a screen that is cleared, an eight-bit escape, text turned round.
+HOSTILE = {
+    "\x1b]0;owned\x07": r"\x1b]0;owned\x07",
+    "passed\rfailed": r"passed\rfailed",
+    "\x1b[2J": r"\x1b[2J",
+    "\x9b31m": r"\x9b31m",
+    "\u202egnp.exe": r"\u202egnp.exe",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_controls_are_spelled_out(text: str) -> None:
+    assert plain(text) == HOSTILE[text]
+
+
+@pytest.mark.parametrize("text", ["a line\nand\tanother", "Łódź, 東京, 👩‍👩‍👧, −0.5 ≤ x…", ""])
+def test_other_text_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_report_shows_no_control_of_what_a_stage_said(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "build" / "data"
+    folder.mkdir(parents=True)
+    record = {
+        "stage": "data",
+        "exit_code": 3,
+        "verdict": "refused",
+        "headline": f"column {text}",
+        "seconds": 1.0,
+        "peak_mb": 1,
+    }
+    (folder / "stage.json").write_text(json.dumps(record))
+    done = subprocess.run(
+        [sys.executable, "-m", "reports", "report", "--build", str(tmp_path / "build")],
+        cwd=ROOT, capture_output=True, check=False,
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0, said
+    assert plain(said) == said
+    assert "column " in said
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_refusal_shows_no_control_of_a_setting(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "pipeline.toml"
+    config.write_text("[data]\n" + json.dumps(text) + " = 1\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "data", "--config", str(config), "--build", str(tmp_path / "build")],
+        cwd=ROOT, capture_output=True, check=False,
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 2
+    assert plain(said) == said
