@@ -51,7 +51,8 @@ def progress(
     what: str, total: float, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Progress]:
     """Shows `what` on standard error, and clears the line at the end, whatever it was."""
-    shown = Progress(what, total, stream or getattr(sys.stderr, "unfiltered", sys.stderr), clock)
+    standard_error: TextIO = getattr(sys.stderr, "unfiltered", sys.stderr)
+    shown = Progress(what, total, stream or standard_error, clock)
     try:
         yield shown
     finally:
