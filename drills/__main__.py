@@ -18,12 +18,12 @@ from pathlib import Path
 
 from contracts.drills import DrillRecord, DrillRecords
 from contracts.exits import Exit
+from contracts.outside.handbook import write_between
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import write_json
 from drills.bases import CONFIG, as_the_project_has_it, make_base
 from drills.commands import CHECKOUT
 from drills.drill import Drill, find_drills
-from drills.handbook import write_between
 from drills.run import failures, run_all
 from drills.scene import PlantError
 from drills.table import BEGIN, END, listing, summary

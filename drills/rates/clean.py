@@ -24,9 +24,9 @@ from contracts.data_manifest import DataManifest, Table
 from contracts.decision import Check
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ExportProof, Metric, ModelCard
+from contracts.outside.handbook import write_between
 from contracts.pipeline_toml.keys import METRICS_OF_TASK, Config, Task
 from contracts.schema import Schema, write_json
-from drills.handbook import write_between
 from drills.rates.proportion import Proportion
 from training import tables
 from training.fitting.threshold import cheapest_threshold

@@ -26,10 +26,10 @@ import pandas as pd
 
 from contracts.features import MISSING
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
+from contracts.outside.handbook import tables, write_between
 from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
 from contracts.verdict import ColumnComparison
-from drills.handbook import tables, write_between
 from drills.rates.proportion import Proportion
 from reports.drift.comparison import Baseline, baseline_of
 from reports.drift.evidently_report import default_verdict

@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from contracts.outside.handbook import write_between
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import write_json
 from contracts.stage import Build
-from drills.handbook import write_between
 from drills.pipeline_toml import with_key
 from drills.rates.gate_rates import Cell, Rates
 from drills.rates.pictures import power_curves

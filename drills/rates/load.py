@@ -36,12 +36,12 @@ import numpy as np
 from starlette.types import Receive, Scope, Send
 
 from contracts.exits import Exit, UsageError
+from contracts.outside.handbook import tables, write_between
 from contracts.pipeline_toml.keys import Config, Load
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context
 from contracts.verdict import LoadVerdict
-from drills.handbook import tables, write_between
 from drills.rates.proportion import Proportion
 from scoring.scorer import load_scorer
 from service import serve

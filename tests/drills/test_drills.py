@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contracts.drills import DrillRecord, DrillRecords
+from contracts.outside.handbook import between
 from drills.drill import ROOMS, NoDrillError, _drill_in, find_drills
-from drills.handbook import between
 from drills.pipeline_toml import with_key
 from drills.table import BEGIN, END, listing, summary
 
