@@ -332,7 +332,7 @@ def test_more_than_its_bound_is_refused_however_well_it_was_packed(
         (401, {}, "REQUESTS_KEY must be a key with the scope export"),
         (404, {}, "EDGE_EXPORT=on"),
         (302, {"Location": "http://127.0.0.1:1/elsewhere"}, "Redirects are not followed"),
-        (503, {}, "run `make requests` again"),
+        (503, {}, "[Rr]un `make requests` again"),
     ],
 )
 def test_an_export_that_refuses_says_what_to_do_and_never_the_key(

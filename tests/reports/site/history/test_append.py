@@ -191,7 +191,7 @@ def test_a_link_is_not_followed(tmp_path: Path, place: str) -> None:
         ("drift/verdict.json", "0.8", "NaN"),
         ("load-test/verdict.json", "2.5", '"<script>"'),
         ("evaluate/decision.json", '"challenger": "sha256:', '"challenger": "../'),
-        ("train/model/model.json", "sha256:" + "d" * 64, "latest"),
+        ("train/model/model.json", '"data_digest": "sha256:', '"data_digest": "../'),
     ],
 )
 def test_what_does_not_fit_its_schema_is_refused(tmp_path: Path, place: str, old: str, new: str) -> None:
