@@ -1,0 +1,1 @@
+"""How often the pipeline's statistics err on clean tables of any shape, and what they find."""
