@@ -16,7 +16,7 @@ from service_process import ServiceError
 from contracts.exits import Exit, UsageError
 from contracts.image import ChampionImage
 from contracts.model_folder import model_digest
-from contracts.request_log import PREDICTIONS_GLOB
+from contracts.request_log import NOT_TRAFFIC, PREDICTIONS_GLOB, SOURCES_GLOB, SourceRecord
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context
 from contracts.verdict import LoadVerdict
@@ -51,6 +51,10 @@ def ours() -> list[str]:
     return docker("ps", "--all", "--filter", f"name={PREFIX}", "--format", "{{.Names}}").split()
 
 
+def log_lines(build: Build, pattern: str) -> list[str]:
+    return [line for log in (build.stage("load-test") / "requests").glob(pattern) for line in log.open()]
+
+
 @pytest.mark.image_store
 def test_the_image_that_was_built_is_what_is_loaded_and_its_log_is_left_here(built: Built, build: Build) -> None:
     verdict = loaded(build)
@@ -59,8 +63,11 @@ def test_the_image_that_was_built_is_what_is_loaded_and_its_log_is_left_here(bui
     assert verdict.paired is None
     assert verdict.cpu_us_per_request > 0
     assert verdict.peak_mb > 10
-    lines = [line for log in (build.stage("load-test") / "requests").glob(PREDICTIONS_GLOB) for line in log.open()]
-    assert len(lines) == 100 + 30
+    lines = log_lines(build, PREDICTIONS_GLOB)
+    sources = [SourceRecord.model_validate_json(line) for line in log_lines(build, SOURCES_GLOB)]
+    traffic = {source.id for source in sources if source.row != NOT_TRAFFIC}
+    assert len(traffic) == 100 + 30
+    assert {json.loads(line)["id"] for line in lines} == {source.id for source in sources} > traffic
     assert {json.loads(line)["model"] for line in lines} == {verdict.model}
 
 
