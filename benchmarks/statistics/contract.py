@@ -83,7 +83,8 @@ def _refused(shape: Shape, rows: int, columns: int, seed: int) -> tuple[bool, bo
     units = held.assign(x0=np.where(late, held["x0"] * 60, held["x0"]))
     spelled = held.assign(c0=np.where(np.arange(len(held)) % 2, held["c0"] + " ", held["c0"]))
     features = tuple(_feature(train[name]) for name in train if name not in ("at", "cluster"))
-    return tuple(_breaks(features, train, one, has_time) for one in (held, units, spelled))  # type: ignore[return-value]
+    clean, other_units, other_spellings = (_breaks(features, train, one, has_time) for one in (held, units, spelled))
+    return clean, other_units, other_spellings
 
 
 def _draw(shape: Shape, rows: int, columns: int, random: np.random.Generator) -> pd.DataFrame:
