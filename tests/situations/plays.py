@@ -2,75 +2,27 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from contracts.history import HistoryEntry
 from contracts.release import Champion
 from contracts.schema import read_json
-from tests.publishing.github_server import REPOSITORY, GitHub, serving
+from tests.publishing.github_server import REPOSITORY
 from tests.publishing.repositories import git
-from tests.rollouts.registry import Registry
 from tests.situations.catalogue import SITUATIONS
 from tests.situations.situation import Decided, Situation
+from tests.situations.world import Event, World, on_main, on_template
 from tests.workflows.artifact_store import ArtifactStore
-from tests.workflows.repositories import commit, make_repository
+from tests.workflows.repositories import commit
 
 PULL_REQUEST = 7
 # A title and a branch that a shell would run.
 TRACE = Path(tempfile.gettempdir()) / "a-text-of-a-pull-request-ran"
 HOSTILE = f"$(touch {TRACE})"
+# What CI and the drills run is cut: of each file of tests the first test, of the drills and the deploys one.
+CUT = {"PYTEST_ADDOPTS": "-p tests.situations.cut", "ONLY": "floor-mistyped", "PARTS": "rollback"}
 UNKNOWN_FEATURE = '\n[service]\nlogged_features = ["no such column"]\n'
-
-
-@dataclass
-class World:
-    """What stands beside the runner, and outlives a run: the remote, GitHub's API, the registry."""
-
-    folder: Path
-    github: GitHub
-    clone: Path
-    variables: dict[str, str]
-    number: int = 4710
-
-    @property
-    def remote(self) -> Path:
-        return self.clone.parent / "remote.git"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Git finds the remote where it looks for GitHub, and docker's login goes into a folder of this world."""
-        return {
-            "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
-            "DOCKER_CONFIG": str(self.folder / "docker"),
-        }
-
-    def checkout(self, name: str) -> Path:
-        """A clone of the remote's main for act to read workflows from."""
-        self.number += 1
-        place = self.folder / f"checkout-{name}"
-        git(self.folder, "clone", "--quiet", "--branch", "main", f"file://{self.remote}", str(place))
-        git(place, "remote", "set-url", "origin", f"https://github.com/{REPOSITORY}")
-        return place
-
-    def history(self) -> Path:
-        """The branch `history` as the remote has it now; an empty folder where there is none."""
-        place = self.folder / f"history-{self.number}-{len(list(self.folder.glob('history-*')))}"
-        place.mkdir()
-        if git(self.remote, "branch", "--list", "history"):
-            git(self.folder, "clone", "--quiet", "--branch", "history", f"file://{self.remote}", str(place))
-        return place
-
-
-@dataclass(frozen=True)
-class Event:
-    """What GitHub tells a run."""
-
-    payload: dict[str, Any]
-    sha: str
-    ref: str = "refs/heads/main"
 
 
 def nothing(_world: World, _store: ArtifactStore) -> Iterator[str]:
@@ -95,33 +47,6 @@ class Play:
     @property
     def decided(self) -> Decided:
         return self.other or self.situation.decided
-
-
-@contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """A repository with a small table, its remote, an API and a registry, until the block ends."""
-    (folder / "registry").mkdir()
-    (folder / "docker").mkdir()
-    registry = Registry(folder / "registry")
-    registry.start()
-    try:
-        with serving(GitHub()) as github:
-            clone = make_repository(folder, "gatehouse-act")
-            instead = f'[url "file://{folder / "remote.git"}"]\n\tinsteadOf = https://github.com/{REPOSITORY}\n'
-            (folder / "gitconfig").write_text(instead)
-            variables = {
-                "IMAGE_REPOSITORY": f"{registry.address}/someone/flights", "DOCKERHUB_USERNAME": "someone",
-                "REGISTRY": registry.address,
-            }  # fmt: skip
-            yield World(folder, github, clone, variables)
-    finally:
-        registry.stop()
-
-
-def on_main(world: World, **payload: Any) -> Event:
-    sha = git(world.remote, "rev-parse", "main")
-    # A private repository, so that nothing is signed: there is nobody here to sign with.
-    return Event({"repository": {"private": True, "default_branch": "main"}, "after": sha, **payload}, sha)
 
 
 def refused_train(world: World) -> Event:
@@ -160,6 +85,18 @@ def from_fork(world: World) -> Event:
 def rollback(world: World) -> Event:
     image = read_json(world.history() / "champion.json", Champion, "make record-champion").image
     return on_main(world, inputs={"image": image})
+
+
+def nightly(world: World) -> Event:
+    """As in a public repository, where the night starts them."""
+    return on_template(world, repository={"private": False, "default_branch": "main"})
+
+
+def fault_let_through(world: World) -> Event:
+    """A drill whose fault the gate refuses for another reason than the drill names."""
+    path = "drills/configuration/floor_mistyped.py"
+    return on_template(world, {path: lambda text: text.replace("is no metric", "is no floor")},
+                       repository={"private": False, "default_branch": "main"})  # fmt: skip
 
 
 def image_is_champion(world: World, _store: ArtifactStore) -> Iterator[str]:
@@ -205,4 +142,8 @@ PLAYS = {
     "rollback": Play("a rollback to an image", rollback, image_is_champion),
     "drift": Play("the schedule, no drift", on_main),
     "security": Play("the weekly audit, something found", on_main, issue_is("could not run")),
+    # On the template as it is, not on the small table; so they come last.
+    "ci": Play("CI, a push", on_template, environment=CUT),
+    "drills": Play("the nightly drills", nightly, environment=CUT),
+    "drills-missed": Play("the nightly drills, a fault that is not refused", fault_let_through, environment=CUT),
 }  # fmt: skip
