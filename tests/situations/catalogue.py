@@ -60,6 +60,15 @@ load_test_fails = replace(
     push, name="the load test fails", stops=stops("too slow"), variables=HUB,
     decided=decided(f"scope train report, {RECORDED}", "image passed", "history"),
 )  # fmt: skip
+failed_jobs_again = replace(
+    push, name="re-run of its failed jobs", variables=HUB, again=load_test_fails,
+    decided=decided(
+        f"image report deploy, {RECORDED}, passed", written="history signature, tag `champion`, tag `sha-…`"
+    ),
+)  # fmt: skip
+registry_is_away = replace(
+    load_test_fails, name="the registry does not answer", stops=stops("no registry"),
+)  # fmt: skip
 history_is_gone = replace(
     push, name="the history cannot be pushed", stops=stops("no remote"),
     decided=decided(f"{CHAIN} deploy", f"{RECORDED}, passed", "signature"),
@@ -142,20 +151,13 @@ SITUATIONS = [
         decided=decided(f"scope train report, {RECORDED}", "image passed", "history"),
     ),
     load_test_fails,
-    replace(
-        push, name="re-run of its failed jobs", variables=HUB, again=load_test_fails,
-        decided=decided(
-            f"image report deploy, {RECORDED}, passed", written="history signature, tag `champion`, tag `sha-…`"
-        ),
-    ),
+    failed_jobs_again,
     replace(
         push, name="drift, where `drift.blocks_deploy` is set", stops=stops("drift blocks"), variables=HUB,
         decided=decided(f"scope train report, {RECORDED}", "image passed", "history"),
     ),
-    replace(
-        push, name="the registry does not answer", stops=stops("no registry"), variables=HUB,
-        decided=decided(f"scope train report, {RECORDED}", "image passed", "history"),
-    ),
+    registry_is_away,
+    replace(failed_jobs_again, name="re-run of its failed jobs, the registry back", again=registry_is_away),
     replace(
         push, name="the deploy fails", stops=stops("a host without a registry"), variables=HOST,
         decided=decided(f"{CHAIN}, {RECORDED}", "deploy passed", "history signature, tag `sha-…`"),
@@ -204,6 +206,11 @@ SITUATIONS = [
     replace(
         audit, name="the weekly audit, something found", stops=stops("an audit that finds"),
         decided=decided("dependencies image issue", "workflows", "issue"),
+    ),
+    replace(
+        audit, name="the weekly audit, where nothing answers",
+        stops=stops("no GitHub to ask", "no advisories", "no image to scan"),
+        decided=decided("issue", "workflows dependencies image", "issue"),
     ),
 ]  # fmt: skip
 

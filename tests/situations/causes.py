@@ -26,4 +26,7 @@ CAUSES = {
     "no digest": Cause("rollback-release", 2),
     "a drill that misses": Cause("drill", 3),
     "an audit that finds": Cause("audit-workflows", 3),
+    "no GitHub to ask": Cause("audit-workflows", 1),
+    "no advisories": Cause("audit-dependencies", 1),
+    "no image to scan": Cause("audit-image", 1),
 }

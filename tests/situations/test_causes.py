@@ -149,7 +149,25 @@ def test_an_audit_that_finds_ends_with_its_code(tmp_path: Path) -> None:
     assert done.returncode == CAUSES["an audit that finds"].code
 
 
+@pytest.mark.parametrize("cause", ["no GitHub to ask", "no advisories", "no image to scan"])
+def test_an_audit_whose_question_nobody_answers_ends_with_its_code(tmp_path: Path, cause: str) -> None:
+    """Each tool's own failure where its port is closed, and where the tool is not there at all."""
+    what = CAUSES[cause].target.removeprefix("audit-")
+    tools = {"workflows": Path(sys.executable).parent, "dependencies": tmp_path, "image": tmp_path}
+    (tmp_path / "Dockerfile").write_text(f"FROM {NOWHERE.removeprefix('tcp://')}/base AS pinned\n")
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    done = subprocess.run(
+        [sys.executable, "-m", "publishing", "audit", what, "--build", str(tmp_path / "build")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": f"{tools[what]}:/usr/bin:/bin", "GH_TOKEN": "a-token",
+             "HTTPS_PROXY": NOWHERE.replace("tcp", "http"), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == CAUSES[cause].code, done.stderr
+    assert f"audit-{what}: could not run." in done.stderr
+
+
 def test_every_cause_is_made() -> None:
-    made = {*PLANTS, "drift found", "no remote", "an audit that finds"}
+    audits = {"an audit that finds", "no GitHub to ask", "no advisories", "no image to scan"}
+    made = {*PLANTS, "drift found", "no remote", *audits}
     # tests/containers has a registry; tests/drills holds what counts as not as planned, on the flights.
     assert set(CAUSES) - made == {"no registry", "a drill that misses"}
