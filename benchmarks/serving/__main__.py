@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.document import machine, write_section
-from benchmarks.serving.client import load
+from benchmarks.serving.closed_loop import closed_loop
 from benchmarks.serving.requests import Row, arrow_batches, frame_of, json_batches, replayed_rows, single
 from benchmarks.serving.results import (
     ARROW_BATCH,
@@ -137,9 +137,9 @@ def add_round(cells: Cells, servers: list[Server], requests: Requests, seconds: 
 
 def run(server: Server, scenario: Scenario, requests: list[bytes], seconds: float) -> Cell:
     """One server, one scenario, once."""
-    load(server.address, requests, scenario.connections, WARM_UP_SECONDS)
+    closed_loop(server.address, requests, scenario.connections, WARM_UP_SECONDS)
     before = server.cpu_seconds()
-    seen = load(server.address, requests, scenario.connections, seconds)
+    seen = closed_loop(server.address, requests, scenario.connections, seconds)
     return cell_of(seen, server.cpu_seconds() - before, scenario.rows)
 
 

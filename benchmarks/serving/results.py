@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.serving.client import Load
+from benchmarks.serving.closed_loop import ClosedLoop
 from contracts.image import Image
 
 
@@ -54,10 +54,10 @@ ARROW_BATCH = Scenario("Arrow", 2, 1000)
 OURS, BARE, USUAL = "this service", "bare uvicorn", "hand-written"
 
 
-def cell_of(load: Load, cpu_seconds: float, rows: int) -> Cell:
+def cell_of(seen: ClosedLoop, cpu_seconds: float, rows: int) -> Cell:
     """The figures of one run."""
-    p50, p99 = np.percentile(load.latencies_ns, [50, 99]) / 1e6
-    return Cell(load.per_second * rows, float(p50), float(p99), cpu_seconds / len(load.latencies_ns) * 1e6)
+    p50, p99 = np.percentile(seen.latencies, [50, 99]) * 1e3
+    return Cell(seen.per_second * rows, float(p50), float(p99), cpu_seconds / len(seen.latencies) * 1e6)
 
 
 def median(cells: Iterable[Cell], figure: Callable[[Cell], float]) -> float:

@@ -8,25 +8,28 @@ Writes  --out: one line of CSV for each request, as `Request` names its fields
 """
 
 import argparse
-import asyncio
 import csv
 import json
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from time import perf_counter
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from deploy.load_client import Exchange, LoadClient, request_bytes
+
 ANSWER_SECONDS = 10.0
-KEPT_CONNECTIONS = 8
+MOST_CONNECTIONS = 1000
+POLL_SECONDS = 0.1
 STOP_SECONDS = 30.0
-Kind = Literal["kept", "new"]
+KINDS = ("new", "kept")
 
 
 @dataclass(frozen=True)
@@ -53,79 +56,43 @@ class Summary:
     by_model: dict[str, int]
 
 
-class Client:
-    """Sends requests and writes down what became of each."""
+class SteadyClient:
+    """Sends requests at a rate and writes down what became of each."""
 
     def __init__(self, url: str, rows: Sequence[object], rate: float) -> None:
         place = urlsplit(url)
-        self._host, self._port = place.hostname or "127.0.0.1", place.port or 80
-        self._requests = [self._bytes_of(row) for row in rows]
+        self._address = place.hostname or "127.0.0.1", place.port or 80
+        self._requests = [request_bytes("/predict", json.dumps(row).encode()) for row in rows]
         self._rate = rate
-        self._kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self.seen: list[Request] = []
 
-    async def run(self, end: asyncio.Event) -> None:
-        """Send until `end`, and wait for every answer."""
-        # Wall time, so that it can be compared with when a deploy switched; the loop's clock keeps the pace.
-        offset = time.time() - time.monotonic()
-        started, number = time.monotonic(), 0
-        async with asyncio.TaskGroup() as group:
-            while not end.is_set():
+    def run(self, is_over: Callable[[], bool]) -> None:
+        """Send until it is over, and wait for every answer."""
+        # Wall time, so that it can be compared with when a deploy switched; the other clock keeps the pace.
+        offset = time.time() - perf_counter()
+        started, number = perf_counter(), 0
+        with LoadClient(self._address, MOST_CONNECTIONS) as client:
+            while not (ended := is_over()) or client.waiting:
                 due = started + number / self._rate
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-                group.create_task(self._one(number, due, offset))
-                number += 1
-        for _, writer in self._kept:
-            writer.close()
+                if not ended and perf_counter() >= due and self._send(client, number, due):
+                    number, due = number + 1, due + 1 / self._rate
+                client.give_up(perf_counter() - ANSWER_SECONDS)
+                pause = POLL_SECONDS if ended else min(POLL_SECONDS, max(0.0, due - perf_counter()))
+                self.seen += [_request(one, offset) for one in client.poll(pause)]
 
-    async def _one(self, number: int, due: float, offset: float) -> None:
-        kind: Kind = "kept" if number % 2 else "new"
-        request = self._requests[number // 2 % len(self._requests)]
-        status, model, error = 0, "", ""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                status, body = await self._ask(kind, request)
-            model = json.loads(body).get("model", "") if status == 200 else ""
-            if not model:
-                error = f"status {status}: {body[:80].decode(errors='replace')}"
-        except Exception as failure:  # whatever it is, this request has failed
-            error = f"{type(failure).__name__} {failure}".strip()
-        latency_ms = (time.monotonic() - due) * 1000
-        self.seen.append(Request(round(due + offset, 6), round(latency_ms, 3), kind, status, model, error))
-
-    async def _ask(self, kind: Kind, request: bytes) -> tuple[int, bytes]:
-        reader, writer = await self._connection(kind)
-        try:
-            writer.write(request)
-            answer = await _read_answer(reader)
-        except BaseException:
-            writer.close()
-            raise
-        if kind == "kept" and len(self._kept) < KEPT_CONNECTIONS:
-            self._kept.append((reader, writer))
-        else:
-            writer.close()
-        return answer
-
-    async def _connection(self, kind: Kind) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        # One that the edge has closed meanwhile is no connection any more: a client sees that before it sends.
-        while kind == "kept" and self._kept:
-            reader, writer = self._kept.pop()
-            if not reader.at_eof() and not writer.is_closing():
-                return reader, writer
-        return await asyncio.open_connection(self._host, self._port)
-
-    def _bytes_of(self, row: object) -> bytes:
-        body = json.dumps(row).encode()
-        head = f"POST /predict HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    def _send(self, client: LoadClient, number: int, due: float) -> bool:
+        kind = KINDS[number % 2]
+        return client.send(self._requests[number // 2 % len(self._requests)], due, kind, on_new=kind == "new")
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    length = next(int(line[15:]) for line in lines if line.lower().startswith(b"content-length:"))
-    return int(lines[0].split()[1]), await reader.readexactly(length)
+def _request(seen: Exchange, offset: float) -> Request:
+    model, error = "", ""
+    if seen.status == 200:
+        with suppress(ValueError, AttributeError):
+            model = json.loads(seen.body).get("model", "")
+    if not model:
+        error = f"status {seen.status}: {seen.body[:80].decode(errors='replace')}"
+    return Request(round(seen.due + offset, 6), round(seen.seconds * 1000, 3), seen.tag, seen.status, model, error)
 
 
 class Running:
@@ -186,12 +153,16 @@ def summary(requests: Sequence[Request]) -> Summary:
     )
 
 
-async def _until_stdin_ends(client: Client) -> None:
-    end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    reading = loop.run_in_executor(None, sys.stdin.buffer.read)
-    reading.add_done_callback(lambda _: end.set())
-    await client.run(end)
+def _ending_of_stdin() -> threading.Event:
+    """Set once standard input is closed."""
+    ended = threading.Event()
+
+    def read() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    return ended
 
 
 def main() -> None:
@@ -202,8 +173,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--out", type=Path, required=True, help="a CSV file")
     asked = parser.parse_args()
-    client = Client(asked.url, json.loads(asked.rows.read_text(encoding="utf-8")), asked.rate)
-    asyncio.run(_until_stdin_ends(client))
+    client = SteadyClient(asked.url, json.loads(asked.rows.read_text(encoding="utf-8")), asked.rate)
+    client.run(_ending_of_stdin().is_set)
     with asked.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Request)])
         writer.writeheader()

@@ -10,8 +10,8 @@ from benchmarks.faults.families import kills
 from benchmarks.faults.families.overload import Offered, normal_after, offer
 from benchmarks.faults.figure import Figure, all_of, at_least, at_most, none_of, note, quantile
 from benchmarks.faults.service_under_test import subject
-from benchmarks.faults.wire import LOST, Exchange, Wire, request_bytes
 from contracts.exits import Exit
+from deploy.load_client import LOST, Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
 
@@ -89,17 +89,17 @@ def test_a_kill_loses_nothing_and_a_record_that_is_gone_is_seen(model: Path, tmp
 
 
 def test_the_wire_tells_answers_from_lost_requests(model: Path, tmp_path: Path) -> None:
-    with subject(model, tmp_path) as service, Wire(service.address, 2) as wire:
-        assert wire.send(request_bytes("/predict", GOOD), 0.0, "good")
-        assert wire.send(request_bytes("/predict", b"{"), 0.0, "bad")
-        assert not wire.send(request_bytes("/livez"), 0.0)
+    with subject(model, tmp_path) as service, LoadClient(service.address, 2) as client:
+        assert client.send(request_bytes("/predict", GOOD), 0.0, "good")
+        assert client.send(request_bytes("/predict", b"{"), 0.0, "bad")
+        assert not client.send(request_bytes("/livez"), 0.0)
         ended: list[Exchange] = []
-        while wire.waiting or len(ended) < 2:
-            ended += wire.poll(1)
+        while client.waiting or len(ended) < 2:
+            ended += client.poll(1)
         assert {one.tag: one.status for one in ended} == {"good": 200, "bad": 400}
-        wire.send(request_bytes("/predict", GOOD)[:-1], 0.0, "cut off")
+        client.send(request_bytes("/predict", GOOD)[:-1], 0.0, "cut off")
         service.process.child.kill()
-        while not (ended := list(wire.poll(1))):
+        while not (ended := list(client.poll(1))):
             pass
         assert [(one.tag, one.status) for one in ended] == [("cut off", LOST)]
 

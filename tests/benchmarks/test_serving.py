@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.serving.client import AnswerError, load
+from benchmarks.serving.closed_loop import AnswerError, closed_loop
 from benchmarks.serving.results import (
     ARROW_BATCH,
     BARE,
@@ -32,10 +32,10 @@ def test_the_client_counts_every_answer_of_a_real_server(tmp_path: Path) -> None
     _, bare, _ = kinds(tmp_path, tmp_path, tmp_path)
     with started(bare, min(os.sched_getaffinity(0)), tmp_path / "log") as server:
         before = server.cpu_seconds()
-        seen = load(server.address, [REQUEST], 3, 0.2)
-        assert len(seen.latencies_ns) >= 3
+        seen = closed_loop(server.address, [REQUEST], 3, 0.2)
+        assert len(seen.latencies) >= 3
         assert seen.seconds >= 0.2
-        assert (seen.latencies_ns > 0).all()
+        assert (seen.latencies > 0).all()
         assert server.cpu_seconds() > before
         assert server.resident_mb() > 1
         assert server.cold_start_seconds > 0
@@ -68,7 +68,7 @@ def answering(*pieces: bytes) -> Iterator[tuple[str, int]]:
 )
 def test_the_client_refuses_to_count_what_is_no_whole_200(pieces: tuple[bytes, ...], said: str) -> None:
     with answering(*pieces) as address, pytest.raises(AnswerError, match=said):
-        load(address, [REQUEST], 1, 0.1)
+        closed_loop(address, [REQUEST], 1, 0.1)
 
 
 def measured(speed: float) -> list[Cell]:

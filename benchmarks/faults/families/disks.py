@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from benchmarks.faults.figure import Figure, all_of, none_of, note
 from benchmarks.faults.kept import labels_in, predictions_in
-from benchmarks.faults.load import Load
+from benchmarks.faults.mixed_load import MixedLoad
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.strace import injecting, injections_in, require_strace
-from benchmarks.faults.wire import Wire
+from deploy.load_client import LoadClient
 from testbed.served_folders import write_folder
 
 ERRORS = ("ENOSPC", "EIO")
@@ -74,12 +74,12 @@ def damage_of(at: str, damages: list[Damage], injected: int) -> list[Figure]:
 
 def failing_writes(model: Path, log: Path, error: str) -> Iterator[Damage]:
     """One service; the n-th of its writes fails, for each n."""
-    with subject(model, log) as service, Wire(service.address, 1) as wire:
-        load(wire, 1)
+    with subject(model, log) as service, LoadClient(service.address, 1) as client:
+        load(client, 1)
         (file,) = log.glob("predictions-*.jsonl")
         for nth in NTH:
             fault = f"error={error}:when={nth}"
-            with Measured(service, wire) as measured, injecting(service, "write", fault, file) as trace:
+            with Measured(service, client) as measured, injecting(service, "write", fault, file) as trace:
                 measured.load(REQUESTS)
             yield measured.damage(injections_in(trace))
 
@@ -88,8 +88,8 @@ def failing_openings(model: Path, log: Path, error: str) -> Damage:
     """A service that has no log file yet cannot open one, nor read one for feedback, several times."""
     with (
         subject(model, log) as service,
-        Wire(service.address, 1) as wire,
-        Measured(service, wire) as measured,
+        LoadClient(service.address, 1) as client,
+        Measured(service, client) as measured,
         injecting(service, "openat", f"error={error}:when=1..{FAILED_OPENINGS}") as trace,
     ):
         measured.load(REQUESTS)
@@ -98,11 +98,11 @@ def failing_openings(model: Path, log: Path, error: str) -> Damage:
 
 def failing_fsyncs(model: Path, log: Path) -> list[Figure]:
     """Every fsync of the log fails for a while: nothing is missing while the machine runs, and /metrics says so."""
-    with subject(model, log) as service, Wire(service.address, 1) as wire:
-        load(wire, 1)
+    with subject(model, log) as service, LoadClient(service.address, 1) as client:
+        load(client, 1)
         (file,) = log.glob("predictions-*.jsonl")
         always = "error=EIO:when=1+"
-        with Measured(service, wire) as measured, injecting(service, "fsync", always, file) as trace:
+        with Measured(service, client) as measured, injecting(service, "fsync", always, file) as trace:
             while injections_in(trace) < 2:
                 measured.load(REQUESTS_WHILE_FSYNC_FAILS)
         counted = int(service.metric("log_sync_failures_total", log="predictions"))
@@ -123,7 +123,11 @@ def full_disk(model: Path, disk: Path) -> list[Figure]:
         return [note("a disk that is really full", f"not run: only root may mount one ({mounted.stderr.strip()})")]
     try:
         (disk / "filler").write_bytes(bytes(DISK_BYTES // 2))
-        with subject(model, disk / "log") as service, Wire(service.address, 8) as wire, Measured(service, wire) as seen:
+        with (
+            subject(model, disk / "log") as service,
+            LoadClient(service.address, 8) as client,
+            Measured(service, client) as seen,
+        ):
             seen.load_for(FULL_SECONDS)
             (disk / "filler").unlink()
         damage = seen.damage(0)
@@ -137,10 +141,10 @@ def full_disk(model: Path, disk: Path) -> list[Figure]:
 class Measured:
     """What becomes of the requests between its beginning and its end, in the log and in /metrics."""
 
-    def __init__(self, service: Subject, wire: Wire) -> None:
+    def __init__(self, service: Subject, client: LoadClient) -> None:
         self._service = service
-        self._wire = wire
-        self._load = Load(wire)
+        self._client = client
+        self._load = MixedLoad(client)
         self.labels = 0
 
     def __enter__(self) -> "Measured":
@@ -149,7 +153,7 @@ class Measured:
 
     def __exit__(self, *_: object) -> None:
         self._told = set(self._load.predictions)
-        after = load(self._wire, 5)
+        after = load(self._client, 5)
         kept = predictions_in(self._service.log).ids
         self._missing = len(self._told - kept)
         self._resumed = after.predictions <= kept
@@ -162,7 +166,7 @@ class Measured:
 
     def load(self, requests: int) -> None:
         """So many requests, one after the other."""
-        load(self._wire, requests, self._load)
+        load(self._client, requests, self._load)
 
     def load_for(self, seconds: float) -> None:
         """As many requests as go in so many seconds."""
@@ -183,9 +187,9 @@ class Measured:
         )
 
 
-def load(wire: Wire, requests: int, into: Load | None = None) -> Load:
+def load(client: LoadClient, requests: int, into: MixedLoad | None = None) -> MixedLoad:
     """So many requests, one after the other."""
-    made = into or Load(wire)
+    made = into or MixedLoad(client)
     for _ in range(requests):
         made.send(perf_counter())
         made.drain(10)

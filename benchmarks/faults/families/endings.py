@@ -13,10 +13,10 @@ from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
 from benchmarks.faults.kept import predictions_in
-from benchmarks.faults.load import ONE, Load
+from benchmarks.faults.mixed_load import ONE, MixedLoad
 from benchmarks.faults.service_under_test import Subject, subject
-from benchmarks.faults.wire import Wire, request_bytes
 from contracts.exits import Exit
+from deploy.load_client import LoadClient, request_bytes
 from testbed.served_folders import write_folder
 
 ENDINGS = 10
@@ -35,7 +35,7 @@ READY = request_bytes("/readyz")
 class Ending:
     """One process from SIGTERM to its end."""
 
-    load: Load
+    load: MixedLoad
     sent: int
     sent_after: int
     seconds: float
@@ -75,9 +75,9 @@ def held_up(model: Path, log: Path) -> Figure:
 
 
 def end(service: Subject) -> Ending:
-    """Load, signal, send on until /readyz says no, wait for the end."""
-    with Wire(service.address, at_most=256) as wire, Wire(service.address, at_most=4) as health:
-        load = Load(wire)
+    """MixedLoad, signal, send on until /readyz says no, wait for the end."""
+    with LoadClient(service.address, at_most=256) as client, LoadClient(service.address, at_most=4) as health:
+        load = MixedLoad(client)
         started = look_at = perf_counter()
         sent = sent_after = 0
         signalled = 0.0
@@ -94,7 +94,7 @@ def end(service: Subject) -> Ending:
                 look_at += LOOK_EVERY_SECONDS
                 health.send(READY, now)
             is_ready = all(one.status == 200 for one in health.poll(0))
-            for exchange in wire.poll(0.0005):
+            for exchange in client.poll(0.0005):
                 load.take(exchange)
         load.drain(GRACE_SECONDS)
         exit_code = service.process.child.wait(timeout=60)

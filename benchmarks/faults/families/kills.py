@@ -6,9 +6,9 @@ from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
 from benchmarks.faults.kept import labels_in, predictions_in, window_in
-from benchmarks.faults.load import Load
+from benchmarks.faults.mixed_load import MixedLoad
 from benchmarks.faults.service_under_test import subject
-from benchmarks.faults.wire import Wire
+from deploy.load_client import LoadClient
 from testbed.served_folders import write_folder
 
 KILLS = 100
@@ -38,10 +38,10 @@ def run(folder: Path) -> list[Figure]:
     return figures(everything, model, predictions, labels, under_load)
 
 
-def kill_once(model: Path, log: Path, after_seconds: float) -> Load:
+def kill_once(model: Path, log: Path, after_seconds: float) -> MixedLoad:
     """Start, load, kill. Returns what was acknowledged until then."""
-    with subject(model, log) as service, Wire(service.address, CONNECTIONS) as wire:
-        load = Load(wire, BATCH_ROWS)
+    with subject(model, log) as service, LoadClient(service.address, CONNECTIONS) as client:
+        load = MixedLoad(client, BATCH_ROWS)
         kill_at = perf_counter() + after_seconds
         load.keep_busy(CONNECTIONS, until=lambda: bool(load.predictions) and perf_counter() > kill_at)
         service.process.child.kill()

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from benchmarks.faults.figure import Figure, at_most, none_of, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
-from benchmarks.faults.wire import Exchange, Wire, request_bytes
+from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
 
@@ -133,14 +133,14 @@ def capacity_of(
 ) -> float:
     """Requests a second in a closed loop, where each connection sends again when it was answered."""
     answered = 0
-    with Wire(service.address, connections) as wire:
+    with LoadClient(service.address, connections) as client:
         started = perf_counter()
         for _ in range(connections):
-            wire.send(request, started)
+            client.send(request, started)
         while (now := perf_counter()) < started + seconds:
-            for exchange in wire.poll(0.1):
+            for exchange in client.poll(0.1):
                 answered += exchange.status == 200
-                wire.send(request, now)
+                client.send(request, now)
         return answered / (now - started)
 
 
@@ -149,22 +149,29 @@ def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offer
     requests: list[Exchange] = []
     checks: list[Exchange] = []
     count, sent, checked = int(rate * seconds), 0, 0
-    with Wire(service.address, AT_MOST_CONNECTIONS) as wire, Wire(service.address, 100) as health:
+    with LoadClient(service.address, AT_MOST_CONNECTIONS) as client, LoadClient(service.address, 100) as health:
         started, cpu_before = perf_counter(), service.process_seconds()
         while (now := perf_counter()) < started + seconds:
-            while sent < count and (due := started + sent / rate) <= now and wire.send(request, due):
+            while sent < count and (due := started + sent / rate) <= now and client.send(request, due):
                 sent += 1
             if now >= (due := started + checked * HEALTH_EVERY_SECONDS):
                 health.send(HEALTH, due)
                 checked += 1
-            requests += wire.poll(min(0.001, max(0.0, started + sent / rate - perf_counter())))
+            requests += client.poll(min(0.001, max(0.0, started + sent / rate - perf_counter())))
             checks += health.poll(0)
-        while wire.waiting + health.waiting and perf_counter() < now + 2 * NORMAL_AGAIN_SECONDS:
-            requests += wire.poll(0.01)
+        while client.waiting + health.waiting and perf_counter() < now + 2 * NORMAL_AGAIN_SECONDS:
+            requests += client.poll(0.01)
             checks += health.poll(0)
         cpu_seconds = service.process_seconds() - cpu_before
         return Offered(
-            rate, seconds, started + seconds, requests, checks, count - sent, wire.waiting + health.waiting, cpu_seconds
+            rate,
+            seconds,
+            started + seconds,
+            requests,
+            checks,
+            count - sent,
+            client.waiting + health.waiting,
+            cpu_seconds,
         )
 
 

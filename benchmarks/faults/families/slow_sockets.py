@@ -10,7 +10,7 @@ from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
-from benchmarks.faults.wire import Exchange, Wire, request_bytes
+from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
 
@@ -101,15 +101,15 @@ def beside_each_other(service: Subject) -> tuple[SlowClients, list[Exchange]]:
     """The slow ones, and what became of the others' requests."""
     request = request_bytes("/predict", GOOD)
     others: list[Exchange] = []
-    with Wire(service.address, at_most=64) as wire:
+    with LoadClient(service.address, at_most=64) as client:
         slow = SlowClients(service.address)
         started, sent = perf_counter(), 0
         while slow.open and perf_counter() - started < 2 * CLOSED_WITHIN_SECONDS:
             due = started + sent / OTHERS_A_SECOND
-            if perf_counter() >= due and wire.send(request, due):
+            if perf_counter() >= due and client.send(request, due):
                 sent += 1
-            others += wire.poll(0.001)
+            others += client.poll(0.001)
             slow.step()
-        while wire.waiting:
-            others += wire.poll(1)
+        while client.waiting:
+            others += client.poll(1)
     return slow, others

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
-from benchmarks.faults.load import Load
+from benchmarks.faults.mixed_load import MixedLoad
 from benchmarks.faults.service_under_test import Subject, subject
 from benchmarks.faults.strace import attached, require_strace
-from benchmarks.faults.wire import Wire
+from deploy.load_client import LoadClient
 from service.settings import Settings
 from testbed.served_folders import write_folder
 
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 def run(folder: Path) -> list[Figure]:
-    """Load the service and read its system calls. Raises UsageError where there is no strace."""
+    """MixedLoad the service and read its system calls. Raises UsageError where there is no strace."""
     require_strace()
     trace = folder / "calls.strace"
     with (
@@ -61,8 +61,8 @@ def run(folder: Path) -> list[Figure]:
 
 def load(service: Subject) -> list[int]:
     """A steady load, one request after the other. Returns the statuses of the predictions."""
-    with Wire(service.address, 1) as wire:
-        made = Load(wire)
+    with LoadClient(service.address, 1) as client:
+        made = MixedLoad(client)
         until = time.perf_counter() + LOAD_SECONDS
         while time.perf_counter() < until:
             made.send(time.perf_counter())

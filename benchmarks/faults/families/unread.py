@@ -14,7 +14,7 @@ from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
 from benchmarks.faults.service_under_test import Subject, subject
-from benchmarks.faults.wire import Exchange, Wire, request_bytes
+from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
 
@@ -87,15 +87,15 @@ def others(service: Subject, seconds: float) -> tuple[list[Exchange], int]:
     request = request_bytes("/predict", GOOD)
     ended: list[Exchange] = []
     most = sent = 0
-    with Wire(service.address, at_most=64) as wire:
+    with LoadClient(service.address, at_most=64) as client:
         started = perf_counter()
-        while (now := perf_counter()) < started + seconds or wire.waiting:
+        while (now := perf_counter()) < started + seconds or client.waiting:
             due = started + sent / OTHERS_A_SECOND
-            if started + seconds > now >= due and wire.send(request, due):
+            if started + seconds > now >= due and client.send(request, due):
                 sent += 1
                 if sent % 50 == 0:
                     most = max(most, service.process.resident_bytes())
-            ended += wire.poll(0.001)
+            ended += client.poll(0.001)
     return ended, most
 
 

@@ -1,9 +1,10 @@
 """What a deploy reads from others: golden answers, HAProxy, Prometheus, and a client's own count."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from contracts.model_folder import ModelCard
 from deploy.host.edge import EdgeError, parse_servers
 from deploy.rollout.golden import WrongAnswerError, difference, read_answers
-from deploy.rollout.steady_client import Client, summary
+from deploy.rollout.steady_client import SteadyClient, summary
 from deploy.rollout.version_metrics import PrometheusError, parse_values
 from testbed.tiny_build import card
 
@@ -136,46 +137,40 @@ def test_an_answer_that_is_none_is_an_error(raw: bytes) -> None:
         one_value(raw, "q")
 
 
-@asynccontextmanager
-async def serving(answers: list[bytes]) -> AsyncIterator[str]:
+@contextmanager
+def serving(answers: list[bytes]) -> Iterator[str]:
     """Gives each of these once, then the last for ever; an empty one is a connection that breaks."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            answer = answers.pop(0) if len(answers) > 1 else answers[0]
-            if not answer:
-                break
-            writer.write(answer)
-        writer.close()
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            length = 0
+            while line := self.rfile.readline():
+                if line.startswith(b"content-length: "):
+                    length = int(line.split()[1])
+                if line != b"\r\n":
+                    continue
+                self.rfile.read(length)
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                if not answer:
+                    break
+                self.wfile.write(answer)
 
-    def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
-        async def ended() -> None:
-            try:
-                await serve(reader, writer)
-            except (asyncio.IncompleteReadError, ConnectionError):
-                writer.close()
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
 
-        return asyncio.create_task(ended())
-
-    server = await asyncio.start_server(quietly, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
-def seen_by(answers: list[bytes], requests: int) -> Client:
-    async def play() -> Client:
-        async with serving(answers) as url:
-            client, end = Client(url, [{"a": 1}], rate=500.0), asyncio.Event()
-            work = asyncio.create_task(client.run(end))
-            while len(client.seen) < requests:
-                await asyncio.sleep(0.005)
-            end.set()
-            await work
-            return client
-
-    return asyncio.run(play())
+def seen_by(answers: list[bytes], requests: int) -> SteadyClient:
+    with serving(answers) as url:
+        client = SteadyClient(url, [{"a": 1}], rate=500.0)
+        client.run(lambda: len(client.seen) >= requests)
+        return client
 
 
 def test_the_client_counts_what_was_answered_over_both_kinds_of_connection() -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 
-from benchmarks.faults.wire import Exchange, Wire, request_bytes
+from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 
 LABEL = b""
@@ -14,11 +14,11 @@ _ID = re.compile(rb'"id":"([0-9a-f-]{36})"')
 ONE = request_bytes("/predict", GOOD)
 
 
-class Load:
-    """Sends the mix over one wire and remembers what was acknowledged."""
+class MixedLoad:
+    """Sends the mix over one client and remembers what was acknowledged."""
 
-    def __init__(self, wire: Wire, batch_rows: int = 50) -> None:
-        self._wire = wire
+    def __init__(self, client: LoadClient, batch_rows: int = 50) -> None:
+        self._client = client
         many = request_bytes("/predict/batch", b'{"rows":[' + b",".join([GOOD] * batch_rows) + b"]}")
         # Mostly single rows, but large writes too, for those are what a kill or a full disk can tear.
         self._mix = (ONE, many, ONE, ONE, LABEL)
@@ -36,7 +36,7 @@ class Load:
         tag = ""
         if kind == LABEL:
             kind, tag = self._label() if self._without_label else (ONE, "")
-        if not self._wire.send(kind, due, tag):
+        if not self._client.send(kind, due, tag):
             return False
         self._number += 1
         return True
@@ -60,13 +60,13 @@ class Load:
         for _ in range(connections):
             self.send(perf_counter())
         while not until():
-            for exchange in self._wire.poll(0.01):
+            for exchange in self._client.poll(0.01):
                 self.take(exchange)
                 self.send(perf_counter())
 
     def drain(self, seconds: float) -> None:
         """Wait for the answers that are still to come."""
         until = perf_counter() + seconds
-        while self._wire.waiting and perf_counter() < until:
-            for exchange in self._wire.poll(0.05):
+        while self._client.waiting and perf_counter() < until:
+            for exchange in self._client.poll(0.05):
                 self.take(exchange)
