@@ -2,11 +2,12 @@
 
 DEPLOY_HOST is what DOCKER_HOST takes, such as ssh://deploy@host. With DEPLOY_SSH_KEY, ssh uses that key and no other,
 and knows the host only from DEPLOY_KNOWN_HOSTS: the first connection is never trusted blindly. Key and list are in a
-folder of their own, readable by this user alone, and gone when the command ends. All commands to the engine share one
+folder of their own, readable by this user alone, and gone when the command ends; so are the files that DEPLOY_SETTINGS
+has in it. All commands to the engine share one
 connection, which ends with it, too: a rollback is some fifty commands.
 
-Reads   DEPLOY_HOST, DEPLOY_SSH_KEY, DEPLOY_KNOWN_HOSTS
-Exits   with the command's own code · 2 DEPLOY_HOST is not set, or a key without known hosts
+Reads   DEPLOY_HOST, DEPLOY_SSH_KEY, DEPLOY_KNOWN_HOSTS, DEPLOY_SETTINGS
+Exits   with the command's own code · 2 DEPLOY_HOST is not set, a key without known hosts, a setting that is none
 """
 
 import os
@@ -18,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
+from deploy.host.told_settings import told_settings
 
 SHARED = "connection-"
+SECRETS = ("DEPLOY_SSH_KEY", "DEPLOY_SETTINGS")
 
 
 def main(command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
@@ -41,7 +44,8 @@ def prepared(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     host = environment.get("DEPLOY_HOST", "")
     if not host:
         raise UsageError("DEPLOY_HOST is not set; required: what DOCKER_HOST takes, such as ssh://deploy@host.")
-    made = {name: value for name, value in environment.items() if name != "DEPLOY_SSH_KEY"} | {"DOCKER_HOST": host}
+    made = {name: value for name, value in environment.items() if name not in SECRETS} | {"DOCKER_HOST": host}
+    made |= told_settings(environment.get("DEPLOY_SETTINGS", ""), folder)
     key, known = environment.get("DEPLOY_SSH_KEY", ""), environment.get("DEPLOY_KNOWN_HOSTS", "")
     if not key:
         return made

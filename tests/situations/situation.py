@@ -11,7 +11,7 @@ BASE = "b" * 40
 # Where the handbook puts each secret.
 SECRETS = {
     "docker-hub": ("DOCKERHUB_TOKEN",),
-    "production": ("DOCKERHUB_TOKEN", "DEPLOY_SSH_KEY"),
+    "production": ("DOCKERHUB_TOKEN", "DEPLOY_SETTINGS", "DEPLOY_SSH_KEY"),
     "requests": ("REQUESTS_KEY",),
 }
 

@@ -74,6 +74,47 @@ def test_no_host_is_refused(environment: dict[str, str], capsys: pytest.CaptureF
     assert "DEPLOY_HOST is not set" in capsys.readouterr().err
 
 
+SETTINGS = """\
+# Where clients come in
+EDGE_ADDRESS=0.0.0.0
+
+API_KEYS={"keys": [{"id": "web=1"}]}
+PROBE_KEY=a key
+"""
+
+
+def test_the_command_has_the_hosts_settings_and_their_files(environment: dict[str, str], tmp_path: Path) -> None:
+    script = """
+import json, os, pathlib, sys
+names = ("API_KEYS_FILE", "PROBE_KEY_FILE")
+told = {"address": os.environ["EDGE_ADDRESS"], "whole": os.environ.get("DEPLOY_SETTINGS"),
+        "texts": [pathlib.Path(os.environ[name]).read_text() for name in names],
+        "modes": [oct(os.stat(os.environ[name]).st_mode & 0o777) for name in names],
+        "path": os.environ["API_KEYS_FILE"]}
+pathlib.Path(sys.argv[1]).write_text(json.dumps(told))
+"""
+    told = environment | {"DEPLOY_SETTINGS": SETTINGS}
+    assert main([sys.executable, "-c", script, str(tmp_path / "told")], told) == 0
+    seen = json.loads((tmp_path / "told").read_text())
+    assert (seen["address"], seen["whole"]) == ("0.0.0.0", None)
+    assert seen["texts"] == ['{"keys": [{"id": "web=1"}]}\n', "a key\n"]
+    assert seen["modes"] == ["0o600", "0o600"]
+    assert not Path(seen["path"]).exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["a secret", "PATH=a secret", "IMAGE=a secret", "API_KEYS_FILE=a secret", "edge_port=a secret",
+             "CERTIFICATES=a secret", "DOCKER_HOST=a secret"],
+)  # fmt: skip
+def test_what_is_no_setting_of_the_stack_is_refused_by_its_line_and_not_shown(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    assert main(["false"], environment | {"DEPLOY_SETTINGS": f"EDGE_PORT=80\n{line}"}) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "Line 2 of DEPLOY_SETTINGS is not understood" in said
+    assert "a secret" not in said
+
+
 def test_nothing_is_left_of_a_key_when_the_command_is_not_there(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
