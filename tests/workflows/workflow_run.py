@@ -18,7 +18,7 @@ from typing import Any
 from tests.workflows.artifact_store import ArtifactError, ArtifactStore
 from tests.workflows.engine import Engine, Status, text
 
-MOST_SECONDS = 300
+MOST_SECONDS = 600
 # Kept between jobs, because it follows from the checkout alone: what `make setup` installs.
 KEPT = (".venv", ".uv", ".tools")
 # What these do is done here in another way, or cannot be: who logs in, what is signed, which Python there is.
