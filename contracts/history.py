@@ -68,7 +68,7 @@ class DataFigures(Schema):
     train_rows: int
 
 
-class ModelFigures(Schema):
+class ChallengerFigures(Schema):
     """The challenger: `digest` is that of its folder; `task`, `target`, `positive`, `classes`: what it answers."""
 
     name: Text
@@ -187,7 +187,7 @@ class HistoryEntry(Schema):
     workflow: WorkflowRun | None = None
     stages: tuple[StageFigures, ...]
     data: DataFigures | None = None
-    model: ModelFigures | None = None
+    model: ChallengerFigures | None = None
     decision: DecisionFigures | None = None
     load: LoadFigures | None = None
     image: ImageFigures | None = None

@@ -37,6 +37,12 @@ def rows_of(scene: Scene, name: TableName, count: int, seed: int = 1) -> pd.Data
     return drawn
 
 
+def with_weather_of_other_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, the weather columns of each taken from one other row, drawn at random."""
+    others = np.random.default_rng(1).permutation(len(rows))
+    return rows.assign(**{name: rows[name].to_numpy()[others] for name in WEATHER})
+
+
 def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool, scored: pd.DataFrame | None = None) -> None:
     """The log of the load test becomes that of these rows, with what really happened as labels, or without.
 

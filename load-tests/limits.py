@@ -248,25 +248,26 @@ def _rate(seen: VariantFigures, load: Load) -> Check:
 
 
 def _growth(seen: VariantFigures, load: Load) -> Check:
-    return Check(
-        name="growth of its memory under load",
-        passed=seen.growth_mb <= load.max_growth_mb,
-        seen=f"{seen.growth_mb:.1f} MB over {seen.requests:,} requests of {seen.distinct_rows:,} distinct rows",
-        required=f"at most {load.max_growth_mb:g} MB",
-        remedy="The service keeps something of each request: look for the leak, or raise load.max_growth_mb in "
-        "pipeline.toml.",
+    measured, limit = f"{seen.growth_mb:.1f} MB", f"{load.max_growth_mb:g} MB"
+    remedy = (
+        "The service keeps something of each request: look for the leak, or raise load.max_growth_mb in pipeline.toml."
     )
+    return _kept(seen, "growth of its memory under load", seen.growth_mb <= load.max_growth_mb, measured, limit, remedy)
 
 
 def _leak(seen: VariantFigures, load: Load) -> Check:
-    return Check(
-        name="memory kept of each request, growing all the time,",
-        passed=seen.leak_bytes <= load.max_leak_bytes,
-        seen=f"{seen.leak_bytes:,.0f} bytes over {seen.requests:,} requests of {seen.distinct_rows:,} distinct rows",
-        required=f"at most {load.max_leak_bytes:,g}",
-        remedy="A slow leak: after hours it is all of the memory. Look for what grows with each request, or raise "
-        "load.max_leak_bytes in pipeline.toml.",
+    name, passed = "memory kept of each request, growing all the time,", seen.leak_bytes <= load.max_leak_bytes
+    measured, limit = f"{seen.leak_bytes:,.0f} bytes", f"{load.max_leak_bytes:,g}"
+    remedy = (
+        "A slow leak: after hours it is all of the memory. Look for what grows with each request, or raise "
+        "load.max_leak_bytes in pipeline.toml."
     )
+    return _kept(seen, name, passed, measured, limit, remedy)
+
+
+def _kept(seen: VariantFigures, name: str, passed: bool, measured: str, limit: str, remedy: str) -> Check:
+    rows = f"{seen.requests:,} requests of {seen.distinct_rows:,} distinct rows"
+    return Check(name=name, passed=passed, seen=f"{measured} over {rows}", required=f"at most {limit}", remedy=remedy)
 
 
 def _end(seen: VariantFigures) -> Check:

@@ -74,7 +74,7 @@ def write_model(folder: Path, **changes: Any) -> None:
     write_json(folder / "model.json", card(files={name: sha256_of(folder / name) for name in MODEL_FILES}, **changes))
 
 
-def write_replay(path: Path, **columns: list[Any]) -> None:
+def write_replay(path: Path, **columns: "list[Any] | npt.NDArray[Any]") -> None:
     """The table, and data.json beside it."""
     distance = np.linspace(-4, 4, ROWS, dtype=np.float32)
     distance[::10] = np.nan

@@ -1,7 +1,7 @@
 """One row at a time is right; a batch does not know the last category of each column."""
 
+from drills.answers import serve_alone_with
 from drills.drill import FINDING, drill
-from drills.load import serves_with
 from drills.scene import Scene
 
 
@@ -12,6 +12,4 @@ from drills.scene import Scene
     nightly=True,
 )
 def plant(scene: Scene) -> None:
-    scene.forget_champion()
-    scene.prepare("load.seconds", 8.0)
-    scene.environment.update(serves_with("forgets_a_category"))
+    serve_alone_with(scene, "forgets_a_category")

@@ -1,7 +1,7 @@
 """One request in a hundred is answered under the id of another one."""
 
+from drills.answers import serve_alone_with
 from drills.drill import FINDING, drill
-from drills.load import serves_with
 from drills.scene import Scene
 
 
@@ -12,6 +12,4 @@ from drills.scene import Scene
     nightly=True,
 )
 def plant(scene: Scene) -> None:
-    scene.forget_champion()
-    scene.prepare("load.seconds", 8.0)
-    scene.environment.update(serves_with("gives_an_id_twice"))
+    serve_alone_with(scene, "gives_an_id_twice")

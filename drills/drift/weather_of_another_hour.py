@@ -1,10 +1,8 @@
 """Every request has the weather of another hour: no column has moved, and the labels show what it did."""
 
-import numpy as np
-
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import WEATHER, rows_like_training, serve
+from drills.traffic import rows_like_training, serve, with_weather_of_other_rows
 
 
 @drill(
@@ -15,5 +13,4 @@ from drills.traffic import WEATHER, rows_like_training, serve
 )
 def plant(scene: Scene) -> None:
     rows = rows_like_training(scene, 20_000)
-    others = np.random.default_rng(1).permutation(len(rows))
-    serve(scene, rows.assign(**{name: rows[name].to_numpy()[others] for name in WEATHER}), labels=True)
+    serve(scene, with_weather_of_other_rows(rows), labels=True)

@@ -1,15 +1,12 @@
 """Each twentieth prediction in the log is that of another row; no distribution has moved."""
 
 from drills.drill import FINDING, drill
+from drills.logged import OTHER_PREDICTIONS
 from drills.scene import Scene
 from drills.traffic import rows_like_training, serve
 
 
-@drill(
-    "drift",
-    FINDING,
-    r"Predictions do not follow from the logged features: of [\d,]+ rows, scored again, [\d,]+ get another one",
-)
+@drill("drift", FINDING, OTHER_PREDICTIONS)
 def plant(scene: Scene) -> None:
     rows = rows_like_training(scene, 3000)
     scored = rows.reset_index(drop=True)

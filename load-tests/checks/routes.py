@@ -80,7 +80,7 @@ def probing_rows(scorer: Scorer, load: Sequence[Row]) -> list[Row]:
     known = {one.name: [name for name in one.categories if name != MISSING] for one in features if one.categories}
     most = max(map(len, known.values()), default=0)
     every = [
-        load[place % len(load)] | {name: of[place % len(of)] for name, of in known.items() if of}  # type: ignore[operator]
+        dict(load[place % len(load)]) | {name: of[place % len(of)] for name, of in known.items() if of}
         for place in range(most)
     ]
     gaps = dict(load[0]) | {one.name: None for one in features if one.may_be_missing}

@@ -90,14 +90,14 @@ def test_a_number_arrives_as_the_float32_that_it_was(number: float) -> None:
 
 def test_rows_that_the_services_schema_refuses_are_left_out_and_counted(scorer: Scorer, tmp_path: Path) -> None:
     weekend = [float("nan") if row < 400 else 1.0 for row in range(ROWS)]
-    write_replay(tmp_path / "replay.parquet", is_weekend=np.array(weekend, dtype=np.float32))  # type: ignore[arg-type]
+    write_replay(tmp_path / "replay.parquet", is_weekend=np.array(weekend, dtype=np.float32))
     traffic = replayed(tmp_path / "replay.parquet", scorer, 100, seed=7)
     assert traffic.left_out == 400
     assert all(json.loads(one.body)["is_weekend"] is True for one in traffic.requests)
 
 
 def test_a_table_without_any_row_to_send_is_refused(scorer: Scorer, tmp_path: Path) -> None:
-    write_replay(tmp_path / "replay.parquet", is_weekend=np.full(ROWS, np.nan, np.float32))  # type: ignore[arg-type]
+    write_replay(tmp_path / "replay.parquet", is_weekend=np.full(ROWS, np.nan, np.float32))
     with refuses(UsageError, "no-rows"):
         replayed(tmp_path / "replay.parquet", scorer, 100, seed=7)
 

@@ -36,8 +36,9 @@ def sources(revision: str) -> dict[str, str]:
     """Every Python file and makefile of a commit."""
     packed = subprocess.run(["git", "archive", revision], check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        wanted = [member for member in archive if re.search(r"(\.py|\.mk|^Makefile)$", member.name)]
-        return {one.name: archive.extractfile(one).read().decode() for one in wanted}  # type: ignore[union-attr]
+        wanted = [member.name for member in archive if re.search(r"(\.py|\.mk|^Makefile)$", member.name)]
+        opened = ((name, archive.extractfile(name)) for name in wanted)
+        return {name: file.read().decode() for name, file in opened if file}
 
 
 def structure_of(texts: dict[str, str]) -> Structure:
@@ -65,8 +66,9 @@ def folder_of(name: str) -> str:
 
 def is_long(node: ast.AST) -> bool:
     """A function of more than LONG_FUNCTION lines, its docstring included."""
-    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    return is_function and (node.end_lineno or 0) - node.lineno + 1 > LONG_FUNCTION  # type: ignore[attr-defined]
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return (node.end_lineno or 0) - node.lineno + 1 > LONG_FUNCTION
 
 
 def arrows(code: dict[str, ast.Module]) -> Iterator[tuple[str, str]]:

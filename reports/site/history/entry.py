@@ -20,13 +20,13 @@ from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadVerdict
 from reports.site.history.entry_figures import (
     DeployRecord,
+    challenger_figures,
     data_figures,
     decision_figures,
     deployed_figures,
     drift_figures,
     image_figures,
     load_figures,
-    model_figures,
     stage_figures,
 )
 
@@ -71,7 +71,7 @@ def entry_of(build: Build, event: EventName, at: str, run: WorkflowRun | None) -
             workflow=run,
             stages=tuple(stage_figures(record) for record in records),
             data=data_figures(files.read("data", "data.json", DataManifest)),
-            model=model_figures(card, model_digest(build.challenger)) if card else None,
+            model=challenger_figures(card, model_digest(build.challenger)) if card else None,
             decision=decision_figures(decision),
             image=image_figures(files.read("build", "image.json", Image), pushed),
             load=load_figures(load),

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.data_manifest import DataManifest
 from contracts.decision import Comparison, Decision
 from contracts.history import (
+    ChallengerFigures,
     ColumnFigures,
     DataFigures,
     DecisionFigures,
@@ -13,7 +14,6 @@ from contracts.history import (
     ImageFigures,
     LoadFigures,
     MetricFigures,
-    ModelFigures,
     StageFigures,
 )
 from contracts.image import Image, PushedImage
@@ -58,9 +58,9 @@ def data_figures(seen: DataManifest | None) -> DataFigures | None:
     return DataFigures(source=one_line(seen.source, LONGEST), digest=seen.digest, as_of=seen.as_of, train_rows=rows)
 
 
-def model_figures(card: ModelCard, digest: str) -> ModelFigures:
+def challenger_figures(card: ModelCard, digest: str) -> ChallengerFigures:
     """The challenger."""
-    return ModelFigures(
+    return ChallengerFigures(
         name=one_line(card.name, LONGEST),
         digest=digest,
         estimator=one_line(card.estimator, LONGEST),

@@ -1,5 +1,6 @@
 """What the report shows of a model: which features it needs, and which classes it takes for which."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from contracts.stage import Build
 from testbed.model_folders import draw_tables, write_data, write_model
 from tests.training.evaluating import decided
 
-WEIGHTS = {
+WEIGHTS: dict[Task, Mapping[str, float] | Mapping[str, tuple[float, ...]]] = {
     "binary": {"signal": 1.5, "noise": 0.01},
     "multiclass": {"signal": (-2.0, 0.0, 2.0), "noise": (0.01, 0.0, 0.0)},
     "regression": {"signal": 15.0, "noise": 0.01},
@@ -21,7 +22,7 @@ WEIGHTS = {
 def figures_of(root: Path, task: Task, metric: str = "") -> ModelFigures:
     build = Build(root / "build")
     write_data(build, draw_tables(task), task)
-    write_model(build.challenger, build, WEIGHTS[task])  # type: ignore[arg-type]
+    write_model(build.challenger, build, WEIGHTS[task])
     decided(build, task, **({"metric": f'"{metric}"'} if metric else {}))
     return read_json(build.stage("evaluate") / "model_figures.json", ModelFigures, "make evaluate")
 

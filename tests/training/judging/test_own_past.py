@@ -14,9 +14,10 @@ from training.tables import Table
 ROWS_A_DAY = 20
 NUMBER = (Feature(name="rate per day", kind="numeric"),)
 Values = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.str_]
 
 
-def tables(values: Values, days: int, held: int, *, has_time: bool = True) -> tuple[Table, Table]:
+def tables(values: Values | Texts, days: int, held: int, *, has_time: bool = True) -> tuple[Table, Table]:
     """Train and the `held` last days of a column of ROWS_A_DAY rows a day."""
     at = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.repeat(np.arange(days), ROWS_A_DAY), unit="D")
     frame = pd.DataFrame({"rate per day": values, "at": at, "cluster": at.strftime("%Y-%m-%d")})
@@ -99,7 +100,7 @@ def cities(days: int, tail: float, seed: int = 0) -> "npt.NDArray[np.str_]":
 @pytest.mark.parametrize("has_time", [True, False])
 @pytest.mark.parametrize("tail", [0.15, 0.4, 0.8])
 def test_a_long_tail_may_go_on_as_it_was(tail: float, has_time: bool) -> None:
-    train, holdout = tables(cities(200, tail), 200, 30, has_time=has_time)  # type: ignore[arg-type]
+    train, holdout = tables(cities(200, tail), 200, 30, has_time=has_time)
     known = (CITY[0].model_copy(update={"categories": tuple(sorted(set(train.frame["rate per day"])))}),)
     assert breaches(known, holdout.frame, unseen_shares(known, train, holdout)) == ()
     assert breaches(known, holdout.frame) != (), "the fixed share refuses it"
@@ -107,7 +108,7 @@ def test_a_long_tail_may_go_on_as_it_was(tail: float, has_time: bool) -> None:
 
 @pytest.mark.parametrize("tail", [0.0, 0.15, 0.4])
 def test_categories_that_are_spelled_anew_are_still_refused(tail: float) -> None:
-    train, holdout = tables(cities(200, tail), 200, 30)  # type: ignore[arg-type]
+    train, holdout = tables(cities(200, tail), 200, 30)
     known = (CITY[0].model_copy(update={"categories": tuple(sorted(set(train.frame["rate per day"])))}),)
     spelled = holdout.frame.assign(
         **{"rate per day": holdout.frame["rate per day"].str.replace("^1", "one ", regex=True)}
