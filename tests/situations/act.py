@@ -1,6 +1,6 @@
 """Every workflow from its first job to its last by act, with the true sources of the actions that it uses.
 
-    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [NAME …]
+    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [--job JOB] [NAME …]
 
 FOLDER has the actions as `owner/name`, each with its built `dist`. A container engine, a registry's program, Node, and
 Python 3.13 in the folder of `--pythons` are needed. In GitHub's place stand an HTTP server that answers as its API
@@ -49,6 +49,7 @@ def main() -> Exit:
     parser.add_argument("--act", default=shutil.which("act") or "", help="the program; else act on the PATH")
     parser.add_argument("--pythons", type=Path, default=Path.home() / ".pyenv/versions", help="X.Y.Z/bin/python each")
     parser.add_argument("--logs", type=Path, help="where to keep what act printed")
+    parser.add_argument("--job", default="", help="only this job, and those that it needs")
     parser.add_argument("plays", nargs="*", metavar="NAME", help=f"of {', '.join(PLAYS)}; else all")
     given = parser.parse_args()
     try:
@@ -60,24 +61,24 @@ def main() -> Exit:
         with tempfile.TemporaryDirectory(prefix="act-") as folder:
             tool_cache(given.pythons, Path(folder) / "cache")
             command = [program, *options(Path(folder), actions)]
-            return run_all(Path(folder), command, given.plays or list(PLAYS), given.logs or Path(folder))
+            return run_all(Path(folder), command, given.plays or list(PLAYS), given.logs or Path(folder), given.job)
     except UsageError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
 
 
-def run_all(folder: Path, command: list[str], names: list[str], logs: Path) -> Exit:
+def run_all(folder: Path, command: list[str], names: list[str], logs: Path, job: str = "") -> Exit:
     """Each run in the order of PLAYS, for a later one needs what an earlier one pushed."""
     seen = []
     with world(folder) as made:
         for name in PLAYS:
             if name in names:
-                seen.append(run_one(made, name, command, logs / f"{name}.log"))
+                seen.append(run_one(made, name, command, logs / f"{name}{job and '-'}{job}.log", job))
     print(f"{sum(seen)} of {len(seen)} as decided")
     return Exit.PASS if all(seen) else Exit.FINDING
 
 
-def run_one(made: World, name: str, command: list[str], log: Path) -> bool:
+def run_one(made: World, name: str, command: list[str], log: Path, job: str = "") -> bool:
     """Run act once, and print how its jobs ended and what is not as decided."""
     play = PLAYS[name]
     event = play.prepare(made)
@@ -93,12 +94,12 @@ def run_one(made: World, name: str, command: list[str], log: Path) -> bool:
     with serving(store) as runtime, log.open("w", encoding="utf-8") as said:
         subprocess.run(
             [*command, play.situation.event, f"--workflows=.github/workflows/{play.situation.workflow}",
-             f"--eventpath={path}", *values],
+             f"--eventpath={path}", *([f"--job={job}"] if job else []), *values],
             cwd=workflow, env={**os.environ, **made.environment, **runtime, **play.environment},
             stdout=said, stderr=said, check=False,
         )  # fmt: skip
     ended = dict(results(log.read_text(encoding="utf-8"), workflow, play))
-    wrong = [*differences(ended, play), *play.check(made, store)]
+    wrong = differences(ended, play, job) if job else [*differences(ended, play), *play.check(made, store)]
     print(f"{name}: " + ", ".join(f"{job} {result}" for job, result in ended.items()), flush=True)
     for one in wrong:
         print(f"    {one}", flush=True)
@@ -115,9 +116,13 @@ def results(log: str, workflow: Path, play: Play) -> Iterator[tuple[str, str]]:
             yield found["jobID"] if own else f"publish / {found['jobID']}", found["jobResult"]
 
 
-def differences(ended: dict[str, str], play: Play) -> list[str]:
+def differences(ended: dict[str, str], play: Play, only: str = "") -> list[str]:
+    """What did not end as decided; of one job, where it was run alone."""
     wanted = {"success": listed(play.decided.ran), "failure": listed(play.decided.failed)}
     found = {result: {job for job, one in ended.items() if one == result} for result in wanted}
+    if only:
+        wanted = {result: jobs & {only} for result, jobs in wanted.items()}
+        found = {result: jobs & {only} for result, jobs in found.items()}
     return [
         f"{result}: {sorted(found[result])}, decided: {sorted(jobs)}"
         for result, jobs in wanted.items()
