@@ -1,6 +1,6 @@
 """Every workflow from its first job to its last by act, with the true sources of the actions that it uses.
 
-    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [--job JOB] [NAME …]
+    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [--job JOB] [RUN …]
 
 FOLDER has the actions as `owner/name`, each with its built `dist`. A container engine, a registry's program, Node, and
 Python 3.13 in the folder of `--pythons` are needed. In GitHub's place stand an HTTP server that answers as its API
@@ -50,7 +50,7 @@ def main() -> Exit:
     parser.add_argument("--pythons", type=Path, default=Path.home() / ".pyenv/versions", help="X.Y.Z/bin/python each")
     parser.add_argument("--logs", type=Path, help="where to keep what act printed")
     parser.add_argument("--job", default="", help="only this job, and those that it needs")
-    parser.add_argument("plays", nargs="*", metavar="NAME", help=f"of {', '.join(PLAYS)}; else all")
+    parser.add_argument("plays", nargs="*", metavar="RUN", help=f"of {', '.join(PLAYS)}; else all")
     given = parser.parse_args()
     try:
         actions = local_actions(given.actions)
