@@ -1,6 +1,6 @@
 """Every workflow from its first job to its last by act, with the true sources of the actions that it uses.
 
-    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [--job JOB] [RUN …]
+    python -m tests.situations.act --actions FOLDER [--act PROGRAM] [--pythons FOLDER] [--logs FOLDER] [--job JOB] [RUN]
 
 FOLDER has the actions as `owner/name`, each with its built `dist`. A container engine, a registry's program, Node, and
 Python 3.13 in the folder of `--pythons` are needed. In GitHub's place stand an HTTP server that answers as its API
