@@ -143,7 +143,8 @@ PLAYS = {
                  variables={"IMAGE_REPOSITORY": "", "DOCKERHUB_USERNAME": ""}),
     "rollback": Play("a rollback to an image", rollback, image_is_champion),
     "drift": Play("the schedule, no drift", on_main),
-    "security": Play("the weekly audit, where nothing answers", on_main, issue_is("could not run"), environment=NO_SCANNER),
+    "security": Play("the weekly audit, where nothing answers", on_main, issue_is("could not run"),
+                     environment=NO_SCANNER),
     # On the template as it is, not on the small table; so they come last.
     "ci": Play("CI, a push", on_template, environment=CUT),
     "drills": Play("the nightly drills", nightly, environment=CUT),
