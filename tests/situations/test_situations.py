@@ -1,6 +1,7 @@
 """Every situation ends as was decided, and faults that were once there are seen when they are planted back."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_nothing_hangs_on_whether_success_looks_past_a_call(
 ) -> None:
     """GitHub documents neither reading, so both must give the same."""
     assert differences(situation, Simulation(engine, checkouts, looks_past_the_call=False).run(situation)) == []
+
+
+@pytest.mark.parametrize("situation", [one for one in SITUATIONS if one.stops], ids=lambda one: one.name)
+def test_the_failed_jobs_of_any_workflow_run_again_do_what_a_run_without_the_fault_does(
+    simulation: Simulation, situation: Situation
+) -> None:
+    again = simulation.run(replace(situation, stops={}, again=situation))
+    whole = simulation.run(replace(situation, stops={}))
+    assert again.ended("failure") == []
+    assert {name: job.result for name, job in again.jobs.items()} == {
+        name: job.result for name, job in whole.jobs.items()
+    }
+    assert set(again.written) | set(simulation.run(situation).written) == set(whole.written)
 
 
 def test_every_workflow_that_starts_by_itself_has_situations_and_a_cost(engine: Engine) -> None:
