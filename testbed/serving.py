@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -30,6 +30,15 @@ class Serving:
     replica_urls: list[str] = field(default_factory=list)
 
 
+def replica(
+    folder: Path, model: Path, number: int, port: int, **given: str
+) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """One of the service's processes, on this port."""
+    settings = {"MODEL_DIR": str(model), "SHADOW_MODEL_DIR": str(model), "HOST": "127.0.0.1", "PORT": str(port),
+                "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0", **given}  # fmt: skip
+    return running((sys.executable, "-m", "service"), folder / f"replica-{number}.log", settings)
+
+
 @contextmanager
 def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
     """Two replicas behind the edge, ready. They share one request log, as in compose.yaml. `given`: settings of all."""
@@ -41,9 +50,7 @@ def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
         for number in (1, 2):
             port = free_port()
             environment[f"REPLICA_{number}"] = f"127.0.0.1:{port}"
-            settings = {"MODEL_DIR": str(model), "SHADOW_MODEL_DIR": str(model), "HOST": "127.0.0.1", "PORT": str(port),
-                        "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0", **given}  # fmt: skip
-            process = running((sys.executable, "-m", "service"), folder / f"replica-{number}.log", settings)
+            process = replica(folder, model, number, port, **given)
             started.replicas.append(stack.enter_context(process))
             started.replica_urls.append(f"http://127.0.0.1:{port}")
         for url in started.replica_urls:

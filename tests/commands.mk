@@ -65,6 +65,10 @@ pictures: setup #. Draw the README's pictures of comment, report and site, and i
 gallery: setup #. Draw every situation of report and comment, wide and narrow, light and dark; ONLY="promoted stale" draws some
 	@$(RUN) -m tests.browser.gallery --build $(BUILD) --only "$(ONLY)"
 
+.PHONY: dashboards
+dashboards: setup #. Draw docs/dashboards.md from a real Prometheus, after a second `make pipeline`; VERDICTS="later.json" are drift's next
+	@$(RUN) -m tests.monitoring.draw_dashboards --build $(BUILD) --verdicts "$(VERDICTS)"
+
 .PHONY: endpoints
 endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
 	@$(RUN) -m tests.service.endpoints_page
