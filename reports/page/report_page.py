@@ -22,7 +22,7 @@ from reports.words.verdict import Place, verdict_of
 
 TEMPLATES = Path(__file__).with_name("templates")
 MARKS = {0: "pass", 3: "finding", 2: "usage", 1: "crash"}
-_COMMAND = re.compile(r"`(make [a-z-]+|[a-z]+\.[a-z_]+)`")
+_COMMAND = re.compile(r"`(make [a-z-]+(?: [A-Z]+=[\w-]+)*|[a-z]+\.[a-z_]+)`")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
             picture=Markup(interval_picture(deciding)) if deciding else "",
             difference_bar=lambda one: Markup(difference_bar(one)),
             loss_bar=lambda one, others: Markup(loss_bar(one, others)),
+            title_of={one.metric: one.title for one in results.decision.comparisons} if results.decision else {},
             confusion_said=found_and_missed(question_of(card), results.figures) if card and results.figures else "",
             bar=lambda value, limit: Markup(share_bar(value, limit)),
             plots=[_drawn(name, plot) for name, plot in results.plots.plots.items()] if results.plots else [],

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from contracts.decision import Comparison, Decision
 from contracts.outside.markdown import escape as cell
-from contracts.stage import CHAIN, StageRecord
+from contracts.stage import CHAIN, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
 from reports.page.text_picture import text_picture
 from reports.results import Results
@@ -23,9 +23,10 @@ MOST_SLICES = 12
 MOST_WARNINGS = 8
 ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
 TONES = {"good": "✅", "open": "⚠️", "bad": "❌"}
+DRIFT_STATES = {"stable": "stable", "drift": "found", "insufficient": "too few rows to tell"}
 SKIPPED, OPEN = "➖", "⚠️"
 # Commands and keys of pipeline.toml that our own sentences name; in a text from outside they do no harm.
-_CODE = re.compile(r"&#96;(make [a-z-]+|[a-z]+\.[a-z_]+)&#96;")
+_CODE = re.compile(r"&#96;(make [a-z-]+(?: [A-Z]+=[\w-]+)*|[a-z]+\.[a-z_]+)&#96;")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -80,7 +81,7 @@ def _folded(results: Results) -> Iterator[tuple[str, str]]:
         broken = [check for check in decision.checks if not check.passed]
         if broken:
             yield (
-                f"❌ {len(broken)} of {len(decision.checks)} checks do not hold",
+                f"❌ {len(broken)} of {len(decision.checks)} checks {'does' if len(broken) == 1 else 'do'} not hold",
                 "\n".join(
                     f"- **{cell(one.name)}**: {cell(one.seen)}; required: {cell(one.required)}. {cell(one.remedy)}"
                     for one in broken
@@ -90,16 +91,23 @@ def _folded(results: Results) -> Iterator[tuple[str, str]]:
         if worse := _worse_slices(decision):
             yield "❌ Slices that became worse", worse
     if results.load:
-        yield f"Load: {results.load.verdict}", _load(results.load)
+        yield f"Load: {results.load.verdict}{_of_another(results, 'load-test')}", _load(results.load)
     if results.drift:
-        yield f"Drift: {results.drift.state}", _drift(results.drift)
+        state = DRIFT_STATES[results.drift.state]
+        yield f"Drift: {state}{_of_another(results, 'drift')}", _drift(results.drift)
     yield f"The chain: {_tally(results)}", _stages(results)
 
 
 def _tally(results: Results) -> str:
-    passed = sum(one.exit_code == 0 and one.stage not in results.skipped for one in results.records.values())
+    left_out = {*results.skipped, *results.stale}
+    passed = sum(one.exit_code == 0 and one.stage not in left_out for one in results.records.values())
     skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
-    return f"{passed} of {len(CHAIN)} stages passed{skipped}, {results.seconds:.0f} s"
+    stale = f", {len(results.stale)} of another model" if results.stale else ""
+    return f"{passed} of {len(CHAIN)} stages passed{skipped}{stale}, {results.seconds:.0f} s"
+
+
+def _of_another(results: Results, stage: StageName) -> str:
+    return ", of another model" if stage in results.stale else ""
 
 
 def _stages(results: Results) -> str:

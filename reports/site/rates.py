@@ -12,7 +12,11 @@ from reports.page.pictures import row_picture
 from reports.site.history.drill_tables import RateTable
 
 OF = ("draws", "trials", "challengers")
-MOST_ROWS = 10
+MOST_ROWS = 6
+# A cell that is longer says no case in a word, but figures of its own.
+MOST_SIGNS = 40
+# So many cells of a row say which case it is; the whole table has the others.
+MOST_ABOUT = 3
 COUNTED = ("promoted", "called", "refused", "hits", "copies")
 PERCENT = re.compile(r"([\d.]+) ?%(?: \[([\d.]+) ?%, ([\d.]+) ?%\])?")
 COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
@@ -82,10 +86,10 @@ def _shares(table: RateTable) -> list[tuple[str, Interval]]:
         about = [
             cell if isinstance(cell, str) else f"{table.columns[place]} {cell:g}"
             for place, cell in enumerate(cells)
-            if shares[place] is None and cell is not None and place != total
+            if shares[place] is None and cell is not None and place != total and len(str(cell)) <= MOST_SIGNS
         ]
         found += [
-            (place, ", ".join([table.columns[place], *about]), share)
+            (place, ", ".join([table.columns[place], *about[:MOST_ABOUT]]), share)
             for place, share in enumerate(shares)
             if share is not None
         ]
@@ -107,5 +111,5 @@ def _rate(label: str, share: Interval) -> Rate:
 
 
 def _written(share: Interval) -> str:
-    value = f"{100 * share.value:.3g} %"
+    value = f"{100 * share.value:.3g}\N{NO-BREAK SPACE}%"
     return value if share.low == share.high else f"{value} ({100 * share.low:.0f} to {100 * share.high:.0f})"

@@ -13,20 +13,18 @@ def in_words(results: Results) -> list[str]:
         said.append(skill(asked, one.metric, one.title, one.challenger, higher_is_better=one.higher_is_better))
     if results.decision:
         said.append(worth(results.decision))
-    if results.load:
+    if results.load and "load-test" not in results.stale:
         said.append(speed(results.load))
     return [one for one in said if one]
 
 
 def warnings(results: Results) -> list[str]:
-    """Why no champion was compared with, what the gate asks less of, tries forgotten, stages of another run: once."""
+    """Why no champion was compared with, what the gate asks less of, tries forgotten: once."""
     decision = results.decision
     said = list(results.first_run())
     said += [f"The gate asks less than before: {one}" for one in (decision.relaxed if decision else ())]
     said += list(decision.notes if decision else ())
     said += [decision.forgotten] if decision and decision.forgotten else []
-    for stage, digest in results.stale.items():
-        said.append(f"{stage} judged another model or other data, {digest[:19]}.")
     if results.unreadable:
         said.append(
             f"{', '.join(results.unreadable)}: not what this code writes. Where a pull request changes a schema, the "

@@ -6,7 +6,7 @@ which of these it is.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from contracts.decision import Comparison, Decision, Interval, Outcome, SliceComparison
@@ -41,7 +41,14 @@ LOAD_REASONS: dict[LoadReason, str] = {
     "slower_p95": "slower than the champion",
     "slower_cpu": "needs more CPU than the champion",
 }
+# Checks whose name does not say what it means that they do not hold.
+BROKEN = {"slices": "worse on a part of the rows", "champion": "the champion cannot be compared with"}
+# What a slower challenger needs is another model or another limit; a busy machine is only asked again.
+SLOWER: frozenset[LoadReason] = frozenset({"slower_p50", "slower_p95", "slower_cpu"})
+UNMEASURED: frozenset[LoadReason] = frozenset({"not_measured", "no_comparison"})
 MOST_SLICES = 3
+MOST_MOVED = 4
+LONGEST_NAME = 40
 ENDINGS = {1: "crashed", 2: "could not run", 3: "refused"}
 
 
@@ -75,7 +82,9 @@ def rejection(outcome: Outcome | None, broken: Sequence[str]) -> str:
         return "these rows cannot rule out that it is worse"
     if len(causes) > 2:
         return f"{causes[0]}, and {len(causes) - 1} more reasons"
-    return " and ".join(causes) or "it could not be judged"
+    if len(causes) == len(broken) == 2 and not set(broken) & set(BROKEN):
+        return f"{_listed(broken)} do not hold"
+    return ", and ".join(causes) or "it could not be judged"
 
 
 def compared(one: Comparison) -> str:
@@ -105,7 +114,7 @@ def _ending(results: Results) -> tuple[Tone, str]:
         return "open", f"Unfinished: {_listed(missing)} {verb} not run"
     kind = PROMOTED.get(deciding.outcome, "") if (deciding := results.deciding) else ""
     if notes := list(results.findings.values()):
-        return "open", f"Passed, but {' and '.join(notes)}" + (f": {kind}" if kind else "")
+        return "open", f"Passed{f': {kind}' if kind else ''}, but {_listed(notes)}"
     return "good", f"Passed: {kind}" if kind else "Every stage passed"
 
 
@@ -123,17 +132,41 @@ def _stop(failed: StageRecord, results: Results) -> str:
 
 def _why(results: Results) -> str:
     failed, decision = results.failed, results.decision
+    if stale := results.stale:
+        others = _listed([f"{stage} speaks of {digest[:19]}" for stage, digest in stale.items()])
+        return f"{_capital(others)}; the model here is {results.model[:19]}."
     if failed and not (failed.stage == "evaluate" and decision):
         return first_sentence(failed.headline)
     if decision is None:
         return "Nothing was judged yet."
     if decision.decision == "reject":
         return _why_rejected(decision)
+    return " ".join([_why_promoted(decision), *_what_moved(results)])
+
+
+def _why_promoted(decision: Decision) -> str:
     deciding = decision.deciding
     kept = f"{len(decision.checks)} checks, floors and limits hold."
     if deciding is None or deciding.difference is None:
         return f"There is no champion to compare with; all {kept}"
     return f"{compared(deciding)}. {_against_margin(deciding)} All {kept}"
+
+
+def _what_moved(results: Results) -> Iterator[str]:
+    """Which columns drifted, the furthest first, and what follows from it."""
+    if results.drift is None or results.drift.state != "drift":
+        return
+    moved = sorted(
+        (one for one in results.drift.columns if one.drifted), key=lambda one: -one.distance / (one.threshold or 1.0)
+    )
+    more = [f"{len(moved) - MOST_MOVED} more"] if len(moved) > MOST_MOVED else []
+    named = [_short(one.column) for one in moved[:MOST_MOVED]]
+    yield (
+        f"What was served has moved away from training: {_listed([*named, *more])}."
+        if named
+        else "What was served has moved."
+    )
+    yield "Drift is reported, and stops nothing unless `drift.blocks_deploy` says so."
 
 
 def _why_rejected(decision: Decision) -> str:
@@ -149,7 +182,8 @@ def _why_rejected(decision: Decision) -> str:
         said.append(f"{_capital(broken[0].name)}: {broken[0].seen}; required: {broken[0].required}.")
         broken = broken[1:]
     if broken:
-        said.append(f"{_capital(_listed([check.name for check in broken]))}: not kept either.")
+        verb = "does" if len(broken) == 1 else "do"
+        said.append(f"{_capital(_listed([check.name for check in broken]))} {verb} not hold either.")
     return " ".join(said) or first_sentence(decision.reasons[0])
 
 
@@ -187,7 +221,7 @@ def _next(results: Results, place: Place) -> str:
     if failed and failed.stage == "evaluate" and decision:
         return _after_rejection(decision)
     if failed:
-        return _after_stop(failed)
+        return _after_stop(failed, results.load.reason_codes if results.load else ())
     if missing := results.missing:
         return f"Run `make {missing[0]}`."
     if place == "pull request":
@@ -205,14 +239,18 @@ def _after_rejection(decision: Decision) -> str:
         return (
             "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in pipeline.toml), then `make pipeline`."
         )
+    steps = ["Find a model that is not worse than the champion."] if outcome == "worse" else []
+    steps += [first_sentence(remedy)] if remedy else []
     return (
-        f"{first_sentence(remedy)} Then `make pipeline`."
-        if remedy
-        else "Change the model or the data, then `make pipeline`."
+        " ".join([*steps, "Then `make pipeline`."]) if steps else "Change the model or the data, then `make pipeline`."
     )
 
 
-def _after_stop(failed: StageRecord) -> str:
+def _after_stop(failed: StageRecord, codes: Collection[LoadReason]) -> str:
+    if failed.stage == "load-test" and codes and SLOWER.issuperset(codes):
+        return "Take a cheaper model, or allow it (`load.max_ratio` in pipeline.toml), then `make pipeline`."
+    if failed.stage == "load-test" and codes and UNMEASURED.issuperset(codes):
+        return "Run `make load-test` again while the machine does nothing else."
     if failed.exit_code == 1:
         return f"`make {failed.stage}` shows where it broke."
     return f"Put right what it names, then `make {failed.stage}`."
@@ -228,11 +266,15 @@ def _broken_names(decision: Decision) -> list[str]:
 
 
 def _broken(name: str) -> str:
-    return "worse on a part of the rows" if name == "slices" else f"{name} does not hold"
+    return BROKEN.get(name, f"{name} does not hold")
 
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def _capital(text: str) -> str:

@@ -217,12 +217,11 @@ def _run(
     write_json(build.stage("evaluate") / "decision.json", decision)
     write_json(build.stage("evaluate") / "plots.json", _plots(task, has_champion=has_champion))
     write_json(build.stage("evaluate") / "model_figures.json", _figures(model, task, features, figures[0][0]))
-    said = f"Challenger {'promoted' if promote else 'rejected'}: {decision.reasons[0]}"
     _record(build, "data", "pass", "train 217,727, holdout 27,010, replay 27,702 rows of training.flights:load")
     _record(
         build, "train", "pass", "hist_gradient_boosting, 0.733 [0.713, 0.754] out of fold on 163,223 rows", seconds=26
     )
-    _record(build, "evaluate", "promote" if promote else "reject", said, 0 if promote else 3)
+    _record(build, "evaluate", "promote" if promote else "reject", decision.reasons[0], 0 if promote else 3)
     if not promote:
         return build
     if not skipped:
@@ -233,8 +232,12 @@ def _run(
     )
     if until != "load-test":
         _record(build, "load-test", "pass", "4,000 requests at 200/s, 0 failed; p50 0.74 ms, p95 1.43 ms", seconds=26)
-        write_json(build.stage("load-test") / "verdict.json", _load(model, CHAMPION if has_champion else ""))
+        served = "a process" if skipped else "the image that was built"
+        loaded = _load(model, CHAMPION if has_champion else "").model_copy(update={"served": served})
+        write_json(build.stage("load-test") / "verdict.json", loaded)
         verdict = _drift(model, drifted)
+        if task != "binary":
+            verdict = verdict.model_copy(update={"estimated": None})
         write_json(build.stage("drift") / "verdict.json", verdict)
         _record(build, "drift", verdict.state, f"{len(drifted)} of 15 columns over their threshold", seconds=11)
     return build
@@ -291,7 +294,9 @@ def _compared(figure: Figure, number: int, change: float, half: float, margin: f
     moved = change if decides else (value - champion)
     old = value - change if decides else champion
     reach = half if decides else width / 3
-    others: Outcome = "no champion" if outcome == "no champion" else "inconclusive"
+    gained = moved if more else -moved
+    told: Outcome = "inconclusive" if abs(moved) <= reach else "better" if gained > 0 else "worse"
+    others: Outcome = "no champion" if outcome == "no champion" else told
     has_champion = outcome != "no champion"
     return Comparison(
         metric=metric, title=title, higher_is_better=more, challenger=_around(value, width),
@@ -374,10 +379,15 @@ def _plots(task: Task, *, has_champion: bool) -> Plots:
             "residuals": _plot("Residuals", "predicted - observed", "share of rows", spread, diagonal=False),
             "predicted": _plot("Predicted and observed", "mean predicted", "mean observed", predicted),
         }})  # fmt: skip
-    roc = [Curve(name=name, x=tuple(share), y=tuple(x**0.42 for x in share)) for name in names]
+    roc = [
+        Curve(name=name, x=tuple(share), y=tuple(x ** (0.42 if name == "challenger" else 0.46) for x in share))
+        for name in names
+    ]
     means = (0.03, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.24, 0.48)
     off = (0.024, 0.034, 0.032, 0.05, 0.055, 0.07, 0.072, 0.1, 0.115, 0.34)
-    calibration = [Curve(name=name, x=means, y=off) for name in names]
+    calibration = [
+        Curve(name=name, x=means, y=tuple(y * (1.0 if name == "challenger" else 1.12) for y in off)) for name in names
+    ]
     return Plots.model_validate({"plots": {
         "roc": _plot("ROC curve", "false positive rate", "true positive rate", roc),
         "calibration": _plot("Calibration", "mean predicted probability", "observed share", calibration),

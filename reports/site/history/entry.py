@@ -4,7 +4,6 @@ Every file is looked at from outside first: a plain file of at most so many byte
 """
 
 from collections.abc import Iterable, Iterator
-from typing import get_args
 
 from pydantic import ValidationError
 
@@ -34,7 +33,8 @@ from reports.site.history.entry_figures import (
 MOST_BYTES = 1024 * 1024
 # What each event is about; nothing else in build/ is looked at.
 STAGES_OF: dict[EventName, tuple[StageName, ...]] = {
-    "run": get_args(StageName),
+    # By their folders: the scheduled check writes where drift does, promote where deploy does.
+    "run": (*CHAIN, "report", "deploy"),
     "drift": ("drift",),
     "rollback": ("deploy",),
 }
@@ -102,17 +102,17 @@ class _Files:
 
     def __init__(self, build: Build, records: Iterable[StageRecord], has_deploy: bool) -> None:
         self.build = build
-        # A build stage without an engine passes, and leaves no image.
-        self.passed = {one.stage: one.exit_code == 0 and one.verdict != "skipped" for one in records}
+        # By folder, which two stages share. A build stage without an engine passes, and leaves no image.
+        self.passed = {build.stage(one.stage): one.exit_code == 0 and one.verdict != "skipped" for one in records}
         if has_deploy:
-            self.passed.setdefault("deploy", False)
+            self.passed.setdefault(build.stage("deploy"), False)
 
     def read(self, stage: StageName, name: str, schema: type[AnySchema]) -> AnySchema | None:
         """Raises UsageError where the file is required and absent, or there and unfit."""
         path = self.build.stage(stage) / name
         is_there = path.exists() or path.is_symlink()
-        is_required = self.passed.get(stage, False) and name not in OPTIONAL
-        if stage not in self.passed or not (is_there or is_required):
+        is_required = self.passed.get(self.build.stage(stage), False) and name not in OPTIONAL
+        if self.build.stage(stage) not in self.passed or not (is_there or is_required):
             return None
         return read_outside_json(path, schema, f"make {stage}", MOST_BYTES)
 
@@ -141,5 +141,5 @@ def _of_one_model(entry: HistoryEntry, spoken: dict[str, str]) -> HistoryEntry:
             )
     if entry.deployed is None or entry.deployed.model in ("", entry.model.digest):
         return entry
-    stages = tuple(one for one in entry.stages if one.stage != "deploy")
+    stages = tuple(one for one in entry.stages if one.stage not in ("deploy", "promote"))
     return entry.model_copy(update={"deployed": None, "stages": stages})

@@ -41,7 +41,7 @@ def render(build: Build) -> tuple[str, str]:
 def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
     page, summary = render(whole_run(tmp_path))
     for text in (
-        "Passed, but drift was found",
+        "Passed: as good as the champion, but drift was found",
         "ROC AUC",
         "equivalent",
         "+0.002 (−0.004 to +0.008)",
@@ -49,7 +49,7 @@ def test_a_whole_run_shows_every_stages_figures(tmp_path: Path) -> None:
         "carrier",
     ):
         assert text in page
-    assert "## ⚠️ Passed, but drift was found: as good as the champion" in summary
+    assert "## ⚠️ Passed: as good as the champion, but drift was found" in summary
     metric = "| **ROC AUC**, decides | 0.740 (0.730 to 0.750) | 0.740 (0.730 to 0.750) | +0.002 (−0.004 to +0.008) |"
     assert f"{metric} equivalent | 0.500 |" in summary
 
@@ -74,8 +74,8 @@ def test_a_stage_that_was_skipped_is_not_shown_as_passed(tmp_path: Path) -> None
     page, summary = render(build)
     assert "| build | ➖ skipped | no container engine: There is none. |" in summary
     assert '<li class="open"><b>build</b>skipped' in page
-    assert "Passed, but build was skipped and drift was found" in page
-    assert "## ⚠️ Passed, but build was skipped and drift was found" in summary
+    assert "Passed: as good as the champion, but build was skipped and drift was found" in page
+    assert "## ⚠️ Passed: as good as the champion, but build was skipped and drift was found" in summary
     assert "4 of 6 stages passed, 1 skipped" not in summary
     assert "5 of 6 stages passed, 1 skipped" in summary
 
@@ -164,7 +164,7 @@ def test_the_summary_fits_a_comment_whatever_it_is_given(tmp_path: Path) -> None
     build = whole_run(tmp_path, text="x" * 9_000)
     _, summary = render(build)
     assert len(summary.encode()) <= LIMIT_BYTES
-    assert summary.startswith("## ⚠️ Passed, but drift was found")
+    assert summary.startswith("## ⚠️ Passed: as good as the champion, but drift was found")
     assert summary.count("<details>") == summary.count("</details>") > 0
 
 

@@ -62,7 +62,7 @@ def test_the_feed_tells_decisions_and_no_quiet_watch(entries: tuple[HistoryEntry
     titles = [one.text for one in feed.iter(f"{{{NAMESPACE}}}title")][1:]
     assert titles[0] == "Rolled back"
     assert titles.count("Drift: what is served has moved away from training") == 2
-    assert "Rejected: worse than the champion and calibration does not hold" in titles
+    assert "Rejected: worse than the champion, and calibration does not hold" in titles
     assert "Deployed: better than the champion" in titles
     assert len(titles) == 9, "six runs, two findings of drift, one rollback"
     ids = [one.text for one in feed.iter(f"{{{NAMESPACE}}}id")]
@@ -109,7 +109,7 @@ def test_each_kind_of_run_has_its_words_and_tone(entries: tuple[HistoryEntry, ..
     assert said == {
         "Deployed: a first champion": "good",
         "Passed: as good as the champion": "good",
-        "Rejected: worse than the champion and calibration does not hold": "bad",
+        "Rejected: worse than the champion, and calibration does not hold": "bad",
         "Deployed: better than the champion": "good",
         "Deployed: as good as the champion": "good",
         "Stopped at load-test": "bad",

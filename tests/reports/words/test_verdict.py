@@ -32,7 +32,7 @@ LONGER = "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in p
 @pytest.mark.parametrize(
     ("scene", "tone", "headline", "why", "next_step"),
     [
-        (scenes.first_run, "open", "Passed, but build was skipped: a first champion",
+        (scenes.first_run, "open", "Passed: a first champion, but build was skipped",
          "There is no champion to compare with; all 6 checks, floors and limits hold.", FIRST_SKIPPED),
         (scenes.promoted, "good", "Passed: better than the champion",
          "ROC AUC 0.743, champion 0.731: +0.012 (+0.005 to +0.019). The whole interval is on the better side. "
@@ -40,17 +40,23 @@ LONGER = "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in p
         (scenes.equivalent, "good", "Passed: as good as the champion",
          "ROC AUC 0.743, champion 0.741: +0.002 (−0.005 to +0.009). At worst it loses 0.005, within the margin of "
          "0.010. All 6 checks, floors and limits hold.", "`make promote` makes it the champion on this machine."),
-        (scenes.rejected, "bad", "Rejected: worse than the champion and calibration does not hold",
+        (scenes.rejected, "bad", "Rejected: worse than the champion, and calibration does not hold",
          "ROC AUC 0.743, champion 0.762: −0.019 (−0.026 to −0.012). It loses up to 0.026; the margin is 0.010. "
-         "Worse where carrier is HA and carrier is YV, of 16 slices. Calibration: not kept either.",
-         "Its probabilities cannot be taken at their word: calibrate the candidate. Then `make pipeline`."),
+         "Worse where carrier is HA and carrier is YV, of 16 slices. Calibration does not hold either.",
+         "Find a model that is not worse than the champion. Its probabilities cannot be taken at their word: "
+         "calibrate the candidate. Then `make pipeline`."),
         (scenes.inconclusive, "bad", "Rejected: these rows cannot rule out that it is worse",
          "ROC AUC 0.743, champion 0.747: −0.004 (−0.011 to +0.003). It may lose up to 0.011, more than the margin of "
          "0.010.", LONGER),
         (scenes.slower, "bad", "Stopped at load-test: needs more CPU than the champion",
-         "CPU a request is 1.22 times the champion's [1.18, 1.26].", "Put right what it names, then `make load-test`."),
-        (scenes.drift_found, "open", "Passed, but drift was found: as good as the champion", "", ""),
-        (scenes.stale, "open", "Two runs are mixed: load-test and drift judged another model", "",
+         "CPU a request is 1.22 times the champion's [1.18, 1.26].", 
+         "Take a cheaper model, or allow it (`load.max_ratio` in pipeline.toml), then `make pipeline`."),
+        (scenes.drift_found, "open", "Passed: as good as the champion, but drift was found",
+         "ROC AUC 0.743, champion 0.741: +0.002 (−0.005 to +0.009). At worst it loses 0.005, within the margin of "
+         "0.010. All 6 checks, floors and limits hold. What was served has moved away from training: temp, dewp and "
+         "origin.", "`make promote` makes it the champion on this machine."),
+        (scenes.stale, "open", "Two runs are mixed: load-test and drift judged another model",
+         "Load-test speaks of sha256:eeeeeeeeeeee and drift speaks of sha256:eeeeeeeeeeee; the model here is sha256:",
          "Run `make pipeline`, so that all figures are of one model."),
         (scenes.stopped, "bad", "Stopped at train: it refused", "The export flips 12 labels of 27,010.",
          "Put right what it names, then `make train`."),
@@ -98,6 +104,8 @@ def test_the_place_is_what_github_says(environment: dict[str, str], place: str) 
 def test_many_causes_are_counted_and_the_first_is_named() -> None:
     assert rejection("worse", ("calibration", "slices")) == "worse than the champion, and 2 more reasons"
     assert rejection(None, ()) == "it could not be judged"
+    assert rejection("inconclusive", ("calibration", "expected cost")) == "calibration and expected cost do not hold"
+    assert rejection(None, ("champion",)) == "the champion cannot be compared with"
 
 
 def test_every_reason_of_the_load_test_has_words() -> None:

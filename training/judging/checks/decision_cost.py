@@ -102,7 +102,8 @@ def cost_check(name: str, contest: Contest, costs: Costs, config: Config, words:
         passed=passed or is_signed,
         seen=seen + (f"; signed off: {words}" if is_signed and not passed else ""),
         required=f"at costs {costs} not significantly dearer than the champion's by {margin:g} (gate.cost_margin)",
-        remedy=f"Its threshold or its probabilities are worse than the champion's.{sign}",
+        remedy="Calibrate the candidate: its probabilities, or the threshold tuned on them, cost more than the "
+        f"champion's.{sign}",
     )
 
 

@@ -94,6 +94,22 @@ def test_a_scheduled_verdict_looks_at_nothing_but_drift(tmp_path: Path) -> None:
     assert entry.decision is None
 
 
+def test_a_scheduled_verdict_is_remembered_by_the_name_that_its_own_command_records(tmp_path: Path) -> None:
+    watch = Build(tmp_path / "watch")
+    write_record(watch, "scheduled-drift", 3)
+    write_json(watch.stage("drift") / "verdict.json", drift_verdict("sha256:" + "a" * 64))
+    append(tmp_path / "history", watch, 0, "drift")
+    entry = only_entry(tmp_path / "history")
+    assert [one.stage for one in entry.stages] == ["scheduled-drift"]
+    assert entry.drift is not None
+
+
+def test_a_run_names_each_folder_once(tmp_path: Path) -> None:
+    append(tmp_path / "history", complete_run(tmp_path / "build"), 0, "run")
+    stages = [one.stage for one in only_entry(tmp_path / "history").stages]
+    assert len(stages) == len(set(stages))
+
+
 def test_a_watch_that_could_not_run_is_remembered_without_a_verdict(tmp_path: Path) -> None:
     build = Build(tmp_path / "build")
     write_record(build, "drift", 2, "The export did not answer.")
