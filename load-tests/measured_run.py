@@ -36,8 +36,8 @@ from contracts.schema import read_json, write_json
 SPAWN_SECONDS = 0.5
 # Locust's clock starts a little early, lest its reset come after the first counted answer.
 RESET_SECONDS = 0.1
-# How Locust's own pages name the variants.
-LABELS = ("/predict", "/predict (champion)", "/predict (third)")
+# How Locust's own pages name the variants, where there are more than one.
+LABELS = ("/predict (challenger)", "/predict (champion)", "/predict (third)")
 NAMES = ("Challenger", "Champion", "Third")
 MEMORY_LOOKS = 40
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
@@ -84,7 +84,8 @@ def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
             return plan.timetable(variant)
 
     VariantClient.host, VariantClient.plan, VariantClient.answers = host, plan, []
-    VariantClient.variant, VariantClient.label = variant, LABELS[variant]
+    VariantClient.variant = variant
+    VariantClient.label = LABELS[variant] if len(plan.variants) > 1 else "/predict"
     # Locust tells its users apart by their names, and shows them on its pages.
     VariantClient.__name__ = VariantClient.__qualname__ = NAMES[variant]
     return VariantClient

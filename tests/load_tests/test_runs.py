@@ -213,7 +213,11 @@ def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(bu
     assert {one.figure: one.low > 1.1 for one in verdict.paired.ratios}["cpu"]
     assert verdict.requests == 200
     log = tmp_path / "build" / "load-test" / "locust_stats.csv"
-    assert [row["Name"] for row in rows_of(log)] == ["/predict", "/predict (champion)", "Aggregated"]
+    named = ["/predict (challenger)", "/predict (champion)"]
+    assert [row["Name"] for row in rows_of(log)] == [*named, "Aggregated"]
+    page = log.with_name("locust.html").read_text(encoding="utf-8")
+    assert all(f'"name": "{name}"' in page for name in named)
+    assert all(f'"{name}": {{"ratio"' in page for name in ("Challenger", "Champion"))
 
 
 def test_an_equal_champion_is_loaded_in_the_same_way_and_nobody_is_refused(build: Build, tmp_path: Path) -> None:
