@@ -31,7 +31,7 @@ from typing import Any
 import pandas as pd
 
 from contracts.exits import Exit
-from contracts.model_folder import CARD_FILE, read_card
+from contracts.model_folder import read_card
 from contracts.schema import write_json
 from contracts.stage import Build
 from testbed.programs import answers as answered
@@ -188,10 +188,8 @@ def asked(stack: WatchedStack, begin: float, end: float) -> Answers:
         for path in DASHBOARDS
         for panel in panels_of(path)
     }
-    moments = {
-        one["metric"]["digest"]: _values(one, begin, steps)[-1] for one in _range(prometheus, deploys, begin, steps)
-    }
-    loaded = [Deploy(seconds=round(at / 1000 - begin, 1), digest=name) for name, at in moments.items() if at]
+    marks = {one["metric"]["digest"]: float(one["values"][-1][1]) for one in _range(prometheus, deploys, begin, steps)}
+    loaded = [Deploy(seconds=round(at / 1000 - begin, 1), digest=name) for name, at in marks.items()]
     return Answers(
         step_seconds=STEP_SECONDS,
         steps=steps,
@@ -247,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     if not given.redraw:
         build = Build(given.build)
         verdicts = [build.stage("drift") / "verdict.json", *map(Path, given.verdicts.split())]
-        rows = Rows(build, read_card(build.challenger / CARD_FILE).target)
+        rows = Rows(build, read_card(build.challenger).target)
         with tempfile.TemporaryDirectory() as root:
             folder = Path(root)
             with watched_stack(folder, build.champion, verdicts[0], RUNBOOK, SITE, **SERVICE) as stack:

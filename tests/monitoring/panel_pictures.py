@@ -30,6 +30,7 @@ text { font: 12px system-ui, sans-serif; fill: var(--soft); font-variant-numeric
 TINTS = 7
 TITLE_PX, AXIS_PX, LEFT_PX, LEGEND_PX, PAD_PX = 26, 18, 58, 16, 10
 MOST_SERIES = 10
+SHADES = 8
 SIGN_PX = 6.6
 Form = Callable[[float], str]
 
@@ -183,7 +184,8 @@ def _table(frame: Frame) -> str:
 
 def _bars(frame: Frame) -> str:
     seen, width, height = frame.seen, frame.width, frame.height
-    rows = seen.series[:MOST_SERIES]
+    # As the query sorts them, which an answer over steps of time does not keep.
+    rows = sorted(seen.series, key=_last, reverse=True)[:MOST_SERIES]
     step = (height - TITLE_PX - PAD_PX) / max(len(rows), 1)
     left, right = 150, width - 56
     most = max([1.0, *(_last(one) for one in rows)])
@@ -210,7 +212,7 @@ def _lines(frame: Frame) -> str:
     bottom = height - PAD_PX - LEGEND_PX * rows - AXIS_PX
     limits = [least for least, _ in frame.steps if least is not None]
     values = [value for one in shown for value in known(one)]
-    ticks = value_ticks(min([0.0, *values]), max([*values, *limits]))
+    ticks = value_ticks(min([0.0, *values]), max([*values, *limits]) or 1.0)
     x, y = _scales(answers, width, bottom, ticks)
     drawn = [_grid(ticks, y, form, width), _times(answers, x, bottom)]
     drawn += [
@@ -231,7 +233,8 @@ def _heat(frame: Frame) -> str:
     most = max((value for row in rates for value in row), default=0.0) or 1.0
     x, _ = _scales(answers, width, bottom, [0.0, 1.0])
     tall = (bottom - TITLE_PX) / max(len(classes), 1)
-    drawn = []
+    drawn: list[str] = []
+    cells: dict[int, list[str]] = {}
     for number, (one, row) in enumerate(zip(classes, rates, strict=True)):
         y = bottom - tall * (number + 1)
         if number % 4 == 3 or one is classes[-1]:
@@ -240,10 +243,9 @@ def _heat(frame: Frame) -> str:
             )
         for step, value in enumerate(row):
             if value > 0:
-                drawn.append(
-                    f'<rect x="{x(step):.1f}" y="{y:.1f}" width="{x(1) - x(0):.1f}" height="{tall:.1f}" class="heat" '
-                    f'opacity="{0.1 + 0.9 * math.sqrt(value / most):.2f}"/>'
-                )
+                shade = math.ceil(SHADES * math.sqrt(value / most))
+                cells.setdefault(shade, []).append(f"M{x(step):g} {y:.1f}h{x(1) - x(0):.1f}v{tall:.1f}H{x(step):g}z")
+    drawn += [f'<path d="{"".join(cells[one])}" class="heat" opacity="{one / SHADES:g}"/>' for one in sorted(cells)]
     return "".join([*drawn, _times(answers, x, bottom), _deploys(answers, x, bottom)])
 
 
@@ -283,7 +285,8 @@ def _times(answers: Answers, x: Callable[[float], float], bottom: float) -> str:
     """Minutes since the begin."""
     minutes = int(answers.step_seconds * (answers.steps - 1) // 60)
     return "".join(
-        f'<text x="{x(60 * one / answers.step_seconds)}" y="{bottom + 14}" text-anchor="middle">{one} min</text>'
+        f'<text x="{x(60 * one / answers.step_seconds)}" y="{bottom + 14}" '
+        f'text-anchor="{"middle" if one else "start"}">{one} min</text>'
         for one in range(minutes + 1)
     )
 
