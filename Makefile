@@ -134,7 +134,7 @@ lock: | $(UV) #. Pin all dependencies anew from pyproject.toml
 	@UV=$(UV) requirements/lock
 
 .PHONY: clean
-clean: #. Remove what the chain wrote, but not the champion and the count of tries
+clean: #. Remove what the chain wrote, but not the champion and the count of evaluations
 	@for stage in $(CHAIN) image report deploy site; do rm -rf "$(BUILD)/$$stage"; done
 
 .PHONY: help

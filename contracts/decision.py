@@ -106,11 +106,12 @@ class Decision(Schema):
     `baseline`: whose answer the baseline is. `notes`: what is no ground to reject, and yet has to be said.
 
     `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
-    `evaluations`: how many tries are counted in all; `forgotten`: why some may be missing, "" where none seems to be.
+    `evaluation`: its number on this holdout; `evaluations`: how many are counted in all; `forgotten`: why some may be
+    missing, "" where none seems to be.
     `settings`: the digest of pipeline.toml as the gate read it (contracts/pipeline_toml/reader.py).
     """
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     decision: Literal["promote", "reject"]
     reasons: tuple[str, ...]
     reason_codes: tuple[str, ...] = ()
@@ -125,7 +126,7 @@ class Decision(Schema):
     holdout_first: str = ""
     holdout_last: str = ""
     clusters: int
-    tries: int
+    evaluation: int
     evaluations: int = 0
     forgotten: str = ""
     confidence: float

@@ -10,7 +10,7 @@ year-old entry must still be readable. So fields are only ever added here, with 
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from contracts.decision import Interval, Outcome
 from contracts.schema import Schema
@@ -109,7 +109,7 @@ class DecisionFigures(Schema):
     holdout_rows: int
     holdout_first: Text
     holdout_last: Text
-    tries: int
+    evaluation: int = Field(validation_alias=AliasChoices("evaluation", "tries"))
     metrics: tuple[MetricFigures, ...]
     broken: tuple[Text, ...] = ()
 

@@ -110,7 +110,8 @@ class Deployment(Schema):
 
 class Champion(Schema):
     """champion.json, beside the folder `champion`: what production runs. `image` is `name@sha256:…`, "" where none was
-    pushed; `commit` is the one that it was built from; `evaluations`: tries that were counted when it was promoted."""
+    pushed; `commit` is the one that it was built from; `evaluations`: how many had been counted when it
+    was promoted."""
 
     format_version: Literal[1, 2] = 2
     model: str

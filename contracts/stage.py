@@ -98,9 +98,9 @@ class Build:
         return self.root / "train" / "model"
 
     @property
-    def tries(self) -> Path:
+    def evaluations(self) -> Path:
         """The challengers already judged on each holdout: kept between runs, because looking twice has a price."""
-        return self.root / "tries.json"
+        return self.root / "evaluations.json"
 
 
 @dataclass(frozen=True)

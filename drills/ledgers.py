@@ -1,4 +1,4 @@
-"""A count of tries in a scene, as if many challengers had been judged before."""
+"""A count of evaluations in a scene, as if many challengers had been judged before."""
 
 import pandas as pd
 
@@ -6,8 +6,8 @@ from contracts.model_folder import read_card
 from contracts.schema import write_json
 from drills.models import blur
 from drills.scene import Scene
+from training.judging.evaluations import Evaluation, Ledger, evaluation_of
 from training.judging.holdout_rows import rows_of
-from training.judging.tries import Ledger, Try, try_of
 
 # Enough that a model which is a little worse cannot be told from one that is worse than the margin.
 MANY = 400
@@ -25,12 +25,12 @@ def holdout_of(scene: Scene) -> pd.DataFrame:
     return pd.read_parquet(scene.build.stage("data") / "holdout.parquet")
 
 
-def lay_tries(scene: Scene, frame: pd.DataFrame, count: int = MANY) -> None:
+def lay_evaluations(scene: Scene, frame: pd.DataFrame, count: int = MANY) -> None:
     """As if `count` other challengers had been judged on a holdout of these rows, and the champion before them."""
-    champion = try_of(read_card(scene.champion), "sha256:champion")
-    others = (Try(model=f"sha256:{number}", function=f"{number}") for number in range(count))
+    champion = evaluation_of(read_card(scene.champion), "sha256:champion")
+    others = (Evaluation(model=f"sha256:{number}", function=f"{number}") for number in range(count))
     key = "another digest than that of today's holdout"
     write_json(
-        scene.build.tries,
+        scene.build.evaluations,
         Ledger(holdouts={key: (champion, *others)}, rows={key: rows_of(frame, scene.manifest)}),
     )

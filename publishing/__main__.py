@@ -5,7 +5,7 @@ from contracts.exits import run_room
 COMMANDS = {
     "scope": "publishing.scope",
     "history-branch": "publishing.history_branch",
-    "count-tries": "publishing.tries",
+    "count-evaluations": "publishing.count_evaluations",
     "job-summary": "publishing.job_summary",
     "comment": "publishing.comment",
     "drift-issue": "publishing.issues.drift_issue",

@@ -17,9 +17,9 @@ fetch-history: #. The history branch as the folder HISTORY=build/history
 push-history: #. The folder HISTORY=build/history as a commit on the history branch
 	@$(PYTHON) -m publishing history-branch push --history "$${HISTORY:-$(BUILD)/history}"
 
-.PHONY: count-tries
-count-tries: setup #. Put this run's look at the holdout into the history's count
-	@$(RUN) -m publishing count-tries --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+.PHONY: count-evaluations
+count-evaluations: setup #. Put this run's look at the holdout into the history's count
+	@$(RUN) -m publishing count-evaluations --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
 
 .PHONY: job-summary
 job-summary: #. Show the metric diff, or the table of drills, on the run's page

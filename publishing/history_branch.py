@@ -1,19 +1,20 @@
 """`make fetch-history`, `make push-history`: the branch `history` as a folder, and back.
 
 The branch shares no commit with the code. It holds what must outlive a run and its artifacts: small JSON for each run,
-the champion, the count of tries on each holdout. A branch that is not there is a first run, and said so; one that
+the champion, the count of evaluations on each holdout. A branch that is not there is a first run, and said so; one that
 cannot be reached ends the job, for a champion that cannot be had must never pass for "none".
 
-A push that finds the branch moved puts only its own changes on top. The counts of tries are united; any other file that
-both changed ends the job.
+A push that finds the branch moved puts only its own changes on top. The counts of evaluations are united; any other
+file that both changed ends the job.
 
 Reads   the remote `origin`; GITHUB_TOKEN, GITHUB_SERVER_URL for a private one
-Writes  HISTORY (replaced), and the count of tries into <build>/tries.json; or one commit on the branch
+Writes  HISTORY (replaced), and the count of evaluations into <build>/evaluations.json; or one commit on the branch
 Exits   0 done (also where there is no branch yet) · 1 the remote does not answer, or refuses · 2 not a git checkout
 """
 
 import argparse
 import base64
+import functools
 import json
 import os
 import shutil
@@ -29,7 +30,9 @@ from contracts.exits import Exit, UsageError
 BRANCH = "refs/heads/history"
 # Where the branch stood when it was fetched: what a push builds on.
 FETCHED = "refs/gatehouse/history"
-TRIES = "tries.json"
+COUNT = "evaluations.json"
+# What it was called at first; still read.
+OLD_COUNT = "tries.json"
 ATTEMPTS = 5
 AUTHOR = {
     "GIT_AUTHOR_NAME": "github-actions[bot]",
@@ -121,7 +124,7 @@ class History:
             return self.git("write-tree", index=index)
 
     def _united(self, path: str, theirs: str | None, ours: str | None) -> str:
-        if path != TRIES or theirs is None or ours is None:
+        if path != COUNT or theirs is None or ours is None:
             raise RemoteError(f"the branch moved, and {path} was changed there too. Run the job again.")
         both = united(json.loads(self.git("cat-file", "blob", theirs)), json.loads(self.git("cat-file", "blob", ours)))
         return self.git("hash-object", "-w", "--stdin", entered=json.dumps(both, indent=2) + "\n")
@@ -159,15 +162,15 @@ class History:
 
 
 def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Both counts of tries: theirs keep their numbers, ours come after. A function is counted once on a holdout.
+    """Both counts of evaluations: theirs keep their numbers, ours come after. A function is counted once on a holdout.
 
     Theirs, too, say what the rows of a holdout are, unless they do not know.
     """
-    holdouts = {holdout: list(tries) for holdout, tries in theirs.get("holdouts", {}).items()}
-    for holdout, tries in ours.get("holdouts", {}).items():
+    holdouts = {holdout: list(evaluations) for holdout, evaluations in theirs.get("holdouts", {}).items()}
+    for holdout, evaluations in ours.get("holdouts", {}).items():
         counted = holdouts.setdefault(holdout, [])
         known = {one["function"] for one in counted}
-        counted.extend(one for one in tries if one["function"] not in known)
+        counted.extend(one for one in evaluations if one["function"] not in known)
     rows = {**ours.get("rows", {}), **theirs.get("rows", {})}
     return {**theirs, "format_version": 2, "holdouts": holdouts, "rows": rows}
 
@@ -187,15 +190,16 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return made
 
 
-def bring(history: History, folder: Path, tries: Path) -> str:
-    """Replace the folder, unite the count of tries, and say what came. Raises RemoteError and UsageError."""
+def bring(history: History, folder: Path, evaluations: Path) -> str:
+    """Replace the folder, unite the count of evaluations, and say what came. Raises RemoteError and UsageError."""
     commit = history.fetch()
     history.unpack(commit, folder)
-    if (folder / TRIES).is_file():
-        kept = json.loads(tries.read_bytes()) if tries.is_file() else {}
-        tries.parent.mkdir(parents=True, exist_ok=True)
-        both = united(json.loads((folder / TRIES).read_bytes()), kept)
-        tries.write_text(json.dumps(both, indent=2) + "\n", encoding="utf-8")
+    counts = [path for path in (folder / OLD_COUNT, folder / COUNT) if path.is_file()]
+    if counts:
+        counts += [evaluations] if evaluations.is_file() else []
+        together = functools.reduce(united, [json.loads(path.read_bytes()) for path in counts])
+        evaluations.parent.mkdir(parents=True, exist_ok=True)
+        evaluations.write_text(json.dumps(together, indent=2) + "\n", encoding="utf-8")
     if not commit:
         return "the remote has no branch `history` yet: this is a first run, without a champion."
     return f"{len(list(folder.rglob('*')))} files and folders of {commit[:12]} in {folder}."
@@ -212,7 +216,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     history = History(Path.cwd(), environment)
     try:
         if asked.direction == "fetch":
-            print(f"fetch-history: {bring(history, asked.history, asked.build / TRIES)}")
+            print(f"fetch-history: {bring(history, asked.history, asked.build / COUNT)}")
             return Exit.PASS
         if not asked.history.is_dir():
             raise UsageError(f"{asked.history} is not there. Run `make fetch-history` first.")

@@ -2,9 +2,9 @@
 
 It decides promote or reject. Both models score the same holdout rows; the difference in gate.metric, with its interval,
 must not be worse than gate.margin (`gate.py`). The more challengers were judged on these rows before, the stronger the
-evidence must be (`tries.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's proof,
-speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors, limits
-and checks alone decide; the decision says so (contracts/pipeline_toml/champion.py).
+evidence must be (`evaluations.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's
+proof, speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors,
+limits and checks alone decide; the decision says so (contracts/pipeline_toml/champion.py).
 
 A setting of pipeline.toml that asks less than it did of the champion, or something else, has a line of its own in the
 decision (`relaxed_thresholds.py`).
@@ -12,15 +12,15 @@ decision (`relaxed_thresholds.py`).
 It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
 folder gives the same decision.json, to the byte.
 
-Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one), build/tries.json,
-        build/champion.json: how many tries had been counted when it was promoted
+Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one),
+        build/evaluations.json, build/champion.json: how many evaluations had been counted when it was promoted
 Writes  build/evaluate/decision.json: the decision, with every figure that led to it
         build/evaluate/diff.md: the same for people
         build/evaluate/plots.json: ROC and calibration curves, or residuals and predictions
         build/evaluate/model_figures.json: what each feature is worth to it, and what it takes each class for
         build/evaluate/latency.json: what one row cost on this machine
-        build/tries.json: one more line, if this challenger was not judged on this holdout before
-        build/evaluate/try.json: this look at the holdout, which is what a job hands on
+        build/evaluations.json: one more line, if this challenger was not judged on this holdout before
+        build/evaluate/evaluation.json: this look at the holdout, which is what a job hands on
 Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier stage has not run · 1 a crash
 """
 
@@ -41,6 +41,7 @@ from training.judging.checks.skill import baseline_check, notes_of
 from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
 from training.judging.diff import render
+from training.judging.evaluations import confidence_of_evaluation
 from training.judging.formatting import rounded
 from training.judging.gate import judge
 from training.judging.look import look_at
@@ -48,7 +49,6 @@ from training.judging.model_figures import model_figures
 from training.judging.plots import write_plots
 from training.judging.relaxed_thresholds import changed, relaxed
 from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
-from training.judging.tries import confidence_of_try
 from training.statistics.costs import costs_of
 from training.tables import Table, TableError, load_table
 
@@ -137,7 +137,7 @@ def decide(
     config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
     looked = look_at(context, holdout, challenger, champion, has_met=contest is not None)
     number = looked.number
-    confidence = confidence_of_try(gate.confidence, number)
+    confidence = confidence_of_evaluation(gate.confidence, number)
     figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
         has_champion, costs = champion is not None, costs_of(config.training)
@@ -173,7 +173,7 @@ def decide(
         holdout_first=table.first,
         holdout_last=table.last,
         clusters=_clusters(holdout, contest),
-        tries=number,
+        evaluation=number,
         evaluations=looked.evaluations,
         forgotten=looked.forgotten,
         confidence=rounded(confidence),

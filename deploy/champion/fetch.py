@@ -55,7 +55,7 @@ def main() -> Exit:
     parser = argparse.ArgumentParser(prog="make champion", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--champion", default="", help="docker://user/name:tag, a folder, or none")
-    parser.add_argument("--history", type=Path, help="the folder; its champion.json says how many tries were counted")
+    parser.add_argument("--history", type=Path, help="the folder; its champion.json has the number of evaluations")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args()
     return run_command("champion", lambda: f"champion: {fetch(asked.champion, Build(asked.build), asked.history)}")

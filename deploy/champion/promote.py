@@ -5,8 +5,8 @@ failed, or spoke of another one is refused (deploy/admission/), and the champion
 
 Reads   build/data, build/train/model, build/champion, build/evaluate, build/image, build/load-test, build/drift;
         pipeline.toml
-Writes  build/champion, the model folder that the next run compares with, and build/champion.json, how many tries were
-        counted by then; build/deploy/deployed.json
+Writes  build/champion, the model folder that the next run compares with, and build/champion.json, how many evaluations
+        were counted by then; build/deploy/deployed.json
 Exits   0 promoted · 3 a stage did not pass for what lies here now · 2 a stage has not run
 """
 

@@ -3,11 +3,11 @@
 import pandas as pd
 
 from drills.drill import PASS, drill
-from drills.ledgers import a_little_worse, lay_tries
+from drills.ledgers import a_little_worse, lay_evaluations
 from drills.scene import Scene
 
 
-@drill("evaluate", PASS, r"^Challenger promoted: (?!.*count of tries)")
+@drill("evaluate", PASS, r"^Challenger promoted: (?!.*count of holdout evaluations)")
 def plant(scene: Scene) -> None:
     a_little_worse(scene)
-    lay_tries(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))
+    lay_evaluations(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))

@@ -1,9 +1,11 @@
-"""The count of tries was deleted, and the champion's own try with it; the decision must say so."""
+"""The count of evaluations was deleted, and the champion's own evaluation with it; the decision must say so."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene
 
 
-@drill("evaluate", PASS, r"The count of tries is new, and the champion was judged before it was promoted\.")
+@drill(
+    "evaluate", PASS, r"The count of holdout evaluations is new, and the champion was judged before it was promoted\."
+)
 def plant(scene: Scene) -> None:
-    scene.build.tries.unlink(missing_ok=True)
+    scene.build.evaluations.unlink(missing_ok=True)

@@ -38,8 +38,8 @@ from drills.rates.proportion import Proportion
 from scoring.scorer import load_scorer
 from training.judging.comparisons import as_interval
 from training.judging.contestants import answers_of
+from training.judging.evaluations import confidence_of_evaluation
 from training.judging.gate import outcome_of
-from training.judging.tries import confidence_of_try
 from training.statistics.intervals import Estimate, paired_difference
 from training.statistics.metrics import score
 from training.tables import Integers, load_table
@@ -55,7 +55,7 @@ METRIC = "roc_auc"
 DAYS = 30
 STEPS = (0.0, 0.5, 1.0, 2.0, 4.0)
 RULES = ("gate", "rows independent", "new >= old")
-TRIES = 10
+EVALUATIONS = 10
 SEED = 7
 NOISE_STEPS = 40
 LARGEST_NOISE = 64.0
@@ -165,18 +165,18 @@ def measure_cell(known: Population, rule: Rule, draws: int, task: tuple[str, flo
     return Cell(pair=pair, margins_worse=margins, draws=draws, standard_error=mean_error, promoted=promoted)
 
 
-def measure_tries(known: Population, rule: Rule, draws: int) -> tuple[int, int]:
+def measure_evaluations(known: Population, rule: Rule, draws: int) -> tuple[int, int]:
     """Of `draws` holdouts, on how many one of ten different models, each a margin worse, gets in: counted, or not."""
     rng = np.random.default_rng(SEED)
     pairs = [PAIRS["the same recipe with another seed"], PAIRS["trained a month longer"]]
-    noises = [rng.standard_normal(len(known.noise)) for _ in range(TRIES)]
+    noises = [rng.standard_normal(len(known.noise)) for _ in range(EVALUATIONS)]
     models = [apart(known, *pairs[k % len(pairs)], rule.margin, noise) for k, noise in enumerate(noises)]
     counted = uncounted = 0
     for rows, clusters in holdouts(known, draws, SEED):
         seen = [_difference(known, new, old, rows, clusters, rule.confidence) for new, old in models]
         uncounted += any(_passes(one, rule.margin) for one in seen)
         paid = (
-            _difference(known, new, old, rows, clusters, confidence_of_try(rule.confidence, number))
+            _difference(known, new, old, rows, clusters, confidence_of_evaluation(rule.confidence, number))
             for number, (new, old) in enumerate(models, start=1)
         )
         counted += any(_passes(one, rule.margin) for one in paid)
@@ -198,12 +198,13 @@ def measure(margin: float | None, draws: int) -> Rates:
     known = population()
     tasks = [(pair, step) for pair in PAIRS for step in STEPS]
     with ProcessPoolExecutor(2) as pool:
-        tried = pool.submit(measure_tries, known, rule, max(1, draws // 2))
+        tried = pool.submit(measure_evaluations, known, rule, max(1, draws // 2))
         cells = tuple(pool.map(partial(measure_cell, known, rule, draws), tasks))
         counted, uncounted = tried.result()
     return Rates(
         metric=METRIC, margin=rule.margin, confidence=rule.confidence, days=DAYS, rows=len(known.truth), cells=cells,
-        tries_draws=max(1, draws // 2), tries=TRIES, let_in_counted=counted, let_in_uncounted=uncounted,
+        evaluations_draws=max(1, draws // 2), evaluations=EVALUATIONS,
+        let_in_counted=counted, let_in_uncounted=uncounted,
     )  # fmt: skip
 
 
@@ -220,12 +221,12 @@ def table(rates: Rates) -> str:
     for cell in rates.cells:
         shares = " | ".join(str(Proportion(cell.promoted[rule], cell.draws)) for rule in RULES)
         lines.append(f"| {cell.pair} | {_worse(cell.margins_worse)} | {cell.standard_error:.4f} | {shares} |")
-    counted = Proportion(rates.let_in_counted, rates.tries_draws)
-    uncounted = Proportion(rates.let_in_uncounted, rates.tries_draws)
+    counted = Proportion(rates.let_in_counted, rates.evaluations_draws)
+    uncounted = Proportion(rates.let_in_uncounted, rates.evaluations_draws)
     lines += [
         "",
-        f"{rates.tries} tries on one holdout, each with another model that is one margin worse: one of them gets in on"
-        f" {counted} of {rates.tries_draws} holdouts; {uncounted} if tries were not counted.",
+        f"{rates.evaluations} evaluations on one holdout, each with another model that is one margin worse: one of "
+        f"them gets in on {counted} of {rates.evaluations_draws} holdouts; {uncounted} if they were not counted.",
     ]
     return "\n".join(lines)
 

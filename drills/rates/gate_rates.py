@@ -23,7 +23,7 @@ class Rates(Schema):
     days: int
     rows: int
     cells: tuple[Cell, ...]
-    tries_draws: int
-    tries: int
+    evaluations_draws: int
+    evaluations: int
     let_in_counted: int
     let_in_uncounted: int

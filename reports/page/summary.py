@@ -145,8 +145,8 @@ def _metrics(decision: Decision) -> Iterator[str]:
     if decision.holdout_first:
         span = f", {cell(decision.holdout_first[:10])} to {cell(decision.holdout_last[:10])}"
     about = (
-        f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. Try {decision.tries} on it, "
-        f"so each bound is one-sided at {decision.confidence:.4g}."
+        f"Holdout: {decision.holdout_rows:,} rows{span}, {decision.clusters:,} clusters. "
+        f"Evaluation {decision.evaluation} on it, so each bound is one-sided at {decision.confidence:.4g}."
     )
     if decision.detectable_difference:
         about += f" Smallest difference seen with 80 % power: {decision.detectable_difference:.4f}."

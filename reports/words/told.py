@@ -19,7 +19,7 @@ def in_words(results: Results) -> list[str]:
 
 
 def warnings(results: Results) -> list[str]:
-    """Why no champion was compared with, what the gate asks less of, tries forgotten: once."""
+    """Once each: why there is no champion, what the gate asks less of, which evaluations were forgotten."""
     decision = results.decision
     said = list(results.first_run())
     said += [f"The gate asks less than before: {one}" for one in (decision.relaxed if decision else ())]

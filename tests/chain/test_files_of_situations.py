@@ -111,7 +111,9 @@ def test_a_refused_pull_request_is_commented_by_its_bases_code(tmp_path: Path, h
     clone = make_repository(tmp_path, "pull-request")
     base, trace = git(clone, "rev-parse", "origin/main"), tmp_path / "code-of-the-pull-request-ran"
     path = clone / "publishing" / "commands.mk"
-    path.write_text(re.sub(r"@\$\((RUN)\) -m publishing (comment|count-tries)", f"@touch {trace} #", path.read_text()))
+    path.write_text(
+        re.sub(r"@\$\((RUN)\) -m publishing (comment|count-evaluations)", f"@touch {trace} #", path.read_text())
+    )
     assert str(trace) in path.read_text()
     (clone / "pipeline.toml").write_text((clone / "pipeline.toml").read_text() + UNKNOWN_FEATURE)
     git(clone, "commit", "--quiet", "--all", "--message", "Change the comment")

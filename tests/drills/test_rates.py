@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drills.rates.gate import PAIRS, Population, Rule, apart, holdouts, measure_cell, measure_tries, table
+from drills.rates.gate import PAIRS, Population, Rule, apart, holdouts, measure_cell, measure_evaluations, table
 from drills.rates.gate_rates import Rates as GateRates
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
@@ -66,14 +66,14 @@ def test_a_model_four_wide_margins_worse_is_never_let_in_and_an_equal_one_mostly
 
 
 def test_counted_tries_let_no_more_in_than_uncounted_ones(known: Population) -> None:
-    counted, uncounted = measure_tries(known, Rule(margin=0.02, confidence=0.9), 10)
+    counted, uncounted = measure_evaluations(known, Rule(margin=0.02, confidence=0.9), 10)
     assert counted <= uncounted
 
 
 def test_the_table_and_the_picture_say_what_was_measured(known: Population) -> None:
     cells = tuple(measure_cell(known, Rule(0.06, 0.95), 5, (PAIR, step)) for step in (0.0, 4.0))
     rates = GateRates(metric="roc_auc", margin=0.06, confidence=0.95, days=30, rows=10, cells=cells,
-                      tries_draws=10, tries=10, let_in_counted=1, let_in_uncounted=4)  # fmt: skip
+                      evaluations_draws=10, evaluations=10, let_in_counted=1, let_in_uncounted=4)  # fmt: skip
     assert f"| {PAIR} | 4 margins worse |" in table(rates)
     assert "10.0 % [" not in table(rates)
     assert power_curves(rates) == power_curves(rates)

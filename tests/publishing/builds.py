@@ -25,7 +25,7 @@ def write_run(root: Path, text: str = "roc_auc") -> Build:
     figure = Interval(value=0.7, low=0.6, high=0.8)
     decision = Decision(
         decision="reject", reasons=(text,), metric=text, challenger=text, data_digest=text, settings=text, commit=text,
-        holdout_rows=10, holdout_first=text, holdout_last=text, clusters=1, tries=1, confidence=0.95,
+        holdout_rows=10, holdout_first=text, holdout_last=text, clusters=1, evaluation=1, confidence=0.95,
         comparisons=(
             Comparison(
                 metric=text, title=text, higher_is_better=True, challenger=figure, champion=figure, difference=figure,

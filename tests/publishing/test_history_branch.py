@@ -27,12 +27,12 @@ def job(remote: Path, name: str) -> tuple[History, Path]:
     """A job's checkout, and the history that it fetched."""
     checkout = clone(remote, remote.parent / name)
     history = History(checkout, ENVIRONMENT)
-    bring(history, checkout / "history", checkout / "tries.json")
+    bring(history, checkout / "history", checkout / "evaluations.json")
     return history, checkout / "history"
 
 
-def count(folder: Path, *tries: dict[str, str]) -> None:
-    (folder / "tries.json").write_text(json.dumps({"format_version": 1, "holdouts": {"h": tries}}))
+def count(folder: Path, *evaluations: dict[str, str]) -> None:
+    (folder / "evaluations.json").write_text(json.dumps({"format_version": 1, "holdouts": {"h": evaluations}}))
 
 
 def held(remote: Path, path: str) -> str:
@@ -41,10 +41,10 @@ def held(remote: Path, path: str) -> str:
 
 def test_a_remote_without_the_branch_is_a_first_run(remote: Path) -> None:
     checkout = clone(remote, remote.parent / "one")
-    said = bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "tries.json")
+    said = bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
     assert "first run" in said
     assert list((checkout / "history").iterdir()) == []
-    assert not (checkout / "tries.json").exists()
+    assert not (checkout / "evaluations.json").exists()
 
 
 def test_the_first_push_makes_a_branch_that_shares_no_commit_with_the_code(remote: Path) -> None:
@@ -97,7 +97,17 @@ def test_two_runs_at_once_both_keep_their_files(remote: Path) -> None:
     assert git(remote, "ls-tree", "-r", "--name-only", BRANCH).split() == ["a.json", "b.json"]
 
 
-def test_two_runs_at_once_both_count_their_tries(remote: Path) -> None:
+def test_a_count_under_its_old_name_is_still_counted(remote: Path) -> None:
+    history, folder = job(remote, "one")
+    count(folder, A)
+    (folder / "evaluations.json").rename(folder / "tries.json")
+    history.push(folder, "Record run 1")
+    checkout = clone(remote, remote.parent / "two")
+    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    assert json.loads((checkout / "evaluations.json").read_text())["holdouts"]["h"] == [A]
+
+
+def test_two_runs_at_once_both_count_their_evaluations(remote: Path) -> None:
     history, folder = job(remote, "zero")
     count(folder, A)
     history.push(folder, "Record run 0")
@@ -107,7 +117,7 @@ def test_two_runs_at_once_both_count_their_tries(remote: Path) -> None:
     count(second_folder, A, C)
     first.push(first_folder, "Record run 1")
     second.push(second_folder, "Record run 2")
-    assert json.loads(held(remote, "tries.json"))["holdouts"]["h"] == [A, B, C]
+    assert json.loads(held(remote, "evaluations.json"))["holdouts"]["h"] == [A, B, C]
 
 
 def test_two_runs_that_change_one_file_are_not_merged_by_guess(remote: Path) -> None:
@@ -121,14 +131,14 @@ def test_two_runs_that_change_one_file_are_not_merged_by_guess(remote: Path) -> 
     assert held(remote, "champion.json") == "1"
 
 
-def test_the_count_of_tries_comes_with_the_branch_and_is_united_with_what_is_here(remote: Path) -> None:
+def test_the_count_of_evaluations_comes_with_the_branch_and_is_united_with_what_is_here(remote: Path) -> None:
     history, folder = job(remote, "one")
     count(folder, A, B)
     history.push(folder, "Record run 1")
     checkout = clone(remote, remote.parent / "two")
     count(checkout, B, C)
-    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "tries.json")
-    assert json.loads((checkout / "tries.json").read_text())["holdouts"]["h"] == [A, B, C]
+    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    assert json.loads((checkout / "evaluations.json").read_text())["holdouts"]["h"] == [A, B, C]
 
 
 def test_a_count_is_united_without_taking_one_away_or_renumbering() -> None:
@@ -167,7 +177,7 @@ def test_a_remote_that_does_not_answer_is_no_first_run(
 
 def test_a_damaged_count_on_the_branch_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history, folder = job(remote, "one")
-    (folder / "tries.json").write_text("not json")
+    (folder / "evaluations.json").write_text("not json")
     history.push(folder, "Record run 1")
     checkout = clone(remote, remote.parent / "two")
     monkeypatch.chdir(checkout)

@@ -102,7 +102,7 @@ def decision(challenger: str, *, promote: bool = True, text: str = "carrier", ha
         commit="0" * 40,
         holdout_rows=300,
         clusters=30,
-        tries=2,
+        evaluation=2,
         confidence=0.975,
         detectable_difference=0.011,
         comparisons=(comparison,),

@@ -206,7 +206,7 @@ def _run(
         holdout_first="2013-09-01T05:15:00",
         holdout_last="2013-09-30T23:59:00",
         clusters=30,
-        tries=2,
+        evaluation=2,
         confidence=0.9875,
         detectable_difference=0.011 if has_champion else None,
         baseline="each class's share of all train rows" if task != "regression" else "the mean of all train rows",

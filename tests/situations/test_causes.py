@@ -22,7 +22,7 @@ from tests.workflows.engine import ROOT
 pytestmark = pytest.mark.timeout(900)
 NOWHERE = "tcp://127.0.0.1:9"
 # What a workflow runs after a refusal: it must end well, or the report of the refusal is lost.
-AFTERWARDS = ("report", "history", "count-tries")
+AFTERWARDS = ("report", "history", "count-evaluations")
 
 
 def make(target: str, folder: Path, **environment: str) -> int:
@@ -127,7 +127,7 @@ def test_a_remote_that_is_gone_ends_with_its_code(tmp_path: Path) -> None:
     remote = make_remote(tmp_path)
     checkout = clone(remote, tmp_path / "checkout")
     (tmp_path / "history").mkdir()
-    (tmp_path / "history" / "tries.json").write_text("{}")
+    (tmp_path / "history" / "evaluations.json").write_text("{}")
     shutil.rmtree(remote)
     done = subprocess.run(
         [sys.executable, "-m", "publishing", "history-branch", "push", "--history", str(tmp_path / "history")],

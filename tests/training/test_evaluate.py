@@ -181,7 +181,7 @@ def test_the_same_inputs_give_the_same_bytes_and_no_path_or_figure_of_this_machi
     once = dict(contents(build))
     decided(build, slices='["shop"]')
     assert dict(contents(build)) == once
-    assert set(once) == {"decision.json", "diff.md", "plots.json", "model_figures.json", "try.json"}
+    assert set(once) == {"decision.json", "diff.md", "plots.json", "model_figures.json", "evaluation.json"}
     for name, content in once.items():
         assert str(build.root).encode() not in content, name
 

@@ -1,7 +1,7 @@
 """Champion and challenger metric by metric, on the same rows: figures with intervals, and the difference with its own.
 
 The statistics are in `metrics.py` and `intervals.py`, the rule for outcomes in `gate.py`. All bounds are one-sided, at
-the confidence that this try has to show. Figures are rounded before they are judged, so that the outcome can be
+the confidence that this evaluation has to show. Figures are rounded before they are judged, so that the outcome can be
 checked with nothing but decision.json.
 """
 

@@ -70,7 +70,7 @@ def _grounds(decision: Decision, decimals: int) -> str:
     lines = [
         *([f"Baseline, which reads no feature: {escape(decision.baseline)}."] if decision.baseline else []),
         f"Holdout: {decision.holdout_rows:,} rows{clustered}{escape(span)}.",
-        f"Challenger number {decision.tries} on it, so each bound is one-sided at {100 * decision.confidence:.4g} %.",
+        f"Evaluation {decision.evaluation} on it, so each bound is one-sided at {100 * decision.confidence:.4g} %.",
     ]
     if decision.detectable_difference:
         seen = figure(decision.detectable_difference, max(decimals, 4))

@@ -2,7 +2,7 @@
 
 A slice is judged where it has gate.slice_min_rows rows, every class and two clusters; the rest is shown. With m slices
 judged, each bound is at confidence 1 - (1 - gate.confidence) / m (Bonferroni), so that m slices together alarm as
-seldom as one. Tries are not paid for here: a stricter bound would make the guard blinder with every try.
+seldom as one. Evaluations are not paid for here: a stricter bound would make the guard blinder with every evaluation.
 """
 
 from collections.abc import Iterator

@@ -85,7 +85,7 @@ def decision_figures(seen: Decision | None) -> DecisionFigures | None:
         holdout_rows=seen.holdout_rows,
         holdout_first=seen.holdout_first[:10],
         holdout_last=seen.holdout_last[:10],
-        tries=seen.tries,
+        evaluation=seen.evaluation,
         metrics=tuple(_metric(one) for one in seen.comparisons),
         broken=tuple(one_line(check.name, LONGEST) for check in seen.checks if not check.passed)[:MOST_REASONS],
     )

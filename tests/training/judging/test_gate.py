@@ -9,8 +9,8 @@ from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, S
 from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest, compare
 from training.judging.contestants import Answers
+from training.judging.evaluations import confidence_of_evaluation
 from training.judging.gate import NO_FIGURE, GateRuling, judge, outcome_of, slice_outcome_of
-from training.judging.tries import confidence_of_try
 
 ENDS = st.floats(-10, 10).map(lambda value: round(value, 3))
 MARGINS = st.floats(0, 5).map(lambda value: round(value, 3))
@@ -127,8 +127,8 @@ def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: in
     contest = Contest(truth, random.integers(0, 8, 40), challenger, champion)
     gate = Gate(metric="rmse", margin=margin)
 
-    def outcome(tries: int) -> Outcome:
-        return compare(contest, "rmse", gate, confidence_of_try(0.95, tries), has_champion=True).outcome
+    def outcome(evaluations: int) -> Outcome:
+        return compare(contest, "rmse", gate, confidence_of_evaluation(0.95, evaluations), has_champion=True).outcome
 
     few, many = min(one, other), max(one, other)
     assert outcome(few) in PROMOTED or outcome(many) not in PROMOTED

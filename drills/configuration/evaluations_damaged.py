@@ -4,6 +4,6 @@ from drills.drill import USAGE, drill
 from drills.scene import Scene
 
 
-@drill("evaluate", USAGE, r"tries\.json cannot be trusted: ")
+@drill("evaluate", USAGE, r"evaluations\.json cannot be trusted: ")
 def plant(scene: Scene) -> None:
-    scene.build.tries.write_text('{"format_version": 1, "holdouts": {"8f', encoding="utf-8")
+    scene.build.evaluations.write_text('{"format_version": 1, "holdouts": {"8f', encoding="utf-8")

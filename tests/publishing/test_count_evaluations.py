@@ -1,4 +1,4 @@
-"""The count of tries, and the one look out of an artifact that anybody's code may have written."""
+"""The count of evaluations, and the one look out of an artifact that anybody's code may have written."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from contracts.exits import Exit
+from publishing.count_evaluations import MOST_BYTES_OF_A_LOOK, main
 from publishing.history_branch import united
-from publishing.tries import MOST_BYTES_OF_A_LOOK, main
 
 HOLDOUT = "a" * 64
 ROWS = [{"rows": 3, "smallest": "0" * 12 + "1" * 12}]
@@ -24,14 +24,14 @@ def look(path: Path, number: int, **changes: Any) -> None:
     path.write_text(json.dumps({"format_version": 1, "holdout": HOLDOUT, "rows": ROWS, **one(number)} | changes))
 
 
-def ledger(path: Path, *tries: Any, version: int = 1) -> None:
-    path.write_text(json.dumps({"format_version": version, "holdouts": {HOLDOUT: tries}}))
+def ledger(path: Path, *evaluations: Any, version: int = 1) -> None:
+    path.write_text(json.dumps({"format_version": version, "holdouts": {HOLDOUT: evaluations}}))
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     (tmp_path / "history").mkdir()
-    return tmp_path / "build" / "evaluate" / "try.json", tmp_path / "history" / "tries.json"
+    return tmp_path / "build" / "evaluate" / "evaluation.json", tmp_path / "history" / "evaluations.json"
 
 
 def run(folders: tuple[Path, Path]) -> Exit:
@@ -90,7 +90,7 @@ def test_a_ledger_beside_the_look_neither_helps_nor_harms(folders: tuple[Path, P
     """Twenty forged looks of a pull request: none is counted but its own, and none that was counted is taken away."""
     ledger(folders[1], one(1), one(2))
     look(folders[0], 3)
-    ledger(folders[0].parent / "tries.json", *[one(number) for number in range(100, 120)])
+    ledger(folders[0].parent / "evaluations.json", *[one(number) for number in range(100, 120)])
     assert run(folders) is Exit.PASS
     assert counted(folders) == [one(1), one(2), one(3)]
 

@@ -1,14 +1,14 @@
-"""`make count-tries`: counts this run's one look at the holdout in the history.
+"""`make count-evaluations`: counts this run's one look at the holdout in the history.
 
 Looking twice at the same holdout has a price (docs/gate.md), so the count must outlive a run, and a look by a pull
 request counts like one on main. What comes from the run is out of an artifact that a pull request's code wrote. It is
-one look and no ledger: so it can neither take a try away nor renumber one, it adds at most one, and a run that decided
-something has to hand its look on. What a run does with its own copy of the count changes nothing here, and a fork's run
-does not come here at all.
+one look and no ledger: so it can neither take an evaluation away nor renumber one, it adds at most one, and a run that
+decided something has to hand its look on. What a run does with its own copy of the count changes nothing here, and a
+fork's run does not come here at all.
 
-Reads   <build>/evaluate/try.json and decision.json (out of the artifact), <HISTORY>/tries.json
-Writes  <HISTORY>/tries.json
-Exits   0 counted, or nothing new · 2 a decision without its look, or a file that is no look or no count of tries
+Reads   <build>/evaluate/evaluation.json and decision.json (out of the artifact), <HISTORY>/evaluations.json
+Writes  <HISTORY>/evaluations.json
+Exits   0 counted, or nothing new · 2 a decision without its look, or a file that is no look or no count of evaluations
 """
 
 import argparse
@@ -22,12 +22,12 @@ from pydantic import ConfigDict, Field
 from contracts.exits import Exit, UsageError
 from contracts.schema import Schema, read_outside_json, write_json
 from contracts.stage import Build
-from publishing.history_branch import TRIES, united
+from publishing.history_branch import COUNT, united
 
 MOST_BYTES = 2_000_000
 MOST_BYTES_OF_A_LOOK = 50_000
 MOST_BYTES_OF_A_DECISION = 5_000_000
-TRY = "try.json"
+LOOK = "evaluation.json"
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 HoldoutDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -50,7 +50,7 @@ Rows = Annotated[tuple[RowSample, ...], Field(max_length=4)]
 
 
 class Count(Schema):
-    """tries.json, as strictly as it is written."""
+    """evaluations.json, as strictly as it is written."""
 
     format_version: Literal[1, 2] = 2
     holdouts: dict[HoldoutDigest, tuple[Counted, ...]] = Field(default_factory=dict)
@@ -66,7 +66,7 @@ class Judged(Schema):
 
 
 class Look(Schema):
-    """try.json: which challenger was judged on which holdout."""
+    """evaluation.json: which challenger was judged on which holdout."""
 
     format_version: Literal[1] = 1
     holdout: HoldoutDigest
@@ -85,14 +85,14 @@ def count(looked: Path, history: Path) -> str:
     ours = read_outside_json(looked, Look, "make evaluate", MOST_BYTES_OF_A_LOOK).as_count()
     kept = Count()
     if history.exists():
-        kept = read_outside_json(history, Count, "make count-tries", MOST_BYTES)
+        kept = read_outside_json(history, Count, "make count-evaluations", MOST_BYTES)
     both = Count.model_validate(united(kept.model_dump(mode="json"), ours.model_dump(mode="json")))
     write_json(history, both)
     return f"{_size(both) - _size(kept)} new, {_size(both)} in all on {len(both.holdouts)} holdouts."
 
 
 def _size(one: Count) -> int:
-    return sum(len(tries) for tries in one.holdouts.values())
+    return sum(len(evaluations) for evaluations in one.holdouts.values())
 
 
 def _has_judged(decision: Path) -> bool:
@@ -104,18 +104,18 @@ def _has_judged(decision: Path) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="make count-tries", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make count-evaluations", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--history", type=Path, required=True, help="the folder")
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     asked = parser.parse_args(arguments)
     folder = Build(asked.build).stage("evaluate")
     try:
-        if not (folder / TRY).exists() and not _has_judged(folder / "decision.json"):
-            print("count-tries: no challenger was judged.")
+        if not (folder / LOOK).exists() and not _has_judged(folder / "decision.json"):
+            print("count-evaluations: no challenger was judged.")
             return Exit.PASS
-        print(f"count-tries: {count(folder / TRY, asked.history / TRIES)}")
+        print(f"count-evaluations: {count(folder / LOOK, asked.history / COUNT)}")
     except UsageError as error:
-        print(f"count-tries: {error}", file=sys.stderr)
+        print(f"count-evaluations: {error}", file=sys.stderr)
         return Exit.USAGE
     return Exit.PASS

@@ -1,21 +1,22 @@
-"""How many challengers have been judged on one holdout: looking twice at the same rows has a price.
+"""The holdout's evaluations, counted: judging many challengers on the same rows has a price.
 
-Ten tries at a model that is one margin worse get one of them through in 23 % of cases at 95 % confidence. So the k-th
-challenger on a holdout must show its bound at 1 - (1 - confidence) / k². The k-th try pays for k², because the sum of
-1 / k² is 1.64: however many tries there are, one of them errs at most 1.64 times as often as a single one would
-(Bonferroni 1936, with unequal shares). Shares of 1 / k add up without end; with them, ten tries let a model in on 11 %
-of the holdouts of docs/drills.md.
+Ten challengers that are all one margin worse get one of them through in 23 % of cases at 95 % confidence. So the k-th
+challenger on a holdout must show its bound at 1 - (1 - confidence) / k². The sum of 1 / k² is 1.64: however many
+evaluations there are, one of them errs at most 1.64 times as often as a single one would (Bonferroni 1936, with unequal
+shares). Shares of 1 / k add up without end; with them, ten evaluations let a model in on 11 % of the holdouts of
+docs/drills.md.
 
 A holdout is its times and its answers, row by row: another feature, dropped or added, makes no new holdout of the same
-rows. A try on another holdout counts by the share of rows that both have (`holdout_rows.py`), all such shares added and
-rounded: a holdout that is moved by a day is as good as the same, one that is moved by its length is a new one.
+rows. An evaluation on another holdout counts by the share of rows that both have (`holdout_rows.py`), all such shares
+added and rounded: a holdout that is moved by a day is as good as the same, one that is moved by its length is a new
+one.
 
-A try is a *function*, not a folder: a model's digest changes with every commit, even where graph, categories and
-threshold stay the same, and the same answers are not a second look. A challenger judged before keeps its number, and
-the champion itself is no try.
+An evaluation is one of a *function*, not of a folder: a model's digest changes with every commit, even where graph,
+categories and threshold stay the same, and the same answers tell nothing new. A challenger judged before keeps its
+number, and the champion itself is not counted.
 
-The ledger, `build/tries.json`, is kept between runs. A ledger that cannot be read refuses every challenger. One that is
-new, or shorter than when the champion was promoted, is said in the decision (`forgotten`).
+The ledger, `build/evaluations.json`, is kept between runs. A ledger that cannot be read refuses every challenger. One
+that is new, or shorter than when the champion was promoted, is said in the decision (`forgotten`).
 """
 
 import hashlib
@@ -42,17 +43,19 @@ def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
     return frame_digest(frame[names])
 
 
+# What evaluations.json was called at first.
+OLD_NAME = "tries.json"
 FORGOTTEN = (
-    "What was forgotten is not paid for, so the bounds may be too narrow. Put back build/tries.json, or "
+    "What was forgotten is not paid for, so the bounds may be too narrow. Put back build/evaluations.json, or "
     "`make fetch-history`."
 )
 
 
 class LedgerError(UsageError):
-    """tries.json cannot be trusted, so the number of evaluations on this holdout is unknown."""
+    """evaluations.json cannot be trusted, so the number of evaluations on this holdout is unknown."""
 
 
-class Try(Schema):
+class Evaluation(Schema):
     """One challenger: its digest when it was first judged, and the digest of what it computes."""
 
     model: str
@@ -60,27 +63,27 @@ class Try(Schema):
 
 
 class Ledger(Schema):
-    """tries.json: for each holdout, by its digest, the challengers in the order in which they came, and its rows.
+    """evaluations.json: for each holdout, by its digest, the challengers in the order in which they came, and its rows.
 
     Format 1 has no rows: such a holdout is known by its digest alone.
     """
 
     format_version: Literal[1, 2] = 2
-    holdouts: dict[str, tuple[Try, ...]] = Field(default_factory=dict)
+    holdouts: dict[str, tuple[Evaluation, ...]] = Field(default_factory=dict)
     rows: dict[str, Rows] = Field(default_factory=dict)
 
     @property
     def evaluations(self) -> int:
         """How many were counted in all."""
-        return sum(len(tries) for tries in self.holdouts.values())
+        return sum(len(evaluations) for evaluations in self.holdouts.values())
 
     @property
     def functions(self) -> set[str]:
         """All that was ever judged."""
-        return {one.function for tries in self.holdouts.values() for one in tries}
+        return {one.function for evaluations in self.holdouts.values() for one in evaluations}
 
     def number_of(self, holdout: str, function: str) -> int | None:
-        """Which try this function was on the holdout, from 1; None if it was none."""
+        """Which evaluation this function was on the holdout, from 1; None if it was none."""
         functions = [one.function for one in self.holdouts.get(holdout, ())]
         return functions.index(function) + 1 if function in functions else None
 
@@ -88,16 +91,18 @@ class Ledger(Schema):
         """How many looks at these rows others had on other holdouts: a function counts once, by its largest overlap."""
         here = {one.function for one in self.holdouts.get(holdout.key, ())} | {function}
         shares: dict[str, float] = {}
-        for key, tries in self.holdouts.items():
+        for key, evaluations in self.holdouts.items():
             share = overlap(self.rows.get(key, ()), holdout.rows) if key != holdout.key else 0.0
-            for one in tries:
+            for one in evaluations:
                 shares[one.function] = max(share, shares.get(one.function, 0.0))
         return sum(share for one, share in shares.items() if one not in here)
 
-    def with_try(self, holdout: "Holdout", new: Try) -> "Ledger":
+    def with_evaluation(self, holdout: "Holdout", new: Evaluation) -> "Ledger":
         """This ledger with one more challenger."""
-        tries = (*self.holdouts.get(holdout.key, ()), new)
-        return Ledger(holdouts={**self.holdouts, holdout.key: tries}, rows={**self.rows, holdout.key: holdout.rows})
+        evaluations = (*self.holdouts.get(holdout.key, ()), new)
+        return Ledger(
+            holdouts={**self.holdouts, holdout.key: evaluations}, rows={**self.rows, holdout.key: holdout.rows}
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class Holdout:
 
 
 class Look(Schema):
-    """build/evaluate/try.json: the one look at a holdout that this run had, which is what a job hands on."""
+    """build/evaluate/evaluation.json: the one look at a holdout that this run had, which is what a job hands on."""
 
     format_version: Literal[1] = 1
     holdout: str
@@ -123,7 +128,7 @@ def holdout_of(frame: pd.DataFrame, manifest: DataManifest) -> Holdout:
     return Holdout(holdout_key(frame, manifest), rows_of(frame, manifest))
 
 
-def number_of_try(path: Path, holdout: Holdout, challenger: Try, champion: Try | None) -> int:
+def number_of_evaluation(path: Path, holdout: Holdout, challenger: Evaluation, champion: Evaluation | None) -> int:
     """The challenger's number on this holdout, from 1; written down if it is a new one. Raises LedgerError."""
     ledger = read_ledger(path)
     elsewhere = ledger.elsewhere(holdout, challenger.function)
@@ -133,29 +138,32 @@ def number_of_try(path: Path, holdout: Holdout, challenger: Try, champion: Try |
     so_far = math.floor(len(ledger.holdouts.get(holdout.key, ())) + elsewhere + 0.5)
     if champion is not None and champion.function == challenger.function:
         return max(1, so_far)
-    write_json(path, ledger.with_try(holdout, challenger))
+    write_json(path, ledger.with_evaluation(holdout, challenger))
     return so_far + 1
 
 
 def forgotten(ledger: Ledger, challenger: str, champion: str, remembered: int) -> str:
-    """Why tries may be missing in this ledger, as a sentence; "" where nothing speaks for it.
+    """Why evaluations may be missing in this ledger, as a sentence; "" where nothing speaks for it.
 
     `ledger`: with the challenger in it, so that a second run says the same; `challenger`, `champion`: what they
     compute, "" where there is none; `remembered`: how many were counted when the champion was promoted, 0 where that is
     not known.
     """
     if remembered > ledger.evaluations:
-        seen = f"The count of tries is shorter than it was: {remembered} when the champion was promoted, "
+        seen = f"The count of holdout evaluations is shorter than it was: {remembered} when the champion was promoted, "
         return f"{seen}{ledger.evaluations} now. {FORGOTTEN}"
     if champion and not ledger.functions - {challenger} and champion not in ledger.functions:
-        return f"The count of tries is new, and the champion was judged before it was promoted. {FORGOTTEN}"
+        return (
+            f"The count of holdout evaluations is new, and the champion was judged before it was promoted. {FORGOTTEN}"
+        )
     return ""
 
 
 def read_ledger(path: Path) -> Ledger:
     """The ledger, empty where there is none yet. Raises LedgerError for one that is damaged."""
+    old = path.with_name(OLD_NAME)
     try:
-        return Ledger.model_validate_json(path.read_bytes())
+        return Ledger.model_validate_json((path if path.exists() or not old.exists() else old).read_bytes())
     except FileNotFoundError:
         return Ledger()
     except (OSError, ValidationError) as error:
@@ -167,12 +175,12 @@ def read_ledger(path: Path) -> Ledger:
         ) from None
 
 
-def confidence_of_try(confidence: float, number: int) -> float:
-    """The one-sided confidence that the k-th try must show. Never falls as k grows."""
+def confidence_of_evaluation(confidence: float, number: int) -> float:
+    """The one-sided confidence that the k-th evaluation must show. Never falls as k grows."""
     return 1 - (1 - confidence) / number**2
 
 
-def try_of(card: ModelCard, digest: str) -> Try:
+def evaluation_of(card: ModelCard, digest: str) -> Evaluation:
     """What identifies a challenger: everything that its answers depend on, and nothing else."""
     function = {
         "graph": card.files.get("model.onnx", ""),
@@ -182,4 +190,4 @@ def try_of(card: ModelCard, digest: str) -> Try:
         "threshold": card.threshold,
     }
     content = json.dumps(function, sort_keys=True).encode()
-    return Try(model=digest, function=f"sha256:{hashlib.sha256(content).hexdigest()}")
+    return Evaluation(model=digest, function=f"sha256:{hashlib.sha256(content).hexdigest()}")

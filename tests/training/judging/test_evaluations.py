@@ -1,4 +1,4 @@
-"""Tries on one holdout are counted once each, paid for, and never forgotten by accident."""
+"""Evaluations on one holdout are counted once each, paid for, and never forgotten by accident."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ from testbed.cards import card
 from testbed.model_folders import draw_tables, replace_table, write_data, write_model
 from tests.refusals import refuses
 from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
-from training.judging.holdout_rows import rows_of
-from training.judging.tries import (
+from training.judging.evaluations import (
+    Evaluation,
     Holdout,
     Ledger,
     LedgerError,
-    Try,
-    confidence_of_try,
+    confidence_of_evaluation,
+    evaluation_of,
     forgotten,
-    number_of_try,
+    number_of_evaluation,
     read_ledger,
-    try_of,
 )
+from training.judging.holdout_rows import rows_of
 
 CARD = card((Feature(name="shop", kind="categorical", categories=("east", "west")),), files={"model.onnx": "f" * 64})
 
@@ -39,42 +39,42 @@ CARD = card((Feature(name="shop", kind="categorical", categories=("east", "west"
 MARCH, APRIL = Holdout("march"), Holdout("april")
 
 
-def challenger(name: str) -> Try:
-    return Try(model=f"sha256:{name}", function=name)
+def challenger(name: str) -> Evaluation:
+    return Evaluation(model=f"sha256:{name}", function=name)
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "tries.json"
+    return tmp_path / "evaluations.json"
 
 
 def test_each_new_challenger_gets_the_next_number(ledger: Path) -> None:
-    assert [number_of_try(ledger, MARCH, challenger(name), None) for name in "abc"] == [1, 2, 3]
+    assert [number_of_evaluation(ledger, MARCH, challenger(name), None) for name in "abc"] == [1, 2, 3]
 
 
 def test_a_challenger_judged_before_keeps_its_number(ledger: Path) -> None:
-    assert [number_of_try(ledger, MARCH, challenger(name), None) for name in "abab"] == [1, 2, 1, 2]
+    assert [number_of_evaluation(ledger, MARCH, challenger(name), None) for name in "abab"] == [1, 2, 1, 2]
     assert len(read_ledger(ledger).holdouts["march"]) == 2
 
 
 def test_another_holdout_is_counted_apart(ledger: Path) -> None:
-    assert number_of_try(ledger, MARCH, challenger("a"), None) == 1
-    assert number_of_try(ledger, APRIL, challenger("b"), None) == 1
-    assert number_of_try(ledger, MARCH, challenger("b"), None) == 2
+    assert number_of_evaluation(ledger, MARCH, challenger("a"), None) == 1
+    assert number_of_evaluation(ledger, APRIL, challenger("b"), None) == 1
+    assert number_of_evaluation(ledger, MARCH, challenger("b"), None) == 2
 
 
-def test_the_champion_itself_is_no_new_try_but_gets_no_discount(ledger: Path) -> None:
+def test_the_champion_itself_is_no_new_evaluation_but_gets_no_discount(ledger: Path) -> None:
     champion = challenger("champion")
-    assert number_of_try(ledger, MARCH, champion, champion) == 1
+    assert number_of_evaluation(ledger, MARCH, champion, champion) == 1
     assert not ledger.exists()
     for name in "abc":
-        number_of_try(ledger, MARCH, challenger(name), champion)
-    assert number_of_try(ledger, MARCH, champion, champion) == 3
+        number_of_evaluation(ledger, MARCH, challenger(name), champion)
+    assert number_of_evaluation(ledger, MARCH, champion, champion) == 3
 
 
 def test_another_commit_with_the_same_graph_is_the_same_try() -> None:
     rebuilt = CARD.model_copy(update={"commit": "b" * 40, "data_digest": "sha256:e"})
-    assert try_of(CARD, "sha256:1").function == try_of(rebuilt, "sha256:2").function
+    assert evaluation_of(CARD, "sha256:1").function == evaluation_of(rebuilt, "sha256:2").function
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,10 @@ def test_another_commit_with_the_same_graph_is_the_same_try() -> None:
         {"features": (Feature(name="shop", kind="categorical", categories=("west", "east")),)},
     ],
 )
-def test_whatever_changes_the_answers_is_another_try(change: dict[str, object]) -> None:
-    assert try_of(CARD.model_copy(update=change), "sha256:1").function != try_of(CARD, "sha256:1").function
+def test_whatever_changes_the_answers_is_another_evaluation(change: dict[str, object]) -> None:
+    assert (
+        evaluation_of(CARD.model_copy(update=change), "sha256:1").function != evaluation_of(CARD, "sha256:1").function
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_whatever_changes_the_answers_is_another_try(change: dict[str, object]) 
 def test_a_ledger_that_cannot_be_read_refuses_and_says_what_to_do(ledger: Path, content: bytes) -> None:
     ledger.write_bytes(content)
     with refuses(LedgerError, "ledger-damaged"):
-        number_of_try(ledger, MARCH, challenger("a"), None)
+        number_of_evaluation(ledger, MARCH, challenger("a"), None)
     assert ledger.read_bytes() == content
     assert issubclass(LedgerError, UsageError)
 
@@ -116,18 +118,26 @@ def test_a_folder_in_the_ledger_s_place_refuses(ledger: Path) -> None:
         read_ledger(ledger)
 
 
+def test_a_ledger_under_its_old_name_is_read_on(ledger: Path) -> None:
+    number_of_evaluation(ledger, MARCH, challenger("a"), None)
+    ledger.rename(ledger.with_name("tries.json"))
+    assert number_of_evaluation(ledger, MARCH, challenger("b"), None) == 2
+    assert len(read_ledger(ledger).holdouts["march"]) == 2
+
+
 def test_no_ledger_is_an_empty_one(ledger: Path) -> None:
     assert read_ledger(ledger) == Ledger()
 
 
-def test_the_first_try_needs_what_pipeline_toml_says_and_the_tenth_a_tenth_of_the_error() -> None:
-    assert confidence_of_try(0.95, 1) == pytest.approx(0.95)
-    assert confidence_of_try(0.95, 10) == pytest.approx(0.9995)
+def test_the_first_evaluation_needs_what_pipeline_toml_says_and_the_tenth_a_tenth_of_the_error() -> None:
+    assert confidence_of_evaluation(0.95, 1) == pytest.approx(0.95)
+    assert confidence_of_evaluation(0.95, 10) == pytest.approx(0.9995)
 
 
 @given(st.floats(0.8, 0.999), st.integers(1, 500))
-def test_the_confidence_asked_for_never_falls(confidence: float, tries: int) -> None:
-    assert confidence <= confidence_of_try(confidence, tries) <= confidence_of_try(confidence, tries + 1) < 1
+def test_the_confidence_asked_for_never_falls(confidence: float, number: int) -> None:
+    asked = [confidence_of_evaluation(confidence, one) for one in (number, number + 1)]
+    assert confidence <= asked[0] <= asked[1] < 1
 
 
 @pytest.fixture
@@ -135,15 +145,15 @@ def build(tmp_path: Path) -> Build:
     return fresh_build(tmp_path)
 
 
-def others(count: int) -> tuple[Try, ...]:
-    return tuple(Try(model=f"sha256:{number:064}", function=f"sha256:{number:064}") for number in range(count))
+def others(count: int) -> tuple[Evaluation, ...]:
+    return tuple(Evaluation(model=f"sha256:{number:064}", function=f"sha256:{number:064}") for number in range(count))
 
 
 def remember(build: Build, decision: Decision, count: int) -> None:
     """As if `count` other challengers had been judged on this holdout before."""
-    (holdout,) = read_ledger(build.tries).holdouts
-    assert decision.tries == 1
-    write_json(build.tries, Ledger(holdouts={holdout: others(count)}))
+    (holdout,) = read_ledger(build.evaluations).holdouts
+    assert decision.evaluation == 1
+    write_json(build.evaluations, Ledger(holdouts={holdout: others(count)}))
 
 
 def test_the_tenth_try_needs_more_than_the_first(build: Build) -> None:
@@ -152,42 +162,42 @@ def test_the_tenth_try_needs_more_than_the_first(build: Build) -> None:
     first = decided(build)
     remember(build, first, 9)
     tenth = decided(build)
-    assert (tenth.tries, tenth.confidence) == (10, 0.9995)
+    assert (tenth.evaluation, tenth.confidence) == (10, 0.9995)
     differences = [deciding(one).difference for one in (first, tenth)]
     assert differences[0] is not None
     assert differences[1] is not None
     between = -(differences[0].low + differences[1].low) / 2
     assert decided(build, margin=f"{between}").decision == "reject"
-    build.tries.unlink()
+    build.evaluations.unlink()
     assert decided(build, margin=f"{between}").decision == "promote"
 
 
 def test_the_same_challenger_keeps_its_number_and_another_gets_the_next(build: Build) -> None:
     write_model(build.champion, build)
     write_model(build.challenger, build, NOISY)
-    assert [decided(build).tries for _ in range(2)] == [1, 1]
+    assert [decided(build).evaluation for _ in range(2)] == [1, 1]
     write_model(build.challenger, build, A_LITTLE_NOISY)
-    assert decided(build).tries == 2
+    assert decided(build).evaluation == 2
     write_model(build.challenger, build, NOISY, commit="b" * 40)
-    assert decided(build).tries == 1
+    assert decided(build).evaluation == 1
 
 
 def test_the_champion_itself_is_no_try(build: Build) -> None:
     write_model(build.champion, build, commit="b" * 40)
-    assert decided(build).tries == 1
-    assert read_ledger(build.tries).holdouts == {}
+    assert decided(build).evaluation == 1
+    assert read_ledger(build.evaluations).holdouts == {}
 
 
 def test_another_feature_makes_no_new_holdout_of_the_same_rows(build: Build) -> None:
     write_model(build.challenger, build, NOISY)
-    assert decided(build).tries == 1
+    assert decided(build).evaluation == 1
     frames = {name: frame.assign(dummy=np.float32(0)) for name, frame in draw_tables().items()}
     write_data(build, frames)
     write_model(build.challenger, build, A_LITTLE_NOISY)
-    assert decided(build).tries == 2
+    assert decided(build).evaluation == 2
     write_data(build, {name: frame.drop(columns="echo") for name, frame in draw_tables().items()})
     write_model(build.challenger, build)
-    assert decided(build).tries == 3
+    assert decided(build).evaluation == 3
 
 
 def test_a_new_holdout_starts_at_one(build: Build) -> None:
@@ -195,14 +205,14 @@ def test_a_new_holdout_starts_at_one(build: Build) -> None:
     write_model(build.challenger, build, NOISY)
     remember(build, decided(build), 5)
     replace_table(build, "holdout", draw_tables()["replay"])
-    assert decided(build).tries == 1
+    assert decided(build).evaluation == 1
 
 
 def test_a_damaged_ledger_refuses_every_challenger(build: Build) -> None:
-    build.tries.write_text('{"format_version": 1, "holdouts": {"x": [')
+    build.evaluations.write_text('{"format_version": 1, "holdouts": {"x": [')
     code, headline = evaluate(build)
     assert code is Exit.USAGE
-    assert "tries.json cannot be trusted" in headline
+    assert "evaluations.json cannot be trusted" in headline
     assert not (build.stage("evaluate") / "decision.json").exists()
 
 
@@ -226,8 +236,8 @@ def holdout(frame: pd.DataFrame, key: str, manifest: DataManifest = MANIFEST) ->
 def after(path: Path, *tried: Holdout, now: Holdout) -> int:
     """The number of a new challenger on `now`, after one look at each of the others."""
     for number, one in enumerate(tried):
-        number_of_try(path, one, challenger(f"earlier {number}"), None)
-    return number_of_try(path, now, challenger("new"), None)
+        number_of_evaluation(path, one, challenger(f"earlier {number}"), None)
+    return number_of_evaluation(path, now, challenger("new"), None)
 
 
 @pytest.mark.parametrize(("days", "number"), [(0, 5), (1, 5), (7, 4), (15, 3), (28, 1), (30, 1)])
@@ -284,14 +294,14 @@ def test_the_same_rows_of_a_table_without_time_are_known_by_what_tells_them_apar
 
 def test_one_function_on_many_moved_holdouts_is_one_look(ledger: Path) -> None:
     for days in range(3):
-        number_of_try(ledger, holdout(flights(days), f"{days}"), challenger("same"), None)
-    assert number_of_try(ledger, holdout(flights(3), "3"), challenger("new"), None) == 2
+        number_of_evaluation(ledger, holdout(flights(days), f"{days}"), challenger("same"), None)
+    assert number_of_evaluation(ledger, holdout(flights(3), "3"), challenger("new"), None) == 2
 
 
 def test_a_ledger_of_format_1_counts_on(ledger: Path) -> None:
     ledger.write_text('{"format_version": 1, "holdouts": {"march": [{"model": "sha256:a", "function": "a"}]}}')
-    assert number_of_try(ledger, holdout(flights(0), "march"), challenger("b"), None) == 2
-    assert number_of_try(ledger, holdout(flights(1), "moved"), challenger("c"), None) == 3
+    assert number_of_evaluation(ledger, holdout(flights(0), "march"), challenger("b"), None) == 2
+    assert number_of_evaluation(ledger, holdout(flights(1), "moved"), challenger("c"), None) == 3
 
 
 @pytest.mark.parametrize(
@@ -317,7 +327,7 @@ def test_a_count_that_is_new_or_shorter_is_said(functions: str, champion: str, r
 def test_a_decision_says_what_its_champions_record_remembers(build: Build) -> None:
     write_model(build.champion, build)
     write_model(build.challenger, build, NOISY)
-    assert "The count of tries is new" in decided(build).forgotten
+    assert "The count of holdout evaluations is new" in decided(build).forgotten
     record = Champion(model=model_digest(build.champion), evaluations=7)
     write_json(build.champion_record, record)
     seen = decided(build)
