@@ -13,7 +13,7 @@ COMMANDS = {
     "publish-image": "deploy.registry.publish_image",
     "fetch-image": "deploy.registry.fetch_image",
     "release": "deploy.rollout.release",
-    "with-target": "deploy.rollout.with_target",
+    "over-ssh": "deploy.rollout.over_ssh",
     "move-champion": "deploy.champion.move",
 }
 

@@ -32,11 +32,11 @@ from deploy.host.machine import Host
 from deploy.host.stack import VOLUMES
 from deploy.host.state import read_state_unlocked
 from deploy.registry.registry import check_digest_reference, move_tag
-from deploy.rollout import order, releases
+from deploy.rollout import releases, steps
 from deploy.rollout import rollback as back
-from deploy.rollout.admission import admit, fetch
+from deploy.rollout.candidate import admit, fetch
 from deploy.rollout.journal import Journal
-from deploy.rollout.order import Production
+from deploy.rollout.steps import Production
 
 LEAST_URGENT = 19
 
@@ -90,7 +90,7 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
         check_digest_reference(asked.image)
         # Where the host is this machine, those who are served come first. A rollback has no time for that.
         os.nice(LEAST_URGENT)
-    journal.plan(order.steps_of(rules) if action == "deploy" else back.STEPS)
+    journal.plan(steps.steps_of(rules) if action == "deploy" else back.STEPS)
     reason = f"{action} of {asked.image or 'the previous release'}"
     with ExitStack() as stack:
         with journal.step("lock") as step:
@@ -102,7 +102,7 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
             release = back.rollback(production, asked.image)
         else:
             build = Build(asked.build)
-            release = order.deploy(production, lambda state: admit(asked.image, build, config, state), fetch)
+            release = steps.deploy(production, lambda state: admit(asked.image, build, config, state), fetch)
         return _tagged(action, release, asked.tag, journal)
 
 

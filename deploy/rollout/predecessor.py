@@ -18,7 +18,7 @@ from deploy.champion.fetch import SCHEME, copy_model
 from deploy.engine import EngineError, docker
 from deploy.host.machine import Host
 from deploy.registry.registry import pull
-from deploy.rollout.admission import Candidate, label_on_host
+from deploy.rollout.candidate import Candidate, label_on_host
 from scoring.scorer import load_scorer
 
 

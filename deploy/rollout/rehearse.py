@@ -39,12 +39,12 @@ from deploy.engine import EngineError, check_engine, docker
 from deploy.host.lock import lock
 from deploy.host.machine import Host
 from deploy.host.stack import VOLUMES
-from deploy.rollout import order, rollback
-from deploy.rollout.admission import fetch, judge, on_host
+from deploy.rollout import rollback, steps
+from deploy.rollout.candidate import fetch, judge, on_host
 from deploy.rollout.journal import Journal
-from deploy.rollout.order import Production
 from deploy.rollout.predecessor import predecessor
 from deploy.rollout.steady_client import Request, summary, traffic
+from deploy.rollout.steps import Production
 
 # A rehearsal has steady traffic, so its steps need not be as long as production's.
 STEP_SECONDS = 10.0
@@ -98,8 +98,8 @@ class Stage:
     def run(self, action: Action, work: Callable[[Production], object]) -> Rollout:
         """One deploy or rollback with the real steps, under the real lock. Raises what refuses it."""
         journal = Journal(action)
-        steps = order.steps_of(self.rules) if action == "deploy" else rollback.STEPS
-        journal.plan(tuple(one for one in steps if one != "tag"))
+        planned = steps.steps_of(self.rules) if action == "deploy" else rollback.STEPS
+        journal.plan(tuple(one for one in planned if one != "tag"))
         volumes = {one: self.host.volume(one) for one in VOLUMES}
         with ExitStack() as stack:
             with journal.step("lock") as step:
@@ -157,10 +157,10 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
             }
         )
         stage = Stage(project, rules, config.load.requests_per_second, rows_of(proved.golden), scratch)
-        stage.run("deploy", lambda production: order.deploy(production, lambda _: before, fetch))
+        stage.run("deploy", lambda production: steps.deploy(production, lambda _: before, fetch))
         acts = (
             stage.under_load(
-                "deploy", "deploy", lambda production: order.deploy(production, lambda _: new, fetch), new.model
+                "deploy", "deploy", lambda production: steps.deploy(production, lambda _: new, fetch), new.model
             ),
             stage.under_load(
                 "rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model

@@ -3,7 +3,7 @@
 With DEPLOY_HOST, this run's pushed image is deployed there, and a rollback happens there. Without it nothing serves:
 a release rehearses the same rollout on the engine at hand, and a rollback moves the champion alone.
 
-Reads   DEPLOY_HOST and what `with_target.py` reads; build/image/pushed.json; CHAMPION, for the rehearsal
+Reads   DEPLOY_HOST and what `over_ssh.py` reads; build/image/pushed.json; CHAMPION, for the rehearsal
 Writes  what `make deploy`, `make rollback` and `make rehearse` write; after a rollback what `make move-champion` writes
 Exits   as these do · 2 no image to deploy or to roll back to
 """
@@ -19,7 +19,7 @@ from deploy.champion import move
 from deploy.command import run_command
 from deploy.registry.pushed_image import pushed_reference
 from deploy.registry.registry import check_digest_reference
-from deploy.rollout import rehearse, with_target
+from deploy.rollout import over_ssh, rehearse
 
 NO_TARGET = "no target. The variable DEPLOY_HOST names one (docs/github.md)"
 
@@ -59,4 +59,4 @@ def _roll_back(asked: argparse.Namespace) -> int:
 
 def _at_the_target(action: str, image: str, asked: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "deploy", "rollout", action, "--image", image]
-    return with_target.main([*command, "--config", str(asked.config), "--build", str(asked.build)], os.environ)
+    return over_ssh.main([*command, "--config", str(asked.config), "--build", str(asked.build)], os.environ)

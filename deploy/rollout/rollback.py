@@ -8,8 +8,8 @@ from contracts.exits import FindingError
 from contracts.release import Release, State
 from deploy.host.machine import OTHER
 from deploy.host.state import after, read_state, write_state
-from deploy.rollout.admission import on_host
-from deploy.rollout.order import Production, entry_of, refuse_foreign_replicas, restore
+from deploy.rollout.candidate import on_host
+from deploy.rollout.steps import Production, entry_of, refuse_foreign_replicas, restore
 
 STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
 

@@ -191,7 +191,7 @@ class Run:
         command = [sys.executable, "-m", "deploy", "rollout", action, "--image", image, "--tag", tag]
         command += ["--config", str(config), "--build", str(self._build)]
         if target:
-            command = [sys.executable, "-m", "deploy", "with-target", *command]
+            command = [sys.executable, "-m", "deploy", "over-ssh", *command]
         self.began = time.time()
         self.process = subprocess.Popen(
             command,

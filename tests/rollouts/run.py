@@ -27,7 +27,7 @@ from contracts.schema import read_json
 from contracts.stage import Build
 from deploy.digests import on_engine
 from deploy.engine import EngineError, check_engine, docker
-from deploy.rollout.order import steps_of
+from deploy.rollout.steps import steps_of
 from tests.rollouts import scenarios
 from tests.rollouts.arena import ROOT, Arena, arena
 from tests.rollouts.scenarios import Row

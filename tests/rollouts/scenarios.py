@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from deploy.engine import docker, engine_platform
 from deploy.registry.attestation import tag_of
 from deploy.registry.registry import look_up, move_tag, push, repository_of
-from deploy.rollout.admission import on_host
+from deploy.rollout.candidate import on_host
 from deploy.rollout.steady_client import Request, summary
 from tests.containers.hand_made import Repository
 from tests.rollouts.arena import RATE, Arena, Done, between, eventually

@@ -33,7 +33,7 @@ def sshd() -> str | None:
 
 @contextmanager
 def ssh_host(folder: Path) -> Iterator[dict[str, str]]:
-    """What `deploy.rollout.with_target` reads: host, key and known hosts. `folder`: one that is empty."""
+    """What `deploy.rollout.over_ssh` reads: host, key and known hosts. `folder`: one that is empty."""
     program = sshd()
     assert program, "no sshd: install openssh-server"
     for name in ("host", "user"):

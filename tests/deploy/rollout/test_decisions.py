@@ -26,10 +26,10 @@ from deploy.host.machine import Host, SentFile, tar_of
 from deploy.host.stack import Stack, prometheus_config
 from deploy.host.state import StateError, after, parse
 from deploy.rollout import canary
-from deploy.rollout.admission import Candidate, judge, refuse_moved_production
-from deploy.rollout.order import steps_of
+from deploy.rollout.candidate import Candidate, judge, refuse_moved_production
 from deploy.rollout.releases import table
 from deploy.rollout.rollback import NoSuchReleaseError, find
+from deploy.rollout.steps import steps_of
 from testbed.images import image
 from testbed.tiny_build import write_model
 from tests.reports.records import CONFIG, DATA_DIGEST, SETTINGS, decision, load_verdict, pass_every_stage

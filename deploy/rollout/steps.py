@@ -1,4 +1,4 @@
-"""The order that loses no request: what a deploy does, step by step, and what a failure anywhere restores.
+"""The steps of a deploy, in the order that loses no request, and what a failure anywhere restores.
 
 state.json on the host is the truth. `settle` makes everything else what it says: which side the edge sends traffic to,
 which replicas run, what Prometheus looks at. It is the first thing a deploy does, so that a run which was killed is
@@ -21,7 +21,7 @@ from deploy.host.replicas import ReplicaError, Replicas
 from deploy.host.stack import Stack
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout import canary, golden
-from deploy.rollout.admission import Candidate, Proved, in_place_of_another, on_host, refuse_moved_production
+from deploy.rollout.candidate import Candidate, Proved, in_place_of_another, on_host, refuse_moved_production
 from deploy.rollout.journal import Journal
 from deploy.rollout.version_metrics import Prometheus
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
-from deploy.rollout.with_target import main
+from deploy.rollout.over_ssh import main
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"
 TELL = """

@@ -1,4 +1,4 @@
-"""Runs a command against the engine that DEPLOY_HOST names: `python -m deploy with-target COMMAND`.
+"""Runs a command against the engine that DEPLOY_HOST names: `python -m deploy over-ssh COMMAND`.
 
 DEPLOY_HOST is what DOCKER_HOST takes, such as ssh://deploy@host. With DEPLOY_SSH_KEY, ssh uses that key and no other,
 and knows the host only from DEPLOY_KNOWN_HOSTS: the first connection is never trusted blindly. Key and list are in a
