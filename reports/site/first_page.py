@@ -24,6 +24,8 @@ from reports.words.past import deciding, how_it_ended, model_in_words, stopped_a
 # A year of daily runs and of daily verdicts; older ones are counted, not drawn.
 MOST_DRAWN = 400
 MOST_RUNS_SHOWN = 20
+# So many fit the one page that is printed.
+MOST_RELEASES_SHOWN = 8
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_IMAGE = re.compile(r"(?:docker\.io/)?([a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9._-]*)@sha256:[0-9a-f]{64}")
 
@@ -107,6 +109,7 @@ def render_production(
     name: str, run_history: RunHistory, production: Production | None, run: WorkflowRun | None, written: str
 ) -> str:
     """What is in production and why, on one page that can be printed. `written`: when, as entries say it."""
+    releases = [entry for entry in reversed(run_history.entries) if entry.deployed]
     return (
         environment()
         .get_template("production.html")
@@ -116,7 +119,8 @@ def render_production(
             name=name,
             production=production,
             in_words=model_in_words(production.run) if production and production.run else "",
-            releases=[entry for entry in reversed(run_history.entries) if entry.deployed][:MOST_RUNS_SHOWN],
+            releases=releases[:MOST_RELEASES_SHOWN],
+            earlier=len(releases) - MOST_RELEASES_SHOWN,
             how_it_ended=how_it_ended,
             kept={},
             run_of_page=run,

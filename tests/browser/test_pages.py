@@ -1,6 +1,7 @@
 """Report and site in a real Chromium: desktop and phone, light and dark, long names; no error, no overflow."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.browser.browser import (
     silent_plots,
     watched,
 )
+from tests.browser.conftest import site_page
 from tests.browser.film import FILM, film
 from tests.browser.pictures import PICTURES, digest
 from tests.repository.test_promises import ROOT
@@ -98,6 +100,19 @@ def test_a_reader_comes_from_the_site_to_a_lesson_its_task_and_back(browser: Bro
         assert seen.complaints == []
 
 
+@pytest.mark.parametrize("days", [1, 40], ids=["the first", "the fortieth"])
+def test_what_is_in_production_prints_on_one_page(browser: Browser, tmp_path: Path, days: int) -> None:
+    page_file = site_page(tmp_path, "carrier", "flights", days).parent / "production.html"
+    with watched(browser, page_file) as (page, _):
+        printed = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+
+
+def test_a_page_that_is_long_would_print_on_more(browser: Browser, pages: dict[str, Path]) -> None:
+    with watched(browser, pages["site"]) as (page, _):
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) > 1
+
+
 def test_light_and_dark_are_two_faces_of_one_page(browser: Browser, pages: dict[str, Path]) -> None:
     colours = set()
     for scheme in SCHEMES:
@@ -122,6 +137,24 @@ def test_evidentlys_own_report_opens_from_the_site(browser: Browser, pages: dict
     with watched(browser, pages["site"]) as (page, _):
         page.locator("ul.links a").first.click()
         page.wait_for_url("**/drift/evidently.html")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_pictures_of_dashboards_are_legible_and_say_what_they_show(
+    browser: Browser, tmp_path: Path, scheme: Scheme
+) -> None:
+    drawn = sorted((PICTURES / "dashboards").glob("*.svg")) + sorted(PICTURES.glob("dashboard.svg"))
+    inline = "".join(path.read_text(encoding="utf-8") for path in drawn)
+    (tmp_path / "index.html").write_text(
+        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='color-scheme' content='light dark'>"
+        f"<title>x</title><body style='background: var(--card)'><main><h1>x</h1>{inline}</main>",
+        encoding="utf-8",
+    )
+    with watched(browser, tmp_path / "index.html", scheme=scheme, bypass_csp=True) as (page, _):
+        assert page.locator("svg").count() == len(drawn)
+        assert silent_plots(page) == []
+        assert faint_texts(page) == []
+        assert barriers(page) == []
 
 
 @pytest.mark.parametrize(
