@@ -18,9 +18,9 @@ from contracts.schema import read_json
 from contracts.stage import CHAIN
 from deploy.engine import docker
 from deploy.registry.registry import look_up
+from tests.containers.registry import Registry
 from tests.publishing.repositories import git
 from tests.repository.test_promises import ROOT
-from tests.rollouts.registry import Registry
 from tests.workflows.artifact_store import ArtifactStore
 from tests.workflows.repositories import clone, event, make_repository
 from tests.workflows.workflow_run import WorkflowRun

@@ -30,8 +30,8 @@ from deploy.registry.attestation import attest
 from deploy.registry.registry import look_up, push, repository_of
 from deploy.rollout.steady_client import Request, Running, traffic
 from tests.containers.conftest import free_port
+from tests.containers.registry import Registry
 from tests.rollouts.faults import SITE, SITES
-from tests.rollouts.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("edge", "drift", "prometheus", "alertmanager")

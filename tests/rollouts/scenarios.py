@@ -14,9 +14,9 @@ from deploy.registry.registry import look_up, move_tag, push, repository_of
 from deploy.rollout.candidate import on_host
 from deploy.rollout.steady_client import Request, summary
 from tests.containers.hand_made import Repository
+from tests.containers.registry import breaking_way
 from tests.rollouts.arena import RATE, Arena, Done, between, eventually
 from tests.rollouts.faults import SITES
-from tests.rollouts.registry import breaking_way
 from tests.rollouts.ssh_host import ssh_host
 
 Outcome = TypeVar("Outcome")

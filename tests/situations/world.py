@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.containers.registry import Registry
 from tests.publishing.github_server import REPOSITORY, GitHub, serving
 from tests.publishing.repositories import git
-from tests.rollouts.registry import Registry
 from tests.workflows.repositories import ROOT, make_repository
 
 
