@@ -1,5 +1,6 @@
 """The container engine's command line: one call, its answer, and errors that say what to do."""
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,4 +104,13 @@ def _failure(arguments: Sequence[str], code: int, said: str) -> NoEngineError | 
         return NoEngineError(f"No container engine answers ({said.splitlines()[0]}). Start Docker and try again.")
     lines = [line for line in said.splitlines() if line and not line.startswith(HINTS)]
     last = lines[-1] if lines else "see above"
-    return EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {code}: {last}")
+    step = _failed_step(said)
+    why = f" The step said: {step}" if step else ""
+    return EngineError(f"`docker {' '.join(arguments[:2])}` ended with code {code}: {last}{why}")
+
+
+def _failed_step(said: str) -> str:
+    """The last two lines of a build's step that failed; BuildKit repeats them between dashes, each with its seconds."""
+    found = re.search(r"^------\n > .*?\n(.*?)^------$", said, re.M | re.S)
+    lines = [re.sub(r"^[\d.]+ ", "", line).strip() for line in found[1].splitlines()] if found else []
+    return " ".join([line for line in lines if line][-2:])[:300]

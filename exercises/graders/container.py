@@ -45,7 +45,9 @@ def served_in_container(work: Path, model: Path, build: Path) -> Iterator[Server
     for path in (work, model):
         path.chmod(0o755)
     work.parent.chmod(0o755)
-    mounts = (f"--volume={work}:/work:ro", f"--volume={model}:/model:ro", "--workdir=/work", "--entrypoint=python")
+    # Without links: a machine that runs the engine for macOS knows /private/var, and not /var.
+    bound = (f"--volume={work.resolve()}:/work:ro", f"--volume={model.resolve()}:/model:ro")
+    mounts = (*bound, "--workdir=/work", "--entrypoint=python")
     with container(image, *NO_RIGHTS, *BOUNDS, *mounts, "--publish=127.0.0.1::8000", command=UVICORN) as name:
 
         def ended() -> str:

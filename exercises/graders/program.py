@@ -1,8 +1,9 @@
 """A learner's program under limits: whatever it does ends with a sentence, and harms nothing but its own copy.
 
 It runs in a copy of its folder. Its output goes to a file that may not grow beyond MOST_OUTPUT. Every process that it
-starts inherits a token in the environment, by which they are found and killed at the end, or when they are too many;
-a new session or a second fork does not lose them.
+starts inherits a session and a token in the environment, by which they are found and killed at the end, or when they
+are too many: the token where one has left the session; the session where an environment was emptied, or is hidden
+(macOS shows that of its own programs to nobody).
 """
 
 import contextlib
@@ -113,7 +114,7 @@ def running(
     finally:
         ended.set()
         watch.join()
-        kill_all(token)
+        kill_all(program)
         process.kill()
         process.wait()
 
@@ -139,14 +140,14 @@ def run_to_end(
     return program
 
 
-def kill_all(token: str) -> None:
-    """Every process that carries the token: first all are stopped, so that none starts another, then killed."""
+def kill_all(program: Program) -> None:
+    """Every process of the program's: first all are stopped, so that none starts another, then killed."""
     for _ in range(MOST_ROUNDS):
-        busy = [one for one in _carriers(token) if not _is_quiet(one)]
+        busy = [one for one in _processes(program) if not _is_quiet(one)]
         if not busy:
             break
         _signal(busy, signal.SIGSTOP)
-    _signal(_carriers(token), signal.SIGKILL)
+    _signal(_processes(program), signal.SIGKILL)
 
 
 def _is_quiet(process: psutil.Process) -> bool:
@@ -161,22 +162,26 @@ def _signal(processes: Sequence[psutil.Process], sign: signal.Signals) -> None:
             one.send_signal(sign)
 
 
-def _carriers(token: str) -> list[psutil.Process]:
-    found = []
-    for one in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if one.environ().get(TOKEN) == token:
-                found.append(one)
-    return found
+def _processes(program: Program) -> list[psutil.Process]:
+    return [one for one in psutil.process_iter() if _is_of(program, one)]
+
+
+def _is_of(program: Program, one: psutil.Process) -> bool:
+    with contextlib.suppress(OSError):
+        if one.pid and os.getsid(one.pid) == program.process.pid:
+            return True
+    with contextlib.suppress(psutil.Error, OSError):
+        return bool(one.environ().get(TOKEN) == program.token)
+    return False
 
 
 def _watch(program: Program, ended: threading.Event) -> None:
     """Too many processes end the program at once; too much output does, too, whoever wrote it."""
     while not ended.wait(1 / LOOKS_EACH_SECOND):
-        if len(_carriers(program.token)) > MOST_PROCESSES:
+        if len(_processes(program)) > MOST_PROCESSES:
             program.stopped_for = f"The program started more than {MOST_PROCESSES} processes and was stopped."
         elif program.output.exists() and program.output.stat().st_size >= MOST_OUTPUT:
             program.stopped_for = f"The program printed more than {MOST_OUTPUT // MEBIBYTE} MB and was stopped."
         if program.stopped_for:
-            kill_all(program.token)
+            kill_all(program)
             return

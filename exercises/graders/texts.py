@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contracts.exits import Exit
 from contracts.outside.markdown import anchor_of
-from exercises.graders.grading import Exercise, Grade, Result
+from exercises.graders.grading import SOLUTIONS, Exercise, Grade, Result
 
 MARKS = {"pass": "pass", "fail": "FAIL", "waits": "waits", "not asked": "-"}
 
@@ -22,10 +22,10 @@ def said_of(exercise: Exercise, seen: Grade, language: str = "en") -> str:
     lines += ["", f"{seen.count('pass')} of {len(seen.results)} right" + (f", {waits} wait." if waits else ".")]
     command = "project" if exercise.number == "project" else exercise.number
     if seen.count("pass") + waits == len(seen.results):
-        lines += [
-            f"One solution: exercises/solutions/{exercise.folder}.",
-            f"What production does differently: {exercise.different}",
-        ]
+        # Answers about one's own run are nobody else's: exercise 0 has no solution to show.
+        if (SOLUTIONS / exercise.folder).is_dir():
+            lines.append(f"One solution: exercises/solutions/{exercise.folder}.")
+        lines.append(f"What production does differently: {exercise.different}")
     else:
         lines.append(f"`make hint N={command}` helps, a little more each time.")
     return "\n".join(lines)

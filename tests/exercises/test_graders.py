@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ def test_the_untouched_stub_fails_every_check_for_its_own_reason(number: str, bu
 def test_the_solution_passes_every_check(number: str, build: Build) -> None:
     exercise = exercise_of(number)
     assert failures(graded(exercise, SOLUTIONS / exercise.folder, build)) == {}
+
+
+@pytest.mark.parametrize("number", ["1", "3"])
+def test_a_space_and_a_link_in_the_path_change_nothing(
+    number: str, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS has them: /var, where its temporary folders lie, is a link to /private/var."""
+    real = tmp_path / "private" / "my files"
+    real.mkdir(parents=True)
+    (tmp_path / "var").symlink_to(tmp_path / "private")
+    seen = tmp_path / "var" / "my files"
+    monkeypatch.setattr(tempfile, "tempdir", str(seen))
+    exercise = exercise_of(number)
+    shutil.copytree(build.root / "train", seen / "build" / "train")
+    assert failures(graded(exercise, copied(exercise, seen), Build(seen / "build"))) == {}
 
 
 @pytest.mark.parametrize(

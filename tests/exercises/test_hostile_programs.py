@@ -1,7 +1,9 @@
 """A learner's program that hangs, forks, prints without end or deletes its folder ends with a sentence."""
 
 import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -11,6 +13,7 @@ from contracts.stage import Build
 from exercises.graders import asking
 from exercises.graders.checks.api import EXERCISE
 from exercises.graders.grading import Grade, Place, grade
+from exercises.graders.program import running
 
 ANSWERS = "from fastapi import FastAPI\napp = FastAPI()\n"
 HANGS_AT_START = "import time\ntime.sleep(3600)\n"
@@ -96,6 +99,27 @@ def test_an_answer_without_end_fails_its_check_alone(program: str, sentence: str
 def test_a_program_deletes_a_copy_of_the_model_and_no_more(build: Build, tmp_path: Path) -> None:
     seen = graded(tmp_path, DELETES_MODEL, build)
     assert seen.count("pass") == 0
+
+
+def test_a_child_without_an_environment_is_ended_with_the_program(tmp_path: Path) -> None:
+    child = "import subprocess; print(subprocess.Popen(['sleep', '600'], env={}).pid)"
+    output = tmp_path / "output"
+    with running([sys.executable, "-c", child], tmp_path, output, {}) as program:
+        program.process.wait(30)
+        pid = int(output.read_text(encoding="utf-8"))
+        assert is_running(pid)
+    # Killed is not yet gone: the kernel ends it a moment later.
+    deadline = time.monotonic() + 30
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_folder_with_a_link_is_not_copied(build: Build, tmp_path: Path) -> None:

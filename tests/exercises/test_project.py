@@ -195,6 +195,11 @@ def test_a_mistake_in_a_file_is_caught_by_its_check_and_by_no_other(
         assert wrong(graded(ran, monkeypatch)) == [check]
 
 
+def test_the_order_of_statuses_on_the_page_means_nothing(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    with edited(ran.folder / "endpoints.md", "200, 400, 401", "401, 200, 400"):
+        assert wrong(graded(ran, monkeypatch)) == []
+
+
 def test_a_service_of_another_model_is_caught_alone(ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 

@@ -59,7 +59,9 @@ class Planted:
 def sentence(seen: Planted) -> str:
     text = seen.declared.planted
     is_one = len(text.split()) >= 4 and text.endswith(".") and not text.startswith(UNTOUCHED)
-    return "" if is_one else f"the docstring is {text[:80]!r}."
+    return (
+        "" if is_one else f"the docstring is {text[:160]!r}; required: four words or more, and a full stop at the end."
+    )
 
 
 @check(CHECKS, "The stage that you name ends with the exit code that you name, and does not pass.", f"{CHAPTER}#drills")
