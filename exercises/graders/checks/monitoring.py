@@ -135,7 +135,7 @@ def tests_pass(seen: Watched) -> str:
     if not re.search(r"alertname:", seen.text(TESTS)):
         return f"{TESTS} asks for no alert: it has no alert_rule_test."
     passed, said = promtool("test", "rules", TESTS, folder=seen.folder)
-    return "" if passed else f"promtool test rules: {said[:300]}"
+    return "" if passed else f"promtool test rules: {said[:700]}"
 
 
 @check(CHECKS, f"Your tests notice when {ALERT} never fires, and when it always does.", f"{CHAPTER}#rule")
