@@ -13,6 +13,7 @@ from exercises.lessons.__main__ import with_rows
 from exercises.lessons.pictures import ROOT, pictures
 from exercises.lessons.translation import FENCE, differences, digest_of, pages
 from exercises.lessons.words import LANGUAGES, Language
+from service.metrics import Metrics
 
 LEARN = ROOT / "docs" / "learn"
 ENGLISH = sorted((LEARN / "en").glob("*.md"))
@@ -56,6 +57,16 @@ def test_every_excerpt_of_a_chapter_stands_in_the_code(chapter: Path) -> None:
     assert found
     for path, symbol, excerpt in found:
         assert excerpt in source_of(path, symbol), f"{path} {symbol} has no longer:\n{excerpt}"
+
+
+def test_the_series_that_a_chapter_shows_are_those_of_the_service() -> None:
+    metrics = Metrics()
+    metrics.predictions.make([("false",), ("true",)])
+    there = {line.rpartition(" ")[0] for line in metrics.exposition().decode().splitlines()}
+    chapter = (LEARN / "en" / "05-monitoring.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^(gatehouse_\S+) [\d.]+$", chapter, re.M)
+    assert len(shown) == 2
+    assert set(shown) <= there
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
