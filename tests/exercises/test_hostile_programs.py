@@ -117,7 +117,7 @@ def test_a_child_without_an_environment_is_ended_with_the_program(tmp_path: Path
 
 def is_running(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
