@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from contracts.data_manifest import DataManifest, TableName
-from contracts.exits import FindingError, UsageError
+from contracts.exits import CodedError, FindingError, UsageError
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
 from contracts.stage import Build, Context
@@ -93,22 +93,34 @@ def table_of(folder: Path, name: TableName) -> pd.DataFrame:
     return pd.read_parquet(folder / "build" / "data" / f"{name}.parquet")
 
 
+class Refusal(str):
+    """What the stage said, and the code that it gave."""
+
+    code = ""
+
+    @classmethod
+    def of(cls, error: CodedError) -> "Refusal":
+        made = cls(error)
+        made.code = error.code
+        return made
+
+
 def misuse(
     folder: Path, source: pd.DataFrame | str, data: Mapping[str, object] | None = None, **features: object
-) -> str:
+) -> Refusal:
     """What the stage says where pipeline.toml has to change: exit 2."""
     with pytest.raises(UsageError) as raised:
         run(folder, source, data, **features)
-    return str(raised.value)
+    return Refusal.of(raised.value)
 
 
 def finding(
     folder: Path, source: pd.DataFrame | str, data: Mapping[str, object] | None = None, **features: object
-) -> str:
+) -> Refusal:
     """What the stage says where the table is at fault: exit 3."""
     with pytest.raises(FindingError) as raised:
         run(folder, source, data, **features)
-    return str(raised.value)
+    return Refusal.of(raised.value)
 
 
 def _toml(key: str, value: object) -> str:

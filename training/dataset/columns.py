@@ -64,7 +64,9 @@ def choose_features(table: pd.DataFrame, rows: npt.NDArray[np.intp], config: Con
     left_out = _left_out(list(table.columns), judged, roles, features)
     if not kinds:
         reasons = "; ".join(f"{one.column} {one.reason}" for one in left_out[:5])
-        raise UnfitTableError(f"no column is left to learn from: {reasons or 'the table has no others'}.")
+        raise UnfitTableError(
+            f"no column is left to learn from: {reasons or 'the table has no others'}.", code="no-features"
+        )
     return Choice(kinds, left_out)
 
 
@@ -144,22 +146,29 @@ def _refuse_impossible(columns: Sequence[str], roles: dict[str, str], features: 
         for position, name in enumerate(names):
             if name not in columns:
                 raise SettingError(
-                    f"features.{key} names {name!r}, which the table does not have.{nearest(name, columns)}"
+                    f"features.{key} names {name!r}, which the table does not have.{nearest(name, columns)}",
+                    code="unknown-column",
                 )
             if roles.get(name, "data.group") != "data.group":
-                raise SettingError(f"features.{key} names {name!r}, which is {roles[name]} and never a feature.")
+                raise SettingError(
+                    f"features.{key} names {name!r}, which is {roles[name]} and never a feature.", code="not-a-feature"
+                )
             if name in names[:position]:
-                raise SettingError(f"features.{key} names {name!r} twice.")
+                raise SettingError(f"features.{key} names {name!r} twice.", code="key-twice")
     for name in features.exclude:
         if name in features.include or name in features.kinds:
             other = "include" if name in features.include else "kinds"
-            raise SettingError(f"features.exclude and features.{other} both name {name!r}: take it out of one.")
+            raise SettingError(
+                f"features.exclude and features.{other} both name {name!r}: take it out of one.", code="key-twice"
+            )
 
 
 def _refuse_listed(name: str, judgement: ColumnChoice, features: Features) -> None:
     key = "include" if name in features.include else "kinds"
     text = f"features.{key} names {name!r}, but this column {judgement.reason}."
-    raise UnfitTableError(text) if judgement.reason == NO_VALUE else SettingError(text)
+    if judgement.reason == NO_VALUE:
+        raise UnfitTableError(text, code="listed-without-values")
+    raise SettingError(text, code="listed-unfit")
 
 
 def _left_out(

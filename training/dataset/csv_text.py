@@ -79,7 +79,7 @@ def read_csv_text(file: CsvFile) -> pa.Table:
     _refuse_encoding(file)
     names = file.names()
     if not names:
-        raise UnfitTableError(f"{file.name} is empty: it has no line with column names.")
+        raise UnfitTableError(f"{file.name} is empty: it has no line with column names.", code="no-header")
     refuse_bad_names(names, file.name)
     _refuse_open_quote(file)
     wrong: list[pa_csv.InvalidRow] = []
@@ -109,7 +109,8 @@ def _refuse_row(file: CsvFile, row: "pa_csv.InvalidRow", count: int) -> None:
     raise UnfitTableError(
         f"{file.name}: the row in line {file.line_of(row.number - 2):,} has {row.actual_columns} values, "
         f"the first line names {row.expected_columns} columns{others}. The row: {row.text[:80]!r}. "
-        f"Complete it, or quote a value that holds {file.separator()!r}."
+        f"Complete it, or quote a value that holds {file.separator()!r}.",
+        code="ragged-row",
     )
 
 
@@ -118,7 +119,7 @@ def _refuse_encoding(file: CsvFile) -> None:
     with file.bytes() as opened:
         head = opened.read(2)
     if head in UTF_16_MARKS and "16" not in file.csv.encoding:
-        raise SettingError(f'{file.name} is UTF-16. Set data.csv.encoding = "utf-16".')
+        raise SettingError(f'{file.name} is UTF-16. Set data.csv.encoding = "utf-16".', code="other-encoding")
     try:
         with file.text() as opened:
             while opened.read(CHUNK_BYTES):
@@ -126,7 +127,9 @@ def _refuse_encoding(file: CsvFile) -> None:
     except UnicodeDecodeError:
         _refuse_first_wrong_line(file)
     except LookupError:
-        raise SettingError(f"data.csv.encoding = {file.csv.encoding!r} is no encoding that Python knows.") from None
+        raise SettingError(
+            f"data.csv.encoding = {file.csv.encoding!r} is no encoding that Python knows.", code="unknown-encoding"
+        ) from None
 
 
 def _refuse_first_wrong_line(file: CsvFile) -> None:
@@ -137,9 +140,12 @@ def _refuse_first_wrong_line(file: CsvFile) -> None:
             except UnicodeDecodeError as error:
                 raise SettingError(
                     f"{file.name}: line {number:,} has byte 0x{line[error.start]:02x}, which is not {error.encoding}. "
-                    'Say what it is: data.csv.encoding = "cp1252" for a file from Excel on Windows, or "latin-1".'
+                    'Say what it is: data.csv.encoding = "cp1252" for a file from Excel on Windows, or "latin-1".',
+                    code="other-encoding",
                 ) from None
-    raise SettingError(f"{file.name} is not {file.csv.encoding}. Set data.csv.encoding to what it is.")
+    raise SettingError(
+        f"{file.name} is not {file.csv.encoding}. Set data.csv.encoding to what it is.", code="other-encoding"
+    )
 
 
 def _refuse_open_quote(file: CsvFile) -> None:
@@ -154,7 +160,9 @@ def _refuse_open_quote(file: CsvFile) -> None:
             for _ in reader:
                 began = reader.line_num + 1
         except csv.Error:
-            raise UnfitTableError(f"{file.name}: a quotation mark in line {began:,} never ends. Close it.") from None
+            raise UnfitTableError(
+                f"{file.name}: a quotation mark in line {began:,} never ends. Close it.", code="open-quote"
+            ) from None
 
 
 def _chunks(opened: IO[bytes]) -> Iterator[bytes]:

@@ -59,7 +59,8 @@ def read_source(source: str, pinned: str, reading: Callable[[list[str]], Reading
     if _is_remote(source) and not pinned:
         raise SettingError(
             f"data.source = {source!r} is on another machine and data.sha256 is empty. "
-            "Look at the data, then run `make pin`, which writes the sha256 into pipeline.toml."
+            "Look at the data, then run `make pin`, which writes the sha256 into pipeline.toml.",
+            code="not-pinned",
         )
     return _read(source, pinned, reading)
 
@@ -76,7 +77,9 @@ def _read(source: str, pinned: str, reading: Callable[[list[str]], Reading]) -> 
         try:
             seen = frame_digest(table)
         except UnicodeEncodeError as error:
-            raise UnfitTableError(f"{source} has text that is not valid Unicode: {error}.") from None
+            raise UnfitTableError(
+                f"{source} has text that is not valid Unicode: {error}.", code="not-unicode"
+            ) from None
         _require_pin(source, pinned, seen)
     else:
         with _files(source) as files:
@@ -85,7 +88,7 @@ def _read(source: str, pinned: str, reading: Callable[[list[str]], Reading]) -> 
             table, notes = read_files(files, reading)
     refuse_bad_names(list(table.columns), source)
     if table.empty:
-        raise UnfitTableError(f"{source} has no rows.")
+        raise UnfitTableError(f"{source} has no rows.", code="no-rows")
     return Loaded(table, seen, notes)
 
 
@@ -119,16 +122,21 @@ def _located(source: str) -> tuple[Any, list[str]]:
     try:
         system, place = fsspec.core.url_to_fs(source, **options)
     except (ImportError, ValueError) as error:
-        raise SettingError(f"data.source = {source!r} cannot be opened: {error}") from None
+        raise SettingError(f"data.source = {source!r} cannot be opened: {error}", code="no-source") from None
     if not isinstance(system, LocalFileSystem):
         return system, _matches(system, place, source) if "*" in place else [place]
     if system.isfile(place):
         return system, [place]
     if system.isdir(place):
-        raise SettingError(f"data.source = {source!r} is a folder. Name its files: {source.rstrip('/')}/*.parquet")
+        raise SettingError(
+            f"data.source = {source!r} is a folder. Name its files: {source.rstrip('/')}/*.parquet",
+            code="source-is-a-folder",
+        )
     if glob.has_magic(place):
         return system, _matches(system, place, source)
-    raise SettingError(f"data.source = {source!r}: no such file. A path counts from the checkout's root.")
+    raise SettingError(
+        f"data.source = {source!r}: no such file. A path counts from the checkout's root.", code="no-source"
+    )
 
 
 def _trusts_environment(source: str) -> bool:
@@ -143,7 +151,7 @@ def _trusts_environment(source: str) -> bool:
 def _matches(system: Any, pattern: str, source: str) -> list[str]:
     names = sorted(name for name in system.glob(pattern) if system.isfile(name))
     if not names:
-        raise SettingError(f"data.source = {source!r} matches no file.")
+        raise SettingError(f"data.source = {source!r} matches no file.", code="no-source")
     return names
 
 
@@ -154,7 +162,7 @@ def _fetched(system: Any, name: str, folder: Path) -> SourceFile:
     try:
         system.get_file(name, str(path))
     except Exception as error:  # each file system raises its own kinds, which share no base class
-        raise SettingError(f"{name} cannot be fetched ({type(error).__name__}: {error}).") from None
+        raise SettingError(f"{name} cannot be fetched ({type(error).__name__}: {error}).", code="not-fetched") from None
     return SourceFile(name, path)
 
 
@@ -164,12 +172,13 @@ def _call(source: str) -> pd.DataFrame:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.") from None
+        raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.", code="no-module") from None
     function = getattr(module, function_name, None)
     if not callable(function):
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise SettingError(
-            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)}"
+            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)}",
+            code="no-function",
         )
     try:
         table = function()
@@ -178,9 +187,11 @@ def _call(source: str) -> pd.DataFrame:
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename}:{place.lineno}"
-        raise SettingError(f"{source} raised {type(error).__name__}: {error} ({where}).") from error
+        raise SettingError(
+            f"{source} raised {type(error).__name__}: {error} ({where}).", code="source-raised"
+        ) from error
     if not isinstance(table, pd.DataFrame) and callable(getattr(table, "to_pandas", None)):
         table = table.to_pandas()
     if not isinstance(table, pd.DataFrame):
-        raise SettingError(f"{source} returned {type(table).__name__}; required: a pandas data frame.")
+        raise SettingError(f"{source} returned {type(table).__name__}; required: a pandas data frame.", code="no-table")
     return table.reset_index(drop=True)

@@ -28,21 +28,26 @@ def refuse_bad_names(names: Sequence[object], where: str) -> None:
     """Column names must be text, printable, not empty, of at most 100 characters, and each there once."""
     for position, name in enumerate(names, start=1):
         if not isinstance(name, str):
-            raise UnfitTableError(f"{where}: column {position} is named {name!r}; required: a name that is text.")
+            raise UnfitTableError(
+                f"{where}: column {position} is named {name!r}; required: a name that is text.", code="bad-name"
+            )
         if not name.strip():
             raise UnfitTableError(
                 f"{where}: column {position} has no name. A CSV written with its index has one: "
-                "write it without (index=False), or give the column a name."
+                "write it without (index=False), or give the column a name.",
+                code="bad-name",
             )
         if not name.isprintable() or name != name.strip() or len(name) > MAX_NAME_LENGTH:
             raise UnfitTableError(
                 f"{where}: column {position} is named {name[:MAX_NAME_LENGTH]!r}; required: printable characters, "
-                f"no space at either end, at most {MAX_NAME_LENGTH} of them."
+                f"no space at either end, at most {MAX_NAME_LENGTH} of them.",
+                code="bad-name",
             )
     repeated = [str(name) for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise UnfitTableError(
-            f"{where} has more than one column named {listed(repeated)}. Rename or remove the others."
+            f"{where} has more than one column named {listed(repeated)}. Rename or remove the others.",
+            code="column-twice",
         )
 
 
@@ -50,9 +55,14 @@ def refuse_wrong_roles(columns: Sequence[str], data: Data) -> None:
     """Target, time and group must be columns of the table, and the target none of the others."""
     for key, name in (("target", data.target), ("time", data.time), ("group", data.group)):
         if name and name not in columns:
-            raise SettingError(f"data.{key} = {name!r} is no column of {data.source}.{nearest(name, columns)}")
+            raise SettingError(
+                f"data.{key} = {name!r} is no column of {data.source}.{nearest(name, columns)}", code="unknown-column"
+            )
     if data.target in (data.time, data.group):
-        raise SettingError(f"data.target = {data.target!r} is data.time or data.group too; it can be only one of them.")
+        raise SettingError(
+            f"data.target = {data.target!r} is data.time or data.group too; it can be only one of them.",
+            code="key-twice",
+        )
 
 
 def refuse_reserved_names(names: Sequence[str]) -> None:
@@ -61,7 +71,8 @@ def refuse_reserved_names(names: Sequence[str]) -> None:
         if name in RESERVED:
             raise SettingError(
                 f"a column in use is named {name!r}, a name that is taken: {RESERVED[name]}. "
-                "Rename it in the source, or list it under features.exclude."
+                "Rename it in the source, or list it under features.exclude.",
+                code="reserved-name",
             )
 
 
@@ -87,12 +98,14 @@ def refuse_too_few_rows(rows: Mapping[str, int], data: Data) -> None:
         if rows[table] < required:
             raise UnfitTableError(
                 f"{table} has {rows[table]:,} rows, data.{key} requires {required:,}. {place}. "
-                f"Bring more rows, cut otherwise, or lower data.{key} and expect wider intervals."
+                f"Bring more rows, cut otherwise, or lower data.{key} and expect wider intervals.",
+                code="few-rows",
             )
     if rows["replay"] == 0:
         raise UnfitTableError(
             f"replay has no rows, so load-test and drift would have no traffic. {place}. "
-            f"{'Move data.as_of back, so that rows lie at or after it.' if data.time else 'Raise data.replay_share.'}"
+            f"{'Move data.as_of back, so that rows lie at or after it.' if data.time else 'Raise data.replay_share.'}",
+            code="no-replay",
         )
 
 
@@ -103,7 +116,8 @@ def refuse_repeated_rows(table: pd.DataFrame, data: Data) -> None:
         raise UnfitTableError(
             f"{100 * share:.1f} % of the {len(table):,} rows repeat an earlier one in every column; required: at most "
             f"{100 * data.max_repeated_rows:g} % (data.max_repeated_rows in pipeline.toml). Was a load run twice? Take "
-            "them out of the source; if equal rows are different cases, raise data.max_repeated_rows."
+            "them out of the source; if equal rows are different cases, raise data.max_repeated_rows.",
+            code="repeated-rows",
         )
 
 
@@ -125,18 +139,21 @@ def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArra
     if np.count_nonzero(counts["train"]) == 1:
         only = classes[int(counts["train"].argmax())]
         raise UnfitTableError(
-            f"train has one class only, {only!r}: there is nothing to learn. Check the cut and data.target."
+            f"train has one class only, {only!r}: there is nothing to learn. Check the cut and data.target.",
+            code="one-class",
         )
     for code, name in enumerate(classes):
         unseen = [table for table in ("holdout", "replay") if counts[table][code] and not counts["train"][code]]
         if unseen:
             raise UnfitTableError(
                 f"class {name!r} is in {unseen[0]} ({counts[unseen[0]][code]:,} rows), but never in train: "
-                "no model can know it. Cut so that train has it, or merge rare classes in the source."
+                "no model can know it. Cut so that train has it, or merge rare classes in the source.",
+                code="unseen-class",
             )
         if counts["holdout"][code] < MIN_HOLDOUT_ROWS_OF_A_CLASS:
             raise UnfitTableError(
                 f"class {name!r} has {counts['holdout'][code]} rows in the holdout, required: at least "
                 f"{MIN_HOLDOUT_ROWS_OF_A_CLASS}, or no figure about it means anything. Enlarge the holdout "
-                "(data.holdout_days or data.holdout_share), or merge rare classes in the source."
+                "(data.holdout_days or data.holdout_share), or merge rare classes in the source.",
+                code="rare-class",
             )

@@ -55,9 +55,9 @@ def _head(file: SourceFile) -> bytes:
         with file.path.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
     except OSError as error:
-        raise UnfitTableError(f"{file.name} cannot be read ({error.strerror}).") from None
+        raise UnfitTableError(f"{file.name} cannot be read ({error.strerror}).", code="unreadable-file") from None
     if not head:
-        raise UnfitTableError(f"{file.name} is empty (0 bytes).")
+        raise UnfitTableError(f"{file.name} is empty (0 bytes).", code="empty-file")
     return head
 
 
@@ -80,7 +80,8 @@ def _read_csv(
     for file, head in zip(files, heads, strict=True):
         if not _is_csv(file, head):
             raise UnfitTableError(
-                f"{file.name} is no CSV, but {files[0].name} is. Files of one source have one format."
+                f"{file.name} is no CSV, but {files[0].name} is. Files of one source have one format.",
+                code="mixed-formats",
             )
     how = reading([])
     for file, head in zip(files, heads, strict=True):
@@ -112,7 +113,8 @@ def _refuse_other_names(files: Sequence[SourceFile], names: Sequence[Sequence[st
             differing = sorted(set(names[0]) ^ set(columns)) or ["the same names in another order"]
             raise UnfitTableError(
                 f"{file.name} and {files[0].name} do not have the same columns: {listed(differing)}. "
-                "Files of one source must agree in names and order."
+                "Files of one source must agree in names and order.",
+                code="other-columns",
             )
 
 
@@ -121,7 +123,9 @@ def _refuse_other_formats(file: SourceFile, head: bytes) -> None:
     if not seen and b"\0" in head:
         seen = "binary"
     if seen:
-        raise UnfitTableError(f"{file.name} is not CSV: it looks like {seen}. Save the table as CSV or Parquet.")
+        raise UnfitTableError(
+            f"{file.name} is not CSV: it looks like {seen}. Save the table as CSV or Parquet.", code="not-a-table"
+        )
 
 
 def _explained(file: SourceFile, required: str, read: Callable[[], Read]) -> Read:
@@ -129,4 +133,4 @@ def _explained(file: SourceFile, required: str, read: Callable[[], Read]) -> Rea
         return read()
     except (pa.ArrowException, pd.errors.ParserError, ValueError, OSError, EOFError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UnfitTableError(f"{file.name} is not {required}: {reason}.") from None
+        raise UnfitTableError(f"{file.name} is not {required}: {reason}.", code="not-a-table") from None

@@ -44,7 +44,8 @@ def drop_unanswered(table: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, int]
     if missing > MAX_MISSING_SHARE * len(table):
         raise UnfitTableError(
             f"{missing:,} of {len(table):,} rows have no value of {data.target!r}, more than half. "
-            "Check data.target, or leave rows without an answer out of the source."
+            "Check data.target, or leave rows without an answer out of the source.",
+            code="target-missing",
         )
     return (table[answered].reset_index(drop=True) if missing else table), missing
 
@@ -61,22 +62,30 @@ def read_target(values: "pd.Series[Any]", data: Data) -> Target:
 
 def _regression(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Target:
     if data.positive:
-        raise SettingError(f"data.positive = {data.positive!r} is for binary tasks: take it out for a regression.")
+        raise SettingError(
+            f"data.positive = {data.positive!r} is for binary tasks: take it out for a regression.",
+            code="positive-not-binary",
+        )
     if shape != "numeric":
         raise SettingError(
             f"data.task is regression, but {data.target!r} holds {shape} values such as {example_of(values)}. "
-            "Name a numeric column in data.target, or make data.task binary or multiclass."
+            "Name a numeric column in data.target, or make data.task binary or multiclass.",
+            code="other-task",
         )
     numbers = to_numbers(values)
     refuse_infinite(data.target, numbers)
     if numbers.min() == numbers.max():
-        raise UnfitTableError(f"{data.target!r} is {numbers[0]:g} in every row: there is nothing to learn.")
+        raise UnfitTableError(
+            f"{data.target!r} is {numbers[0]:g} in every row: there is nothing to learn.", code="constant-target"
+        )
     return Target(numbers, (), "")
 
 
 def _classification(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Target:
     if shape not in ("boolean", "numeric", "text"):
-        raise SettingError(f"{data.target!r} holds {shape} values; required: text, booleans or whole numbers.")
+        raise SettingError(
+            f"{data.target!r} holds {shape} values; required: text, booleans or whole numbers.", code="target-kind"
+        )
     if shape == "numeric":
         _refuse_fractions(to_numbers(values), data)
     distinct, codes = text_codes(to_text(values))
@@ -92,35 +101,45 @@ def _refuse_fractions(numbers: npt.NDArray[np.float64], data: Data) -> None:
     if len(fractions):
         raise SettingError(
             f"data.task is {data.task}, but {data.target!r} has values such as {fractions[0]:g}: "
-            "this looks like regression. Set data.task."
+            "this looks like regression. Set data.task.",
+            code="other-task",
         )
 
 
 def _refuse_wrong_number(classes: tuple[str, ...], data: Data) -> None:
     count = len(classes)
     if count == 1:
-        raise UnfitTableError(f"{data.target!r} has one class only, {classes[0]!r}: there is nothing to learn.")
+        raise UnfitTableError(
+            f"{data.target!r} has one class only, {classes[0]!r}: there is nothing to learn.", code="one-class"
+        )
     if count > MAX_CLASSES:
         raise SettingError(
             f"{data.target!r} has {count:,} different values, at most {MAX_CLASSES} can be classes: "
-            "this looks like regression, or like an identifier. Set data.task or data.target."
+            "this looks like regression, or like an identifier. Set data.task or data.target.",
+            code="other-task",
         )
     if data.task == "binary" and count != 2:
         raise SettingError(
             f"data.task is binary, but {data.target!r} has {count} classes ({listed(classes)}). "
-            "Set data.task to multiclass."
+            "Set data.task to multiclass.",
+            code="other-task",
         )
     if data.task == "multiclass" and count == 2:
-        raise SettingError(f"data.task is multiclass, but {data.target!r} has two classes. Set data.task to binary.")
+        raise SettingError(
+            f"data.task is multiclass, but {data.target!r} has two classes. Set data.task to binary.", code="other-task"
+        )
 
 
 def _positive(classes: tuple[str, ...], data: Data) -> str:
     if data.task == "multiclass":
         if data.positive:
-            raise SettingError(f"data.positive = {data.positive!r} is for binary tasks: take it out.")
+            raise SettingError(
+                f"data.positive = {data.positive!r} is for binary tasks: take it out.", code="positive-not-binary"
+            )
         return ""
     if data.positive and data.positive not in classes:
         raise SettingError(
-            f"data.positive = {data.positive!r} is no class of {data.target!r}, which has {listed(classes)}."
+            f"data.positive = {data.positive!r} is no class of {data.target!r}, which has {listed(classes)}.",
+            code="unknown-class",
         )
     return data.positive or classes[-1]

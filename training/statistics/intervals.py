@@ -86,7 +86,7 @@ def paired_difference(
     """
     if np.shape(challenger) != np.shape(champion):
         seen = f"the challenger predicts {np.shape(challenger)} and the champion {np.shape(champion)}"
-        raise ScoringError(f"{seen}: they must score the same rows and classes.")
+        raise ScoringError(f"{seen}: they must score the same rows and classes.", code="other-shape")
     own = threshold if isinstance(threshold, tuple) else (threshold, threshold)
     new = _scored_as("challenger", metric, truth, challenger, own[0])
     old = _scored_as("champion", metric, truth, champion, own[1])
@@ -106,9 +106,9 @@ def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha
     In the unit of the standard error, with the degrees of freedom it came with: both are in an `Estimate`.
     """
     if not (np.isfinite(standard_error) and standard_error >= 0):
-        raise ScoringError(f"the standard error is {standard_error}; required 0 or more.")
+        raise ScoringError(f"the standard error is {standard_error}; required 0 or more.", code="standard-error")
     if not (0 < alpha < 0.5 <= power < 1):
-        raise ScoringError(f"alpha is {alpha} and power {power}; required 0 to 0.5, and 0.5 to 1.")
+        raise ScoringError(f"alpha is {alpha} and power {power}; required 0 to 0.5, and 0.5 to 1.", code="bad-alpha")
     return standard_error * (_t(1 - alpha, degrees_of_freedom) + _t(power, degrees_of_freedom))
 
 
@@ -118,12 +118,14 @@ def _scored_as(
     try:
         return scored(metric, truth, predicted, threshold=threshold)
     except ScoringError as error:
-        raise ScoringError(f"{role}: {error}") from None
+        raise ScoringError(f"{role}: {error}", code=error.code) from None
 
 
 def _estimate(metric: str, result: Scored, clusters: npt.ArrayLike | None, confidence: float) -> Estimate:
     if not 0.5 < confidence < 1:
-        raise ScoringError(f"confidence is {confidence}; required one-sided, over 0.5 and under 1.")
+        raise ScoringError(
+            f"confidence is {confidence}; required one-sided, over 0.5 and under 1.", code="bad-confidence"
+        )
     sums, sizes = _cluster_sums(result.influence, clusters)
     standard_error = _jackknife_error(sums, sizes)
     freedom = len(sums) - 1
@@ -145,9 +147,15 @@ def _cluster_sums(influence: FloatArray, clusters: npt.ArrayLike | None) -> tupl
         return influence, np.ones(len(influence), dtype=np.int64)
     labels = np.asarray(clusters)
     if labels.shape != influence.shape:
-        raise ScoringError(f"clusters have shape {labels.shape} for {len(influence)} rows; required one for each row.")
+        raise ScoringError(
+            f"clusters have shape {labels.shape} for {len(influence)} rows; required one for each row.",
+            code="other-rows",
+        )
     if labels.dtype.kind not in "iu":
-        raise ScoringError(f"clusters are of type {labels.dtype}; required integers, such as the number of the day.")
+        raise ScoringError(
+            f"clusters are of type {labels.dtype}; required integers, such as the number of the day.",
+            code="cluster-kind",
+        )
     _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     _check_count(len(sizes), "cluster")
     sums: FloatArray = np.bincount(index, weights=influence).astype(np.float64)
@@ -156,7 +164,9 @@ def _cluster_sums(influence: FloatArray, clusters: npt.ArrayLike | None) -> tupl
 
 def _check_count(seen: int, unit: str) -> None:
     if seen < 2:
-        raise ScoringError(f"there is {seen} {unit}; an interval needs the spread between at least two.")
+        raise ScoringError(
+            f"there is {seen} {unit}; an interval needs the spread between at least two.", code="few-clusters"
+        )
 
 
 def _jackknife_error(sums: FloatArray, sizes: IntArray) -> float:
@@ -164,7 +174,7 @@ def _jackknife_error(sums: FloatArray, sizes: IntArray) -> float:
     with np.errstate(over="ignore"):
         variance = (count - 1) / count * float(np.sum((sums / (sizes.sum() - sizes)) ** 2))
     if not np.isfinite(variance):
-        raise ScoringError(f"the variance overflows: influence sums reach {np.abs(sums).max():g}.")
+        raise ScoringError(f"the variance overflows: influence sums reach {np.abs(sums).max():g}.", code="overflow")
     return float(np.sqrt(variance))
 
 

@@ -38,6 +38,10 @@ SUM_TOLERANCE = 1e-4  # float32 probabilities of many classes sum to 1 within 1e
 class ScoringError(ValueError):
     """These rows cannot be scored: says what was seen and what was required. Raised instead of returning NaN."""
 
+    def __init__(self, sentence: str, *, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -115,11 +119,13 @@ def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, thres
     """
     known = METRICS.get(metric)
     if known is None:
-        raise ScoringError(f"{metric!r} is no metric; use one of {', '.join(METRICS)}.")
+        raise ScoringError(f"{metric!r} is no metric; use one of {', '.join(METRICS)}.", code="unknown-metric")
     truths, predictions = np.asarray(truth), np.asarray(predicted, dtype=np.float64)
     task = _task(truths, predictions)
     if task not in known.tasks:
-        raise ScoringError(f"{metric} is no metric of a {task} task; predictions have shape {predictions.shape}.")
+        raise ScoringError(
+            f"{metric} is no metric of a {task} task; predictions have shape {predictions.shape}.", code="other-task"
+        )
     if task == "regression":
         return _of_values(metric, truths, predictions)
     return _of_classes(known, truths, predictions, threshold)
@@ -128,53 +134,75 @@ def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, thres
 def _task(truth: npt.NDArray[np.generic], predicted: FloatArray) -> Task:
     if truth.ndim != 1 or predicted.ndim not in (1, 2):
         seen = f"truth has shape {truth.shape} and predicted {predicted.shape}"
-        raise ScoringError(f"{seen}; required [n], and [n] or [n, classes].")
+        raise ScoringError(f"{seen}; required [n], and [n] or [n, classes].", code="other-shape")
     if len(truth) != len(predicted):
-        raise ScoringError(f"truth has {len(truth)} rows and predicted {len(predicted)}: they must be the same rows.")
+        raise ScoringError(
+            f"truth has {len(truth)} rows and predicted {len(predicted)}: they must be the same rows.",
+            code="other-rows",
+        )
     if len(truth) == 0:
-        raise ScoringError("there are no rows to score.")
+        raise ScoringError("there are no rows to score.", code="no-rows")
     if predicted.ndim == 1:
         return "regression"
     if predicted.shape[1] < 2:
-        raise ScoringError(f"predicted has shape {predicted.shape}; required [n] for values, or two and more classes.")
+        raise ScoringError(
+            f"predicted has shape {predicted.shape}; required [n] for values, or two and more classes.",
+            code="other-shape",
+        )
     return "binary" if predicted.shape[1] == 2 else "multiclass"
 
 
 def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> None:
     if truth.dtype.kind not in "iuf":
-        raise ScoringError(f"truth is of type {truth.dtype}; required numbers, or probabilities of shape [n, classes].")
+        raise ScoringError(
+            f"truth is of type {truth.dtype}; required numbers, or probabilities of shape [n, classes].",
+            code="truth-kind",
+        )
     for name, values in (("truth", truth.astype(np.float64)), ("predicted", predicted)):
         _check_finite(name, values)
     if metric == "r2" and (truth == truth[0]).all():
-        raise ScoringError(f"r2 is undefined: truth is {truth[0]} on all {len(truth)} rows.")
+        raise ScoringError(f"r2 is undefined: truth is {truth[0]} on all {len(truth)} rows.", code="constant-truth")
 
 
 def _check_probabilities(predicted: FloatArray) -> None:
     _check_finite("predicted", predicted)
     if predicted.min() < 0 or predicted.max() > 1:
-        raise ScoringError(f"probabilities run from {predicted.min():g} to {predicted.max():g}; required 0 to 1.")
+        raise ScoringError(
+            f"probabilities run from {predicted.min():g} to {predicted.max():g}; required 0 to 1.",
+            code="not-probabilities",
+        )
     error = np.abs(predicted.sum(axis=1) - 1)
     if error.max() > SUM_TOLERANCE:
         row = int(error.argmax())
-        raise ScoringError(f"probabilities of row {row} sum to {predicted[row].sum():g}; required 1.")
+        raise ScoringError(
+            f"probabilities of row {row} sum to {predicted[row].sum():g}; required 1.", code="not-probabilities"
+        )
 
 
 def _check_classes(metric: Metric, truth: npt.NDArray[np.generic], classes: int) -> None:
     if truth.dtype.kind not in "iub":
-        raise ScoringError(f"truth is of type {truth.dtype}; required the positions of classes, as integers.")
+        raise ScoringError(
+            f"truth is of type {truth.dtype}; required the positions of classes, as integers.", code="truth-kind"
+        )
     positions = truth.astype(np.int64)
     if positions.min() < 0 or positions.max() >= classes:
-        raise ScoringError(f"truth runs from {positions.min()} to {positions.max()}; required 0 to {classes - 1}.")
+        raise ScoringError(
+            f"truth runs from {positions.min()} to {positions.max()}; required 0 to {classes - 1}.", code="truth-range"
+        )
     counts = np.bincount(positions, minlength=classes)
     if metric.needs_every_class and not counts.all():
         missing = ", ".join(str(position) for position in np.flatnonzero(counts == 0))
-        raise ScoringError(f"{metric.name} is undefined: none of {len(truth)} rows is of class {missing}.")
+        raise ScoringError(
+            f"{metric.name} is undefined: none of {len(truth)} rows is of class {missing}.", code="missing-class"
+        )
 
 
 def _check_finite(name: str, values: FloatArray) -> None:
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
     if len(bad):
-        raise ScoringError(f"{name} is NaN or infinite on {len(bad)} of {len(values)} rows, first on row {bad[0]}.")
+        raise ScoringError(
+            f"{name} is NaN or infinite on {len(bad)} of {len(values)} rows, first on row {bad[0]}.", code="not-finite"
+        )
 
 
 def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> Scored:
@@ -182,7 +210,9 @@ def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArra
     with np.errstate(over="ignore", invalid="ignore"):
         result = _VALUE_METRICS[metric](truth.astype(np.float64), predicted)
     if not (np.isfinite(result.value) and np.isfinite(result.influence).all()):
-        raise ScoringError(f"{metric} overflows: the largest prediction is {np.abs(predicted).max():g}.")
+        raise ScoringError(
+            f"{metric} overflows: the largest prediction is {np.abs(predicted).max():g}.", code="overflow"
+        )
     return result
 
 
@@ -203,7 +233,9 @@ def _decisions(metric: str, predicted: FloatArray, threshold: float | None) -> I
         likeliest: IntArray = np.argmax(predicted, axis=1)
         return likeliest
     if threshold is None or not np.isfinite(threshold):
-        raise ScoringError(f"{metric} of a binary task judges decisions: it needs a threshold, not {threshold}.")
+        raise ScoringError(
+            f"{metric} of a binary task judges decisions: it needs a threshold, not {threshold}.", code="no-threshold"
+        )
     return (predicted[:, 1] >= threshold).astype(np.int64)
 
 
