@@ -17,8 +17,6 @@ from contracts.release import Champion
 from contracts.schema import read_json
 from contracts.stage import CHAIN
 from deploy.engine import docker
-from deploy.registry.registry import look_up
-from tests.containers.registry import Registry
 from tests.publishing.repositories import git
 from tests.repository.test_promises import ROOT
 from tests.workflows.artifact_store import ArtifactStore
@@ -26,8 +24,6 @@ from tests.workflows.repositories import clone, event, make_repository
 from tests.workflows.workflow_run import WorkflowRun
 
 STAGES = ("scope", *CHAIN, "report")
-# make ends so, whatever its command ended with.
-MAKE_FAILED = 2
 ROLLBACK = ROOT / ".github" / "workflows" / "rollback.yml"
 # What only jobs have: the note of the attempt, the image as a file, and what only a deploy writes.
 ONLY_IN_JOBS = ("attempts/", "packed-image/", "deploy/")
@@ -110,36 +106,3 @@ def test_a_rollback_is_recorded(repository: Path, tmp_path: Path, registry: str)
     assert entries(after)[1].deployed is not None
     assert read_json(after / "champion.json", Champion, "make record-champion").image == first.image.reference
     docker("image", "rm", "--force", first.image.reference)
-
-
-@pytest.mark.timeout(900)
-def test_the_jobs_that_failed_while_the_registry_was_away_push_and_deploy_when_run_again(
-    repository: Path, tmp_path: Path
-) -> None:
-    registry = Registry(tmp_path)
-    variables = {"IMAGE_REPOSITORY": f"{registry.address}/user/away", "DOCKERHUB_USERNAME": "user"}
-    run = WorkflowRun(repository, tmp_path, ArtifactStore(tmp_path / "a"), event(repository, "push"), variables)
-    jobs = run.run("pipeline.yml")
-    assert jobs["image"].commands[-3:-1] == [("make publish-image", MAKE_FAILED), ("make note-attempt", 0)]
-    assert "connection refused" in jobs["image"].said[0]
-    assert {name for name, job in jobs.items() if job.result == "failure"} == {"image", "passed"}
-    assert jobs["deploy"].result == "skipped"
-    (stopped,) = entries(past(run, tmp_path / "before"))
-    assert stopped.deployed is None
-    registry.start()
-    try:
-        run.store.attempt = 2
-        # GitHub runs again what failed and all that waits for it: publish.yml too, for it waits for the image.
-        jobs = run.run("pipeline.yml", only=("image", "report", "deploy", "publish", "passed"))
-        assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
-        (first, second) = entries(past(run, tmp_path / "after"))
-        assert (first, second.image is not None) == (stopped, True)
-        assert second.image is not None
-        assert (
-            read_json(tmp_path / "after/champion.json", Champion, "make record-champion").image
-            == second.image.reference
-        )
-        assert look_up(f"{registry.address}/user/away:champion").image_id == look_up(second.image.reference).image_id
-        docker("image", "rm", "--force", second.image.reference)
-    finally:
-        registry.stop()
