@@ -114,6 +114,8 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
     for own, one in zip(memory, watched, strict=True):
         own.append(one.resident_mb())
     runner.quit()
+    # Locust's page shows the shares of the users at the end, where each has left with its last request.
+    runner.final_user_classes_count = {one.__name__: plan.connections for one in environment.user_classes}
     due = sum(block.requests for block in plan.blocks)
     if len(samples) != due:
         raise RuntimeError(f"{len(samples)} requests were counted, {due} were due.")
@@ -162,6 +164,8 @@ def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
 
 
 def write_locusts_own(environment: Environment, folder: Path) -> None:
+    # Two hosts, of which the page would say "None"; set here, because before the run it would be everybody's host.
+    environment.host = ", ".join(f"{one.host} ({one.__name__.lower()})" for one in environment.user_classes)
     page: str = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
     (folder / "locust.html").write_text(page, encoding="utf-8")
     tables = FineStatsCSV(environment, PERCENTILES_TO_REPORT)

@@ -66,6 +66,8 @@ class Results:
         found: dict[StageName, str] = {stage: f"{stage} was skipped" for stage in self.skipped}
         if self.drift and self.drift.state == "drift":
             found["drift"] = "drift was found"
+        if self.drift and self.drift.state == "insufficient":
+            found["drift"] = "drift had too few rows to tell"
         return found
 
     @property

@@ -194,6 +194,8 @@ def _of_slices(worse: Sequence[SliceComparison], of: int) -> str:
 
 
 def _against_margin(deciding: Comparison) -> str:
+    if deciding.difference and deciding.difference.low == deciding.difference.high == 0:
+        return "On these rows the two do not differ at all."
     loss = _worst(deciding)
     form = form_of(deciding.difference) if deciding.difference else number
     margin, most = form(deciding.margin or 0.0), form(max(loss, 0.0))

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -217,7 +218,8 @@ def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(bu
     assert [row["Name"] for row in rows_of(log)] == [*named, "Aggregated"]
     page = log.with_name("locust.html").read_text(encoding="utf-8")
     assert all(f'"name": "{name}"' in page for name in named)
-    assert all(f'"{name}": {{"ratio"' in page for name in ("Challenger", "Champion"))
+    assert re.search(r'"host": "http://[\d.:]+ \(challenger\), http://[\d.:]+ \(champion\)"', page)
+    assert all(f'"{name}": {{"ratio": 0.5' in page for name in ("Challenger", "Champion"))
 
 
 def test_an_equal_champion_is_loaded_in_the_same_way_and_nobody_is_refused(build: Build, tmp_path: Path) -> None:

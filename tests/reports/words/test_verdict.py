@@ -9,7 +9,7 @@ import pytest
 from contracts.decision import Comparison, Decision, Interval
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
-from contracts.verdict import LoadReason
+from contracts.verdict import DriftVerdict, LoadReason
 from reports.results import read_results
 from reports.words.verdict import (
     LOAD_REASONS,
@@ -99,6 +99,26 @@ def test_what_comes_next_depends_on_where_the_run_took_place(tmp_path: Path, pla
 ])  # fmt: skip
 def test_the_place_is_what_github_says(environment: dict[str, str], place: str) -> None:
     assert place_of(environment) == place
+
+
+def test_too_few_rows_for_drift_are_said_and_are_no_plain_pass(tmp_path: Path) -> None:
+    build = scenes.promoted(tmp_path)
+    path = build.stage("drift") / "verdict.json"
+    write_json(path, read_json(path, DriftVerdict, "make drift").model_copy(update={"state": "insufficient"}))
+    said = verdict_of(read_results(build))
+    assert (said.tone, said.headline) == (
+        "open",
+        "Passed: better than the champion, but drift had too few rows to tell",
+    )
+
+
+def test_the_same_model_again_differs_in_nothing(tmp_path: Path) -> None:
+    build = scenes.equivalent(tmp_path)
+    path = build.stage("evaluate") / "decision.json"
+    decided = read_json(path, Decision, "make evaluate")
+    same = decided.comparisons[0].model_copy(update={"difference": Interval(value=0, low=0, high=0)})
+    write_json(path, decided.model_copy(update={"comparisons": (same, *decided.comparisons[1:])}))
+    assert "On these rows the two do not differ at all." in verdict_of(read_results(build)).why
 
 
 def test_many_causes_are_counted_and_the_first_is_named() -> None:
