@@ -1,4 +1,4 @@
-"""data.max_repeated_rows is loosened for the data stage alone, and put back: same tables, another check."""
+"""data.max_repeated_rows is relaxed for the data stage alone, and restored: same tables, another check."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from contracts.decision import Comparison, Interval, Outcome
 from reports.words.numerals import Form, form_of, spoken
 
-SPARE = 0.06  # of the span, at both ends
+ROOM = 0.06  # of the span, at both ends
 KINDS: dict[Outcome, str] = {"better": "good", "equivalent": "good", "worse": "bad", "inconclusive": "open"}
 
 
@@ -79,6 +79,6 @@ def _models(one: Comparison) -> Panel:
 
 def _ends(seen: Sequence[Interval], marks: Sequence[float], *, higher_is_better: bool) -> tuple[float, float]:
     values = [*marks, *(end for one in seen for end in (one.low, one.value, one.high))]
-    spare = SPARE * (max(values) - min(values)) or 0.1 * abs(values[0]) or 1.0
-    low, high = min(values) - spare, max(values) + spare
+    room = ROOM * (max(values) - min(values)) or 0.1 * abs(values[0]) or 1.0
+    low, high = min(values) - room, max(values) + room
     return (low, high) if higher_is_better else (high, low)

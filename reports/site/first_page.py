@@ -130,7 +130,7 @@ def render_production(
 
 
 def _next(latest: HistoryEntry | None, verdicts: Sequence[HistoryEntry]) -> str:
-    """What asks for somebody now: drift that was found last, a run that did not end well; else nothing."""
+    """What needs attention now: drift in the latest check, or a run that did not pass; empty otherwise."""
     drift = verdicts[-1].drift if verdicts else None
     if drift and drift.state == "drift":
         return "Read the drift below: fix what changed at its source, or retrain."

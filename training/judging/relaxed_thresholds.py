@@ -1,6 +1,6 @@
 """Which settings ask less, or something else, than they did of the champion.
 
-A change that loosens the gate, and brings a model that needs it, would otherwise pass without a word. So each model's
+A change that relaxes the gate, and brings a model that needs it, would otherwise pass without a word. So each model's
 card records every setting of pipeline.toml, and a decision names each one that now asks less, or that now is another
 one, in its own line. Loosening is allowed, for someone may mean it; it is not allowed to be silent. A setting that is
 added to pipeline.toml's schema is recorded and compared from then on; what is not compared is listed in EXEMPT.

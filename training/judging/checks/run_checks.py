@@ -169,7 +169,7 @@ def _unseen(card: ModelCard, train: Table, holdout: Table) -> Mapping[str, float
 
 
 def _remedy_of_contract(columns: Sequence[str], moved: Sequence[Jump]) -> str:
-    """What helps: the source, a later cut, another choice of columns, or somebody's word."""
+    """What helps: the source, a later cut, another choice of columns, or a sign-off."""
     names = json.dumps(list(dict.fromkeys(columns)), ensure_ascii=False)
     said = "Correct the source. If the table stays so, move data.as_of until train shows it, or leave the column "
     said += f"out: features.exclude = {names}, beside those that are there."

@@ -7,7 +7,7 @@ missing where the answer is yes, an aggregate over rows to come. None is known b
 - It is not significantly better on the holdout than out of fold, by more than the gap of `out_of_fold.py`.
 
 Where one is so, a quick model is fitted without each new or dominating column, and the column without which the rest
-falls back is named. It may be a find: then somebody signs it off, with the figure.
+falls back is named. It may be a real improvement: then a person signs it off, with the figure.
 """
 
 from collections.abc import Iterator, Sequence

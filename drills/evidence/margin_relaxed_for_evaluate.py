@@ -1,4 +1,4 @@
-"""gate.margin is loosened for the gate alone, which promotes a worse model, and put back before the deploy."""
+"""gate.margin is relaxed for the gate alone, which promotes a worse model, and restored before the deploy."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

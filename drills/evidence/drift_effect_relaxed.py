@@ -1,4 +1,4 @@
-"""drift.numeric_effect is so large for the drift stage alone that nothing drifts, and put back before the deploy."""
+"""drift.numeric_effect is so large for the drift stage alone that nothing drifts, and restored before the deploy."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
