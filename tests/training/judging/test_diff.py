@@ -77,7 +77,7 @@ def test_the_metric_that_decides_is_marked_with_its_margin() -> None:
 def test_it_says_on_what_the_figures_rest() -> None:
     text = render(DECISION)
     assert "Holdout: 26,871 rows in 30 clusters, 2013-09-01 05:16:00 to 2013-09-30 23:59:00." in text
-    assert "Challenger number 2 on it, so each bound is one-sided at 97.5 %." in text
+    assert "Evaluation 2 on it, so each bound is one-sided at 97.5 %." in text
     assert "A true difference of 0.0088 in roc_auc is found on these rows in 80 % of cases." in text
 
 
