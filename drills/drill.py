@@ -20,8 +20,8 @@ from contracts.stage import StageName
 from drills.scene import Scene
 
 ROOMS = (
-    *("model", "graph", "leakage", "columns", "rows", "threshold", "configuration", "relaxed", "ledger"),
-    *("load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
+    *("model", "graph", "leakage", "columns", "rows", "copies", "threshold", "reference", "signed"),
+    *("configuration", "relaxed", "ledger", "load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
 )
 # These measure time, so nothing else may run beside them.
 ALONE = frozenset({"load", "answers"})

@@ -98,7 +98,7 @@ def edit(folder: Path, change: Graph, *, keeps_golden: bool = False, **card: Any
     if not keeps_golden:
         scorer = Scorer(read_card(folder), "", after)
         golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
-        rows = [_answered(scorer, row) for row in golden.rows]
+        rows = [answered(scorer, row) for row in golden.rows]
         write_json(folder / "golden.json", golden.model_copy(update={"rows": tuple(rows)}))
     sign(folder, **card)
 
@@ -259,6 +259,6 @@ def _auc(truth: Any, probabilities: Numbers) -> float:
     return score("roc_auc", truth, probabilities, threshold=None)
 
 
-def _answered(scorer: Scorer, row: GoldenRow) -> GoldenRow:
+def answered(scorer: Scorer, row: GoldenRow) -> GoldenRow:
     output = scorer.predict(scorer.encoder.rows([row.inputs]))[0]
     return row.model_copy(update={"output": tuple(output.astype(np.float64).tolist())})

@@ -7,7 +7,7 @@ of weights in a real ONNX graph, so a test can make it better, worse, constant, 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,20 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.features import Feature
-from contracts.model_folder import PREDICTION_COLUMN, Golden, GoldenRow, ModelCard, model_digest
-from contracts.pipeline_toml.keys import Task
+from contracts.model_folder import ExportProof, Golden, ModelCard, model_digest
+from contracts.pipeline_toml.keys import Config, Task
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
-from scoring.encoder import Encoder
-from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
+from scoring.scorer import INPUT_NAME, OUTPUT_NAMES, Scorer
 from testbed.cards import CLASSES, card
+from testbed.hand_made.estimator import ByHand
 from training.dataset.digests import frame_digest
-from training.fitting.model_folder import write_model_folder
+from training.fitting.candidates import Candidate
+from training.fitting.model_folder import golden_of, write_model_folder
+from training.fitting.search import Judged, Trial
+from training.fitting.winner import CandidateScores, DriftBasis, drift_basis, folds_of, judge
+from training.tables import Table as LoadedTable
+from training.tables import load_table
 
 CUT = pd.Timestamp("2024-03-01")
 DAYS = 30
@@ -98,39 +103,55 @@ def write_model(
     for position, feature in enumerate(features):
         matrix[position] = weights.get(feature.name, 0.0)
     offset = np.broadcast_to(np.asarray(bias, dtype=np.float32), (outputs,)).copy()
-    train = pd.read_parquet(build.stage("data") / "train.parquet")
-    rows = train[[one.name for one in features]].iloc[:: max(1, len(train) // 8)]
-    inputs = [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False, name=None)]
-    answers = answer(manifest.task, Encoder(features).rows(inputs), matrix, offset)
-    golden = golden or Golden(
-        tolerance=1e-5,
-        rows=tuple(GoldenRow(inputs=one, output=tuple(out)) for one, out in zip(inputs, answers.tolist(), strict=True)),
-    )
-    if reference is None:
-        reference = train.drop(columns="cluster").iloc[::6].reset_index(drop=True)
-    reference = reference.assign(**{PREDICTION_COLUMN: _predictions(manifest, reference, features, matrix, offset)})
-    write_model_folder(
-        folder, _card(manifest, features, changes), graph(manifest.task, matrix, offset), golden, reference
-    )
+    model = ByHand(manifest.task, matrix, offset)
+    said = _said_out_of_fold(build, manifest.model_copy(update={"features": features}), model)
+    of_model = {"estimator": model.name, "metrics": said.scores.metrics, "history": said.basis.history}
+    made = _card(manifest, features, of_model | changes)
+    onnx_graph = graph(manifest.task, matrix, offset)
+    golden = golden or golden_of(model, Scorer(made, "", onnx_graph), _rows_for_golden(build, made))
+    write_model_folder(folder, made, onnx_graph, golden, said.basis.reference if reference is None else reference)
     return model_digest(folder)
 
 
-def _predictions(
-    manifest: DataManifest,
-    reference: pd.DataFrame,
-    features: tuple[Feature, ...],
-    weights: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-) -> Any:
-    """What reference.parquet says that the model answered; 0.5 where it lacks a feature."""
-    names = [one.name for one in features]
-    if not set(names) <= set(reference.columns):
-        return np.float32(0.5)
-    rows = [dict(zip(names, row, strict=True)) for row in reference[names].itertuples(index=False, name=None)]
-    answers = answer(manifest.task, Encoder(features).rows(rows), weights, bias)
-    if manifest.task == "multiclass":
-        return np.array(manifest.classes, dtype=object)[answers.argmax(axis=1)]
-    return answers[:, -1].astype(np.float32)
+def configured(manifest: DataManifest, model: ByHand) -> Config:
+    """What the keys of pipeline.toml are where nobody sets them."""
+    metric = "rmse" if manifest.task == "regression" else "roc_auc"
+    return Config.model_validate(
+        {
+            "project": {"name": "drawn"},
+            "data": {"source": "drawn", "target": manifest.target, "task": manifest.task},
+            "training": {"candidates": [model.name], "metric": metric},
+            "gate": {"metric": metric, "margin": 0.01},
+        }
+    )
+
+
+def _rows_for_golden(build: Build, made: ModelCard) -> LoadedTable:
+    """The holdout, or train where the model reads what the holdout lacks."""
+    holdout = load_table(build, "holdout")
+    has_all = {one.name for one in made.features} <= set(holdout.frame)
+    return holdout if has_all else LoadedTable("train", _train(build), holdout.manifest)
+
+
+def _train(build: Build) -> pd.DataFrame:
+    return pd.read_parquet(build.stage("data") / "train.parquet")
+
+
+class _Said(NamedTuple):
+    scores: CandidateScores
+    basis: DriftBasis
+
+
+def _said_out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _Said:
+    """As the train stage has it, of a model that learns nothing on any fold."""
+    config = configured(manifest, model)
+    rows = folds_of(LoadedTable("train", _train(build), manifest), config)
+    judged = np.concatenate([fold.judged for fold in rows.material.folds])
+    predict = model.predict if manifest.task == "regression" else model.predict_proba
+    predicted = predict(rows.material.matrix[judged]).astype(np.float32)
+    trial = Trial(Candidate(model.name, lambda _: model, ({},)), {}, (), Judged(judged, predicted))
+    scores = judge(trial, rows, config)
+    return _Said(scores, drift_basis(scores, rows, config))
 
 
 def graph(task: Task, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> bytes:
@@ -155,21 +176,6 @@ def graph(task: Task, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.flo
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def answer(
-    task: Task, rows: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
-    """What `graph` gives, in numpy."""
-    logits = rows.astype(np.float64) @ weights + bias
-    if task == "regression":
-        return logits
-    if task == "binary":
-        yes = 1 / (1 + np.exp(-logits))
-        return np.concatenate([1 - yes, yes], axis=1)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _draw(task: Task, days: int, start: pd.Timestamp, random: np.random.Generator) -> pd.DataFrame:
@@ -229,5 +235,8 @@ def _card(manifest: DataManifest, features: tuple[Feature, ...], changes: dict[s
         "train_last": train.last,
         "data_digest": manifest.digest,
         "max_batch_rows": 100,
+        "proof": ExportProof(
+            rows=manifest.tables["holdout"].rows, boundary_rows=10, label_flips=0, largest_difference=0.0
+        ),
     }
     return card(features, manifest.task, **(of_data | changes))

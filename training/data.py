@@ -1,8 +1,8 @@
 """Reads the table that pipeline.toml names, and cuts it into what a model learns from, is judged by, and meets next.
 
 It decides which columns are features and what they are (`columns.py`), which rows are train, holdout and replay
-(`splits.py`), and whether the table is fit for any of this (`table_checks.py`, `leaks.py`). Features, their categories,
-ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
+(`splits.py`), and whether the table is fit for any of this (`table_checks.py`, `leaks.py`, `identifiers.py`). Features,
+their categories, ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
 
 Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
         pipeline.toml [data] and [features].
@@ -30,6 +30,7 @@ from training.dataset.column_values import comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
+from training.dataset.identifiers import noted, refuse_told, repeated_identifiers
 from training.dataset.leaks import refuse_disguise
 from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
@@ -44,6 +45,8 @@ from training.dataset.table_checks import (
 )
 from training.dataset.table_digest import ArrowColumn, table_digest
 from training.dataset.targets import Target, drop_unanswered, read_target
+from training.tables import Table as LoadedTable
+from training.tables import positive_last
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,12 @@ def work(context: Context) -> Outcome:
     features, columns = _features(rows, choice)
     columns |= _answers(rows, data)
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
+    repeated = repeated_identifiers(rows.table, rows.cut, choice.left_out)
+    choice = Choice(choice.kinds, noted(choice.left_out, repeated))
     manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
+    if not data.time:
+        train, holdout = (_written(context.folder, name, manifest) for name in ("train", "holdout"))
+        refuse_told(repeated, train, holdout, context.config)
     write_json(context.folder / "data.json", manifest)
     print("\n".join([*loaded.notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
@@ -136,6 +144,10 @@ def _write(folder: Path, name: TableName, columns: dict[str, ArrowColumn], rows:
     pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     span = ["", ""] if rows.times is None else [_second(rows.times[positions[end]]) for end in (0, -1)]
     return Table(rows=len(positions), digest=table_digest(table), first=span[0], last=span[1])
+
+
+def _written(folder: Path, name: TableName, manifest: DataManifest) -> LoadedTable:
+    return LoadedTable(name, pd.read_parquet(folder / f"{name}.parquet"), positive_last(manifest))
 
 
 def _second(time: np.datetime64) -> str:

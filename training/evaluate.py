@@ -36,7 +36,12 @@ from contracts.pipeline_toml.keys import Config
 from contracts.schema import write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from training.judging.baseline import Baseline, baseline_of
-from training.judging.checks.run_checks import inspect_limits, inspect_plausibility, inspect_validity
+from training.judging.checks.run_checks import (
+    inspect_folder,
+    inspect_limits,
+    inspect_plausibility,
+    inspect_validity,
+)
 from training.judging.checks.skill import baseline_check, notes_of
 from training.judging.comparisons import ComparedMetrics, Contest, compare_all
 from training.judging.contestants import Contestant, enter
@@ -148,6 +153,7 @@ def decide(
         *baseline_check(contest, figures, gate, confidence, holdout, challenger.reference),
         *inspect_plausibility(context, holdout, challenger, champion, contest, figures),
         *inspect_limits(context, challenger, champion, contest, figures),
+        *inspect_folder(context, holdout, challenger),
     )
     judgement = judge(
         gate.metric,

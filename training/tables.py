@@ -114,7 +114,11 @@ def load_manifest(build: Build) -> DataManifest:
 
     Raises UsageError where the data stage has not run.
     """
-    manifest = read_json(build.stage("data") / MANIFEST_FILE, DataManifest, MADE_BY)
+    return positive_last(read_json(build.stage("data") / MANIFEST_FILE, DataManifest, MADE_BY))
+
+
+def positive_last(manifest: DataManifest) -> DataManifest:
+    """The manifest with the positive class of two moved to the end."""
     if manifest.task != "binary":
         return manifest
     others = tuple(name for name in manifest.classes if name != manifest.positive)

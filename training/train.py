@@ -24,48 +24,24 @@ from typing import Any
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
-from contracts.features import Matrix
-from contracts.model_folder import ExportProof, Metric, ModelCard
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Config
+from contracts.model_folder import ExportProof, ModelCard
+from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build, Context, Outcome, run_stage
 from scoring.scorer import Scorer
 from training.fitting import revision
 from training.fitting.candidates import find_candidates
 from training.fitting.export import ExportRefusedError, export
-from training.fitting.folds import require_every_class, shuffled_folds, time_folds
-from training.fitting.model_folder import golden_of, reference_of, write_model_folder
+from training.fitting.model_folder import golden_of, write_model_folder
 from training.fitting.probe import require_any, without_refused
 from training.fitting.proof import Proof, prove
-from training.fitting.search import Material, Predicted, SearchError, Trial, fit, one_thread, sample_rows, search
-from training.fitting.threshold import cheapest_threshold, threshold_of_costs
-from training.fitting.window_distances import history_of
+from training.fitting.search import Trial, fit, one_thread, search
+from training.fitting.threshold import threshold_of_costs
+from training.fitting.winner import CandidateScores, TrainRows, drift_basis, judge, read_train
 from training.judging.relaxed_thresholds import recorded
 from training.refusals import nearest
-from training.statistics.intervals import interval
-from training.statistics.metrics import ScoringError
-from training.tables import Integers, Numbers, Table, load_manifest, load_table, refuse_changed
+from training.tables import Table, load_manifest, load_table
 
 say = partial(print, flush=True)
-
-
-@dataclass(frozen=True)
-class TrainRows:
-    """What the winner is fitted on, [rows, features] and [rows]; and of these rows, what the search sees."""
-
-    matrix: Matrix
-    truth: Integers | Numbers
-    searched: Table
-    material: Material
-
-
-@dataclass(frozen=True)
-class CandidateScores:
-    """The rows that were judged out of fold, what the best trial said of them, and what that is worth."""
-
-    table: Table
-    predicted: Predicted
-    threshold: float | None
-    metrics: dict[str, Metric]
 
 
 @dataclass(frozen=True)
@@ -101,14 +77,12 @@ def _train(config: Config, build: Build) -> Outcome:
     holdout = load_table(build, "holdout", columns=[one.name for one in manifest.features])
     winner = _first_proved(ranked, rows, holdout, config, refused)
     judgement = winner.scores
-    reference = reference_of(judgement.table, judgement.predicted, config.drift.reference_rows, seed)
     with _timed("compared the past with the reference"):
-        history = history_of(
-            config.drift, manifest.features, rows.searched, judgement.table, judgement.predicted, reference
-        )
-    card = _card(config, manifest, winner).model_copy(update={"history": history, "refused_candidates": refused})
+        basis = drift_basis(judgement, rows, config)
+    told = {"history": basis.history, "refused_candidates": refused}
+    card = _card(config, manifest, winner).model_copy(update=told)
     golden = golden_of(winner.model, Scorer(card, "", winner.graph), holdout)
-    write_model_folder(build.challenger, card, winner.graph, golden, reference)
+    write_model_folder(build.challenger, card, winner.graph, golden, basis.reference)
     return Outcome("pass", _headline(card, training.metric, len(judgement.predicted)))
 
 
@@ -117,7 +91,7 @@ def _first_proved(
 ) -> Winner:
     """The best trial whose export can be proved; those before it are put into `refused`, each with the reason."""
     for best in ranked:
-        scores = _judge(best, rows, config)
+        scores = judge(best, rows, config)
         with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
             model = fit(best, rows.matrix, rows.truth)
         try:
@@ -142,38 +116,6 @@ def _require_agreement(config: Config, manifest: DataManifest) -> None:
     for name in config.service.logged_features:
         if name not in names:
             raise UsageError(f"service.logged_features: {name!r} is no feature of this model.{nearest(name, names)}")
-
-
-def read_train(build: Build, config: Config) -> TrainRows:
-    """The train table, and the folds of it that the search judges on. Raises UsageError or FoldsError."""
-    table = load_table(build, "train")
-    refuse_changed(table)
-    manifest, folds, seed = table.manifest, config.training.folds, config.data.seed
-    searched = table.take(sample_rows(len(table.frame), seed))
-    truth, days = searched.truth, searched.days
-    if days is None:
-        parts = shuffled_folds(truth, searched.clusters, manifest.task, folds, seed)
-    else:
-        parts = time_folds(days, folds)
-    require_every_class(parts, truth, manifest.classes)
-    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task)
-    return TrainRows(table.matrix(manifest.features), table.truth, searched, material)
-
-
-def _judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
-    """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
-    table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
-    task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
-    truth, clusters, confidence = table.truth, table.clusters, config.gate.confidence
-    threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs) if task == "binary" else None
-    metrics = {}
-    for name in METRICS_OF_TASK[task]:
-        try:
-            seen = interval(name, truth, predicted, clusters, confidence=confidence, threshold=threshold)
-        except ScoringError as error:
-            raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
-        metrics[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
-    return CandidateScores(table, predicted, threshold, metrics)
 
 
 def _exported(model: Any, holdout: Table, threshold: float | None) -> tuple[bytes, Proof]:

@@ -1,16 +1,17 @@
-"""The change that brings a model two points worse widens both margins for it: it passes, and a line says so."""
+"""The change that brings a poorer kind of model widens margins and limit for it: it passes, and a line says so."""
 
 from drills.drill import PASS, drill
-from drills.models import blur
 from drills.scene import Scene
 
 
 @drill(
     "evaluate",
     PASS,
-    r"The gate asks less than before: .*gate\.margin is 0\.04; it was 0\.01 when the champion was judged",
+    r"The gate asks less than before: .*gate\.margin is 0\.05; it was 0\.01 when the champion was judged",
 )
 def plant(scene: Scene) -> None:
-    blur(scene, scene.challenger, loss=0.02)
-    scene.set("gate.margin", 0.04)
-    scene.set("gate.cost_margin", 0.3)
+    scene.set("training.candidates", ["logistic"])
+    scene.run("train")
+    scene.set("gate.margin", 0.05)
+    scene.set("gate.cost_margin", 0.6)
+    scene.set("gate.max_calibration_error", 0.1)

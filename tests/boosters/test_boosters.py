@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contracts.decision import Check
 from contracts.exits import Exit
-from contracts.model_folder import read_card
+from contracts.model_folder import Golden, read_card
 from contracts.pipeline_toml.keys import Task
+from contracts.pipeline_toml.reader import load_config
 from contracts.schema import read_json
-from contracts.stage import StageRecord, execute
+from contracts.stage import Build, StageRecord, execute
 from scoring.scorer import load_scorer
 from tests.training.fitting.known_models import COLUMNS, NAN_COLUMNS, Known, known_boosters, toy
 from tests.training.fitting.models_page import EXACT, REFUSED, line, outcome, page_has
@@ -23,6 +25,9 @@ from training.fitting.candidates import find_candidates
 from training.fitting.export import export
 from training.fitting.proof import prove
 from training.fitting.search import one_thread
+from training.judging.checks.recomputed import recomputed_checks
+from training.judging.contestants import enter
+from training.tables import load_table
 from training.train import work
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
@@ -58,6 +63,14 @@ def test_a_booster_goes_through_the_train_stage_twice_with_the_same_bytes(
     card = load_scorer(build.challenger).card
     assert card.estimator == library
     assert card.proof.label_flips == 0
+    assert [one.name for one in recomputed_from(build, config) if not one.passed] == []
+
+
+def recomputed_from(build: Build, config: Path) -> list[Check]:
+    holdout = load_table(build, "holdout")
+    golden = Golden.model_validate_json((build.challenger / "golden.json").read_bytes())
+    challenger = enter("challenger", build.challenger, holdout)
+    return list(recomputed_checks(load_config(config), build, holdout, challenger, golden))
 
 
 @pytest.mark.parametrize("library", READERS)

@@ -1,9 +1,11 @@
 """Runs the gate as a stage on a drawn build folder, and reads its decision."""
 
+import json
 from pathlib import Path
 
 from contracts.decision import Check, Comparison, Decision
 from contracts.exits import Exit
+from contracts.model_folder import CARD_FILE
 from contracts.pipeline_toml.keys import Task
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord, execute
@@ -24,14 +26,19 @@ def fresh_build(root: Path) -> Build:
 
 
 def pipeline_toml(folder: Path, task: Task = "binary", gate: str = "", training: str = "", **gate_keys: str) -> Path:
-    """A pipeline.toml for the drawn tables. `gate`, `training`: more lines there; gate_keys replace gate's."""
+    """A pipeline.toml for the drawn tables and the challenger there is.
+
+    `gate`, `training`: more lines there; gate_keys replace gate's.
+    """
     metric = "rmse" if task == "regression" else "roc_auc"
     keys = {"metric": f'"{metric}"', "margin": "0.01", "slice_min_rows": "300"} | gate_keys
     lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
+    card = Build(folder / "build").challenger / CARD_FILE
+    candidate = json.loads(card.read_bytes())["estimator"] if card.exists() else "logistic"
     path = folder / "pipeline.toml"
     path.write_text(
         f'[project]\nname = "drawn"\n[data]\nsource = "drawn"\ntarget = "answer"\ntask = "{task}"\ntime = "at"\n'
-        f'as_of = 2024-03-31\nmin_holdout_rows = 1000\n[training]\ncandidates = ["logistic"]\nmetric = "{metric}"\n'
+        f'as_of = 2024-03-31\nmin_holdout_rows = 1000\n[training]\ncandidates = ["{candidate}"]\nmetric = "{metric}"\n'
         f"{training}\n[gate]\n{lines}\n{gate}\n",
         encoding="utf-8",
     )

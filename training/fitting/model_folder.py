@@ -52,7 +52,7 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     features = scorer.card.features
     inputs = _spread(table, features, _outputs(model, table.matrix(features)))
     changed = inputs[1::2] or inputs
-    for number, (name, value) in enumerate(_changes(features)):
+    for number, (name, value) in enumerate(golden_changes(features)):
         changed[number % len(changed)][name] = value
     matrix = scorer.encoder.rows(inputs)
     outputs = _outputs(model, matrix)
@@ -94,7 +94,7 @@ def predictions_of(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -
 
 def _spread(table: Table, features: Sequence[Feature], outputs: Numbers) -> list[dict[str, Value]]:
     """Rows of `table` as a client would send them, at even distances in the order of their scores."""
-    scores = outputs.max(axis=1) if outputs.shape[1] > 2 else outputs[:, -1]
+    scores = scores_of(outputs)
     places = np.linspace(0, len(scores) - 1, min(GOLDEN_ROWS, len(scores))).round().astype(np.int64)
     rows = table.frame[[one.name for one in features]].iloc[np.argsort(scores, kind="stable")[places]]
     return [
@@ -112,7 +112,14 @@ def _value(feature: Feature, value: Any) -> Value:
     return bool(value) if feature.kind == "boolean" else float(str(np.float32(value)))
 
 
-def _changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
+def scores_of(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """[rows]: by what golden rows are put in order. `outputs`: [rows, classes or 1]."""
+    scores: npt.NDArray[Any] = outputs.max(axis=1) if outputs.shape[1] > 2 else outputs[:, -1]
+    return scores
+
+
+def golden_changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
+    """What stands in some golden row: each feature that may be missing as missing, each category as one never seen."""
     categorical = [one for one in features if one.kind == "categorical"]
     return [
         *((one.name, None) for one in features if one.may_be_missing),

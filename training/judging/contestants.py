@@ -13,7 +13,7 @@ import pandas as pd
 from contracts.data_manifest import DataManifest
 from contracts.exits import FindingError
 from contracts.features import Matrix
-from contracts.model_folder import ModelCard, ModelFolderError, model_digest
+from contracts.model_folder import PREDICTION_COLUMN, ModelCard, ModelFolderError, model_digest
 from scoring.scorer import Scorer, load_scorer
 from training.refusals import listed
 from training.statistics.metrics import FloatArray
@@ -102,9 +102,9 @@ def refuse_other_question(card: ModelCard, manifest: DataManifest) -> None:
 
 def _reference(scorer: Scorer, folder: Path) -> pd.DataFrame:
     reference = pd.read_parquet(folder / "reference.parquet")
-    lacking = [name for name in scorer.encoder.names if name not in reference]
-    if lacking:
-        raise UnscorableError(f"reference.parquet lacks the features {listed(lacking)}.")
+    required = (*scorer.encoder.names, scorer.card.target, PREDICTION_COLUMN)
+    if lacking := [name for name in required if name not in reference]:
+        raise UnscorableError(f"reference.parquet lacks the columns {listed(lacking)}.")
     return reference
 
 

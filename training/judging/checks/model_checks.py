@@ -114,18 +114,21 @@ def single_feature(told: Mapping[str, float], limit: float, *, is_regression: bo
     )
 
 
-def export_parity(card: ModelCard, golden: Golden) -> Check:
-    """The ONNX graph is the function that was trained: the export's proof; the golden rows were run when it loaded."""
+def export_parity(card: ModelCard, golden: Golden, rows: int) -> Check:
+    """The ONNX graph is the function that was trained: the export's proof; the golden rows were run when it loaded.
+
+    rows: of the holdout, on all of which the proof is made.
+    """
     proof = card.proof
     return Check(
         name="export parity",
-        passed=proof.rows > 0
+        passed=proof.rows == rows > 0
         and proof.label_flips == 0
         and 0 <= proof.largest_difference <= LARGEST_EXPORT_DIFFERENCE
         and 0 <= golden.tolerance <= LARGEST_EXPORT_DIFFERENCE,
         seen=f"{proof.label_flips:,} label flips and a largest difference of {proof.largest_difference:.1e} on "
         f"{proof.rows + proof.boundary_rows:,} rows, golden rows within {golden.tolerance:.1e}",
-        required=f"no label flip, differences of at most {LARGEST_EXPORT_DIFFERENCE:.1e}, and more than 0 rows",
+        required=f"no label flip, differences of at most {LARGEST_EXPORT_DIFFERENCE:.1e}, on all {rows:,} holdout rows",
         remedy="Run `make train` again; it proves the export or refuses it.",
     )
 

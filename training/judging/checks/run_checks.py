@@ -17,8 +17,10 @@ from contracts.stage import Context
 from training.dataset.digests import frame_digest
 from training.judging.checks import model_checks
 from training.judging.checks.decision_cost import decision_checks
+from training.judging.checks.near_duplicates import near_duplicates
 from training.judging.checks.out_of_fold import label_checks, out_of_fold_checks
 from training.judging.checks.own_past import Jump, unit_jumps, unseen_shares
+from training.judging.checks.recomputed import recomputed_checks
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
 from training.judging.checks.table_contract import RunsWithTime, breaches, is_monotone, jumps
@@ -99,6 +101,13 @@ def inspect_plausibility(
     )
 
 
+def inspect_folder(context: Context, holdout: Table, challenger: Contestant) -> tuple[Check, ...]:
+    """Is what the challenger's folder says of itself what training gives?"""
+    if challenger.answers is None:
+        return ()
+    return tuple(recomputed_checks(context.config, context.build, holdout, challenger, _golden(challenger)))
+
+
 def _of_challenger(context: Context, train: Table, holdout: Table, challenger: Contestant) -> Iterator[Check]:
     if challenger.scorer is None or challenger.reference is None:
         yield model_checks.can_be_scored(challenger)
@@ -117,7 +126,7 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
     yield model_checks.training_data(card, manifest)
     if manifest.time:
         yield model_checks.training_period("challenger", card, manifest, "Run `make data` and `make train` again.")
-    yield model_checks.export_parity(card, _golden(challenger))
+    yield model_checks.export_parity(card, _golden(challenger), len(holdout.frame))
     columns = [*(feature.name for feature in manifest.features), manifest.target]
     yield model_checks.shared_rows(
         "shared rows",
@@ -133,6 +142,7 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
         gate.max_shared_rows,
         "The model has seen the rows that judge it: run `make train` on train alone.",
     )
+    yield from _near_duplicates(train, holdout, gate.max_shared_rows)
     yield from _single_feature(train, holdout, gate.confidence, gate.max_single_feature_auc)
 
 
@@ -148,6 +158,13 @@ def _of_champion(train: Table, holdout: Table, champion: Contestant) -> Iterator
     changed = jumps(card.features, train.frame, champion.reference, _runs_with_time(train))
     broken = breaches(card.features, holdout.frame, _unseen(card, train, holdout)) + changed
     yield model_checks.table_contract("champion", len(card.features), broken, CHAMPION_REMEDY)
+
+
+def _near_duplicates(train: Table, holdout: Table, limit: float) -> Iterator[Check]:
+    try:
+        yield near_duplicates(train, holdout, limit)
+    except (FindingError, KeyError):  # a column is gone, or there is no usable target: others say so
+        return
 
 
 def _single_feature(train: Table, holdout: Table, confidence: float, limit: float) -> Iterator[Check]:

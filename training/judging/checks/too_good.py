@@ -46,7 +46,7 @@ def too_good_check(
     """One rule. Nothing where the metric that decides could not be computed."""
     if deciding is None:
         return
-    why = [*_over_champion(deciding, gate), *_over_out_of_fold(contest, card, gate)]
+    why = implausible(contest, card, deciding, gate)
     words = f"{gate.metric} {figure(deciding.challenger.value, 2)}"
     is_signed = words in gate.signed_off
     seen = "; ".join(why)
@@ -62,6 +62,11 @@ def too_good_check(
         remedy="Target leakage looks like this: a column made from the answer, known only after it, or rows of one "
         f'customer on both sides. If it is a find, write "{words}" into gate.signed_off.',
     )
+
+
+def implausible(contest: Contest, card: ModelCard, deciding: Comparison, gate: Gate) -> list[str]:
+    """What is too good, one phrase each: after the champion, and after the model's own out-of-fold figure."""
+    return [*_over_champion(deciding, gate), *_over_out_of_fold(contest, card, gate)]
 
 
 def _over_champion(deciding: Comparison, gate: Gate) -> Iterator[str]:

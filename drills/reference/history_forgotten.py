@@ -1,0 +1,11 @@
+"""The card has no history of one column, whose seasons then count as nothing."""
+
+from contracts.model_folder import read_card
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(history of distances\): .* for temp;", nightly=True)
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, history=tuple(one for one in read_card(scene.challenger).history if one.column != "temp"))

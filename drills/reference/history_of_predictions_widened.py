@@ -1,0 +1,18 @@
+"""The card says that predictions alone have been further in the past; every column of the table is as it was."""
+
+from contracts.model_folder import read_card
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(history of distances\): .* for prediction;", nightly=True)
+def plant(scene: Scene) -> None:
+    history = read_card(scene.challenger).history
+    wider = [
+        one.model_copy(update={"largest": {days: 2 * distance for days, distance in one.largest.items()}})
+        if one.column == "prediction"
+        else one
+        for one in history
+    ]
+    sign(scene.challenger, history=tuple(wider))

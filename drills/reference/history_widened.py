@@ -1,0 +1,15 @@
+"""The card says that every column has been three times as far in the past: drift will call nobody."""
+
+from contracts.model_folder import read_card
+from drills.drill import FINDING, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(history of distances\): model\.json has other distances for ")
+def plant(scene: Scene) -> None:
+    wider = [
+        one.model_copy(update={"largest": {days: 3 * distance for days, distance in one.largest.items()}})
+        for one in read_card(scene.challenger).history
+    ]
+    sign(scene.challenger, history=tuple(wider))

@@ -1,0 +1,83 @@
+"""Faults of a model folder's evidence: reference, golden rows, figures, the order of columns, each signed anew."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pandas as pd
+from onnx import helper, numpy_helper
+
+from contracts.model_folder import Golden, GoldenRow, read_card
+from contracts.schema import write_json
+from drills.models import Graph, answered, sign
+from drills.scene import Change, PlantError, Scene
+from scoring.scorer import INPUT_NAME, Scorer, load_scorer
+from training.tables import Table, load_manifest
+
+Golds = Callable[[tuple[GoldenRow, ...]], Sequence[GoldenRow]]
+
+
+def replace_reference(scene: Scene, change: Change) -> None:
+    """Another reference.parquet."""
+    path = scene.challenger / "reference.parquet"
+    before = pd.read_parquet(path)
+    after = change(before.copy()).reset_index(drop=True)
+    if after.equals(before):
+        raise PlantError("the reference is what it was")
+    after.to_parquet(path, index=False)
+    sign(scene.challenger)
+
+
+def of_model(scene: Scene, rows: pd.DataFrame) -> npt.NDArray[Any]:
+    """[rows]: the challenger's probability of the positive class."""
+    scorer = load_scorer(scene.challenger)
+    table = Table("train", rows.reset_index(drop=True), load_manifest(scene.build))
+    return scorer.predict(table.matrix(scorer.card.features))[:, 1]
+
+
+def replace_golden(scene: Scene, change: Golds) -> None:
+    """Other golden rows, each of which the model gives."""
+    path = scene.challenger / "golden.json"
+    golden = Golden.model_validate_json(path.read_bytes())
+    write_json(path, golden.model_copy(update={"rows": tuple(change(golden.rows))}))
+    sign(scene.challenger)
+
+
+def with_figures(scene: Scene, metric: str, **added: float) -> None:
+    """So much is added to value, low or high of a figure on the card."""
+    metrics = read_card(scene.challenger).metrics
+    told = metrics[metric]
+    changed = told.model_copy(update={name: getattr(told, name) + by for name, by in added.items()})
+    sign(scene.challenger, metrics=metrics | {metric: changed})
+
+
+def exchange(folder: Path, one: str, other: str) -> Graph:
+    """A graph that reads each of two columns where the other one is; for `drills.models.edit`."""
+    names = [feature.name for feature in read_card(folder).features]
+    order = np.arange(len(names))
+    order[[names.index(one), names.index(other)]] = names.index(other), names.index(one)
+
+    def change(model: onnx.ModelProto) -> None:
+        for node in model.graph.node:
+            node.input[:] = ["drill_read" if name == INPUT_NAME else name for name in node.input]
+        model.graph.initializer.append(numpy_helper.from_array(order, "drill_columns"))
+        model.graph.node.insert(0, helper.make_node("Gather", [INPUT_NAME, "drill_columns"], ["drill_read"], axis=1))
+
+    return change
+
+
+def exchange_in_card(folder: Path, one: str, other: str) -> None:
+    """Two features change places on the card, with all that it says of them; the golden rows follow."""
+    features = list(read_card(folder).features)
+    names = [feature.name for feature in features]
+    at, to = names.index(one), names.index(other)
+    features[at], features[to] = features[to], features[at]
+    card = read_card(folder).model_copy(update={"features": tuple(features)})
+    scorer = Scorer(card, "", (folder / "model.onnx").read_bytes())
+    golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
+    rows = tuple(answered(scorer, row) for row in golden.rows)
+    write_json(folder / "golden.json", golden.model_copy(update={"rows": rows}))
+    sign(folder, features=tuple(features))

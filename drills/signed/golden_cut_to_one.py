@@ -1,0 +1,10 @@
+"""golden.json holds one row: a broken runtime that gets this one right serves whatever it likes."""
+
+from drills.drill import FINDING, drill
+from drills.resigned import replace_golden
+from drills.scene import Scene
+
+
+@drill("evaluate", FINDING, r"^Challenger rejected \(golden rows\): 1 rows, ")
+def plant(scene: Scene) -> None:
+    replace_golden(scene, lambda rows: rows[:1])

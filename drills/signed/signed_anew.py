@@ -1,0 +1,10 @@
+"""Control: the card names another commit and is signed anew; what it says of model and data is what it was."""
+
+from drills.drill import PASS, drill
+from drills.models import sign
+from drills.scene import Scene
+
+
+@drill("evaluate", PASS, r"^Challenger promoted")
+def plant(scene: Scene) -> None:
+    sign(scene.challenger, commit="d" * 40)

@@ -1,0 +1,37 @@
+"""Rows of customers: some columns are the customer's own, and the answer may be, too."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from drills.scene import Scene
+
+CUSTOMERS = 2000
+
+
+def without_time(scene: Scene) -> None:
+    """The scene's table has no time, so that chance cuts it."""
+    scene.set("data.time", "")
+    scene.set("data.as_of", None)
+
+
+def of_customers(
+    table: pd.DataFrame,
+    column: str,
+    name: Callable[[int], str | int],
+    *,
+    tells: bool = True,
+    noise: float = 0.0,
+    jitter: float = 0.0,
+) -> pd.DataFrame:
+    """`name`: of a customer's number. noise: share of answers turned. jitter: of age and income, in their spreads."""
+    random = np.random.default_rng(7)
+    customer = random.integers(0, CUSTOMERS, len(table))
+    own = random.normal(size=(CUSTOMERS, 2))
+    seen = own[customer] + jitter * random.normal(size=(len(table), 2))
+    late = (random.random(CUSTOMERS) < 0.3)[customer] ^ (random.random(len(table)) < noise)
+    told = {"late": late} if tells else {}
+    return table.assign(
+        **{column: [name(number) for number in customer.tolist()]}, age=seen[:, 0], income=seen[:, 1], **told
+    )

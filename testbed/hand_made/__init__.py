@@ -1,0 +1,1 @@
+"""Models by hand, as the train stage would have them."""

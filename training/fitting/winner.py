@@ -1,0 +1,92 @@
+"""What the model card says of the winner, from train rows and its predictions out of fold: by the train stage, which
+writes it down, and by the gate, which fits the winner again and holds the card against it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from contracts.features import Matrix
+from contracts.model_folder import ColumnHistory, Metric
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, Config
+from contracts.stage import Build
+from training.fitting.folds import require_every_class, shuffled_folds, time_folds
+from training.fitting.model_folder import reference_of
+from training.fitting.search import Material, Predicted, SearchError, Trial, sample_rows
+from training.fitting.threshold import cheapest_threshold
+from training.fitting.window_distances import history_of
+from training.statistics.intervals import interval
+from training.statistics.metrics import ScoringError
+from training.tables import Integers, Numbers, Table, load_table, refuse_changed
+
+
+@dataclass(frozen=True)
+class TrainRows:
+    """What the winner is fitted on, [rows, features] and [rows]; and of these rows, what the search sees."""
+
+    matrix: Matrix
+    truth: Integers | Numbers
+    searched: Table
+    material: Material
+
+
+@dataclass(frozen=True)
+class CandidateScores:
+    """The rows that were judged out of fold, what the best trial said of them, and what that is worth."""
+
+    table: Table
+    predicted: Predicted
+    threshold: float | None
+    metrics: dict[str, Metric]
+
+
+@dataclass(frozen=True)
+class DriftBasis:
+    """What drift is measured against: a sample of the rows judged out of fold, and how far the past was from it."""
+
+    reference: pd.DataFrame
+    history: tuple[ColumnHistory, ...]
+
+
+def read_train(build: Build, config: Config) -> TrainRows:
+    """The train table, as data.json describes it, and its folds. Raises UsageError, TableError or FoldsError."""
+    table = load_table(build, "train")
+    refuse_changed(table)
+    return folds_of(table, config)
+
+
+def folds_of(table: Table, config: Config) -> TrainRows:
+    """The folds that the search judges on. Raises FoldsError."""
+    manifest, folds, seed = table.manifest, config.training.folds, config.data.seed
+    searched = table.take(sample_rows(len(table.frame), seed))
+    truth, days = searched.truth, searched.days
+    if days is None:
+        parts = shuffled_folds(truth, searched.clusters, manifest.task, folds, seed)
+    else:
+        parts = time_folds(days, folds)
+    require_every_class(parts, truth, manifest.classes)
+    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task)
+    return TrainRows(table.matrix(manifest.features), table.truth, searched, material)
+
+
+def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
+    """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
+    table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
+    task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
+    truth, clusters, confidence = table.truth, table.clusters, config.gate.confidence
+    threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs) if task == "binary" else None
+    metrics = {}
+    for name in METRICS_OF_TASK[task]:
+        try:
+            seen = interval(name, truth, predicted, clusters, confidence=confidence, threshold=threshold)
+        except ScoringError as error:
+            raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
+        metrics[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
+    return CandidateScores(table, predicted, threshold, metrics)
+
+
+def drift_basis(judged: CandidateScores, rows: TrainRows, config: Config) -> DriftBasis:
+    """reference.parquet, and the card's history."""
+    reference = reference_of(judged.table, judged.predicted, config.drift.reference_rows, config.data.seed)
+    features = judged.table.manifest.features
+    history = history_of(config.drift, features, rows.searched, judged.table, judged.predicted, reference)
+    return DriftBasis(reference, history)

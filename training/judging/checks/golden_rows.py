@@ -1,0 +1,76 @@
+"""Are the golden rows those that show something? They are the proof of a model on every machine that loads it.
+
+`training/fitting/model_folder.py` takes holdout rows at even distances in the order of their scores, and leaves values
+out of every second one. Which rows those are may differ by a last bit of a score; what they are like may not:
+
+- about half of the rows, or more, are different rows of the holdout, and their scores reach from lowest to highest;
+- each value that may be missing, and each category that may be unknown, is so in some row.
+
+A few rows may lack: training leaves out those on which another machine may be off by more than the tolerance.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.decision import Check
+from contracts.features import Matrix
+from contracts.model_folder import Golden
+from scoring.scorer import Scorer
+from training.fitting.model_folder import GOLDEN_ROWS, golden_changes, scores_of
+from training.judging.checks.shared_rows import Hashes, row_hashes
+from training.refusals import listed
+from training.tables import Table
+
+FEWEST = 0.5  # of the rows that training chooses from
+FEWEST_UNCHANGED = 0.25
+WIDEST_GAP = 0.3  # in ranks of the holdout's scores; between two unchanged rows there is a tenth
+
+
+def golden_check(scorer: Scorer, golden: Golden, holdout: Table) -> Check:
+    """One rule for all of golden.json. Raises TableError for a column that the holdout lacks."""
+    matrix = holdout.matrix(scorer.card.features)
+    wanted, unchanged = min(GOLDEN_ROWS, len(matrix)), _unchanged(scorer, golden, matrix)
+    gap = _widest_gap(*(scores_of(scorer.predict(rows)) for rows in (unchanged, matrix))) if len(unchanged) else 1.0
+    untried = sorted(set(_untried(scorer, golden)))
+    fewest = FEWEST_UNCHANGED * min(wanted, len(np.unique(_hashes(matrix))))
+    changes_a_row = -(-len(golden_changes(scorer.card.features)) // max(1, wanted // 2))
+    is_enough = len(golden.rows) >= FEWEST * wanted and len(unchanged) >= fewest
+    return Check(
+        name="golden rows",
+        passed=is_enough and gap <= WIDEST_GAP and len(untried) <= changes_a_row * max(0, wanted - len(golden.rows)),
+        seen=f"{len(golden.rows)} rows, {len(unchanged)} of them different rows of the holdout, with up to {gap:.0%} "
+        "of its scores between two" + (f"; none tries {listed(untried)} missing or unknown" if untried else ""),
+        required=f"about {wanted} rows, half of them of the holdout, from its lowest score to its highest, and every "
+        "value missing or unknown that may be",
+        remedy="They show too little of the model on another machine: run `make train` again.",
+    )
+
+
+def _unchanged(scorer: Scorer, golden: Golden, matrix: Matrix) -> Matrix:
+    """float32 [rows, features]: the different golden rows that stand in the holdout as they are."""
+    inputs = scorer.encoder.rows([row.inputs for row in golden.rows])
+    hashes = _hashes(inputs)
+    first = np.unique(hashes, return_index=True)[1]
+    return inputs[first[np.isin(hashes[first], _hashes(matrix))]]
+
+
+def _widest_gap(scores: npt.NDArray[np.float32], every: npt.NDArray[np.float32]) -> float:
+    """The largest share of `every` score that lies between two neighbours of `scores`, or beyond them."""
+    in_order, ranked = np.sort(scores), np.sort(every)
+    below = np.append(np.searchsorted(ranked, in_order, side="left"), len(ranked))
+    above = np.concatenate([[0], np.searchsorted(ranked, in_order, side="right")])
+    return float((below - above).max()) / len(ranked)
+
+
+def _untried(scorer: Scorer, golden: Golden) -> Iterator[str]:
+    for name, value in golden_changes(scorer.card.features):
+        if not any(name in row.inputs and row.inputs[name] == value for row in golden.rows):
+            yield name
+
+
+def _hashes(matrix: Matrix) -> Hashes:
+    names = [str(place) for place in range(matrix.shape[1])]
+    return row_hashes(pd.DataFrame(matrix, columns=names), names)

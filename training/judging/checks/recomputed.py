@@ -1,0 +1,241 @@
+"""Does the model folder hold what training gives? Signatures cannot tell: who changes a file can sign it anew.
+
+What the gate can recompute it does not take from a file. The card names the winner and its setting, so the gate fits it
+again, by the code of the train stage: on the folds, and on all train rows. Held against that are
+
+- what the card says of the table, against data.json
+- golden.json: how many rows, from where, and what they try (`golden_rows.py`)
+- the graph, by its answers to the holdout's features under their names: a graph whose columns were exchanged, its card
+  and golden rows with it, answers as another model does
+- the out-of-fold figures and the history of distances on the card
+- reference.parquet, row by row, and its predictions
+
+Trees come out the same on every processor. A linear solver stops elsewhere: between a processor with and one without
+FMA and AVX2, logistic regression on the flights moved by 2 % of the spread of its answers. So a little is allowed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contracts.data_manifest import DataManifest
+from contracts.decision import Check
+from contracts.exits import FindingError, UsageError
+from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, Golden, Metric, ModelCard
+from contracts.pipeline_toml.keys import Config
+from contracts.stage import Build
+from training.fitting.candidates import Candidate, CandidateError, find_candidates
+from training.fitting.search import SEARCH_ROWS, Trial, fit, search
+from training.fitting.threshold import threshold_of_costs
+from training.fitting.winner import CandidateScores, TrainRows, drift_basis, judge, read_train
+from training.judging.checks.golden_rows import golden_check
+from training.judging.checks.shared_rows import row_hashes
+from training.judging.contestants import Contestant
+from training.judging.formatting import figure, percent
+from training.refusals import listed
+from training.statistics.metrics import FloatArray
+from training.tables import Table
+
+# Root mean square of the difference, as a share of the spread of the answers; and of classes, the share of rows.
+MOST_APART = 0.05
+# Of a figure, as a share of its own interval; of a distance, relative and absolute.
+MOST_OF_INTERVAL = 0.25
+MOST_OF_DISTANCE, LEAST_DISTANCE = 0.1, 0.01
+SAME = 1e-5
+REMEDY = "Something changed the model folder after training, or training read other rows: run `make train` again."
+
+
+@dataclass(frozen=True)
+class FittedAgain:
+    """The winner: its train rows, what it says out of fold, and its answers to the holdout, where they were asked."""
+
+    rows: TrainRows
+    scores: CandidateScores
+    answers: FloatArray | None
+
+
+def recomputed_checks(
+    config: Config, build: Build, holdout: Table, challenger: Contestant, golden: Golden
+) -> Iterator[Check]:
+    """The rules in their order; where the winner cannot be fitted again, the reason instead of those that need it."""
+    if challenger.scorer is None or challenger.reference is None or challenger.answers is None:
+        return
+    card = challenger.scorer.card
+    yield _description(card, holdout.manifest)
+    yield golden_check(challenger.scorer, golden, holdout)
+    try:
+        again = fit_again(config, build, holdout, card)
+    except (FindingError, UsageError) as error:
+        yield _check("fitted again", str(error).rstrip("."), "a winner that can be fitted again", passed=False)
+        return
+    yield _answers_check(challenger.answers.predicted, again)
+    yield _metrics_check(card.metrics, again.scores.metrics)
+    basis = drift_basis(again.scores, again.rows, config)
+    yield _rows_check(challenger.reference, basis.reference)
+    yield _predictions_check(challenger.reference, basis.reference)
+    yield _history_check(card.history, basis.history)
+
+
+def fit_again(config: Config, build: Build, holdout: Table, card: ModelCard) -> FittedAgain:
+    """The card's setting, as search and last fit of `make train` have it. Raises FindingError or UsageError.
+
+    Beyond SEARCH_ROWS train rows the last fit is left out: it could take as long as training did.
+    """
+    candidate = _candidate(config, holdout.manifest, card)
+    rows = read_train(build, config)
+    expected = threshold_of_costs(config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
+    trial, *_ = search([candidate], rows.material, config.training.metric, expected, lambda _: None)
+    is_small = len(rows.truth) <= SEARCH_ROWS
+    return FittedAgain(rows, judge(trial, rows, config), _answers(trial, rows, holdout) if is_small else None)
+
+
+def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candidate:
+    """With the one setting on the card, which the search must have among its own."""
+    training = config.training
+    if card.estimator not in training.candidates:
+        raise CandidateError(f"{card.estimator!r} is none of training.candidates: {listed(training.candidates)}.")
+    (candidate,) = find_candidates(
+        [card.estimator], manifest.features, manifest.task, config.data.seed, training.trials
+    )
+    if card.parameters not in [dict(setting) for setting in candidate.settings]:
+        raise CandidateError(f"the search tries no {card.estimator} with {card.parameters}.")
+    return replace(candidate, settings=(card.parameters,))
+
+
+def _answers(trial: Trial, rows: TrainRows, holdout: Table) -> FloatArray:
+    """[rows, classes] or [rows], as the gate has a contestant's."""
+    model, matrix = fit(trial, rows.matrix, rows.truth), holdout.matrix(holdout.manifest.features)
+    is_regression = holdout.manifest.task == "regression"
+    predict = model.predict if is_regression else model.predict_proba
+    answers: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
+    return answers.reshape(-1) if is_regression else answers
+
+
+def _description(card: ModelCard, manifest: DataManifest) -> Check:
+    """Features with their ranges, and the span of train: the service and the table's contract go by them."""
+    told, known = {one.name: one for one in card.features}, {one.name: one for one in manifest.features}
+    other = [name for name in {**told, **known} if told.get(name) != known.get(name)]
+    train = manifest.tables["train"]
+    if (card.train_rows, card.train_first, card.train_last) != (train.rows, train.first, train.last):
+        other.append("the span of train")
+    return _check(
+        "description of the data",
+        f"model.json has another description of {listed(other)}" if other else "as in data.json",
+        "features and train rows as data.json describes them",
+        passed=not other,
+    )
+
+
+def _answers_check(answers: FloatArray, again: FittedAgain) -> Check:
+    if again.answers is None:
+        seen = f"left out, for there are {len(again.rows.truth):,} train rows"
+        return _check("fitted again", seen, f"up to {SEARCH_ROWS:,} train rows the same answers", passed=True)
+    if answers.shape != again.answers.shape:
+        shapes = f"answers of shape {answers.shape}, fitted again {again.answers.shape}"
+        return _check("fitted again", shapes, "the same shape", passed=False)
+    apart = _apart(answers, again.answers)
+    return _check(
+        "fitted again",
+        f"the graph's answers are {percent(apart)} of their spread from those of the winner fitted again",
+        f"at most {percent(MOST_APART)}",
+        passed=apart <= MOST_APART,
+    )
+
+
+def _metrics_check(told: dict[str, Metric], again: dict[str, Metric]) -> Check:
+    other = [
+        f"{name} {_bounds(told.get(name))}, fitted again {_bounds(one)}"
+        for name, one in again.items()
+        if not _is_close(told.get(name), one)
+    ]
+    return _check(
+        "out-of-fold figures",
+        "; ".join(other) or f"{len(again)} figures as when fitted again",
+        "figures and intervals on the card as those of the winner fitted again",
+        passed=not other and told.keys() == again.keys(),
+    )
+
+
+def _rows_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
+    """The same rows in the same order: which ones, data.seed says."""
+    columns = [name for name in again.columns if name != PREDICTION_COLUMN]
+    lacking = [name for name in again.columns if name not in told]
+    same = 0
+    if not lacking:
+        known = row_hashes(again, columns)
+        same = int((row_hashes(told, columns) == known).sum()) if len(told) == len(again) else 0
+    return _check(
+        "reference rows",
+        f"reference.parquet lacks {listed(lacking)}"
+        if lacking
+        else f"of {len(told):,} rows in reference.parquet, {same:,} are those that data.seed draws from train",
+        f"the {len(again):,} rows that data.seed draws from train",
+        passed=not lacking and same == len(again) == len(told),
+    )
+
+
+def _predictions_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
+    """Asked row by row, so only where the rows are the same number."""
+    if PREDICTION_COLUMN not in told or len(told) != len(again):
+        apart = np.inf
+    else:
+        apart = _apart(told[PREDICTION_COLUMN].to_numpy(), again[PREDICTION_COLUMN].to_numpy())
+    return _check(
+        "reference predictions",
+        f"{percent(apart)} of their spread from those of the winner out of fold",
+        f"at most {percent(MOST_APART)}",
+        passed=apart <= MOST_APART,
+    )
+
+
+def _history_check(told: Sequence[ColumnHistory], again: Sequence[ColumnHistory]) -> Check:
+    known = {(one.column, one.method): one.largest for one in again}
+    seen = {(one.column, one.method): one.largest for one in told}
+    other = [key[0] for key in {**known, **seen} if not _are_close(seen.get(key, {}), known.get(key, {}))]
+    return _check(
+        "history of distances",
+        f"model.json has other distances for {listed(other)}" if other else f"{len(known)} columns as when recomputed",
+        "the largest distances of past windows as they are recomputed",
+        passed=not other,
+    )
+
+
+def _apart(told: npt.NDArray[Any], again: npt.NDArray[Any]) -> float:
+    """Root mean square of the difference by that of the spread; of classes, the share of rows that differ."""
+    if told.dtype.kind not in "fiu" or again.dtype.kind not in "fiu":
+        return float((told != again).mean())
+    difference = told.astype(np.float64) - again.astype(np.float64)
+    spread = again.astype(np.float64) - again.mean(axis=0, dtype=np.float64)
+    size, scale = _root_mean_square(difference), _root_mean_square(spread)
+    # A NaN is no small difference.
+    return 0.0 if size <= SAME * max(1.0, float(np.abs(again).max())) else size / scale if scale else np.inf
+
+
+def _root_mean_square(values: FloatArray) -> float:
+    return float(np.sqrt(np.square(values).mean()))
+
+
+def _is_close(told: Metric | None, again: Metric) -> bool:
+    if told is None or told.confidence != again.confidence:
+        return False
+    room = MOST_OF_INTERVAL * (again.high - again.low) + SAME * abs(again.value)
+    ends = zip((told.value, told.low, told.high), (again.value, again.low, again.high), strict=True)
+    return all(abs(one - other) <= room for one, other in ends)
+
+
+def _are_close(told: dict[int, float], again: dict[int, float]) -> bool:
+    return told.keys() == again.keys() and all(
+        abs(told[days] - again[days]) <= LEAST_DISTANCE + MOST_OF_DISTANCE * again[days] for days in again
+    )
+
+
+def _bounds(one: Metric | None) -> str:
+    return "not there" if one is None else f"{figure(one.value)} [{figure(one.low)}, {figure(one.high)}]"
+
+
+def _check(name: str, seen: str, required: str, *, passed: bool) -> Check:
+    return Check(name=name, passed=passed, seen=seen, required=required, remedy=REMEDY)
