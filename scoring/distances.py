@@ -4,6 +4,7 @@ wasserstein     the area between the two distribution functions, in standard dev
 jensenshannon   0 for equal shares to 0.83 for disjoint ones, with the natural logarithm; numbers by reference deciles
 psi             the population stability index, Σ (p - q) ln(p / q); numbers by reference deciles
 difference      the absolute difference of two shares, for a column of 0 and 1
+gained          the most by which the share of any one value has grown
 
 Missing numbers (NaN) are left out, except that a share of them is a column of its own. Each distance is a function of
 counts over the distinct values, so that a bootstrap is a matter of counting; `Counted` holds the values.
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Method = Literal["wasserstein", "jensenshannon", "psi", "difference"]
+Method = Literal["wasserstein", "jensenshannon", "psi", "difference", "gained"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -127,9 +128,15 @@ def _difference(counted: Counted, one: FloatArray, two: FloatArray) -> FloatArra
     return result
 
 
+def _gained(_: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
+    result: FloatArray = (two - one).max(axis=-1)
+    return result
+
+
 _DISTANCES = {
     "wasserstein": _wasserstein,
     "jensenshannon": _jensenshannon,
     "psi": _psi,
     "difference": _difference,
+    "gained": _gained,
 }

@@ -1,10 +1,12 @@
 """What is compared of a table, for the drift verdict and for the historic distances that travel with a model.
 
-Each feature gives up to three statistics, because a mistake may show in one alone:
+Each feature gives up to four statistics, because a mistake may show in one alone:
 
     temp                    its values
     temp, given the others  what linear fits from the other numbers leave over: a season moves temperature and dew
-                            point together and stays out of it, °C in place of °F does not
+                            point together and stays out of it, °C in place of °F does not; of a category, how usual it
+                            is beside the column that goes with it most (`category_fit.py`)
+    temp at one value       by how much the share of any one value has grown: a sensor that is stuck in some rows
     temp is missing         which rows lack it
 
 beside the predictions and, where labels came in, the target. Tables are arrays by name, as float with NaN where
@@ -12,7 +14,7 @@ missing, or text.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,10 +25,10 @@ from contracts.exits import UsageError
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN
 from contracts.pipeline_toml.keys import Drift, Task
+from scoring.category_fit import CategoryFit, Columns, fit_categories
 from scoring.distances import FloatArray, Method
 
-Kind = Literal["value", "residual", "missing", "prediction", "label"]
-Columns = Mapping[str, npt.NDArray[Any]]
+Kind = Literal["value", "residual", "repeated", "missing", "prediction", "label"]
 CATEGORICAL_METHODS = ("jensenshannon", "psi")
 # Keeps the fit finite where two columns say the same, and a residual from being all rounding.
 RIDGE = 0.01
@@ -82,13 +84,31 @@ class CrossFit:
     names: tuple[str, ...]
     fits: tuple[LinearFit, ...]
 
-    def residuals(self, table: Columns) -> dict[str, FloatArray]:
+    def residuals(self, table: Columns, folds: npt.NDArray[np.int64]) -> dict[str, FloatArray]:
         """For each name [rows]: in standard deviations of the column, NaN where the column itself is missing."""
         known = _stacked(table, self.names)
-        left, folds = np.empty_like(known), _folds(len(known))
+        left = np.empty_like(known)
         for fold, fit in enumerate(self.fits):
             left[folds == fold] = fit.residuals(known[folds == fold])
         return {name: left[:, place] for place, name in enumerate(self.names)}
+
+
+@dataclass(frozen=True)
+class GivenOthers:
+    """Of a reference: the fits of its numbers, if there are several, and of each category that goes with something."""
+
+    numbers: CrossFit | None
+    categories: tuple[CategoryFit, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(self.numbers.names if self.numbers else ()), *(one.name for one in self.categories))
+
+    def residuals(self, table: Columns) -> dict[str, FloatArray]:
+        """For each of `names` [rows]. A window is dealt out to the same fits as the folds of the reference."""
+        folds = _folds(len(next(iter(table.values()))))
+        left = self.numbers.residuals(table, folds) if self.numbers else {}
+        return left | {one.name: one.residuals(table, folds) for one in self.categories}
 
 
 def _folds(rows: int) -> npt.NDArray[np.int64]:
@@ -116,14 +136,16 @@ def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
             )
 
 
-def fit_numbers(table: Columns, features: Sequence[Feature]) -> CrossFit | None:
-    """The fits on a reference. None where fewer than two numeric columns vary: there is nothing to be given."""
-    names = tuple(one.name for one in features if one.kind != "categorical" and _varies(table[one.name]))
-    if len(names) < 2:
-        return None
-    known = _stacked(table, names)
-    folds = _folds(len(known))
-    return CrossFit(names, tuple(_fit(known[folds != fold]) for fold in range(FOLDS)))
+def fit_others(table: Columns, features: Sequence[Feature]) -> GivenOthers:
+    """The fits on a reference. A column that stands alone, or goes with nothing, is in none of them."""
+    numbers = tuple(one.name for one in features if one.kind != "categorical" and _varies(table[one.name]))
+    categories = tuple(one.name for one in features if one.kind == "categorical")
+    folds = _folds(len(table[features[0].name]))
+    fit = None
+    if len(numbers) > 1:
+        known = _stacked(table, numbers)
+        fit = CrossFit(numbers, tuple(_fit(known[folds != fold]) for fold in range(FOLDS)))
+    return GivenOthers(fit, tuple(fit_categories(table, categories, numbers, folds)))
 
 
 def _fit(known: FloatArray) -> LinearFit:
@@ -156,13 +178,20 @@ def _varies(values: npt.NDArray[Any]) -> bool:
     return len(known) > 1 and bool(known.min() < known.max())
 
 
-def feature_statistics(drift: Drift, features: Sequence[Feature], fit: CrossFit | None) -> tuple[DriftStatistic, ...]:
-    """Values, residuals and missing rates of these features."""
+def feature_statistics(
+    drift: Drift, features: Sequence[Feature], fit: GivenOthers | None
+) -> tuple[DriftStatistic, ...]:
+    """Values, residuals, repeated values and missing rates of these features."""
     found = [_value(drift, one) for one in features]
     found += [
         DriftStatistic(f"{name}, given the others", name, "residual", "wasserstein", drift.numeric_effect)
         for name in (fit.names if fit else ())
         if name not in drift.columns
+    ]
+    found += [
+        DriftStatistic(f"{one.name} at one value", one.name, "repeated", "gained", drift.repeated_effect)
+        for one in features
+        if one.kind == "numeric" and one.name not in drift.columns
     ]
     found += [
         DriftStatistic(f"{one.name} is missing", one.name, "missing", "difference", drift.missing_effect)

@@ -253,6 +253,13 @@ def _times(column: str, factor: float) -> Fault:
     return lambda table: table.assign(**{column: table[column] * factor})
 
 
+def _stuck(column: str, every: int) -> Fault:
+    """The window's median stands in one row of so many."""
+    return lambda table: table.assign(
+        **{column: table[column].where(np.arange(len(table)) % every > 0, table[column].dropna().median())}
+    )
+
+
 FAULTS: dict[str, Fault] = {
     "clean": lambda table: table,
     "temp in °C": _celsius("temp"),
@@ -265,6 +272,12 @@ FAULTS: dict[str, Fault] = {
     "carrier UA renamed": lambda table: table.assign(carrier=table["carrier"].replace("UA", "United")),
     "carrier MQ gone": lambda table: table[table["carrier"] != "MQ"],
     "origin EWR gone": lambda table: table[table["origin"] != "EWR"],
+    "carrier of another flight": lambda table: table.assign(carrier=np.roll(table["carrier"], 1)),
+    "origin of another flight": lambda table: table.assign(origin=np.roll(table["origin"], 1)),
+    "distance of another flight": lambda table: table.assign(distance=np.roll(table["distance"], 1)),
+    "seats stuck in one row of five": _stuck("seats", 5),
+    "temp stuck in one row of five": _stuck("temp", 5),
+    "minute stuck in one row of ten": _stuck("minute_of_day", 10),
     "origin in lower case": lambda table: table.assign(origin=table["origin"].str.lower()),
 }
 THINNED = {name: FAULTS[name] for name in ("clean", "temp in °C", "carrier UA renamed", "origin in lower case")}

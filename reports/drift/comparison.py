@@ -18,13 +18,13 @@ from contracts.pipeline_toml.keys import Drift
 from contracts.verdict import ColumnComparison, LabelComparison
 from reports.drift.log_reader import Answers
 from reports.drift.thresholds import by_chance
+from scoring.category_fit import Columns
 from scoring.distances import Counted, counted
 from scoring.drift_statistics import (
-    Columns,
-    CrossFit,
     DriftStatistic,
+    GivenOthers,
     feature_statistics,
-    fit_numbers,
+    fit_others,
     label_statistic,
     prediction_statistic,
     values_of,
@@ -73,7 +73,7 @@ class Baseline:
     drift: Drift
     card: ModelCard
     table: Columns
-    fit: CrossFit | None
+    fit: GivenOthers | None
     residuals: Columns
     statistics: tuple[DriftStatistic, ...]
 
@@ -114,7 +114,7 @@ class Baseline:
 def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
     """For the features that are logged. Where one is not, no feature is compared given the others."""
     table = _columns(reference)
-    fit = fit_numbers(table, logged) if len(logged) == len(card.features) else None
+    fit = fit_others(table, logged) if len(logged) == len(card.features) else None
     statistics = (*feature_statistics(drift, logged, fit), prediction_statistic(drift, card.task))
     return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, statistics)
 

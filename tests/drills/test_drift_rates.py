@@ -17,7 +17,8 @@ def flights(days: int) -> pd.DataFrame:
     moments = pd.date_range("2013-09-01 12:00", periods=days, freq="D")
     table = pd.DataFrame({"scheduled_at": np.repeat(moments, 2), "origin": ["EWR", "JFK"] * days})
     told = np.repeat(np.arange(days), 2) + np.tile([0, 0.5], days)
-    return table.assign(carrier="UA", distance=1000.0, **dict.fromkeys(WEATHER, told.astype(float)))
+    own = {"carrier": "UA", "distance": 1000.0 + told, "seats": 100.0 + told, "minute_of_day": 720.0 + told}
+    return table.assign(**own, **dict.fromkeys(WEATHER, told.astype(float)))
 
 
 def test_stale_weather_is_that_of_the_day_before_at_the_same_airport() -> None:

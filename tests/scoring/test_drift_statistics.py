@@ -1,6 +1,9 @@
 """What is compared of a table: values, values given the others, and what is missing."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from contracts.exits import UsageError
 from contracts.features import Feature
@@ -9,7 +12,7 @@ from scoring.distances import counted
 from scoring.drift_statistics import (
     check_columns,
     feature_statistics,
-    fit_numbers,
+    fit_others,
     label_statistic,
     prediction_statistic,
     values_of,
@@ -30,12 +33,12 @@ def weather(rows: int, season: float, seed: int) -> dict[str, np.ndarray]:
     return {"temp": temp, "dewp": temp - 12 + random.normal(0, 3, rows), "carrier": np.array(["AA"] * rows)}
 
 
-def test_each_number_is_read_three_times_and_each_category_once() -> None:
-    fit = fit_numbers(weather(500, 55, 1), FEATURES)
+def test_each_number_is_read_four_times_and_a_category_that_goes_with_nothing_once() -> None:
+    fit = fit_others(weather(500, 55, 1), FEATURES)
     names = [one.column for one in feature_statistics(Drift(), FEATURES, fit)]
     assert names == [
         *("temp", "dewp", "carrier", "temp, given the others", "dewp, given the others"),
-        *("temp is missing", "dewp is missing"),
+        *("temp at one value", "dewp at one value", "temp is missing", "dewp is missing"),
     ]
 
 
@@ -44,8 +47,7 @@ def test_another_unit_shows_given_the_others_where_the_season_hides_it() -> None
         name: np.concatenate([weather(300, season, 7)[name] for season in (20, 45, 70, 80)])
         for name in ("temp", "dewp", "carrier")
     }
-    fit = fit_numbers(year, FEATURES)
-    assert fit
+    fit = fit_others(year, FEATURES)
     summer, winter = weather(300, 70, 2), weather(300, 20, 3)
     celsius = {**summer, "temp": (summer["temp"] - 32) * 5 / 9}
 
@@ -60,20 +62,81 @@ def test_another_unit_shows_given_the_others_where_the_season_hides_it() -> None
 
 def test_a_residual_is_missing_where_its_own_column_is_and_not_where_another_is() -> None:
     table = weather(100, 55, 1)
-    fit = fit_numbers(table, FEATURES)
-    assert fit
+    fit = fit_others(table, FEATURES)
     table["temp"][3] = table["dewp"][5] = np.nan
     residuals = fit.residuals(table)["temp"]
     assert list(np.flatnonzero(np.isnan(residuals))) == [3]
 
 
+def routes(rows: int, seed: int) -> dict[str, np.ndarray]:
+    """A carrier that mostly flies to places of its own, and how far that is."""
+    random = np.random.default_rng(seed)
+    carrier = random.integers(0, 4, rows)
+    place = np.where(random.random(rows) < 0.8, carrier, random.integers(0, 4, rows))
+    return {
+        "carrier": np.array(list("ABCD"))[carrier],
+        "dest": np.array(["ORD", "LAX", "BOS", "MIA"])[place],
+        "distance": np.array([700.0, 2500.0, 190.0, 1100.0])[place],
+    }
+
+
+ROUTES = (
+    Feature(name="carrier", kind="categorical", categories=("A", "B", "C", "D")),
+    Feature(name="dest", kind="categorical", categories=("BOS", "LAX", "MIA", "ORD")),
+    Feature(name="distance", kind="numeric"),
+)
+
+
+def of_another_row(table: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    return {**table, name: np.roll(table[name], 1)}
+
+
+def fewer_of_a(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    keeps = (table["carrier"] != "A") | (np.arange(len(table["carrier"])) % 4 == 0)
+    return {name: values[keeps] for name, values in table.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "source"),
+    [
+        (lambda table: of_another_row(table, "carrier"), "carrier"),
+        (lambda table: of_another_row(table, "distance"), "dest"),
+        (lambda table: {**table, "dest": np.where(table["carrier"] == "A", "BOS", table["dest"])}, "carrier"),
+    ],
+    ids=["another row's carrier", "another row's distance", "one carrier's places mapped to one"],
+)
+def test_categories_that_no_longer_go_with_the_other_column_stand_out(change: Any, source: str) -> None:
+    fit = fit_others(routes(4000, 1), ROUTES)
+
+    def moved(window: dict[str, np.ndarray]) -> float:
+        left = fit.residuals(routes(4000, 1))[source], fit.residuals(window)[source]
+        return counted("wasserstein", *left).distance()
+
+    clean, fewer = moved(routes(4000, 2)), moved(fewer_of_a(routes(4000, 2)))
+    assert moved(change(routes(4000, 2))) > 5 * max(clean, fewer)
+
+
+def test_a_category_is_given_a_number_as_well_and_a_new_one_says_nothing() -> None:
+    table = routes(4000, 1)
+    fit = fit_others(table, ROUTES)
+    assert {one.name: one.other for one in fit.categories}["dest"] == "distance"
+    assert not fit.residuals({**table, "dest": np.array(["new"] * 4000)})["dest"].any()
+
+
+def test_a_sensor_that_is_stuck_in_some_rows_stands_at_one_value() -> None:
+    before, now = (np.random.default_rng(seed).normal(size=2000) for seed in (1, 2))
+    assert counted("gained", before, now).distance() < 0.01
+    now[::10] = now[0]
+    assert counted("gained", before, now).distance() == pytest.approx(0.1, abs=0.002)
+
+
 def test_a_lone_number_is_given_nothing() -> None:
-    assert fit_numbers(weather(100, 55, 1), [FEATURES[0], FEATURES[2]]) is None
+    assert fit_others(weather(100, 55, 1), [FEATURES[0], FEATURES[2]]).names == ()
 
 
 def test_a_constant_column_is_given_nothing() -> None:
     table = weather(100, 55, 1) | {"dewp": np.full(100, 3.0)}
-    assert fit_numbers(table, FEATURES) is None
+    assert fit_others(table, FEATURES).names == ()
 
 
 def test_method_and_effect_of_one_column_come_from_pipeline_toml() -> None:

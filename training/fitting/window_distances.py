@@ -15,12 +15,12 @@ import pandas as pd
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory
 from contracts.pipeline_toml.keys import Drift
+from scoring.category_fit import Columns
 from scoring.distances import coarsened, counted, distance_of_counts
 from scoring.drift_statistics import (
-    Columns,
     DriftStatistic,
     feature_statistics,
-    fit_numbers,
+    fit_others,
     label_statistic,
     prediction_statistic,
     values_of,
@@ -42,9 +42,9 @@ def history_of(
     if searched.days is None or judged.days is None:
         return ()
     manifest, before = searched.manifest, _columns(reference)
-    fit = fit_numbers(before, features)
+    fit = fit_others(before, features)
     now = _columns(searched.frame)
-    left = [fit.residuals(table) if fit else {} for table in (before, now)]
+    left = [fit.residuals(table) for table in (before, now)]
     asked = [*feature_statistics(drift, features, fit), label_statistic(drift, manifest.target, manifest.task)]
     windows = _windows(searched.days)
     found = [_history(one, values_of(one, before, left[0]), values_of(one, now, left[1]), windows) for one in asked]

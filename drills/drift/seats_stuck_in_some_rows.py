@@ -1,0 +1,11 @@
+"""In one of ten requests like those of training, the number of seats is the one that was read last."""
+
+from drills.drill import FINDING, drill
+from drills.scene import Scene
+from drills.traffic import rows_like_training, serve
+
+
+@drill("drift", FINDING, r"^Inputs drifted: .*seats at one value 0\.\d+ >")
+def plant(scene: Scene) -> None:
+    rows = rows_like_training(scene, 3000)
+    serve(scene, rows.assign(seats=rows["seats"].where(rows.index % 10 > 0, 149.0)), labels=False)

@@ -1,0 +1,126 @@
+"""Each category given the column that goes with it most: does a row's pair come as often as in the reference?
+
+The score of a row is its pointwise mutual information, log P(other | category) / P(other), less the mean of that over
+P(other | category). Where categories only come more or less often, the mean of the scores stays 0; where they no longer
+go with the other column, because two sources were joined wrongly or one was mapped anew, it falls. Like the linear fits
+of numbers, each fold of the reference is scored by counts of the other folds (`drift_statistics.py`).
+
+Source: Church & Hanks 1990, "Word association norms, mutual information, and lexicography" (Computational Linguistics
+16); Miller 1955, "Note on the bias of information estimates", for the correction by which columns are chosen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scoring.distances import DECILES, FloatArray, IntArray
+
+Columns = Mapping[str, npt.NDArray[Any]]
+# Nats. What goes together less says nothing that could break.
+LEAST_INFORMATION = 0.05
+# Rows that a category is given of what all rows have: one that is rare has no score of its own.
+PRIOR_ROWS = 10.0
+# Of the reference, evenly; enough to choose by.
+ROWS_TO_CHOOSE_BY = 5000
+
+
+@dataclass(frozen=True)
+class Codes:
+    """How a column's values become cells: `levels` of text, or `edges` of numbers. The last cell is for all else."""
+
+    levels: npt.NDArray[np.str_] | None
+    edges: FloatArray
+
+    @property
+    def cells(self) -> int:
+        return (len(self.edges) + 1 if self.levels is None else len(self.levels)) + 1
+
+    def of(self, values: npt.NDArray[Any]) -> IntArray:
+        """[rows]: missing numbers and new categories are in the last cell."""
+        if self.levels is None:
+            numbers = values.astype(np.float64)
+            return np.where(np.isnan(numbers), self.cells - 1, np.searchsorted(self.edges, numbers, side="right"))
+        texts = values.astype(str)
+        places = np.minimum(np.searchsorted(self.levels, texts), len(self.levels) - 1)
+        return np.where(self.levels[places] == texts, places, self.cells - 1)
+
+
+@dataclass(frozen=True)
+class CategoryFit:
+    """`scores`: [folds, cells of the category, cells of the other column]."""
+
+    name: str
+    other: str
+    codes: Codes
+    of_other: Codes
+    scores: FloatArray
+
+    def residuals(self, table: Columns, folds: IntArray) -> FloatArray:
+        """[rows]: each row by the counts of the folds that it is not in."""
+        found: FloatArray = self.scores[folds, self.codes.of(table[self.name]), self.of_other.of(table[self.other])]
+        return found
+
+
+def fit_categories(
+    table: Columns, categories: Sequence[str], others: Sequence[str], folds: IntArray
+) -> list[CategoryFit]:
+    """One for each of `categories` that goes with another column. `others`: numbers; `folds`: [rows]."""
+    codes = {name: _codes_of(table[name], is_text=name in categories) for name in (*categories, *others)}
+    rows = np.unique(np.linspace(0, len(folds) - 1, min(len(folds), ROWS_TO_CHOOSE_BY)).astype(np.int64))
+    cells = {name: codes[name].of(table[name][rows]) for name in codes}
+    found = []
+    for name in categories:
+        told = {
+            other: _information(cells[name], cells[other], codes[name].cells, codes[other].cells)
+            for other in codes
+            if other != name
+        }
+        best = max(told, key=lambda other: told[other], default="")
+        if best and told[best] >= LEAST_INFORMATION:
+            found.append(_fit(table, name, best, codes, folds))
+    return found
+
+
+def _codes_of(values: npt.NDArray[Any], *, is_text: bool) -> Codes:
+    if is_text:
+        return Codes(np.unique(values.astype(str)), np.empty(0))
+    known = values.astype(np.float64)
+    known = known[~np.isnan(known)]
+    return Codes(None, np.unique(np.quantile(known, DECILES)) if len(known) else np.empty(0))
+
+
+def _fit(table: Columns, name: str, other: str, codes: Mapping[str, Codes], folds: IntArray) -> CategoryFit:
+    mine, theirs = codes[name], codes[other]
+    shape = mine.cells, theirs.cells
+    cells = mine.of(table[name]) * theirs.cells + theirs.of(table[other])
+    every = int(folds.max()) + 1
+    scores = [
+        _scores(np.bincount(cells[folds != fold], minlength=shape[0] * shape[1]).reshape(shape))
+        for fold in range(every)
+    ]
+    return CategoryFit(name, other, mine, theirs, np.stack(scores))
+
+
+def _scores(counts: IntArray) -> FloatArray:
+    """Rounded: logarithms differ in the last bit between processors."""
+    cells = counts.shape[1]
+    overall = (counts.sum(axis=0) + 1) / (counts.sum() + cells)
+    given = (counts + PRIOR_ROWS * overall) / (counts.sum(axis=1, keepdims=True) + PRIOR_ROWS)
+    information = np.log(given / overall)
+    centred = information - (given * information).sum(axis=1, keepdims=True)
+    rounded: FloatArray = np.round(centred, 9)
+    return rounded
+
+
+def _information(one: IntArray, two: IntArray, cells: int, others: int) -> float:
+    """Mutual information in nats, less what chance gives to so many cells."""
+    counts = np.bincount(one * others + two, minlength=cells * others).reshape(cells, others)
+    joint = counts / len(one)
+    sides = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
+    both = joint > 0
+    found = float((joint[both] * np.log((joint / np.where(both, sides[0] * sides[1], 1))[both])).sum())
+    freedom = (np.count_nonzero(sides[0]) - 1) * (np.count_nonzero(sides[1]) - 1)
+    return round(found - freedom / (2 * len(one)), 9)
