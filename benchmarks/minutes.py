@@ -110,6 +110,8 @@ def install(clone: Path, groups: str, cache: Path, busy: bool) -> tuple[float, f
 
 def run_chain(clone: Path, busy: bool, without_engine: bool) -> Iterator[tuple[str, float]]:
     os.environ["TARGET"] = "process" if without_engine else "image"
+    # A runner has built nothing before.
+    os.environ["BUILD_OPTIONS"] = f"{os.environ.get('BUILD_OPTIONS', '')} --no-cache"
     subprocess.run(["make", "champion"], cwd=clone, env=os.environ | {"CHAMPION": "none"}, check=True)
     for command in CHAIN:
         print(f"minutes: make {command}", flush=True)
