@@ -142,7 +142,7 @@ def test_what_may_write_never_runs_code_or_an_action_of_a_pull_request() -> None
             assert first["with"]["ref"].startswith("${{ github.event.pull_request.base.sha ||"), name
             assert first["with"]["persist-credentials"] is False, name
             assert [step for step in others if step.get("uses", "").startswith("actions/checkout@")] == [], name
-    assert set(found) >= {"tries", "comment", "record"}
+    assert set(found) >= {"evaluations", "comment", "record"}
 
 
 def test_what_may_write_is_called_for_no_bots_pull_request_but_our_own() -> None:

@@ -15,9 +15,9 @@ IMAGE = "someone/flights@sha256:" + "0" * 64
 QUEUE = "refs/heads/gh-readonly-queue/main/pr-7-" + "b" * 40
 
 CHAIN = "scope train image report"
-RECORDED = "publish / tries, publish / record"
+RECORDED = "publish / evaluations, publish / record"
 DEPLOYED = f"{CHAIN} deploy, {RECORDED}, passed"
-SHOWN = f"{CHAIN}, publish / tries, publish / comment, passed"
+SHOWN = f"{CHAIN}, publish / evaluations, publish / comment, passed"
 ALL_OF_CI = "check test containers stack pages deploys drills exercises passed"
 
 
@@ -124,7 +124,7 @@ SITUATIONS = [
     replace(by_hand, name="by hand with `champion: none`", inputs={"as_of": "", "full": False, "champion": "none"}),
     replace(
         by_hand, name="by hand with `as_of`", inputs={"as_of": "2013-11-01", "full": False}, variables=HOST,
-        decided=decided(f"{CHAIN}, publish / tries, passed", written="history"),
+        decided=decided(f"{CHAIN}, publish / evaluations, passed", written="history"),
     ),
     replace(
         by_hand, name="by hand on a branch, with Docker Hub", ref="refs/heads/retrain/2013-11-01", variables=HUB,
@@ -144,7 +144,7 @@ SITUATIONS = [
     ),
     replace(
         from_branch, name="the gate refuses a pull request", stops=stops("the gate refuses"),
-        decided=decided("scope report, publish / tries, publish / comment", "train passed", "comment history"),
+        decided=decided("scope report, publish / evaluations, publish / comment", "train passed", "comment history"),
     ),
     replace(
         push, name="the image cannot be built", stops=stops("no engine"), variables=HUB,

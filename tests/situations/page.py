@@ -34,7 +34,7 @@ def _row(simulation: Simulation, situation: Situation) -> str:
 
 
 def _names(jobs: list[str]) -> str:
-    """Each as code; those of publish.yml once by its name: `publish` (tries, record)."""
+    """Each as code; those of publish.yml once by its name: `publish` (evaluations, record)."""
     own = [f"`{name}`" for name in jobs if " / " not in name]
     called = [name.split(" / ")[1] for name in jobs if " / " in name]
     return ", ".join([*own, *([f"`publish` ({', '.join(called)})"] if called else [])]) or "–"

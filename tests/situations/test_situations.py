@@ -88,7 +88,7 @@ PLANTS = {
         "      ${{ true && !cancelled() }} && needs.report.result",
     ),
     "success() left to look past the call": (
-        "publish.yml", "if: ${{ !cancelled() && inputs.tries }}", "if: inputs.tries",
+        "publish.yml", "if: ${{ !cancelled() && inputs.evaluations }}", "if: inputs.evaluations",
     ),
     "no run in a merge queue": ("pipeline.yml", "  merge_group:\n", ""),
     "a fork that may comment": (
