@@ -53,8 +53,9 @@ def test_the_largest_distance_of_each_length_is_kept() -> None:
     assert seen[1] > seen[7]
 
 
-def test_features_missing_rates_the_target_and_predictions_have_one() -> None:
-    assert set(found(table(30))) == {"temp", "carrier", "temp is missing", "late", "prediction"}
+def test_features_repeated_and_missing_values_the_target_and_predictions_have_one() -> None:
+    names = {"temp", "carrier", "temp at one value", "temp is missing", "late", "prediction"}
+    assert set(found(table(30))) == names
 
 
 def test_a_length_of_which_there_are_few_windows_says_nothing() -> None:
