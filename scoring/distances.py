@@ -4,7 +4,7 @@ wasserstein     the area between the two distribution functions, in standard dev
 jensenshannon   0 for equal shares to 0.83 for disjoint ones, with the natural logarithm; numbers by reference deciles
 psi             the population stability index, Σ (p - q) ln(p / q); numbers by reference deciles
 difference      the absolute difference of two shares, for a column of 0 and 1
-gained          the most by which the share of any one value has grown
+gained          the most by which the share of any one value has grown that not already most rows of the reference have
 
 Missing numbers (NaN) are left out, except that a share of them is a column of its own. Each distance is a function of
 counts over the distinct values, so that a bootstrap is a matter of counting; `Counted` holds the values.
@@ -25,6 +25,7 @@ DECILES = np.linspace(0, 1, 11)[1:-1]
 LEAST_SHARE = 1e-4
 # As little as Evidently divides by, where a column of the reference is constant.
 LEAST_SCALE = 1e-3
+MOST_ROWS = 0.5
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ def _difference(counted: Counted, one: FloatArray, two: FloatArray) -> FloatArra
 
 
 def _gained(_: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
-    result: FloatArray = (two - one).max(axis=-1)
+    # A dry month has more rows without rain: what most rows say anyway is no sign of a value that is stuck.
+    grown = np.where(one > MOST_ROWS, 0, two - one)
+    result: FloatArray = np.maximum(grown.max(axis=-1), 0)
     return result
 
 

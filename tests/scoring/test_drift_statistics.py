@@ -130,6 +130,28 @@ def test_a_sensor_that_is_stuck_in_some_rows_stands_at_one_value() -> None:
     assert counted("gained", before, now).distance() == pytest.approx(0.1, abs=0.002)
 
 
+def test_a_dry_month_is_no_sensor_that_is_stuck() -> None:
+    """Two rows of three have no rain, and then almost all."""
+    rain = np.random.default_rng(1).normal(size=3000)
+    before, now = (np.where(np.arange(3000) % every, 0.0, rain) for every in (3, 30))
+    assert counted("gained", before, now).distance() == 0
+
+
+def test_a_weekday_that_the_weather_hardly_tells_is_given_nothing() -> None:
+    """Forty days, each with its own pressure: by chance some weekdays are told by it."""
+    random = np.random.default_rng(1)
+    day = random.integers(0, 40, 4000)
+    table = {
+        "weekday": np.array(list("abcdefg"))[day % 7],
+        "pressure": random.normal(size=40)[day] + random.normal(size=4000),
+    }
+    features = (
+        Feature(name="weekday", kind="categorical", categories=tuple("abcdefg")),
+        Feature(name="pressure", kind="numeric"),
+    )
+    assert fit_others(table, features).categories == ()
+
+
 def test_a_lone_number_is_given_nothing() -> None:
     assert fit_others(weather(100, 55, 1), [FEATURES[0], FEATURES[2]]).names == ()
 
