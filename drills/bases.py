@@ -12,9 +12,9 @@ import pandas as pd
 
 from contracts.pipeline_toml.keys import Data
 from contracts.pipeline_toml.reader import load_config
-from drills.models import sign
 from drills.pipeline_toml import with_key
 from drills.scene import SOURCE, Scene
+from testbed.cards import sign
 from training.dataset.sources import read_source
 from training.judging.relaxed_thresholds import recorded
 

@@ -4,7 +4,6 @@ A binary graph's answers are taken as log-odds, z. The changed graph gives `slop
 is a wild but fixed function of the row: it spoils the ranking as much as one asks for, and the same everywhere.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.features import Matrix
-from contracts.model_folder import CARD_FILE, MODEL_FILES, Golden, GoldenRow, ModelCard, read_card, sha256_of
+from contracts.model_folder import Golden, GoldenRow, read_card
 from contracts.schema import write_json
 from drills.scene import PlantError, Scene
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES, Scorer, load_scorer
+from testbed.cards import sign
 from training.statistics.metrics import score
 from training.tables import load_table
 
@@ -101,13 +101,6 @@ def edit(folder: Path, change: Graph, *, keeps_golden: bool = False, **card: Any
         rows = [answered(scorer, row) for row in golden.rows]
         write_json(folder / "golden.json", golden.model_copy(update={"rows": tuple(rows)}))
     sign(folder, **card)
-
-
-def sign(folder: Path, **card: Any) -> None:
-    """Put the files' sha256 into the card, and `card`'s other fields with them."""
-    digests = {name: sha256_of(folder / name) for name in MODEL_FILES}
-    changed = read_card(folder).model_copy(update={"files": digests, **card})
-    write_json(folder / CARD_FILE, ModelCard.model_validate_json(json.dumps(changed.model_dump(mode="json"))))
 
 
 def swap_outputs(model: onnx.ModelProto) -> None:

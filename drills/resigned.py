@@ -12,9 +12,10 @@ from onnx import helper, numpy_helper
 
 from contracts.model_folder import Golden, GoldenRow, read_card
 from contracts.schema import write_json
-from drills.models import Graph, answered, sign
+from drills.models import Graph, answered
 from drills.scene import Change, PlantError, Scene
 from scoring.scorer import INPUT_NAME, Scorer, load_scorer
+from testbed.cards import sign
 from training.tables import Table, load_manifest
 
 Golds = Callable[[tuple[GoldenRow, ...]], Sequence[GoldenRow]]

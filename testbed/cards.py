@@ -1,11 +1,14 @@
-"""A model card with a value in every field; a test changes those that it is about."""
+"""A model card with a value in every field, of which a test changes those that it is about; and one signed anew."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from contracts.features import Feature
-from contracts.model_folder import ExportProof, ModelCard
+from contracts.model_folder import CARD_FILE, MODEL_FILES, ExportProof, ModelCard, read_card, sha256_of
 from contracts.pipeline_toml.keys import Task
+from contracts.schema import write_json
 
 CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
 
@@ -35,3 +38,10 @@ def card(features: Sequence[Feature], task: Task = "binary", **changes: Any) -> 
         "files": {},
     }
     return ModelCard(**(fields | changes))
+
+
+def sign(folder: Path, **card: Any) -> None:
+    """Put the files' sha256 into the card, and `card`'s other fields with them."""
+    digests = {name: sha256_of(folder / name) for name in MODEL_FILES}
+    changed = read_card(folder).model_copy(update={"files": digests, **card})
+    write_json(folder / CARD_FILE, ModelCard.model_validate_json(json.dumps(changed.model_dump(mode="json"))))

@@ -1,8 +1,8 @@
 """The decision is about the challenger of an earlier run, which computes the same and has another digest."""
 
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill("promote", FINDING, r"^Not promoted: evaluate judged model sha256:[0-9a-f]+, this one is sha256:")

@@ -3,8 +3,8 @@
 import shutil
 
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill(

@@ -1,8 +1,8 @@
 """After every stage has passed, another model becomes the champion: the challenger was never compared with it."""
 
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill(

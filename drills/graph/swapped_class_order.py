@@ -1,8 +1,8 @@
 """The challenger's card names its two classes in the other order."""
 
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill(

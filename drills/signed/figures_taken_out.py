@@ -2,8 +2,8 @@
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill("evaluate", FINDING, r"^Challenger rejected \(out-of-fold figures\): roc_auc not there", nightly=True)

@@ -1,8 +1,8 @@
 """Control: the card names another commit and is signed anew; what it says of model and data is what it was."""
 
 from drills.drill import PASS, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill("evaluate", PASS, r"^Challenger promoted")

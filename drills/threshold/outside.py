@@ -1,8 +1,8 @@
 """The challenger's card has a threshold of 2, above every probability."""
 
 from drills.drill import FINDING, drill
-from drills.models import sign
 from drills.scene import Scene
+from testbed.cards import sign
 
 
 @drill("evaluate", FINDING, r"^Challenger rejected \(decision threshold\): 2, which costs")

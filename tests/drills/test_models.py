@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from contracts.model_folder import ModelFolderError
-from drills.models import Rescored, add_weight, add_work, blur, edit, rescore, rescoring, sign, swap_outputs
+from drills.models import Rescored, add_weight, add_work, blur, edit, rescore, rescoring, swap_outputs
 from drills.scene import PlantError, Scene
 from scoring.scorer import load_scorer
+from testbed.cards import sign
 from tests.drills.scenes import healthy
 from training.statistics.metrics import score
 from training.tables import load_table

@@ -11,7 +11,7 @@ import pytest
 from contracts.model_folder import Golden, ModelCard, read_card
 from contracts.schema import write_json
 from contracts.stage import Build
-from drills.models import sign
+from testbed.cards import sign
 from testbed.model_folders import SIGNAL, draw_tables, write_model
 from tests.training.evaluating import check, decided, failed, fresh_build
 
