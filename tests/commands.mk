@@ -57,7 +57,8 @@ structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD o
 	@$(RUN) -m tests.repository.structure $(AT)
 
 .PHONY: pictures
-pictures: setup #. Draw the README's pictures of comment, report and site, and its film, again; needs a Chromium
+pictures: setup #. Draw the README's pictures of comment, report, site and dashboard, and its film, again; needs a Chromium
+	@[ ! -d tests/monitoring ] || $(MAKE) dashboards REDRAW=1
 	@$(RUN) -m tests.browser.film
 	@$(RUN) -m tests.browser.pictures
 
@@ -67,7 +68,7 @@ gallery: setup #. Draw every situation of report and comment, wide and narrow, l
 
 .PHONY: dashboards
 dashboards: setup #. Draw docs/dashboards.md from a real Prometheus, after a second `make pipeline`; VERDICTS="later.json" are drift's next
-	@$(RUN) -m tests.monitoring.draw_dashboards --build $(BUILD) --verdicts "$(VERDICTS)"
+	@$(RUN) -m tests.monitoring.draw_dashboards --build $(BUILD) --verdicts "$(VERDICTS)" $(if $(REDRAW),--redraw)
 
 .PHONY: endpoints
 endpoints: setup #. Write docs/endpoints.md from the service's OpenAPI document
