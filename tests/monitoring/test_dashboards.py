@@ -106,7 +106,9 @@ def test_runbook_and_report_are_one_click_away(prometheus: str, path: Path) -> N
     asked = {one["name"]: one["query"]["query"] for one in json.loads(path.read_text())["templating"]["list"]}
     addresses = addresses_of(path)
     for name, address in (("runbook", RUNBOOK), ("site", SITE)):
-        series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", asked[name]).groups()  # type: ignore[union-attr]
+        query = re.fullmatch(r"label_values\((.+), (\w+)\)", asked[name])
+        assert query, asked[name]
+        series, label = query.groups()
         eventually(lambda series=series: ask(prometheus, series), series)  # type: ignore[misc]
         assert {one["metric"][label] for one in ask(prometheus, series)} == {address}
         addresses = [one.replace(f"${{{name}:raw}}", address) for one in addresses]

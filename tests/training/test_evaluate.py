@@ -22,21 +22,10 @@ from tests.training.evaluating import (
     deciding,
     evaluate,
     failed,
-    fresh_build,
     pipeline_toml,
 )
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
-
-
-@pytest.fixture
-def frames() -> Frames:
-    return draw_tables()
 
 
 def test_a_better_challenger_is_promoted(build: Build) -> None:

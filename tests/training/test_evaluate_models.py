@@ -1,7 +1,6 @@
 """The gate refuses model folders, of challenger and champion, by the reason that is theirs."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,18 +9,8 @@ import pytest
 from contracts.features import Feature, Value
 from contracts.model_folder import ExportProof, Golden, GoldenRow, model_digest
 from contracts.stage import Build
-from testbed.model_folders import BIAS, Frames, draw_tables, write_data, write_model
-from tests.training.evaluating import check, decided, deciding, failed, fresh_build
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
-
-
-@pytest.fixture
-def frames() -> Frames:
-    return draw_tables()
+from testbed.model_folders import BIAS, Frames, write_data, write_model
+from tests.training.evaluating import check, decided, deciding, failed
 
 
 def damage_champion(build: Build) -> None:

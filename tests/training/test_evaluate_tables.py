@@ -1,24 +1,12 @@
 """The gate refuses tables that would make any figure worthless, and models that saw what judges them."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from contracts.stage import Build
-from testbed.model_folders import Frames, draw_tables, replace_table, write_data, write_model
-from tests.training.evaluating import NOISY, check, decided, failed, fresh_build
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
-
-
-@pytest.fixture
-def frames() -> Frames:
-    return draw_tables()
+from testbed.model_folders import Frames, replace_table, write_data, write_model
+from tests.training.evaluating import NOISY, check, decided, failed
 
 
 def test_a_feature_that_tells_the_target_is_rejected_by_name(build: Build, frames: Frames) -> None:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from contracts.data_manifest import LeftOut
 from contracts.pipeline_toml.keys import Config, Gate
 from training.dataset.splits import Cut
+from training.fitting.quick_model import quick_model
 from training.fitting.search import one_thread
 from training.refusals import UnfitTableError
 from training.statistics.intervals import paired_difference
@@ -32,7 +32,6 @@ FEWEST_VALUES = 20
 LEAST_SHARE = 0.01
 MOST_ROWS = 20_000
 FEWEST_ROWS = 100
-TREES = 60
 CONFIDENCE = 0.995
 NONE = -1
 
@@ -136,10 +135,7 @@ def _compared(
 
 def _answers(train: Table, holdout: Table) -> FloatArray:
     """[rows, classes] or [rows]."""
-    is_regression = train.manifest.task == "regression"
-    features = train.manifest.features
-    kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+    model, rows = quick_model(train), holdout.matrix(train.manifest.features)
     with one_thread():
-        model = kind(max_iter=TREES, early_stopping=False, random_state=0).fit(train.matrix(features), train.truth)
-        said = (model.predict if is_regression else model.predict_proba)(holdout.matrix(features))
+        said = model.predict(rows) if train.manifest.task == "regression" else model.predict_proba(rows)
     return np.asarray(said, dtype=np.float64)

@@ -19,7 +19,7 @@ from contracts.stage import Build
 from testbed.cards import card
 from testbed.model_folders import draw_tables, replace_table, write_data, write_model
 from tests.refusals import refuses
-from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate, fresh_build
+from tests.training.evaluating import A_LITTLE_NOISY, NOISY, decided, deciding, evaluate
 from training.judging.evaluations import (
     Evaluation,
     Holdout,
@@ -138,11 +138,6 @@ def test_the_first_evaluation_needs_what_pipeline_toml_says_and_the_tenth_a_tent
 def test_the_confidence_asked_for_never_falls(confidence: float, number: int) -> None:
     asked = [confidence_of_evaluation(confidence, one) for one in (number, number + 1)]
     assert confidence <= asked[0] <= asked[1] < 1
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
 
 
 def others(count: int) -> tuple[Evaluation, ...]:

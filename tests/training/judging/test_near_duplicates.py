@@ -1,26 +1,13 @@
 """Rows that are almost the same are found on both sides, and rows that only look alike are let be."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
 from contracts.stage import Build
-from testbed.model_folders import Frames, draw_tables, replace_table, write_data, write_model
-from tests.training.evaluating import check, decided, failed, fresh_build
+from testbed.model_folders import Frames, replace_table, write_data, write_model
+from tests.training.evaluating import check, decided, failed
 from training.judging.checks.near_duplicates import twins_of
 from training.tables import load_table
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
-
-
-@pytest.fixture
-def frames() -> Frames:
-    return draw_tables()
 
 
 def with_copies(build: Build, frames: Frames, noise: float, *, answers: bool = True) -> None:

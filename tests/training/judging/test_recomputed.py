@@ -1,7 +1,6 @@
 """A folder that was changed and signed anew is not what training gives; one that was only signed anew is."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,7 @@ from contracts.schema import write_json
 from contracts.stage import Build
 from testbed.cards import sign
 from testbed.model_folders import SIGNAL, draw_tables, write_model
-from tests.training.evaluating import check, decided, failed, fresh_build
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    return fresh_build(tmp_path)
+from tests.training.evaluating import check, decided, failed
 
 
 def golden_of(build: Build) -> Golden:

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from contracts.decision import Check
 from contracts.features import Feature, Matrix
-from training.fitting.search import one_thread
+from training.fitting.quick_model import quick_model
 from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
 from training.tables import Integers, Table
@@ -29,7 +28,6 @@ FAR = 1e3  # of the spread: between categories, and between missing and known
 MOST_ASKED, MOST_LEARNED = 3_000, 20_000
 FEWEST_TWINS = 30
 FEWEST_LEARNED = 200
-TREES = 60
 # Correlated residuals: 1 of copies, about 0 of strangers, and what a poor model leaves unexplained.
 MOST_CORRELATED = 0.3
 ERRORS = 2.6
@@ -107,10 +105,7 @@ def places(known: Matrix, asked: Matrix, features: Sequence[Feature]) -> tuple[F
 
 def _residuals(learn: Table) -> Callable[[Table], FloatArray]:
     """What a quick model, fitted on `learn`, leaves unexplained of a table: [rows, classes or 1]."""
-    features, is_regression = learn.manifest.features, learn.manifest.task == "regression"
-    kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
-    with one_thread():
-        model = kind(max_iter=TREES, early_stopping=False, random_state=0).fit(learn.matrix(features), learn.truth)
+    features, is_regression, model = learn.manifest.features, learn.manifest.task == "regression", quick_model(learn)
 
     def left(table: Table) -> FloatArray:
         rows, truth = table.matrix(features), table.truth[:, None]
