@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pandas as pd
 import pytest
 
 from contracts.stage import CHAIN, Build
+from deploy.engine import docker
 from drills.pipeline_toml import with_key
-from exercises.graders.grading import EXERCISES, SOLUTIONS, Place, grade
+from exercises.graders.checks import image
+from exercises.graders.grading import EXERCISES, SOLUTIONS, Place, WaitsError, grade
 from tests.exercises import planted
 from tests.exercises.conftest import write_graded_model
 from tests.exercises.planted import Wrong
@@ -96,6 +100,51 @@ def test_a_mistake_in_an_image_is_caught_by_its_check_and_by_no_other(
     mistake: Wrong, build: Build, tmp_path: Path
 ) -> None:
     assert list(failures(graded(IMAGE, copied(IMAGE, tmp_path, mistake), build))) == [mistake.check]
+
+
+class Forgetful(image.Workshop):
+    """An engine that keeps no layer for its first `forgets` builds after the first one, as one short of room does."""
+
+    forgets = 0
+
+    def build(self, context: Path | None = None, options: Sequence[str] = ()) -> str:
+        if context is None and self.tags and self.forgets:
+            self.forgets -= 1
+            options = [*options, "--no-cache"]
+        return super().build(context, options)
+
+
+@pytest.mark.parametrize(
+    ("copied_first", "forgets", "said"),
+    [
+        ("", 0, ""),
+        ("", 2, ""),
+        ("", 100, "waits for an engine that keeps its layers"),
+        ("COPY app.py /first.py\n", 0, "after a line in app.py changed"),
+        ("COPY app.py /first.py\n", 2, "after a line in app.py changed"),
+    ],
+)
+def test_an_engine_that_forgets_its_layers_is_not_taken_for_a_wrong_order(
+    copied_first: str, forgets: int, said: str, tmp_path: Path
+) -> None:
+    layer = "RUN head -c 4096 /dev/urandom > /dependencies\n"
+    base = os.environ.get("PYTHON_IMAGE") or image.base_named_in((SOLUTIONS / "02-image" / "Dockerfile").read_text())
+    (tmp_path / "Dockerfile").write_text(
+        f"ARG PYTHON_IMAGE={base}\nFROM ${{PYTHON_IMAGE}}\n{copied_first}{layer}COPY app.py /app.py\n"
+    )
+    (tmp_path / "app.py").write_text(f"# {tmp_path}\n")
+    shop = Forgetful(tmp_path, "secret", "recipe")
+    try:
+        assert shop.layers
+        shop.forgets = forgets
+        try:
+            seen = image.order(shop)
+        except WaitsError as error:
+            seen = str(error)
+        assert seen.startswith(said)
+        assert bool(seen) is bool(said)
+    finally:
+        docker("image", "rm", "--force", *shop.tags)
 
 
 def test_without_an_engine_the_lint_is_done_and_the_rest_says_what_it_waits_for(
