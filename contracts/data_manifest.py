@@ -3,8 +3,8 @@
 from typing import Literal
 
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import Data, Task
-from contracts.schema import Schema, json_digest
+from contracts.pipeline_toml.keys import Data
+from contracts.schema import Schema, Task, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")

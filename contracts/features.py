@@ -7,8 +7,7 @@ Numeric: float32, NaN where missing. Boolean: 0, 1, NaN where missing. Categoric
 import numpy as np
 import numpy.typing as npt
 
-from contracts.pipeline_toml.keys import FeatureKind
-from contracts.schema import Schema
+from contracts.schema import FeatureKind, Schema
 
 Matrix = npt.NDArray[np.float32]
 Value = float | bool | str | None

@@ -16,8 +16,7 @@ from pydantic import Field, ValidationError
 
 from contracts.exits import FindingError
 from contracts.features import Feature, Value
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import Schema
+from contracts.schema import Schema, Task
 
 MODEL_FILES = ("model.onnx", "reference.parquet", "golden.json")
 CARD_FILE = "model.json"

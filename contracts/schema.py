@@ -5,7 +5,7 @@ import hashlib
 import json
 import stat
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,9 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# What pipeline.toml and a model card both say; a service reads the second, and starts without the first's schema.
+Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["numeric", "categorical", "boolean"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
 
 

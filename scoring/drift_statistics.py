@@ -24,7 +24,8 @@ import numpy.typing as npt
 from contracts.exits import UsageError
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN
-from contracts.pipeline_toml.keys import Drift, Task
+from contracts.pipeline_toml.keys import Drift
+from contracts.schema import Task
 from scoring.category_fit import CategoryFit, Columns, fit_categories
 from scoring.distances import FloatArray, Method
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.features import Matrix
 from contracts.model_folder import Golden, ModelCard, ModelFolderError, model_digest, read_card, verify_files
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from scoring.encoder import Encoder
 from scoring.onnx_inspection import KNOWN_DOMAINS as KNOWN_DOMAINS
 from scoring.onnx_inspection import OnnxBytesError, refuse_what_cannot_be_trusted

@@ -7,8 +7,7 @@ from typing import Any
 
 from contracts.features import Feature
 from contracts.model_folder import CARD_FILE, MODEL_FILES, ExportProof, ModelCard, read_card, sha256_of
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import write_json
+from contracts.schema import Task, write_json
 
 CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
 

@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from contracts.data_manifest import DataManifest, Table, TableName
 from contracts.features import Feature
 from contracts.model_folder import ExportProof, Golden, ModelCard, model_digest
-from contracts.pipeline_toml.keys import Config, Task
-from contracts.schema import read_json, write_json
+from contracts.pipeline_toml.keys import Config
+from contracts.schema import Task, read_json, write_json
 from contracts.stage import Build
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES, Scorer
 from testbed.cards import CLASSES, card

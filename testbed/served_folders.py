@@ -11,8 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contracts.features import MISSING, Feature, Value
 from contracts.model_folder import CARD_FILE, MODEL_FILES, Golden, GoldenRow, sha256_of
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import write_json
+from contracts.schema import Task, write_json
 from scoring.encoder import Encoder
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
 from testbed.cards import CLASSES, card

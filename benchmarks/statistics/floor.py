@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from contracts.data_manifest import DataManifest
-from contracts.pipeline_toml.keys import Gate, Task
-from contracts.schema import Schema
+from contracts.pipeline_toml.keys import Gate
+from contracts.schema import Schema, Task
 from drills.rates.proportion import Proportion
 from training.judging.baseline import baseline_of
 from training.judging.checks.skill import baseline_check

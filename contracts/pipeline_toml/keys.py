@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-Task = Literal["binary", "multiclass", "regression"]
-FeatureKind = Literal["numeric", "categorical", "boolean"]
+from contracts.schema import FeatureKind, Task
+
 NumericDistance = Literal["wasserstein", "jensenshannon", "psi"]
 CategoricalDistance = Literal["jensenshannon", "psi"]
 

@@ -32,8 +32,7 @@ import pandas as pd
 from contracts.decision import Decision
 from contracts.exits import Exit
 from contracts.outside.handbook import write_between
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import Schema, read_json, write_json
+from contracts.schema import Schema, Task, read_json, write_json
 from contracts.stage import Build, StageName, StageRecord, execute
 from drills.rates.proportion import Proportion
 from training import data, evaluate, train

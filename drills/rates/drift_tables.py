@@ -35,7 +35,8 @@ from sklearn.preprocessing import StandardScaler
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.outside.handbook import write_between
-from contracts.pipeline_toml.keys import Drift, Task
+from contracts.pipeline_toml.keys import Drift
+from contracts.schema import Task
 from drills.rates.proportion import Proportion
 from reports.drift.comparison import compare
 from reports.drift.effective_rows import distinct_window

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.features import Feature, Matrix
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 
 Weights = npt.NDArray[np.float32]
 

@@ -11,9 +11,8 @@ import pytest
 from contracts.decision import Check
 from contracts.exits import Exit
 from contracts.model_folder import Golden, read_card
-from contracts.pipeline_toml.keys import Task
 from contracts.pipeline_toml.reader import load_config
-from contracts.schema import read_json
+from contracts.schema import Task, read_json
 from contracts.stage import Build, StageRecord, execute
 from scoring.scorer import load_scorer
 from tests.training.fitting.known_models import COLUMNS, NAN_COLUMNS, Known, known_boosters, toy

@@ -11,9 +11,8 @@ import pandas as pd
 from contracts.data_manifest import DataManifest, Table
 from contracts.features import MISSING, Feature
 from contracts.model_folder import MODEL_FILES, PREDICTION_COLUMN, ModelCard, model_digest, sha256_of
-from contracts.pipeline_toml.keys import Task
 from contracts.request_log import PredictionRecord
-from contracts.schema import write_json
+from contracts.schema import Task, write_json
 from contracts.stage import Build
 from testbed.cards import card as made_card
 

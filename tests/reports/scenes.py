@@ -9,9 +9,8 @@ from contracts.decision import Check, Comparison, Curve, Decision, Interval, Out
 from contracts.features import Feature
 from contracts.model_figures import ClassFigures, FeatureImportance, ModelFigures
 from contracts.model_folder import Metric, model_digest
-from contracts.pipeline_toml.keys import Task
 from contracts.release import Deployment
-from contracts.schema import read_json, write_json
+from contracts.schema import Task, read_json, write_json
 from contracts.stage import Build, StageName, StageRecord
 from contracts.verdict import ColumnComparison, DriftVerdict, EstimatedPerformance, LoadVerdict, PairedRun
 from testbed.cards import card

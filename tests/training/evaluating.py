@@ -6,8 +6,7 @@ from pathlib import Path
 from contracts.decision import Check, Comparison, Decision
 from contracts.exits import Exit
 from contracts.model_folder import CARD_FILE
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import read_json
+from contracts.schema import Task, read_json
 from contracts.stage import Build, StageRecord, execute
 from testbed.model_folders import SIGNAL, draw_tables, write_data, write_model
 from training.evaluate import work

@@ -10,8 +10,7 @@ import pytest
 
 from contracts.decision import Plots
 from contracts.exits import Exit
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import read_json
+from contracts.schema import Task, read_json
 from contracts.stage import Build
 from testbed.model_folders import BIAS, SIGNAL, Frames, draw_tables, replace_table, write_data, write_model
 from tests.training.evaluating import (

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.exits import Exit
 from contracts.model_folder import MODEL_FILES, ModelCard, read_card
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Task
-from contracts.schema import read_json, write_json
+from contracts.pipeline_toml.keys import METRICS_OF_TASK
+from contracts.schema import Task, read_json, write_json
 from contracts.stage import Build, StageRecord, execute
 from scoring.encoder import Encoder
 from scoring.scorer import load_scorer

@@ -8,8 +8,7 @@ import pandas as pd
 
 from contracts.data_manifest import TABLE_NAMES, DataManifest, Table, TableName
 from contracts.features import MISSING, Feature
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import write_json
+from contracts.schema import Task, write_json
 from contracts.stage import Build
 from training.dataset.digests import frame_digest
 

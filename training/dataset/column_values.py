@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.features import MISSING
-from contracts.pipeline_toml.keys import FeatureKind
+from contracts.schema import FeatureKind
 from training.dataset.table_checks import refuse_infinite
 from training.dataset.table_digest import ArrowColumn
 from training.refusals import SettingError, toml_key

@@ -20,7 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import LeftOut
-from contracts.pipeline_toml.keys import Config, FeatureKind, Features
+from contracts.pipeline_toml.keys import Config, Features
+from contracts.schema import FeatureKind
 from training.dataset.column_values import plain, shape_of, to_numbers
 from training.refusals import SettingError, UnfitTableError, nearest, toml_key
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from contracts.features import MISSING, Feature
-from contracts.pipeline_toml.keys import FeatureKind
+from contracts.schema import FeatureKind
 from training.dataset.table_digest import ArrowColumn
 
 

@@ -39,7 +39,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from contracts.exits import UsageError
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from training.fitting.boosters.estimators import make_catboost, make_lightgbm, make_xgboost
 
 Setting = Mapping[str, float | int | str | bool | None]

@@ -41,7 +41,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from contracts.exits import FindingError
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from scoring.onnx_inspection import KNOWN_DOMAINS
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES
 from training.fitting import boosters, named_functions

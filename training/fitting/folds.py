@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from contracts.exits import FindingError
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from training.tables import Integers, Numbers
 
 REMEDY = "Ask for fewer (training.folds in pipeline.toml) or bring more rows to train on"

@@ -24,7 +24,7 @@ import onnxruntime
 from onnx import helper
 
 from contracts.features import UNKNOWN, Matrix
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from scoring.scorer import INPUT_NAME
 from training.fitting.export import ADVICE, Columns, ExportRefusedError, Indices
 

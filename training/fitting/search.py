@@ -18,7 +18,7 @@ import threadpoolctl
 
 from contracts.exits import FindingError
 from contracts.features import Matrix
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from contracts.terminal.progress import progress
 from training.fitting.candidates import Candidate, Setting
 from training.fitting.folds import Fold

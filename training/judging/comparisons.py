@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.decision import Comparison, Interval, Outcome
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Gate, Task
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, Gate
+from contracts.schema import Task
 from training.judging.baseline import Baseline
 from training.judging.contestants import Answers
 from training.judging.formatting import rounded

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.decision import Curve, Plot, Plots
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import write_json
+from contracts.schema import Task, write_json
 from training.judging.comparisons import Contest
 from training.statistics.metrics import FloatArray
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from contracts.model_folder import PREDICTION_COLUMN, Metric, ModelCard
-from contracts.pipeline_toml.keys import Config, Task
+from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
+from contracts.schema import Task
 from reports.drift.calibration import NoEstimateError
 from reports.drift.log_reader import Answers
 from reports.drift.performance import estimated, measured

@@ -12,9 +12,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from contracts.exits import Exit
-from contracts.pipeline_toml.keys import Task
 from contracts.request_log import SourceRecord
-from contracts.schema import read_json
+from contracts.schema import Task, read_json
 from contracts.stage import Build, StageRecord, execute
 from contracts.verdict import ColumnComparison, DriftVerdict
 from reports.drift.stage import work

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from contracts.verdict import LabelledDay, Timing
 from reports.drift.log_reader import Answers
 from reports.drift.timing import LEAST_DAYS, labelled_days, timing_of

@@ -3,7 +3,8 @@
 import pytest
 
 from contracts.decision import Interval
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Task
+from contracts.pipeline_toml.keys import METRICS_OF_TASK
+from contracts.schema import Task
 from reports.words.numerals import form_of, number, out_of, percent, spoken
 from reports.words.skill import RULES, Question, purpose, skill
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from scoring.encoder import Encoder
 from service.formats.arrow.rows import ArrowReader
 from service.formats.encoding import RowEncoder

@@ -10,8 +10,8 @@ import pytest
 from onnx import helper
 
 from contracts.model_folder import Golden, GoldenRow, model_digest
-from contracts.pipeline_toml.keys import Task
 from contracts.request_log import PredictionRecord
+from contracts.schema import Task
 from testbed.cards import CLASSES
 from testbed.clients import InProcess
 from testbed.served_folders import ROW, graph, linear, output_of, probability, write_folder

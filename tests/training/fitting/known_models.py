@@ -47,7 +47,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 
 Make = Callable[[], Any]
 COLUMNS = 6

@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.features import Matrix
 from contracts.outside.handbook import between, write_between
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from tests.training.fitting.known_models import COLUMNS, NAN_COLUMNS, Known, known_boosters, known_models, toy
 from training.fitting.boosters import READERS
 from training.fitting.export import ExportRefusedError, export

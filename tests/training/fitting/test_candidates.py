@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from contracts.stage import Build
 from tests.refusals import refuses
 from tests.training.toy_build import FEATURES, write_build

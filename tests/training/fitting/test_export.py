@@ -40,7 +40,7 @@ from sklearn.preprocessing import (
 )
 
 from contracts.features import Matrix
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.export import ExportRefusedError, export
 from training.fitting.float32 import floor32

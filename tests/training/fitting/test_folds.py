@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.folds import FoldsError, require_every_class, shuffled_folds, time_folds
 

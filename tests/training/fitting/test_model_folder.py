@@ -10,7 +10,7 @@ import pytest
 
 from contracts.features import MISSING
 from contracts.model_folder import Golden, GoldenRow, ModelCard, ModelFolderError, read_card, sha256_of
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from scoring.scorer import Scorer
 from testbed.cards import card
 from tests.refusals import refuses

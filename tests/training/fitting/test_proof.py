@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from contracts.features import Matrix
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.export import ExportRefusedError, export
 from training.fitting.float32 import floor32

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from contracts.data_manifest import DataManifest
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from contracts.stage import Build
 from testbed.cards import CLASSES
 from testbed.model_folders import GOOD, draw_tables, write_data, write_model

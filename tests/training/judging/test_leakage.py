@@ -10,7 +10,7 @@ import pytest
 from contracts.data_manifest import DataManifest
 from contracts.data_manifest import Table as Described
 from contracts.features import MISSING, Feature
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 from training.judging.checks.shared_rows import row_hashes, shared_rows
 from training.judging.checks.target_leakage import target_leakage
 from training.tables import Table

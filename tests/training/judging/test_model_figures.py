@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.model_figures import ModelFigures
-from contracts.pipeline_toml.keys import Task
-from contracts.schema import read_json
+from contracts.schema import Task, read_json
 from contracts.stage import Build
 from testbed.model_folders import draw_tables, write_data, write_model
 from tests.training.evaluating import decided

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Task
+from contracts.pipeline_toml.keys import METRICS_OF_TASK
+from contracts.schema import Task
 from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score, scored
 
 Oracle = Callable[..., float]

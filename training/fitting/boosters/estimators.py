@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.exits import UsageError
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import Task
+from contracts.schema import Task
 
 
 class NotInstalledError(UsageError):
