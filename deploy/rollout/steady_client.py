@@ -2,6 +2,8 @@
 
 An open loop: each request is due at its time whatever became of the last one, and its latency counts from then. Half of
 them go over connections that are kept, half over new ones. Nothing is tried a second time: what fails is a failure.
+Every pass over the rows has an order of its own: in a fixed one, an edge that deals requests out in turn gives each
+version the same few rows for ever.
 
 Reads   --rows, a JSON list of rows to predict; standard input, whose end ends it
 Writes  --out: one line of CSV for each request, as `Request` names its fields
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -63,6 +66,7 @@ class SteadyClient:
         place = urlsplit(url)
         self._address = place.hostname or "127.0.0.1", place.port or 80
         self._requests = [request_bytes("/predict", json.dumps(row).encode()) for row in rows]
+        self._random, self._left = Random(0), list[bytes]()
         self._rate = rate
         self.seen: list[Request] = []
 
@@ -82,7 +86,11 @@ class SteadyClient:
 
     def _send(self, client: LoadClient, number: int, due: float) -> bool:
         kind = KINDS[number % 2]
-        return client.send(self._requests[number // 2 % len(self._requests)], due, kind, on_new=kind == "new")
+        if not self._left:
+            self._left = self._random.sample(self._requests, len(self._requests))
+        if sent := client.send(self._left[-1], due, kind, on_new=kind == "new"):
+            self._left.pop()
+        return sent
 
 
 def _request(seen: Exchange, offset: float) -> Request:

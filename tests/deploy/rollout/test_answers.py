@@ -5,12 +5,13 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from contracts.model_folder import ModelCard
 from deploy.host.edge import EdgeError, parse_servers
+from deploy.rollout import steady_client
 from deploy.rollout.golden import WrongAnswerError, difference, read_answers
 from deploy.rollout.steady_client import SteadyClient, summary
 from deploy.rollout.version_metrics import PrometheusError, parse_values
@@ -179,6 +180,34 @@ def test_the_client_counts_what_was_answered_over_both_kinds_of_connection() -> 
     assert figures.failed == 0
     assert figures.by_model == {"m": figures.requests}
     assert {one.kind for one in client.seen} == {"kept", "new"}
+
+
+def test_an_edge_that_deals_in_turn_asks_each_version_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixed order gave every tenth request, the new version's, the same four rows of twenty."""
+    sent: list[bytes] = []
+
+    class Recording:
+        waiting = 0
+
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def give_up(self, _: float) -> None: ...
+        def poll(self, _: float) -> list[object]:
+            return []
+
+        def send(self, request: bytes, *_: object, **__: object) -> bool:
+            sent.append(request)
+            return True
+
+    monkeypatch.setattr(steady_client, "LoadClient", Recording)
+    SteadyClient("http://127.0.0.1:1", [{"a": number} for number in range(20)], rate=1e6).run(lambda: len(sent) >= 2000)
+    assert len(set(sent[:20])) == 20
+    for period in (2, 4, 5, 8, 10, 20, 40):
+        for first in range(period):
+            assert len(set(sent[first::period])) > 12
 
 
 @pytest.mark.parametrize("bad", [b"", http(503, b"{}"), http(200, b'{"model": ""}'), http(200, b"not json")])
