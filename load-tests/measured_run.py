@@ -94,7 +94,7 @@ def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
 def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Measured:
     """Send every request of the plan. Raises what a client raised, which is a fault in locustfile.py."""
     samples: list[Sample] = []
-    request: Any = environment.events.request  # Locust has no types for it
+    request: Any = environment.events.request  # untyped for it
     request.add_listener(lambda context, **_: samples.append(context["sample"]))
     gc.collect()
     gc.freeze()  # the plan's objects stay: no pause for looking through them again
@@ -166,7 +166,7 @@ def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
 def write_locusts_own(environment: Environment, folder: Path) -> None:
     # Two hosts, of which the page would say "None"; set here, because before the run it would be everybody's host.
     environment.host = ", ".join(f"{one.host} ({one.__name__.lower()})" for one in environment.user_classes)
-    page: str = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
+    page: str = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]  # untyped
     (folder / "locust.html").write_text(page, encoding="utf-8")
     tables = FineStatsCSV(environment, PERCENTILES_TO_REPORT)
     for name, write in (

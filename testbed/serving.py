@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
             started.replicas.append(stack.enter_context(process))
             started.replica_urls.append(f"http://127.0.0.1:{port}")
         for url in started.replica_urls:
-            eventually(lambda url=url: answers(f"{url}/readyz"), f"{url} is ready")  # type: ignore[misc]
+            eventually(partial(answers, f"{url}/readyz"), f"{url} is ready")
         stack.enter_context(
             running((haproxy, "-W", "-db", "-f", EDGE_CONFIG), folder / "edge.log", environment | given)
         )

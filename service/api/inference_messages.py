@@ -69,6 +69,7 @@ def request_type(card: ModelCard) -> type[BaseModel]:
     tensor = create_model(
         "InputTensor", __base__=InputTensor, name=(names, ...), datatype=(kinds, ...), data=(rows, None)
     )
+    # The tensor's type is made from the model card at start.
     tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.features))]  # type: ignore[valid-type]
     return create_model("InferenceRequest", __base__=InferenceRequest, inputs=(tensors, ...))
 

@@ -115,7 +115,7 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
     add_inference_routes(app, card, parts.predictor, parts.reader, parts.is_ready)
     add_docs_page(app, parts.root)
     _refuse_as_problems(app, parts.metrics)
-    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]  # as FastAPI's own documents say
     return app
 
 
@@ -130,14 +130,14 @@ def _prediction_routes(app: FastAPI, model: ServedModel) -> None:
     example = example_row(model.card)
 
     async def predict(
-        row: Annotated[row, Body(examples=[example])],  # type: ignore[valid-type]
+        row: Annotated[row, Body(examples=[example])],  # type: ignore[valid-type]  # made at start
         idempotency_key: RequestName = None,
         x_request_id: RequestName = None,
     ) -> None:
         """Predict one row."""
 
     async def predict_batch(
-        rows: Annotated[rows, Body(examples=[{"rows": [example]}])],  # type: ignore[valid-type]
+        rows: Annotated[rows, Body(examples=[{"rows": [example]}])],  # type: ignore[valid-type]  # made at start
         idempotency_key: RequestName = None,
         x_request_id: RequestName = None,
     ) -> None:

@@ -168,7 +168,7 @@ def prediction_type(card: ModelCard) -> type[BaseModel]:
 def batch_type(card: ModelCard) -> type[BaseModel]:
     """The type of a batch's answer, for the documentation."""
     row = create_model("RowPrediction", __doc__="The prediction for one row of a batch.", **_id(), **_result(card))
-    rows: Any = list[row]  # type: ignore[valid-type]
+    rows: Any = list[row]  # type: ignore[valid-type]  # made from the model card at start
     return create_model(
         "Predictions", __doc__="A prediction for each row, in their order.", **_model(), predictions=(rows, ...)
     )

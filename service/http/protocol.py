@@ -68,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never UDP
         self._gathered = GatheredTransport(transport, self._outbox)
         super().connection_made(self._gathered)
         self._start_timer(self._deadlines.header_seconds)
@@ -99,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_idle() and self._admission.sheds(path):
             self._refuse_for_now(path)
             return
-        self.scope[ARRIVED] = perf_counter()  # type: ignore[literal-required]
+        self.scope[ARRIVED] = perf_counter()  # type: ignore[literal-required]  # a key of our own
         super().on_headers_complete()
         if self._readiness.is_draining and self.cycle is not None:
             # uvicorn then says `connection: close`, and the client's next request goes elsewhere.

@@ -41,11 +41,12 @@ class GatheredTransport(asyncio.Transport):
         self._transport = transport
         self._outbox = outbox
         self._held: list[bytes] = []
+        # uvicorn asks them for every request: the transport's own, without a call in between.
         self.is_closing = transport.is_closing  # type: ignore[method-assign]
         self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
         self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
 
-    def write(self, data: bytes) -> None:  # type: ignore[override]
+    def write(self, data: bytes) -> None:  # type: ignore[override]  # bytes are all that uvicorn writes
         """Send now if nothing else is at work, with all that waits; else, and a head, at the end of the turn."""
         waits = len(self._outbox.tasks) > 1 or data.startswith(_HEAD)
         if waits and not self._held:

@@ -5,6 +5,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_runbook_and_report_are_one_click_away(prometheus: str, path: Path) -> N
         query = re.fullmatch(r"label_values\((.+), (\w+)\)", asked[name])
         assert query, asked[name]
         series, label = query.groups()
-        eventually(lambda series=series: ask(prometheus, series), series)  # type: ignore[misc]
+        eventually(partial(ask, prometheus, series), series)
         assert {one["metric"][label] for one in ask(prometheus, series)} == {address}
         addresses = [one.replace(f"${{{name}:raw}}", address) for one in addresses]
     assert RUNBOOK in addresses

@@ -217,10 +217,15 @@ def test_every_dependency_of_the_project_is_pinned() -> None:
         assert names <= set(pins(name)), f"requirements/{name}: run `make lock`"
 
 
-def test_a_check_is_switched_off_only_by_its_name() -> None:
+def test_a_check_is_switched_off_only_by_its_name_and_for_a_reason() -> None:
     for path in tracked("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"# type: (?:ignore)(?!\[)|# (?:noqa)(?!: [A-Z])", text), path
+        lines = ["", *text.splitlines()]
+        for number, line in enumerate(lines):
+            if re.search(r"# type: (?:ignore)\[[\w, -]+\]$", line):
+                before = next(one for one in lines[number - 1 :: -1] if not re.search(r"# type: (?:ignore)\[", one))
+                assert before.lstrip().startswith("# "), f"{path}:{number}: why?"
 
 
 def test_every_setting_of_the_service_is_in_the_handbook() -> None:

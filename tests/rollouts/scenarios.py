@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -370,7 +371,7 @@ def _large_image(arena: Arena) -> str:
 
 
 REFUSALS: dict[str, Callable[[Arena], list[Row]]] = {
-    **{fault: (lambda arena, fault=fault: bad_image(arena, fault)) for fault in SITES},  # type: ignore[misc]
+    **{fault: partial(bad_image, fault=fault) for fault in SITES},
     "wrong digest": wrong_digest,
     "labelled by hand": labelled_by_hand,
     "attested for another image": attested_for_another,

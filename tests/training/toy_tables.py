@@ -23,17 +23,17 @@ BY_TIME: dict[str, object] = {"time": "at", "as_of": "2026-03-12", "holdout_days
 
 def breast_cancer() -> pd.DataFrame:
     """569 rows, 30 numbers, two classes named 0 and 1."""
-    return load_breast_cancer(as_frame=True).frame  # type: ignore[no-any-return]
+    return load_breast_cancer(as_frame=True).frame  # type: ignore[no-any-return]  # scikit-learn has no types
 
 
 def wine() -> pd.DataFrame:
     """178 rows, 13 numbers, three classes."""
-    return load_wine(as_frame=True).frame  # type: ignore[no-any-return]
+    return load_wine(as_frame=True).frame  # type: ignore[no-any-return]  # scikit-learn has no types
 
 
 def diabetes() -> pd.DataFrame:
     """442 rows, 10 numbers, a number to predict."""
-    return load_diabetes(as_frame=True).frame  # type: ignore[no-any-return]
+    return load_diabetes(as_frame=True).frame  # type: ignore[no-any-return]  # scikit-learn has no types
 
 
 def machines(rows: int = 400, **columns: Any) -> pd.DataFrame:

@@ -65,8 +65,10 @@ class CsvFile:
     def bytes(self) -> IO[bytes]:
         """Decompressed by its ending: .gz .bz2 .xz .zip, and .zst by Arrow."""
         if self.path.suffix == ".zst":
-            return pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd")  # type: ignore[no-any-return]
-        return fsspec.open(str(self.path), "rb", compression="infer").open()  # type: ignore[no-any-return]
+            opened: IO[bytes] = pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd")
+        else:
+            opened = fsspec.open(str(self.path), "rb", compression="infer").open()
+        return opened
 
     def text(self) -> TextIO:
         encoding = "utf-8-sig" if self.csv.encoding.lower().replace("_", "-") == "utf-8" else self.csv.encoding

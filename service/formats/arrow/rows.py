@@ -164,6 +164,7 @@ def _refused(values: Sequence[Value], feature: Feature, longest: int) -> list[in
     """Which of a column's values a request in JSON may not have either; only the last may be None."""
     present = values[:-1] if values and values[-1] is None else values
     if feature.kind == "categorical":
+        # Its values are strings, which mypy cannot know.
         refused = [number for number, one in enumerate(present) if len(one) > longest]  # type: ignore[arg-type]
     else:
         refused = np.flatnonzero(~(np.abs(np.array(present, dtype=np.float64)) <= FLOAT32_MAX)).tolist()

@@ -28,7 +28,7 @@ from tests.service.formats.test_json_rows import ROWS, Card
 ARROW = "application/vnd.apache.arrow.stream"
 TYPES = {"numeric": pa.float64(), "boolean": pa.bool_(), "categorical": pa.string()}
 SCHEMA = pa.schema([(one.name, TYPES[one.kind]) for one in FEATURES])
-READER = ArrowReader(Card(), RowEncoder(FEATURES))  # type: ignore[arg-type]
+READER = ArrowReader(Card(), RowEncoder(FEATURES))  # type: ignore[arg-type]  # a card of what is read, only
 
 
 def table_of(rows: Sequence[Row]) -> Any:

@@ -42,9 +42,9 @@ class Card:
     logged_features = ()
 
 
-READER = RowReader(Card())  # type: ignore[arg-type]
+READER = RowReader(Card())  # type: ignore[arg-type]  # a card of what is read, only
 ENCODER = RowEncoder(FEATURES)
-BATCHES = BatchReader(Card(), READER, ENCODER)  # type: ignore[arg-type]
+BATCHES = BatchReader(Card(), READER, ENCODER)  # type: ignore[arg-type]  # a card of what is read, only
 
 
 @given(ROWS, LAYOUTS)

@@ -88,7 +88,7 @@ def test_health_is_open(guarded: InProcess, path: str) -> None:
 
 
 def test_every_other_route_needs_a_key(guarded: InProcess) -> None:
-    routes = guarded.service.front.app.routes  # type: ignore[attr-defined]
+    routes = guarded.service.front.app.routes  # type: ignore[attr-defined]  # the innermost application is FastAPI's
     paths = {re.sub(r"{\w+}", "x", getattr(route, "path", "")) for route in routes}
     assert paths >= {*HEALTH, *DESCRIBING, "/predict"}
     for path in paths - set(HEALTH):

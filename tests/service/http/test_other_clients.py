@@ -4,6 +4,7 @@ import json
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,8 @@ def test_a_prefix_may_be_taken_off_by_the_proxy_or_left_on(folder: Path, tmp_pat
 
 def send(service: InProcess, method: str, path: str, body: bytes) -> str:
     """The status, through everything that a connection meets."""
-    inner, service.service.front = service.service.front, service.service.config.app  # type: ignore[assignment]
+    outermost: Any = service.service.config.app
+    inner, service.service.front = service.service.front, outermost
     try:
         return str(service.request(method, path, content=body).status_code)
     finally:

@@ -2,6 +2,7 @@
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,8 @@ def test_one_name_for_different_rows_means_two_predictions(service: InProcess) -
 @pytest.mark.parametrize("name", ["", "a b", "a" * 201, "ünï"])
 def test_an_unusable_name_is_refused(service: InProcess, path: str, name: str) -> None:
     body = ROW if path == "/predict" else {"rows": [ROW]}
-    answer = service.post(path, body, idempotency_key=name.encode("latin-1"))  # type: ignore[arg-type]
+    key: Any = name.encode("latin-1")
+    answer = service.post(path, body, idempotency_key=key)
     assert answer.status_code == 400
     assert answer.json()["type"].endswith(":bad-header")
     assert service.records() == []

@@ -65,7 +65,7 @@ def test_a_shadow_that_fails_is_counted_and_touches_no_answer(service: InProcess
     def fails(_: object) -> None:
         raise RuntimeError("a shadow that breaks")
 
-    shadow_of(service).model.score = fails  # type: ignore[assignment]
+    shadow_of(service).model.score = fails  # type: ignore[assignment]  # a model that fails
     assert service.post("/predict", ROW).status_code == 200
     work_off(service)
     assert service.metric("shadow_rows_total", outcome="failed") == 1

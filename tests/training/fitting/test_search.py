@@ -17,7 +17,7 @@ from training.fitting.search import SEARCH_ROWS, Material, SearchError, fit, sam
 ROWS, COLUMNS = 400, 4
 
 
-class Failing(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Failing(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """An estimator of someone's own, with a mistake in it."""
 
     def fit(self, _matrix: Any, _truth: Any) -> "Failing":
@@ -26,7 +26,7 @@ class Failing(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, matrix: Any) -> Any: ...
 
 
-class SaysNan(DummyClassifier):  # type: ignore[misc]
+class SaysNan(DummyClassifier):  # type: ignore[misc]  # scikit-learn has no types
     """An estimator that does not know."""
 
     def predict_proba(self, matrix: Any) -> Any:
