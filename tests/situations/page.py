@@ -18,11 +18,11 @@ BEGIN, END = "<!-- situations: written by `make situations` -->", "<!-- end of s
 
 def render(simulation: Simulation) -> str:
     """The tables of what runs, of which runs wait, and of what each job may."""
-    head = "| when | run | fail | stay out | written |\n| --- | --- | --- | --- | --- |"
+    head = "| when | run | fail | skipped | written |\n| --- | --- | --- | --- | --- |"
     rows = [_row(simulation, situation) for situation in SITUATIONS]
-    meet = "| when runs meet | then |\n| --- | --- |"
+    meet = "| when runs overlap | then |\n| --- | --- |"
     met = [f"| {one.name} | {queues.outcome(simulation, one)} |" for one in MEETINGS]
-    may = "| job | may, beyond reading | environment | secrets of it |\n| --- | --- | --- | --- |"
+    may = "| job | rights beyond reading | environment | its secrets |\n| --- | --- | --- | --- |"
     return "\n\n".join(["\n".join([head, *rows]), "\n".join([meet, *met]), "\n".join([may, *_rights(simulation)])])
 
 
