@@ -12,6 +12,7 @@ from contracts.exits import OutsideError, UsageError
 from contracts.image import Image
 from contracts.schema import read_json
 from contracts.stage import Build
+from deploy.digests import on_engine
 from deploy.engine import NO_RIGHTS, check_engine, container, container_logs, docker
 from exercises.graders.asking import Server, wait_until_it_answers
 from exercises.graders.program import ProgramError
@@ -31,11 +32,9 @@ def can_contain(build: Path) -> str:
     """The image to run a student's app in, or "" where there is no engine or no image."""
     try:
         check_engine()
-        image = read_json(Build(build).stage("build") / "image.json", Image, "make build").image_id
-        docker("image", "inspect", "--format", "{{.Id}}", image)
+        return on_engine(read_json(Build(build).stage("build") / "image.json", Image, "make build")) or ""
     except (UsageError, OutsideError):
         return ""
-    return image
 
 
 @contextlib.contextmanager

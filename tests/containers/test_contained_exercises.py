@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from exercises.graders.checks.api import EXERCISE
 from exercises.graders.container import can_contain
 from exercises.graders.grading import SOLUTIONS, Place, grade
 from tests.containers.conftest import Built
+
+pytestmark = pytest.mark.image_store
 
 # Each answer says what the program could do.
 LOOKS = """\
