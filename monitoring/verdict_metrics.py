@@ -1,12 +1,12 @@
-"""Turns the last drift verdict into a page that Prometheus scrapes, so that its age and its findings can alert.
+"""Turns the last drift verdict into a page that Prometheus scrapes, so that alerts can use its age and findings.
 
     python -m monitoring.verdict_metrics build/drift/verdict.json monitoring/drift/drift.txt
 
-The verdict's age is that of its file. compose.yaml serves the folder of the second file inside; any web server does.
+The verdict's age is that of its file. compose.yaml serves the second file's folder internally; any web server will do.
 
 Reads   a verdict.json as `make drift` writes it.
-Writes  one file in Prometheus' text format, at once: a scrape sees the old one or the new one.
-Exits   0; 2 where there is no verdict.
+Writes  one file in Prometheus' text format, atomically: a scrape sees the old one or the new one.
+Exits   0; 2 if there is no verdict.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def registry_of(verdict: DriftVerdict, at_seconds: float) -> CollectorRegistry:
 
 
 def write_page(verdict_file: Path, page: Path) -> None:
-    """Write the page. Raises UsageError where there is no verdict that can be read."""
+    """Write the page. Raises UsageError if there is no readable verdict."""
     verdict = read_json(verdict_file, DriftVerdict, "make drift")
     page.parent.mkdir(parents=True, exist_ok=True)
     write_to_textfile(str(page), registry_of(verdict, verdict_file.stat().st_mtime))

@@ -1,8 +1,8 @@
-"""The connection to GitHub's API: PyGithub, with waits that end before the job does, and errors that say what to do.
+"""The connection to GitHub's API: PyGithub, with bounded waits, and errors that say what to do.
 
-Pages are followed by the library. A rate limit is waited for as GitHub asks (Retry-After, X-RateLimit-Reset), up to
-a limit; a 5xx is tried again. What remains becomes one sentence: what was asked, what came back, and which
-permission or setting is missing.
+The library follows pages. It waits for a rate limit to end as GitHub asks (Retry-After, X-RateLimit-Reset), up to a
+limit, and retries a 5xx. Any other error becomes one sentence: what was asked, what came back, and which permission or
+setting is missing.
 """
 
 import json
@@ -23,7 +23,7 @@ from contracts.exits import OutsideError, UsageError
 from contracts.outside.addresses import is_local
 from publishing.command import one_line
 
-# GITHUB_TOKEN writes as this user; only what this user wrote is ever edited or closed.
+# GITHUB_TOKEN writes as this user; only this user's texts are ever edited or closed.
 BOT = "github-actions[bot]"
 SECONDS_TO_ANSWER = 20
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")
@@ -44,7 +44,7 @@ class ApiError(OutsideError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How often a failure is tried again, the wait after the first, and the longest wait for a rate limit to end."""
+    """How often a failure is retried, the wait after the first, and the longest wait for a rate limit to end."""
 
     attempts: int = 5
     first_seconds: float = 0.5
@@ -67,7 +67,7 @@ class Run:
 
 
 def run_of(environment: Mapping[str, str]) -> Run:
-    """Raises UsageError where a variable is not what GitHub sets."""
+    """This run, from the environment. Raises UsageError if a variable is not as GitHub sets it."""
     server = environment.get("GITHUB_SERVER_URL", "https://github.com")
     name = environment.get("GITHUB_REPOSITORY", "")
     run_id = environment.get("GITHUB_RUN_ID", "")
@@ -88,7 +88,7 @@ def run_of(environment: Mapping[str, str]) -> Run:
 def repository(
     run: Run, environment: Mapping[str, str], doing: str, patience: Patience = Patience()
 ) -> Iterator[Repository]:
-    """The repository, with its errors as ApiError: `doing` is what the job wanted. Raises UsageError and ApiError."""
+    """The repository; its errors become ApiError. `doing`: what the job wanted, for the message. Raises UsageError."""
     token = environment.get("GITHUB_TOKEN", "")
     if not token:
         raise UsageError(
@@ -124,7 +124,7 @@ def repository(
 
 
 class _Direct(HTTPRequestsConnectionClass):
-    """To this machine, past any proxy that the environment names."""
+    """Connects to this machine directly, whatever proxy the environment names."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

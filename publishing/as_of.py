@@ -1,8 +1,8 @@
-"""`make as-of`: moves data.as_of in pipeline.toml to the day in AS_OF, and touches nothing else in it.
+"""`make as-of`: sets data.as_of in pipeline.toml to the day in AS_OF, and changes nothing else.
 
 Reads   AS_OF; pipeline.toml
 Writes  pipeline.toml
-Exits   0 moved, or it is that day already · 2 no day, or no line `as_of = …` under [data]
+Exits   0 moved, or that day already · 2 not a day, or no line `as_of = …` under [data]
 """
 
 import argparse
@@ -19,7 +19,7 @@ LINE = re.compile(r"^(as_of\s*=\s*)\d{4}-\d\d-\d\d(?=\s*(#.*)?$)", re.M)
 
 
 def day_of(text: str) -> dt.date:
-    """A day as YYYY-MM-DD and nothing else. Raises UsageError, and never repeats more than the beginning."""
+    """The day in a text that must be YYYY-MM-DD. Raises UsageError, which quotes only the text's beginning."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.A):
             return dt.date.fromisoformat(text)
@@ -29,7 +29,7 @@ def day_of(text: str) -> dt.date:
 
 
 def moved(text: str, day: dt.date) -> str:
-    """pipeline.toml's text with the new day. Raises UsageError where there is not exactly one such line in [data]."""
+    """pipeline.toml's text with the new day. Raises UsageError unless [data] has exactly one such line."""
     begin = re.search(r"^\[data\]\s*$", text, re.M)
     end = re.search(r"^\[", text[begin.end() :], re.M) if begin else None
     if begin is None:

@@ -1,15 +1,15 @@
-"""`make audit-workflows`, `audit-dependencies`, `audit-image`: is anything known today against what is used here?
+"""`make audit-workflows`, `audit-dependencies`, `audit-image`: known vulnerabilities in what this repository uses.
 
-    workflows      zizmor with its strictest persona, and with the audits that need the network where GH_TOKEN is set
+    workflows      zizmor with its strictest persona; with GH_TOKEN set, also the audits that need the network
     dependencies   osv-scanner on requirements/, against osv.dev
-    image          osv-scanner on the image that production runs, by digest, as HISTORY/champion.json names it; where no
-                   image was pushed yet, on the base image that the Dockerfile names
+    image          osv-scanner on the image that production runs, by its digest in HISTORY/champion.json; before the
+                   first push, on the Dockerfile's base image
 
-Only what has a remedy counts as found: of a vulnerability without a fixed version the number is told.
+Only a vulnerability with a fixed version is a finding; those without are only counted.
 
 Reads   .github/, requirements/, Dockerfile, <HISTORY>/champion.json; GH_TOKEN, OSV_OFFLINE
 Writes  <build>/audit-<what>/<what>.json
-Exits   0 clean · 3 found · 1 could not run (no answer from the network, a crash of the tool) · 2 no such tool here
+Exits   0 clean · 3 found · 1 could not run (no network, or the tool crashed) · 2 the tool is not installed
 """
 
 import argparse
@@ -33,14 +33,14 @@ AuditState = Literal["clean", "found", "could not run"]
 EXITS: dict[AuditState, Exit] = {"clean": Exit.PASS, "found": Exit.FINDING, "could not run": Exit.CRASH}
 MOST_FINDINGS = 200
 MOST_SECONDS = 600
-# What the tools' own exit codes mean: zizmor's grow with severity; osv-scanner's 128 is "nothing to scan".
+# The tools' own exit codes: zizmor's grow with severity; osv-scanner's 128 is "nothing to scan".
 ZIZMOR_CLEAN, ZIZMOR_FOUND = {0}, set(range(10, 15))
 OSV_CLEAN, OSV_FOUND = {0}, {1}
 REQUIREMENTS = ("service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "dev.txt", "uv.txt")
 
 
 class Finding(Schema):
-    """One thing that is known against something: `what` it is, `where`, and the `remedy`."""
+    """One known problem: `what` it is, `where`, and the `remedy`."""
 
     what: str
     where: str
@@ -61,7 +61,7 @@ class Audit(Schema):
 
 @dataclass(frozen=True)
 class Ran:
-    """What a tool said."""
+    """A tool's exit code and output."""
 
     code: int
     out: str
@@ -69,7 +69,7 @@ class Ran:
 
 
 def run_tool(*command: str) -> Ran:
-    """Run a tool. One that is not there, or does not end, is a code of its own: negative."""
+    """Run a tool. A missing tool and a timeout have negative codes of their own."""
     if shutil.which(command[0]) is None:
         return Ran(-1, "", f"There is no {command[0]} on the PATH. Run `make programs`.")
     try:
@@ -95,7 +95,7 @@ def audit_workflows(environment: Mapping[str, str]) -> Audit:
 
 
 def audit_dependencies(requirements: Path, environment: Mapping[str, str]) -> Audit:
-    """osv-scanner on every pinned requirement; with OSV_OFFLINE it asks its own copy of the database."""
+    """osv-scanner on every pinned requirement; with OSV_OFFLINE it uses its local copy of the database."""
     files = [requirements / name for name in REQUIREMENTS if (requirements / name).is_file()]
     locked = [f"--lockfile=requirements.txt:{path}" for path in files]
     mode = ["--offline"] if environment.get("OSV_OFFLINE") else []
@@ -104,12 +104,12 @@ def audit_dependencies(requirements: Path, environment: Mapping[str, str]) -> Au
 
 
 def audit_image(reference: str) -> Audit:
-    """osv-scanner on an image, which the engine pulls."""
+    """osv-scanner on an image that the container engine pulls."""
     return _osv("image", reference, run_tool("osv-scanner", "scan", "image", "--format=json", reference))
 
 
 def image_of_production(history: Path, dockerfile: str) -> str:
-    """The image by digest that the history names; before the first push, the Dockerfile's base."""
+    """The image in the history, by digest; before the first push, the Dockerfile's base image."""
     try:
         image = str(json.loads((history / "champion.json").read_bytes())["image"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,7 +121,7 @@ def image_of_production(history: Path, dockerfile: str) -> str:
 
 
 def could_not_run(what: What, subject: str, ran: Ran) -> Audit:
-    """The third state: nothing is known."""
+    """The third state beside clean and found: the audit could not run."""
     said = (ran.err.strip() or ran.out.strip()).splitlines() or ["no reason given"]
     return Audit(what=what, state="could not run", subject=subject, detail=f"code {ran.code}: {one_line(said[-1])}")
 
@@ -151,7 +151,7 @@ def _zizmor_findings(document: Sequence[Mapping[str, Any]]) -> Iterator[Finding]
 
 
 def _osv_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """One for each package and advisory, however many files name the package."""
+    """One finding for each package and advisory, even if several files name the package."""
     seen = set()
     for result in document.get("results") or []:
         for package in result.get("packages", []):

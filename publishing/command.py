@@ -1,4 +1,4 @@
-"""A command of this room: what it says, and the exit code of what went wrong."""
+"""Runs a command of this room: prints its result or error, and returns the exit code."""
 
 import sys
 from collections.abc import Callable
@@ -13,9 +13,9 @@ CODES: dict[type[Exception], Exit] = {
 
 
 def run_command(name: str, work: Callable[[], str]) -> Exit:
-    """Print what `work` returns, or on standard error why it could not, and return the exit code.
+    """Print what `work` returns, or its error on standard error, and return the exit code.
 
-    What is printed is one line: a job's log takes a line that begins with `::` for a command.
+    It prints a single line, because GitHub runs a log line that begins with `::` as a command.
     """
     try:
         print(f"{name}: {one_line(work(), 2000)}")
@@ -26,6 +26,6 @@ def run_command(name: str, work: Callable[[], str]) -> Exit:
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """Text from outside for a log: one line, no control characters (which could hide a line, or be a command)."""
+    """Text from outside for a log: one line without control characters, which could hide a line or be a command."""
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(plain.split())[:most]

@@ -1,7 +1,7 @@
 """`make comment`: the metric diff as one comment on the pull request, written once and then updated in place.
 
-The text is made here, by the base's code, from figures that this job parses itself: each file of the artifacts is
-checked for its kind, its size and its schema first. Nothing of it is Markdown that another job wrote.
+The base's code makes the text from figures that this job parses itself: each file of the artifacts is first checked for
+its kind, size and schema. No Markdown of another job is used.
 
 Reads   <build>/{data,train,evaluate,image,load-test,drift}: stage.json and verdicts; GITHUB_*; GitHub's API
 Writes  one comment of this workflow on the pull request; a second one, left by a retry, is deleted
@@ -32,7 +32,7 @@ READ = ("data/data.json", "train/model/model.json", "evaluate/decision.json", "l
 
 
 def text_of(build: Build, run: Run, commit: str) -> str:
-    """The comment. Raises UsageError for a file that is no plain one or too large."""
+    """The comment. Raises UsageError for a file that is not a plain one, or too large."""
     for name in READ:
         if (build.root / name).is_symlink() or (build.root / name).exists():
             require_file(build.root / name, "make pipeline", MOST_BYTES)
@@ -41,7 +41,7 @@ def text_of(build: Build, run: Run, commit: str) -> str:
 
 
 def pull_request_of(run: Run, repo: Repository) -> PullRequest | None:
-    """The one of this event; for a run by hand, the open one of its branch."""
+    """The event's pull request; for a manual run, the open one of its branch."""
     number = run.event.get("pull_request", {}).get("number")
     if isinstance(number, int):
         return repo.get_pull(number)
@@ -50,7 +50,7 @@ def pull_request_of(run: Run, repo: Repository) -> PullRequest | None:
 
 
 def write_comment(pull_request: PullRequest, text: str) -> str:
-    """Update ours, or write it; returns what was done."""
+    """Update this workflow's comment, or create it; returns what was done."""
     comments = [one for one in pull_request.get_issue_comments() if one.user.login == BOT]
     ours = [one for one in comments if one.body.startswith(MARKER)]
     for superfluous in ours[1:]:
@@ -63,7 +63,7 @@ def write_comment(pull_request: PullRequest, text: str) -> str:
 
 
 def comment(build: Build, environment: Mapping[str, str]) -> str:
-    """Raises UsageError and ApiError."""
+    """Write the comment and return what was done. Raises UsageError and ApiError."""
     run = run_of(environment)
     with repository(run, environment, "Commenting on the pull request (pull-requests: write)") as repo:
         pull_request = pull_request_of(run, repo)

@@ -1,14 +1,13 @@
-"""`make count-evaluations`: counts this run's one look at the holdout in the history.
+"""`make count-evaluations`: adds this run's evaluation on the holdout to the count in the history.
 
-Looking twice at the same holdout has a price (docs/gate.md), so the count must outlive a run, and a look by a pull
-request counts like one on main. What comes from the run is out of an artifact that a pull request's code wrote. It is
-one look and no ledger: so it can neither take an evaluation away nor renumber one, it adds at most one, and a run that
-decided something has to hand its look on. What a run does with its own copy of the count changes nothing here, and a
-fork's run does not come here at all.
+Every further evaluation on the same holdout has a price (docs/gate.md). So the count must outlive a run, and an
+evaluation in a pull request counts like one on main. The run's artifact was written by a pull request's code; it holds
+one evaluation, not the count. So it can add one evaluation at most, and neither remove nor renumber any. A run with a
+decision must pass its evaluation on. The run's own copy of the count is ignored, and a fork's runs do not count.
 
-Reads   <build>/evaluate/evaluation.json and decision.json (out of the artifact), <HISTORY>/evaluations.json
+Reads   <build>/evaluate/evaluation.json and decision.json (from the artifact), <HISTORY>/evaluations.json
 Writes  <HISTORY>/evaluations.json
-Exits   0 counted, or nothing new · 2 a decision without its look, or a file that is no look or no count of evaluations
+Exits   0 counted, or nothing new · 2 a decision without its evaluation, or a file that fits no schema
 """
 
 import argparse
@@ -33,14 +32,14 @@ HoldoutDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Counted(Schema):
-    """One challenger, by the digest of its folder and of what it computes."""
+    """One challenger, by the digests of its folder and of its function."""
 
     model: Digest
     function: Digest
 
 
 class RowSample(Schema):
-    """As training/judging/holdout_rows.py writes it."""
+    """A sample of the holdout's rows, as training/judging/holdout_rows.py writes it."""
 
     rows: Annotated[int, Field(ge=0, le=10**12)]
     smallest: Annotated[str, Field(pattern=r"^([0-9a-f]{12}){0,128}$")]
@@ -50,7 +49,7 @@ Rows = Annotated[tuple[RowSample, ...], Field(max_length=4)]
 
 
 class Count(Schema):
-    """evaluations.json, as strictly as it is written."""
+    """evaluations.json; no other keys are allowed."""
 
     format_version: Literal[1, 2] = 2
     holdouts: dict[HoldoutDigest, tuple[Counted, ...]] = Field(default_factory=dict)
@@ -58,7 +57,7 @@ class Count(Schema):
 
 
 class Judged(Schema):
-    """decision.json, of which only this counts: a pull request may change what else is in it."""
+    """The part of decision.json used here: a pull request may change its other keys."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -75,13 +74,13 @@ class Look(Schema):
     function: Digest
 
     def as_count(self) -> Count:
-        """A count of this look alone."""
+        """A count of this evaluation alone."""
         one = Counted(model=self.model, function=self.function)
         return Count(holdouts={self.holdout: (one,)}, rows={self.holdout: self.rows})
 
 
 def count(looked: Path, history: Path) -> str:
-    """Add the look, if it is new, and say so. Raises UsageError."""
+    """Add the evaluation if it is new; returns what was done. Raises UsageError."""
     ours = read_outside_json(looked, Look, "make evaluate", MOST_BYTES_OF_A_LOOK).as_count()
     kept = Count()
     if history.exists():
@@ -96,7 +95,7 @@ def _size(one: Count) -> int:
 
 
 def _has_judged(decision: Path) -> bool:
-    """Whether the run scored a challenger on the holdout. Raises UsageError for a decision that is none."""
+    """Whether the run scored a challenger on the holdout. Raises UsageError if the decision does not fit."""
     if not decision.exists():
         return False
     return bool(read_outside_json(decision, Judged, "make evaluate", MOST_BYTES_OF_A_DECISION).comparisons)

@@ -1,13 +1,13 @@
 """`make fetch-history`, `make push-history`: the branch `history` as a folder, and back.
 
 The branch shares no commit with the code. It holds what must outlive a run and its artifacts: small JSON for each run,
-the champion, the count of evaluations on each holdout. A branch that is not there is a first run, and said so; one that
-cannot be reached ends the job, for a champion that cannot be had must never pass for "none".
+the champion, the count of evaluations on each holdout. If the remote has no such branch, this is a first run, and the
+command says so. If the remote cannot be reached, the job ends: an unknown champion must never count as "none".
 
-A push that finds the branch moved puts only its own changes on top. The counts of evaluations are united; any other
-file that both changed ends the job.
+If the branch has moved, a push applies only its own changes on top. Counts of evaluations are merged; if both sides
+changed any other file, the job ends.
 
-Reads   the remote `origin`; GITHUB_TOKEN, GITHUB_SERVER_URL for a private one
+Reads   the remote `origin`; for a private one GITHUB_TOKEN and GITHUB_SERVER_URL
 Writes  HISTORY (replaced), and the count of evaluations into <build>/evaluations.json; or one commit on the branch
 Exits   0 done (also where there is no branch yet) · 1 the remote does not answer, or refuses · 2 not a git checkout
 """
@@ -28,10 +28,10 @@ from typing import Any
 from contracts.exits import Exit, UsageError
 
 BRANCH = "refs/heads/history"
-# Where the branch stood when it was fetched: what a push builds on.
+# The branch's commit when it was fetched: a push builds on it.
 FETCHED = "refs/gatehouse/history"
 COUNT = "evaluations.json"
-# What it was called at first; still read.
+# The file's earlier name; still read.
 OLD_COUNT = "tries.json"
 ATTEMPTS = 5
 AUTHOR = {
@@ -41,18 +41,18 @@ AUTHOR = {
 
 
 class RemoteError(Exception):
-    """The remote did not do what was asked; the text has git's reason. Ends in exit 1."""
+    """A git command failed; the text has git's reason. Ends in exit 1."""
 
 
 def _reason_in(said: str) -> str:
-    """Why git failed: the lines that it marks, since the advice after them swallows the reason."""
+    """Why git failed: only the lines that it marks, without the advice after them."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:", "!", "ERROR:"))]
     return " ".join(marked or lines) or "no reason given"
 
 
 class History:
-    """The branch, seen from one checkout."""
+    """The branch `history`, in one checkout."""
 
     def __init__(self, checkout: Path, environment: Mapping[str, str]) -> None:
         self.checkout = checkout
@@ -78,7 +78,7 @@ class History:
         return self.git("rev-parse", FETCHED)
 
     def unpack(self, commit: str, folder: Path) -> None:
-        """Replace the folder by the commit's files; a link in it becomes a plain file with the link's text."""
+        """Replace the folder with the commit's files; a symbolic link becomes a plain file that holds its target."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if not commit:
@@ -106,7 +106,7 @@ class History:
         return {path: about.split()[2] for about, path in entries}
 
     def on_top(self, base: str, ours: str, tip: str) -> str:
-        """The tree of `tip` with what changed from `base` to `ours`. Raises RemoteError where both changed one file."""
+        """The tree of `tip` with the changes from `base` to `ours`. Raises RemoteError if both changed one file."""
         before, mine, theirs = self.files(base), self.files(ours), self.files(tip)
         with tempfile.TemporaryDirectory() as scratch:
             index = Path(scratch) / "index"
@@ -130,7 +130,7 @@ class History:
         return self.git("hash-object", "-w", "--stdin", entered=json.dumps(both, indent=2) + "\n")
 
     def push(self, folder: Path, message: str) -> str:
-        """Send the folder as one commit; returns its id, "" where nothing changed. Raises RemoteError."""
+        """Push the folder as one commit; returns its id, "" if nothing changed. Raises RemoteError."""
         base = self._base()
         ours, tip = self.tree_of(folder), base
         for attempt in range(ATTEMPTS):
@@ -162,9 +162,9 @@ class History:
 
 
 def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Both counts of evaluations: theirs keep their numbers, ours come after. A function is counted once on a holdout.
+    """Both counts of evaluations: theirs keep their numbers, ours come after. A model counts once on each holdout.
 
-    Theirs, too, say what the rows of a holdout are, unless they do not know.
+    A holdout's rows are taken from theirs, or from ours if theirs has none.
     """
     holdouts = {holdout: list(evaluations) for holdout, evaluations in theirs.get("holdouts", {}).items()}
     for holdout, evaluations in ours.get("holdouts", {}).items():
@@ -176,7 +176,8 @@ def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
 
 
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """With the token as a header for its own server only, and never as an argument that a process list would show."""
+    """The environment for git: the token as a header for its own server only, never as an argument, which a process
+    list would show."""
     made = {**environment, **AUTHOR, "GIT_TERMINAL_PROMPT": "0"}
     made |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
     if token := environment.get("GITHUB_TOKEN"):
@@ -191,7 +192,7 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def bring(history: History, folder: Path, evaluations: Path) -> str:
-    """Replace the folder, unite the count of evaluations, and say what came. Raises RemoteError and UsageError."""
+    """Replace the folder, merge the counts of evaluations; returns what was fetched. Raises RemoteError, UsageError."""
     commit = history.fetch()
     history.unpack(commit, folder)
     counts = [path for path in (folder / OLD_COUNT, folder / COUNT) if path.is_file()]

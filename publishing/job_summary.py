@@ -1,8 +1,8 @@
-"""`make job-summary`: puts what a run has to say on its page: the metric diff, the drills, what was rolled out.
+"""`make job-summary`: shows a run's results on its page: the metric diff, the drills, the rollout.
 
 Each is Markdown that its stage made from figures, with every text from outside escaped. GitHub shows at most 1 MiB.
 
-Reads   build/report/summary.md, drills/table.md, deploy/rehearsal.md, deploy/rollout.md, drift/drift.md, where they are
+Reads   build/report/summary.md, drills/table.md, deploy/rehearsal.md, deploy/rollout.md, drift/drift.md, if they exist
 Writes  the file that GITHUB_STEP_SUMMARY names; standard output where it names none
 Exits   0 written, or there is nothing to show
 """
@@ -39,7 +39,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
 
 
 def _text(path: Path) -> str:
-    """The file's beginning; "" where there is none, or where it is no plain file."""
+    """The file's beginning; "" if it is missing or not a plain file."""
     if not path.is_file() or path.is_symlink():
         return ""
     with path.open("rb") as file:

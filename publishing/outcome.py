@@ -1,8 +1,7 @@
 """`make outcome`: the last job of a workflow. Did every job that this one needs pass?
 
-GitHub takes a skipped job that is required for a passed one, so the one required check is the job that runs this. A
-skipped job is all right only where something says so: it may stay out by design (ON_MAIN), or `scope` said that only
-documents changed.
+GitHub counts a skipped required job as passed, so the only required check is the job that runs this. A skipped job is
+allowed for a known reason only: it runs only on main (ON_MAIN), or `scope` found that only documents changed.
 
 Reads   NEEDS, the `needs` context as JSON; GITHUB_REF and AS_OF
 Exits   0 all passed · 3 one failed, was cancelled, or was skipped for no known reason · 2 NEEDS is not that context
@@ -16,11 +15,11 @@ from typing import Any
 
 from contracts.exits import Exit
 
-# The chain's jobs, which stay out where only documents changed.
+# The chain's jobs, skipped if only documents changed.
 CHAIN = frozenset({"train", "image", "report"})
-# Jobs that only a run on main has.
+# Jobs that run only on main.
 ON_MAIN = frozenset({"deploy"})
-# Publishing stays out of a pull request from a fork, which has no right to write.
+# Publishing is skipped for a pull request from a fork, which may not write.
 MAY_WRITE = frozenset({"publish"})
 
 
@@ -53,7 +52,7 @@ def main(environment: Mapping[str, str] = os.environ) -> Exit:
 
 
 def _read(text: str) -> dict[str, dict[str, Any]]:
-    """The context; empty where it is not one."""
+    """The context; empty if the text is not one."""
     try:
         needs = json.loads(text)
     except ValueError:
@@ -63,5 +62,5 @@ def _read(text: str) -> dict[str, dict[str, Any]]:
 
 
 def deploys(environment: Mapping[str, str]) -> bool:
-    """Whether this run is one that puts something into production: on main, and no retrain by hand."""
+    """Whether this run deploys: on main, unless a retrain was started by hand."""
     return environment.get("GITHUB_REF") == "refs/heads/main" and not environment.get("AS_OF")

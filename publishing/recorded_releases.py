@@ -1,10 +1,10 @@
-"""`make recorded-releases`: what the history says was put into production, newest first, and what runs now.
+"""`make recorded-releases`: the releases in the history, newest first, and the one that runs now.
 
-This is what a rollback can name; whether the host still has it is what `make releases` asks the host.
+A rollback can name any of these; `make releases` asks the host which of them it still has.
 
 Reads   <HISTORY>/runs, <HISTORY>/champion.json
 Writes  a table, to standard output and to the run's page (GITHUB_STEP_SUMMARY)
-Exits   0 listed, or nothing was released yet · 2 there is no such folder, or a damaged record
+Exits   0 listed, or nothing was released yet · 2 the folder is missing, or a record is damaged
 """
 
 import argparse
@@ -28,7 +28,7 @@ IMAGE = re.compile(r"[A-Za-z0-9./:_-]{1,250}@sha256:[0-9a-f]{64}")
 
 
 def releases(history: Path) -> list[HistoryEntry]:
-    """Runs that put something into production, newest first. Raises UsageError."""
+    """Runs that deployed, newest first. Raises UsageError."""
     if not history.is_dir():
         raise UsageError(f"{history} is not there. Run `make fetch-history` first.")
     return [entry for entry in reversed(read_run_history(history).entries) if entry.deployed is not None][:MOST_SHOWN]
@@ -54,7 +54,7 @@ def render(entries: Sequence[HistoryEntry], champion: Champion | None) -> str:
 
 
 def image_of(entry: HistoryEntry) -> str:
-    """`name@sha256:…`, or "": only a name that is one can be put into a rollback's field."""
+    """`name@sha256:…`, or "" for any other text, which a rollback could not use."""
     image = entry.deployed.image if entry.deployed else ""
     if not image and entry.image is not None and entry.image.is_pushed:
         image = entry.image.reference

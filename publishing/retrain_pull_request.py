@@ -1,8 +1,8 @@
-"""`make retrain-pr`: where `make retrain` moved data.as_of, opens the pull request that does so.
+"""`make retrain-pr`: if `make retrain` moved data.as_of, opens a pull request with that change.
 
-Retraining is a pull request that moves one line: what it does to the metrics is shown before anybody merges it. Where a
-workflow's token opened it, its runs wait for approval by a person (GitHub, since June 2026), and the text says so.
-One is open at a time; while it is, nothing else is asked for.
+Retraining is a pull request that changes one line: its effect on the metrics is shown before it is merged. Runs of a
+pull request opened with a workflow's token wait for a person's approval (GitHub, since June 2026); its text says so.
+Only one is open at a time.
 
 Reads   pipeline.toml here and in the last commit; <build>/drift/retrain.md for the reasons; GitHub's API
 Writes  a branch retrain/<day> with one commit, its pull request
@@ -34,7 +34,7 @@ UNPROCESSABLE = 422
 
 
 def due_day(config: Path) -> str:
-    """The day to which data.as_of was moved since the last commit; "" where it was not. Raises UsageError."""
+    """The day to which data.as_of was moved since the last commit; "" if it was not. Raises UsageError."""
     done = subprocess.run(["git", "show", f"HEAD:./{config.name}"], cwd=config.resolve().parent, capture_output=True,
                           text=True, check=False)  # fmt: skip
     if done.returncode != 0:
@@ -49,7 +49,7 @@ def due_day(config: Path) -> str:
 
 
 def reasons(build: Build) -> str:
-    """What `make retrain` wrote for people, in this job. Raises UsageError where it is no plain file, or too large."""
+    """The text that `make retrain` wrote in this job. Raises UsageError if it is not a plain file, or too large."""
     path = build.stage("drift") / "retrain.md"
     if not path.exists():
         return ""
@@ -58,7 +58,7 @@ def reasons(build: Build) -> str:
 
 
 def open_pull_request(repo: Repository) -> PullRequest | None:
-    """The one that asks for a retrain, if it is open."""
+    """The open retrain pull request, if there is one."""
     for one in repo.get_pulls(state="open", sort="created", direction="desc"):
         if one.user.login == BOT and one.head.ref.startswith(PREFIX):
             return one
@@ -66,7 +66,7 @@ def open_pull_request(repo: Repository) -> PullRequest | None:
 
 
 def ask(repo: Repository, config: Path, day: str, body: str) -> str:
-    """Branch, commit, pull request; each may be there already from a run that ended half-way."""
+    """Create branch, commit and pull request; an interrupted run may have left some of them."""
     waiting = open_pull_request(repo)
     if waiting is not None:
         return f"#{waiting.number} is open already; nothing else is asked for."
@@ -102,7 +102,7 @@ def body_of(run: Run, day: str, why: str) -> str:
 
 
 def retrain_pull_request(config: Path, build: Build, environment: Mapping[str, str]) -> str:
-    """Raises UsageError and ApiError."""
+    """Open the pull request if due; returns what was done. Raises UsageError and ApiError."""
     day = due_day(config)
     if not day:
         return "no retrain is due."

@@ -1,14 +1,14 @@
 """`make scope`: does this run need the chain, or did only documents change?
 
-A pull request is compared with its base. A push to main is compared with the commit that production runs, not with the
-push before it: a push whose run was cancelled or failed is then still part of the next one. Anything that cannot be
-compared (no release yet, a commit that is gone) means the whole chain.
+A pull request is compared with its base. A push to main is compared with the commit in production, not with the push
+before it, so that the next run includes a push whose run was cancelled or failed. If there is nothing to compare with
+(no release yet, or the commit is gone), the whole chain runs.
 
-The checkout is one commit deep. The other one is fetched alone: with all commits would come the whole branch `history`.
+The checkout has one commit. Only the other commit is fetched: fetching all would bring the whole branch `history`.
 
 Reads   BASE (a pull request's base commit), FULL, GITHUB_OUTPUT, GITHUB_TOKEN; <HISTORY>/champion.json; git
 Writes  chain=true or chain=false as an output of the step
-Exits   0 said · 2 not a git checkout
+Exits   0 decided · 2 not a git checkout
 """
 
 import argparse
@@ -27,17 +27,18 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_document(path: str) -> bool:
-    """Whether no stage reads this file: Markdown, docs/, pictures in it, exercises/. All else may matter."""
+    """Whether no stage reads this file: Markdown, pictures in docs/, exercises/. Any other file may matter."""
     return PurePosixPath(path).suffix == ".md" or path.startswith(("docs/", "exercises/")) or path == "LICENSE"
 
 
 def needs_chain(changed: Sequence[str] | None) -> bool:
-    """None: nobody knows what changed. No change at all is a run by hand or a revert: it gets its chain."""
+    """Whether the chain must run. None: the changes are unknown. An empty list, after a manual run or a revert, needs
+    the chain, too."""
     return not changed or not all(is_document(path) for path in changed)
 
 
 def base_commit(environment: Mapping[str, str], history: Path) -> str:
-    """The commit to compare with, or "" where there is none that can be trusted."""
+    """The commit to compare with, or "" if none can be trusted."""
     base = environment.get("BASE", "")
     if not base:
         try:
@@ -48,7 +49,7 @@ def base_commit(environment: Mapping[str, str], history: Path) -> str:
 
 
 def changed_files(base: str, environment: Mapping[str, str]) -> list[str] | None:
-    """Paths that differ between `base` and the checkout; None where the remote has no such commit (any more)."""
+    """Paths that differ between `base` and the checkout; None if the remote does not have that commit."""
     known = subprocess.run(["git", "cat-file", "-e", f"{base}^{{commit}}"], capture_output=True, check=False)
     if known.returncode != 0:
         fetch = ["git", "fetch", "--quiet", "--no-tags", "--depth=1", "origin", base]

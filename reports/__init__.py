@@ -1,4 +1,4 @@
-"""Drift, the report page, the site and the scheduled check: what is shown, and what asks for a person.
+"""Drift, the report page, the site and the scheduled check: what the project reports.
 
 Taught in docs/learn/en/05-monitoring.md.
 """

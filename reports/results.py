@@ -1,4 +1,4 @@
-"""What the stages left behind, read for the report. A stage that did not run, or whose file does not fit, is stated."""
+"""The stages' files, read for the report. It names each stage that did not run and each file that fits no schema."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the report shows. None: that stage has not got so far."""
+    """Everything that the report shows. None: that stage did not write it."""
 
     records: dict[StageName, StageRecord]
     manifest: DataManifest | None
@@ -33,7 +33,7 @@ class Results:
     image: Image | None
     load: LoadVerdict | None
     drift: DriftVerdict | None
-    # Files that are there and fit no schema of this code: those of a pull request that changes one, read by its base.
+    # Files that exist but fit no schema here: the code of a pull request's base reads files of a changed schema.
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -57,12 +57,12 @@ class Results:
 
     @property
     def skipped(self) -> tuple[StageName, ...]:
-        """Stages that had nothing to do, which is no pass."""
+        """Stages that had nothing to do. That is not a pass."""
         return tuple(record.stage for record in self.records.values() if record.verdict == "skipped")
 
     @property
     def findings(self) -> dict[StageName, str]:
-        """What keeps a stage that ended with 0 from being a plain pass."""
+        """Reservations about stages that ended with 0: skipped, drift found, or too few rows."""
         found: dict[StageName, str] = {stage: f"{stage} was skipped" for stage in self.skipped}
         if self.drift and self.drift.state == "drift":
             found["drift"] = "drift was found"
@@ -72,8 +72,8 @@ class Results:
 
     @property
     def stale(self) -> dict[StageName, str]:
-        """Stages whose file speaks of another model than the one in build/train, or train of other data, each with the
-        digest that it speaks of: left over from an earlier run."""
+        """Stages whose file is left over from an earlier run, each with the digest in that file: it names another
+        model than the one in build/train, or in train's case other data."""
         spoken: dict[StageName, tuple[str, str]] = {}
         if self.card and self.manifest:
             spoken["train"] = (self.card.data_digest, self.manifest.digest)
@@ -88,13 +88,13 @@ class Results:
         return {stage: seen for stage, (seen, required) in spoken.items() if seen != required}
 
     def first_run(self) -> list[str]:
-        """Why no champion was compared with, once, although several stages say it."""
+        """Why there was no champion to compare with. Several stages may give the same reason; it is listed once."""
         said = [one.first_run for one in (self.decision, self.load) if one and one.first_run]
         return list(dict.fromkeys(said))
 
 
 def read_results(build: Build) -> Results:
-    """Read what is there. Files of stages that failed or did not run are None; nothing here raises for them."""
+    """Read what is there. Missing or unreadable files become None; this never raises for them."""
     files = _Files(build)
     return Results(
         records={
@@ -116,7 +116,7 @@ def read_results(build: Build) -> Results:
 
 
 class _Files:
-    """Files of a build folder, and the names of those that are there and cannot be read."""
+    """Files of a build folder, and the names of those that exist but cannot be read."""
 
     def __init__(self, build: Build) -> None:
         self.build = build

@@ -1,1 +1,1 @@
-"""Issues that follow a scheduled question: opened when something is found, closed when all is well."""
+"""Tracking issues of scheduled checks: opened when something is found, closed when the check is clean."""

@@ -1,8 +1,8 @@
-"""`make drift-issue`: brings the issue about drift in line with what the scheduled run found.
+"""`make drift-issue`: updates the tracking issue about drift from the scheduled run's verdict.
 
-Reads   <build>/drift/stage.json and verdict.json, out of an artifact; none, or one that fits no schema: could not run
+Reads   <build>/drift/stage.json and verdict.json, from an artifact; missing or unfit files mean "could not run"
 Writes  one issue, labelled drift: opened on a finding, updated, closed when stable
-Exits   0 in line · 1 GitHub's API refuses or does not answer · 2 this is not a job
+Exits   0 up to date · 1 GitHub's API refuses or does not answer · 2 this is not a job
 """
 
 import argparse
@@ -34,7 +34,7 @@ COULD_NOT_RUN = (
 
 
 def answer_of(build: Build) -> Answer:
-    """What the artifact says."""
+    """The answer in the artifact."""
     folder = build.stage("drift")
     try:
         record = read_outside_json(folder / "stage.json", StageRecord, "make scheduled-drift", MOST_BYTES)
@@ -75,7 +75,7 @@ def describe(verdict: DriftVerdict) -> str:
 
 
 def drift_issue(build: Build, environment: Mapping[str, str]) -> str:
-    """Raises UsageError and ApiError."""
+    """Update the issue and return what was done. Raises UsageError and ApiError."""
     run = run_of(environment)
     answer = answer_of(build)
     with repository(run, environment, "Keeping the issue about drift (issues: write)") as repo:

@@ -1,8 +1,8 @@
-"""`make security-issue`: brings the issue about security in line with the three audits of the scheduled run.
+"""`make security-issue`: updates the tracking issue about security from the scheduled run's three audits.
 
-Reads   <build>/audit-*/<what>.json, out of artifacts; an audit that left none, or not its schema's, could not run
+Reads   <build>/audit-*/<what>.json, from artifacts; a missing or unfit file means "could not run"
 Writes  one issue, labelled security: opened on a finding, updated, closed when all three are clean
-Exits   0 in line · 1 GitHub's API refuses or does not answer · 2 this is not a job
+Exits   0 up to date · 1 GitHub's API refuses or does not answer · 2 this is not a job
 """
 
 import argparse
@@ -31,7 +31,7 @@ TOPIC = Topic(
 
 
 def read_audits(build: Path) -> list[Audit]:
-    """One for each question; what is not there, is no plain file, or speaks of something else could not run."""
+    """One for each audit; if its file is missing, not plain, or of another audit, it could not run."""
     audits = []
     for what in get_args(What):
         try:
@@ -45,7 +45,7 @@ def read_audits(build: Path) -> list[Audit]:
 
 
 def answer_of(audits: Sequence[Audit]) -> Answer:
-    """Found counts for more than could not run, and that for more than clean."""
+    """The worst of the three: found, then could not run, then clean."""
     states = {audit.state for audit in audits}
     text = "\n\n".join(describe(audit) for audit in audits)
     if "found" in states:
@@ -70,7 +70,7 @@ def describe(audit: Audit) -> str:
 
 
 def security_issue(build: Path, environment: Mapping[str, str]) -> str:
-    """Raises UsageError and ApiError."""
+    """Update the issue and return what was done. Raises UsageError and ApiError."""
     run = run_of(environment)
     answer = answer_of(read_audits(build))
     with repository(run, environment, "Keeping the issue about security (issues: write)") as repo:

@@ -1,8 +1,7 @@
-"""One issue that follows one scheduled question: opened when something is found, updated, closed when all is well.
+"""The tracking issue of one scheduled check: opened when something is found, updated, closed when the check is clean.
 
-Four answers are kept apart: found, clean, could not run, and (where there is too little to tell, or it may not last)
-undecided. A run that could not run is never taken for clean: it opens the issue too, under its own title, and never
-closes one.
+There are four answers: found, clean, could not run, and undecided (too few rows, or drift that may not last). A check
+that could not run never counts as clean: it opens an issue under its own title, and never closes one.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ UNPROCESSABLE = 422
 
 @dataclass(frozen=True)
 class Topic:
-    """What is followed. `name` is the label and part of the marker by which the issue is found again."""
+    """The subject of an issue. `name` is its label and part of the marker by which it is found again."""
 
     name: str
     about: str
@@ -35,14 +34,14 @@ class Topic:
 
 @dataclass(frozen=True)
 class Answer:
-    """What this run says. `text` is Markdown whose texts from outside are escaped."""
+    """This run's answer. `text` is Markdown in which texts from outside are escaped."""
 
     state: State
     text: str
 
 
 def track(repo: Repository, topic: Topic, answer: Answer, run: Run) -> str:
-    """Bring the issue in line with the answer; returns what was done. GitHub's errors pass through."""
+    """Open, update or close the issue; returns what was done. GitHub's errors are not caught."""
     ours = _open_issues(repo, topic)
     for twin in ours[1:]:
         twin.edit(state="closed", state_reason="not_planned")
@@ -66,7 +65,7 @@ def track(repo: Repository, topic: Topic, answer: Answer, run: Run) -> str:
 
 
 def _open_issues(repo: Repository, topic: Topic) -> list[Issue]:
-    """Ours, oldest first: written by the workflow, with the marker. A pull request is an issue too, to the API."""
+    """The workflow's own with the marker, oldest first. For the API a pull request is an issue, too."""
     listed = repo.get_issues(state="open", labels=[topic.name], sort="created", direction="asc")
     return [
         one

@@ -1,4 +1,4 @@
-"""The gate's curves as inline SVG in the page's colours, and as the rows of a table for those who do not see them."""
+"""The gate's curves as inline SVG in the page's colours, and as rows of a table for screen readers."""
 
 from collections.abc import Sequence
 from html import escape
@@ -63,7 +63,7 @@ def told(plot: Plot) -> str:
 
 
 def calibration_in_words(curve: Curve) -> str:
-    """Where the predicted probabilities are furthest from what happened, and which way."""
+    """Where the predicted probabilities are furthest from the observed shares, and whether too low or too high."""
     x, y = max(zip(curve.x, curve.y, strict=True), key=lambda point: abs(point[1] - point[0]), default=(0.0, 0.0))
     way = "too low" if y > x else "too high"
     return (

@@ -1,7 +1,7 @@
-"""Intervals on one scale: what the picture in the comment, on the page and on the site has in common.
+"""Intervals on one scale, for the picture in the comment, on the page and on the site.
 
-Right is always better: where less is better, the scale runs from high to low. The first panel has the models' own
-figures, the second the difference, with the margin that its lower end must not fall below.
+Right is always better: where less is better, the scale runs from high to low. The first panel shows each model's own
+figure. The second shows the difference and the margin that its lower end must not fall below.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ KINDS: dict[Outcome, str] = {"better": "good", "equivalent": "good", "worse": "b
 
 @dataclass(frozen=True)
 class Row:
-    """One interval, or a value alone. `kind`: champion, challenger, baseline; of a difference good, open or bad."""
+    """One interval, or a value alone. `kind`: champion or challenger; for a difference good, open or bad."""
 
     label: str
     figure: str
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows on one scale, from `left` to `right`. `zero`, `margin`: where a line marks them, if at all."""
+    """Rows on one scale, from `left` to `right`. `zero`, `margin`: where their lines are drawn; None: no line."""
 
     rows: tuple[Row, ...]
     left: float
@@ -52,7 +52,7 @@ class Panel:
 
 
 def panels_of(one: Comparison) -> list[Panel]:
-    """The models, and where there is a champion the difference."""
+    """The models' panel, then the difference's if there is a champion."""
     return [_models(one), *difference_panel(one)]
 
 

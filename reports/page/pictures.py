@@ -1,6 +1,6 @@
-"""Pictures of the report as inline SVG: they follow the page's colours, need no script, and carry their text.
+"""Pictures of the report as inline SVG: they follow the page's colours, need no script, and have a text description.
 
-Places along the x axis are in percent, so that a picture fits a phone and a desk with text of one size.
+Places along the x axis are in percent, so that a picture fits any screen while its text keeps one size.
 """
 
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ _COMMAND = re.compile(r"`(make [a-z-]+(?: [A-Z]+=[\w-]+)*|[a-z]+\.[a-z_]+)`")
 
 @dataclass(frozen=True)
 class DrawnPlot:
-    """One plot of the gate: picture, what it says in words, and the rows of its table."""
+    """One plot of the gate: its picture, its description, and the rows of its table."""
 
     title: str
     x: str
@@ -39,8 +39,7 @@ class DrawnPlot:
 
 
 def render_page(results: Results, folder: Path, home: str = "", place: Place = "laptop") -> str:
-    """The page as HTML. `folder`: where the page will stand, for its links; `home`: the link to the site that it is a
-    part of."""
+    """The page as HTML. `folder`: where the page will be written, for relative links; `home`: a link to the site."""
     card, deciding = results.card, results.deciding
     return (
         environment()
@@ -76,7 +75,7 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
 
 @cache
 def environment() -> Environment:
-    """The templates of every page: one layout, one style; an unknown name is an error, not an empty place."""
+    """The templates of every page: one layout, one style; an undefined name is an error."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     made.filters["short"] = _short
     made.filters["spoken"] = _unbroken
@@ -120,7 +119,7 @@ def _like(value: float, seen: Interval) -> str:
 
 
 def _unbroken(seen: Interval, *, with_sign: bool = False) -> str:
-    """A figure and its interval, each of which stays on one line."""
+    """A figure and its interval, neither of which breaks across lines."""
     return spoken(seen, with_sign=with_sign).replace(" to ", "\u00a0to\u00a0")
 
 

@@ -1,7 +1,7 @@
 """The summary as Markdown: for a job's page and a pull request's comment, under 20 kB.
 
-First what everybody reads: the verdict, three lines, the picture of intervals as text, warnings. Then all else, folded.
-Only what GitHub's sanitizer keeps is used: headings, tables, quotations, code, `details`.
+First the verdict, three lines, the intervals as a text picture, and warnings. All else is folded.
+It uses only what GitHub's sanitizer keeps: headings, tables, quotations, code, `details`.
 """
 
 import re
@@ -25,18 +25,18 @@ ICONS = {0: "✅", 3: "❌", 2: "⚠️", 1: "💥"}
 TONES = {"good": "✅", "open": "⚠️", "bad": "❌"}
 DRIFT_STATES = {"stable": "stable", "drift": "found", "insufficient": "too few rows to tell"}
 SKIPPED, OPEN = "➖", "⚠️"
-# Commands and keys of pipeline.toml that our own sentences name; in a text from outside they do no harm.
+# Commands and keys of pipeline.toml, shown as code; harmless in a text from outside, too.
 _CODE = re.compile(r"&#96;(make [a-z-]+(?: [A-Z]+=[\w-]+)*|[a-z]+\.[a-z_]+)&#96;")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the cells are already harmless."""
+    """A Markdown table; the cells must be escaped already."""
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def render_summary(results: Results, place: Place = "laptop") -> str:
-    """The whole summary. Folded parts that find no room are named at its end, never the verdict cut."""
+    """The whole summary. Folded parts that do not fit are named at the end; the verdict is never cut."""
     verdict = verdict_of(results, place)
     parts = [f"## {TONES[verdict.tone]} {cell(verdict.headline)}", *_lines(results, verdict)]
     if deciding := results.deciding:
@@ -62,7 +62,7 @@ def _lines(results: Results, verdict: Verdict) -> Iterator[str]:
 
 
 def _prose(text: str) -> str:
-    """One of our sentences, with values in it: harmless, its commands as code."""
+    """One of our sentences, escaped, with its commands as code."""
     return _CODE.sub(r"`\1`", cell(text, longest=1000))
 
 
@@ -75,7 +75,7 @@ def _warnings(results: Results) -> Iterator[str]:
 
 
 def _folded(results: Results) -> Iterator[tuple[str, str]]:
-    """Title and text of each part that is folded, the most asked for first."""
+    """Title and text of each folded part, the most wanted first."""
     decision = results.decision
     if decision:
         broken = [check for check in decision.checks if not check.passed]
@@ -133,7 +133,7 @@ def _icon(results: Results, record: StageRecord) -> str:
 
 
 def _metrics(decision: Decision) -> Iterator[str]:
-    """The table of metrics without an empty column, and what it rests on."""
+    """The table of metrics without empty columns, then the holdout that it was measured on."""
     wanted = {
         "champion": any(one.champion for one in decision.comparisons),
         "baseline": any(one.baseline is not None for one in decision.comparisons),

@@ -1,4 +1,4 @@
-"""The picture of intervals as text: it shows wherever Markdown does, in private repositories, forks and mails too."""
+"""The picture of intervals as text: readable wherever Markdown is, also in private repositories, forks and mails."""
 
 from collections.abc import Iterator
 
@@ -45,5 +45,5 @@ def _column(panel: Panel, value: float) -> int:
 
 
 def _plain(title: str) -> str:
-    """A title cannot end the block or the line that it stands in."""
+    """The title without characters that would end its line or code block."""
     return "".join(sign if sign.isprintable() and sign != "`" else " " for sign in title)[:20]

@@ -4,7 +4,7 @@ import math
 
 
 def value_ticks(low: float, high: float) -> list[float]:
-    """Three to six round values that hold both ends between them."""
+    """Three to six round values, of which the first and the last enclose both ends."""
     least = 1e-6 * max(abs(low), abs(high), 1e-6)
     if high - low < least:
         reach = 0.1 * abs(high) or 1.0

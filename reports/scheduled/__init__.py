@@ -1,1 +1,1 @@
-"""The scheduled drift check: production's log, the verdict over several windows, and whether a retrain is due."""
+"""The scheduled drift check: production's log, the verdict over several windows, the decision on a retrain."""

@@ -1,14 +1,14 @@
-"""scheduled-drift: the verdict on production. Are the champion's requests still what it learned, and is it still right?
+"""scheduled-drift: the drift verdict on production. Do its requests still look like training, is the model still right?
 
-Like the drift stage, for production: the log that `make requests` brought against the champion. With HISTORY, a folder
-that is kept between runs, it is a finding only where drift.lasting_windows of the last drift.of_windows windows
-drifted; without it this window alone counts. Until the first deploy of this project
-(contracts/pipeline_toml/champion.py) there is nothing to judge: a verdict of its own, and no finding.
+Compares the log that `make requests` fetched with the champion. With HISTORY, a folder that is kept between runs, drift
+is a finding only if drift.lasting_windows of the last drift.of_windows windows drifted; without it this window alone
+counts. Until the first deploy of this project (contracts/pipeline_toml/champion.py) there is nothing to judge; the
+verdict says so and is no finding.
 
 Reads   build/champion, build/requests/ (the log and requests.json), and with HISTORY its folder drift/.
 Writes  build/drift/: verdict.json, drift.md (text for a tracking issue), evidently.html, evidently.json; with HISTORY a
-        small file for each window in drift/. Nothing where it fails: a failed run leaves no verdict that looks fresh.
-Exits   0 stable, insufficient, or drift that does not last yet · 3 drift · 2 no log or no champion · 1 a crash.
+        small file for each window in drift/. A run that fails writes nothing, so no old verdict looks fresh.
+Exits   0 stable, insufficient, or drift that has not lasted · 3 drift · 2 no log or no champion · 1 a crash.
 """
 
 import datetime as dt
@@ -39,7 +39,7 @@ def work(context: Context) -> Outcome:
 
 
 def judge_window(context: Context, history: Path | None) -> Outcome:
-    """Judge the window, alone and beside the earlier ones in `history`."""
+    """Judge the window, alone and together with the earlier ones in `history`."""
     build, drift = context.build, context.config.drift
     standing = champion_of(build, context.config)
     if standing.first_run:
@@ -65,12 +65,12 @@ def judge_window(context: Context, history: Path | None) -> Outcome:
 
 
 def needs_attention(verdict: DriftVerdict) -> bool:
-    """Drift, and where earlier windows are known, drift that lasts."""
+    """Whether drift was found and, where earlier windows are known, has lasted."""
     return verdict.state == "drift" and (verdict.persistence is None or verdict.persistence.is_lasting)
 
 
 def _nothing_to_watch(context: Context, first_run: str) -> Outcome:
-    """No window is remembered: none of this project was looked at."""
+    """A first run: write a verdict that says so, and record no window."""
     verdict = DriftVerdict(
         state="insufficient", reasons=(first_run,), model="", data_digest="", settings=context.settings, traffic="none",
         reference_rows=0, current_rows=0,

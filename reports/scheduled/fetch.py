@@ -1,8 +1,8 @@
-"""Brings a request log over HTTP or from a file: the service's own export, or any file of its lines.
+"""Fetches a request log over HTTP or from a file: the service's own export, or any file in the log's format.
 
-Nothing that comes is trusted: the size is bounded, packed and unpacked; each line must be a record of
-contracts/request_log.py; redirects are refused, since they would carry the key elsewhere; a key goes over TLS, or to
-this machine, and in clear text to no proxy. Errors show neither key nor query.
+Nothing that arrives is trusted: its size is bounded, compressed and uncompressed, and each line must be a record of
+contracts/request_log.py. Redirects are refused, since they would carry the key elsewhere. A key is sent over TLS or to
+this machine, and never in clear text to a proxy. Errors show neither key nor query.
 """
 
 import http.client
@@ -27,7 +27,7 @@ MOST_BYTES = 2 * 1024 * 1024 * 1024
 MOST_LINE_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 60.0
-# A disk that was full leaves a torn line here and there; more is another format.
+# A full disk leaves a few torn lines; more than this share means another format.
 MOST_REFUSED_SHARE = 0.01
 GZIP = b"\x1f\x8b"
 PREDICTIONS_FILE = "predictions-0-brought.jsonl"
@@ -36,7 +36,7 @@ LABELS_FILE = "labels-0-brought.jsonl"
 
 @dataclass(frozen=True)
 class Lines:
-    """How many lines of each kind came."""
+    """How many lines of each kind were fetched."""
 
     predictions: int
     labels: int
@@ -50,7 +50,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def is_export(url: str) -> bool:
-    """Whether a URL is the service's own export, which is asked for a window; anything else is a file."""
+    """Whether a URL is the service's own export, which takes a window; anything else is a file."""
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and parts.path.rstrip("/").endswith("/requests")
 
@@ -63,14 +63,14 @@ def with_window(url: str, since: str, until: str) -> str:
 
 
 def shown(url: str) -> str:
-    """A URL as it may stand in a log: without user, password, query and fragment."""
+    """A URL that may be logged: without user, password, query and fragment."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}" if parts.scheme else url
 
 
 def bring(url: str, key: str, folder: Path) -> Lines:
-    """Write what `url` has into two files of `folder`. Raises UsageError with what to do."""
+    """Write the records behind `url` into two files of `folder`. Raises UsageError with what to do."""
     with _opened(url, key) as source:
         try:
             return _sorted_out(_lines(_unpacked(_bounded(source))), folder, shown(url))
@@ -128,7 +128,7 @@ def _bounded(source: IO[bytes]) -> Iterator[bytes]:
 
 
 def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, unpacked where it begins as gzip does; never more than a chunk at a time, however packed."""
+    """The same bytes, uncompressed if they begin as gzip does; at most one chunk at a time, whatever the ratio."""
     first = next(chunks, b"")
     while len(first) < len(GZIP) and (more := next(chunks, b"")):
         first += more
@@ -147,7 +147,7 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Each line with its end; the last may lack it."""
+    """Each line with its line end, which the last may lack."""
     seen, rest = 0, b""
     for chunk in chunks:
         seen += len(chunk)

@@ -1,8 +1,8 @@
-"""k of the last m windows, before anyone is called. Pure rules, and beside them the folder that remembers.
+"""Drift lasts if k of the last m windows drifted: the pure rules, and the folder that keeps earlier windows.
 
-A single window drifts by chance, or for a day of storms. Windows of one model count, from the newest back; of two that
-share more than half of the shorter one's time only the newer counts, so that a job that is run twice, or a replay of
-the same window every night, is no persistence. Windows with too few rows are passed over.
+A single window drifts by chance, or because of one stormy day. Only windows of the same model count, newest first. Of
+two that share more than half of the shorter one's time only the newer counts, so that a job run twice, or the same
+window replayed every night, does not count as lasting. Windows with too few rows are skipped.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ Remembered = TypeVar("Remembered", bound=BaseModel)
 
 
 def persistence_of(drift: Drift, this: DriftWindow, earlier: Iterable[DriftWindow]) -> Persistence:
-    """How lasting the drift of `this` window is. `earlier` may hold this very window, and others of any model."""
+    """How many windows up to `this` drifted. `earlier` may include this window, and windows of any model."""
     taken = [this]
     before = [
         one for one in earlier if one.model == this.model and one.state != "insufficient" and one.last <= this.last
@@ -51,17 +51,17 @@ def _is_mostly_shared(one: DriftWindow, other: DriftWindow) -> bool:
 
 
 def read_windows(history: Path) -> tuple[DriftWindow, ...]:
-    """All that is remembered. Raises UsageError where a file there is none of ours."""
+    """All recorded windows. Raises UsageError if a file there has another schema."""
     return _read(history / WINDOWS_FOLDER, DriftWindow, "make scheduled-drift")
 
 
 def read_retrains(history: Path) -> tuple[Retrain, ...]:
-    """All retrains that were asked for. Raises UsageError where a file there is none of ours."""
+    """All recorded retrains. Raises UsageError if a file there has another schema."""
     return _read(history / RETRAINS_FOLDER, Retrain, "make retrain")
 
 
 def remember_window(history: Path, window: DriftWindow) -> None:
-    """Write it under its last moment and model, in place of an earlier verdict on it; forget the oldest."""
+    """Write it under its last moment and model, replacing an earlier verdict on it; delete the oldest."""
     name = f"{window.last:%Y%m%dT%H%M%SZ}-{window.model.removeprefix('sha256:')[:12]}.json"
     write_json(history / WINDOWS_FOLDER / name, window)
     for old in sorted((history / WINDOWS_FOLDER).glob("*.json"))[:-MOST_WINDOWS]:

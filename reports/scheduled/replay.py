@@ -1,7 +1,7 @@
-"""Replays the table's next window through a model in a real served process, with the truth sent back as feedback.
+"""Replays the table's next window against a model served by a real process, and sends its labels as feedback.
 
-What the drift job does before there is a production: requests, answers and labels are the service's own, and only
-the clients are not real. A label carries the row's own time, so that days are the table's days.
+The drift job does this while there is no production: only the clients are simulated; requests, answers and labels go
+through the real service. A label carries the row's own time, so that days are the table's days.
 """
 
 import http.client
@@ -37,12 +37,12 @@ NOT_FOR_THE_SERVICE = frozenset({"API_KEYS_FILE", "SHADOW_MODEL_DIR", "REQUESTS_
 
 
 class ReplayError(FindingError):
-    """The service refused what it must take, or ended by itself: says which, with what it wrote."""
+    """The service refused a valid request, or ended by itself; the text says which and names its log."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """Rows that were sent and labels that were taken; `left_out`: rows that the service's schema refuses."""
+    """Rows sent and labels accepted; `left_out`: rows that the service's schema refuses."""
 
     predictions: int
     labels: int
@@ -52,7 +52,7 @@ class Replayed:
 def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataFrame, folder: Path) -> Replayed:
     """Send every row of `table` (as the data stage writes it) to `model`; the service logs into `folder`.
 
-    Raises UsageError where the table is not of this model, ReplayError where the service does not do its part.
+    Raises UsageError if the table does not fit the model, ReplayError if the service fails.
     """
     if absent := [one.name for one in card.features if one.name not in table]:
         raise UsageError(f"The replay table has no column {', '.join(absent)}, which the champion reads.")
@@ -80,7 +80,7 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataF
 
 
 def _sendable(table: pd.DataFrame, features: Sequence[Feature]) -> "pd.Series[bool]":
-    """Which rows a request may have. Training fixes which features may be missing."""
+    """Which rows the service accepts: a feature may be missing only if it was in training."""
     sendable = pd.Series(True, index=table.index)
     for feature in features:
         if not feature.may_be_missing:
@@ -101,7 +101,7 @@ def _row(values: Sequence[Any], features: Sequence[Feature]) -> dict[str, Value]
 
 
 def _sent(value: Any, feature: Feature) -> Value:
-    """As a client writes it: null where missing, and of a float32 the shortest text that gives it again."""
+    """The value as a client writes it: null if missing; for a float32 the shortest text that reads back the same."""
     if feature.kind == "categorical":
         return None if value == MISSING else str(value)
     if math.isnan(value):
@@ -125,7 +125,7 @@ def _posted(connection: http.client.HTTPConnection, path: str, body: dict[str, A
 
 @contextmanager
 def _served(model: Path, folder: Path) -> Iterator[str]:
-    """Host and port of a service that answers from `model`, stopped at the end whatever happens."""
+    """Host and port of a service that serves `model`; it is always stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "service.log"
     settings = {"MODEL_DIR": str(model.resolve()), "REQUEST_LOG_DIR": str(folder.resolve()), "HOST": "127.0.0.1"}
@@ -144,12 +144,12 @@ def _served(model: Path, folder: Path) -> Iterator[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what would ask this service for keys, or give it one that is not its own."""
+    """This process's environment without the service's own settings, such as API keys."""
     return {name: value for name, value in os.environ.items() if name not in NOT_FOR_THE_SERVICE}
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """It listens only once it is ready: the golden rows were proved before."""
+    """Host and port, once the service listens; it listens only after its golden rows have passed."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         for line in log.read_text(errors="replace").splitlines():

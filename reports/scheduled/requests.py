@@ -1,13 +1,13 @@
-"""requests: brings production's request log into build/requests, for `make scheduled-drift`.
+"""requests: fetches production's request log into build/requests, for `make scheduled-drift`.
 
-With REQUESTS_URL: an address that ends in /requests is the service's own export and is asked for the last
-drift.window_days, with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file of its lines,
-packed by gzip or not. Without: the table's next window is replayed through the champion in a real served process, with
-labels as feedback, and the verdict will say so. Until the first deploy of this project nothing is brought.
+With REQUESTS_URL: an address that ends in /requests is the service's own export, asked for the last drift.window_days
+with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file in the log's format, gzipped or not.
+Without: the table's next window is replayed against the champion, served by a real process, with its labels as
+feedback, and the verdict says so. Until the first deploy of this project nothing is fetched.
 
 Reads   REQUESTS_URL, REQUESTS_KEY; or build/champion, build/data/data.json and build/data/replay.parquet.
 Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.
-Exits   0 brought, or a first run · 2 the address, the key or what came cannot be used · 3 the champion did not serve ·
+Exits   0 fetched, or a first run · 2 address, key or content cannot be used · 3 the champion could not be served ·
         1 a crash.
 """
 
@@ -34,7 +34,7 @@ TABLE_FILE = "replay.parquet"
 
 
 def work(context: Context) -> Outcome:
-    """Bring or replay, and say which."""
+    """Fetch or replay, and say which."""
     if said := champion_of(context.build, context.config).first_run:
         return Outcome("first run", said)
     url = os.environ.get("REQUESTS_URL", "")
@@ -50,7 +50,7 @@ def work(context: Context) -> Outcome:
 
 
 def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsBrought:
-    """From production. The window is that of an export, or what a file's records span."""
+    """Production's log. The window is the one asked of the export, or the span of the file's records."""
     days = context.config.drift.window_days
     if is_export(url):
         until = now.replace(microsecond=0)
@@ -72,7 +72,7 @@ def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsB
 
 
 def replayed(config: Config, build: Build, context: Context) -> RequestsBrought:
-    """Through the champion. Raises UsageError where there is none, or no table to replay."""
+    """A log replayed through the champion. Raises UsageError if there is no champion or no table to replay."""
     if not (build.champion / CARD_FILE).is_file():
         raise UsageError(
             f"{build.champion} has no model, and REQUESTS_URL is not set. Run `make champion` or `make promote` first."

@@ -1,8 +1,8 @@
-"""retrain: decides from the scheduled verdict whether a retrain is due, and moves data.as_of where it is.
+"""retrain: decides from the scheduled verdict whether a retrain is due, and if so moves data.as_of.
 
-Due is lasting drift with a measured loss in performance, not within drift.retrain_cooldown_days of the last one and no
-more than drift.max_retrains_per_week. `as_of` moves to the end of the window that drifted, and never so far that less
-than a whole day of rows is left after it. Whether the retrained model is better, the gate says.
+A retrain is due if drift lasts and performance measurably fell, at the earliest drift.retrain_cooldown_days after the
+last retrain, and at most drift.max_retrains_per_week times. `as_of` moves to the end of the window that drifted, but
+leaves at least a whole day of rows after it. The gate decides whether the retrained model is better.
 
 Reads   build/drift/verdict.json of `make scheduled-drift`, build/data/data.json, build/requests/requests.json,
         pipeline.toml, and HISTORY's folder retrains/.
@@ -35,7 +35,7 @@ TEXT_FILE = "retrain.md"
 
 
 def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datetime) -> RetrainDecision:
-    """Decide, write, and move as_of where due. `now`: UTC, without a zone. Raises UsageError."""
+    """Decide, write, and move as_of if due. `now`: UTC, without a zone. Raises UsageError."""
     folder = build.stage("drift")
     for name in (DECISION_FILE, TEXT_FILE):
         (folder / name).unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datet
 
 
 def _newest(build: Build, as_of: dt.date | None) -> dt.date | None:
-    """The latest day that as_of can move to. None where the table has no time."""
+    """The latest day that as_of can move to; None if the table has no time."""
     if as_of is None:
         return None
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")

@@ -1,9 +1,8 @@
 """When a retrain is due, and to which day `data.as_of` moves. Pure rules.
 
-Due is what lasts and costs: lasting drift (`persistence.py`) with a measured loss in performance, unless inputs arrive
-late (`timing.py`), which a retrain does not fix. Inputs that moved
-while performance held ask for nothing, and an estimate without labels decides nothing. A cooldown and a cap per week
-keep a job that runs daily from asking for the same thing daily.
+A retrain is due if drift lasts (`persistence.py`) and performance measurably fell, unless inputs arrive late
+(`timing.py`), which a retrain does not fix. Moved inputs without a loss, or an estimate without labels, are no reason.
+A cooldown and a cap per week keep a daily job from asking for the same retrain daily.
 """
 
 import datetime as dt
@@ -28,7 +27,7 @@ def decide(
     as_of: dt.date | None,
     newest: dt.date | None,
 ) -> RetrainDecision:
-    """`now`: UTC; `as_of`: today's; `newest`: the latest day to which it can move, None where no rows are known."""
+    """`now`: UTC; `as_of`: the current one; `newest`: the latest day to which it can move, None if unknown."""
     against = _against(drift, verdict, retrains, now, as_of, newest)
     if against:
         return RetrainDecision(is_due=False, reasons=(against,), model=verdict.model, as_of_before=as_of)
@@ -38,7 +37,7 @@ def decide(
 
 
 def newest_day(last_row: dt.datetime, window_last: dt.datetime) -> dt.date:
-    """The latest `as_of` that leaves a whole day of rows after it, and is not beyond the window that drifted."""
+    """The latest `as_of` that leaves a whole day of rows after it and lies within the window that drifted."""
     return min((last_row - dt.timedelta(days=1)).date(), window_last.date())
 
 
@@ -75,7 +74,7 @@ def _against(
     as_of: dt.date | None,
     newest: dt.date | None,
 ) -> str:
-    """The first reason why none is due; empty where one is."""
+    """The first reason why no retrain is due; empty if one is."""
     if verdict.first_run:
         return verdict.first_run
     lasting = verdict.persistence

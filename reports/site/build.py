@@ -1,11 +1,11 @@
-"""site: a folder of pages that opens from a file:// URL or any web server, and needs neither.
+"""site: a folder of static pages that opens from a file:// URL or any web server.
 
-Without HISTORY it shows what build/ holds: this run, the champion. With it, every run that the history remembers.
+Without HISTORY it shows what build/ holds: this run and the champion. With it, every run in the history.
 
 Reads   pipeline.toml for the project's name; build/, and with HISTORY that folder (contracts/history.py); GITHUB_*.
 Writes  build/site/index.html, production.html (what runs and why, to print), decisions.xml (an Atom feed),
-        runs/<id>/ (report page, Evidently's and Locust's own of the last runs).
-Exits   0 written · 2 there is nothing to show, or the folder is not there
+        runs/<id>/ (the last runs' report pages, with Evidently's and Locust's).
+Exits   0 written · 2 there is nothing to show, or the folder is missing
 """
 
 import argparse
@@ -34,7 +34,7 @@ from reports.site.history.folder import RunHistory, check_kept, keep, read_run_h
 from reports.site.history.workflow_run import workflow_run
 from reports.site.lessons import write_lessons
 
-# The rates at which the gates err, measured now and then and kept with the code.
+# The gates' error rates: measured occasionally, kept with the code.
 RATES = Path("drills/rates")
 REPORT_PAGE = "report/index.html"
 EVIDENTLY_PAGE = "drift/evidently.html"
@@ -74,7 +74,7 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
 
 
 def champion_of(build: Build) -> Production | None:
-    """Production on a laptop: build/champion, as the last `make deploy` left it."""
+    """Production on a laptop: build/champion, as the last `make promote` left it."""
     if not (build.champion / CARD_FILE).is_file():
         return None
     card, digest = read_card(build.champion), model_digest(build.champion)
@@ -99,7 +99,7 @@ def champion_of(build: Build) -> Production | None:
 
 
 def _shown_in_full(site: Path, entry: HistoryEntry, source: Build) -> Kept:
-    """Copy the files that a page links to, and none else, and write the run's report page beside them."""
+    """Copy only the files that a page links to, and write the run's report page beside them."""
     check_kept(source, entry.event)
     place = Build(site / "runs" / entry.id)
     keep(entry, source, place.root)

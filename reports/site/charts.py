@@ -1,4 +1,4 @@
-"""Which plots the site shows of the history: the deciding metric, latency, cost, image, minutes, drift."""
+"""The site's plots of the history: the deciding metric, latency, cost, image, minutes, drift."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +17,8 @@ STATE_MARKS = {"stable": "", "drift": "bad", "insufficient": "open"}
 
 @dataclass(frozen=True)
 class Chart:
-    """One card: title, the latest figure in large, a sentence, the names of its lines, the picture or "", and the
-    latest figures as a table."""
+    """One card: title, the latest figure in large type, a sentence, the names of its lines, the picture or "", and a
+    table of the latest figures."""
 
     title: str
     latest: str
@@ -30,7 +30,7 @@ class Chart:
 
 
 def moment(entry: HistoryEntry) -> dt.datetime:
-    """When, with its zone."""
+    """The entry's time, with its zone."""
     return dt.datetime.fromisoformat(entry.at)
 
 
@@ -195,7 +195,7 @@ def _columns_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | N
 
 
 def furthest(drift: DriftFigures, kind: str) -> tuple[float, str] | None:
-    """The largest distance over threshold of a kind of column, and which it is."""
+    """The largest ratio of distance to threshold among one kind of column, and that column's name."""
     ratios = [(one.distance / (one.threshold or 1.0), one.column) for one in drift.columns if one.kind == kind]
     return max(ratios, default=None)
 

@@ -1,4 +1,4 @@
-"""What happened to production and its data, to be marked on every plot over time: deploys, rollbacks, retrains."""
+"""Events marked on every plot over time: deploys, rollbacks, retrains."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SIGNS: dict[EventKind, str] = {"deploy": "D", "rollback": "R", "retrain": "T"}
 
 @dataclass(frozen=True)
 class Event:
-    """One of them. `told`: what a pointer over its mark reads."""
+    """One of them. `tooltip`: shown over its mark."""
 
     at: dt.datetime
     kind: EventKind
@@ -25,7 +25,7 @@ class Event:
 
 
 def events_of(entries: Sequence[HistoryEntry]) -> tuple[Event, ...]:
-    """Oldest first, as `entries` are. A retrain is a run of the chain whose data reach to another day than the last."""
+    """Oldest first, as `entries` are. A retrain is a run of the chain whose data end on another day than before."""
     found = []
     as_of = ""
     for entry in entries:

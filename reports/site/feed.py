@@ -1,4 +1,4 @@
-"""`decisions.xml`, an Atom feed (RFC 4287): what was decided, deployed and rolled back, where drift was found."""
+"""`decisions.xml`, an Atom feed (RFC 4287): decisions, deploys, rollbacks and drift findings."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ MOST_ENTRIES = 50
 
 
 def is_news(entry: HistoryEntry) -> bool:
-    """A daily watch without a finding is none."""
+    """Whether the feed shows an entry: all but drift checks without a finding."""
     return entry.event != "drift" or entry.drift is None or entry.drift.state != "stable"
 
 

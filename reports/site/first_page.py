@@ -1,7 +1,7 @@
 """The site's first page: what production runs and why, everything over time, drift, drills, the last runs.
 
-Values come from entries that fitted their schema; Jinja2 escapes each of them. Links are made only of parts that have a
-pattern (contracts.history): a server, a repository, a run's number, a commit's 40 digits.
+Values come from entries that fitted their schema; Jinja2 escapes each of them. Links are built only from parts checked
+against a pattern (contracts.history): a server, a repository, a run's number, a commit's 40 digits.
 """
 
 import re
@@ -21,10 +21,10 @@ from reports.site.history.folder import RunHistory
 from reports.site.rates import rate_pictures
 from reports.words.past import deciding, how_it_ended, model_in_words, stopped_at, tone_of
 
-# A year of daily runs and of daily verdicts; older ones are counted, not drawn.
+# A year of daily runs and daily verdicts; older ones are only counted.
 MOST_DRAWN = 400
 MOST_RUNS_SHOWN = 20
-# So many fit the one page that is printed.
+# As many as fit on one printed page.
 MOST_RELEASES_SHOWN = 8
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_IMAGE = re.compile(r"(?:docker\.io/)?([a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9._-]*)@sha256:[0-9a-f]{64}")
@@ -32,7 +32,7 @@ HUB_IMAGE = re.compile(r"(?:docker\.io/)?([a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9._-
 
 @dataclass(frozen=True)
 class Production:
-    """What production runs: the model, when and why it went there, and the figures it was judged by."""
+    """What production runs: the model, when and why it was deployed, and its figures at the gate."""
 
     model: str
     estimator: str
@@ -49,7 +49,7 @@ class Production:
 
 @dataclass(frozen=True)
 class Kept:
-    """A run that the site holds in full: links from the first page."""
+    """A run that the site has in full: links from the first page."""
 
     entry: HistoryEntry
     report: str
@@ -65,7 +65,7 @@ def render_site(
     run: WorkflowRun | None,
     lessons: str = "",
 ) -> str:
-    """The page as HTML. `run`: the workflow run that publishes it; `lessons`: where these begin, or ""."""
+    """The page as HTML. `run`: the workflow run that publishes it; `lessons`: the link to them, or ""."""
     runs = [entry for entry in run_history.entries if entry.event == "run"]
     scheduled = [entry for entry in run_history.entries if entry.event == "drift"]
     verdicts = (scheduled or runs)[-MOST_DRAWN:]
@@ -108,7 +108,7 @@ def render_site(
 def render_production(
     name: str, run_history: RunHistory, production: Production | None, run: WorkflowRun | None, written: str
 ) -> str:
-    """What is in production and why, on one page that can be printed. `written`: when, as entries say it."""
+    """What is in production and why, on one page to print. `written`: its time, in the entries' format."""
     releases = [entry for entry in reversed(run_history.entries) if entry.deployed]
     return (
         environment()
@@ -140,7 +140,7 @@ def _next(latest: HistoryEntry | None, verdicts: Sequence[HistoryEntry]) -> str:
 
 
 def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
-    """The last entry that put a model into production, with what the gate had said of this very model."""
+    """The last entry that put a model into production, with the gate's decision on that model."""
     last = next((entry for entry in reversed(entries) if entry.deployed), None)
     if last is None or last.deployed is None:
         return None
@@ -165,21 +165,21 @@ def production_of(entries: Sequence[HistoryEntry]) -> Production | None:
 
 
 def _why(last: HistoryEntry, made: HistoryEntry | None) -> str:
-    """The gate's own words; after a rollback, first the reason of that."""
+    """The gate's reason, after a rollback preceded by the rollback's reason."""
     decided = made.decision.reason if made and made.decision else ""
     said = last.deployed.reason if last.deployed else ""
     return f"{said} {decided}".strip() if last.event == "rollback" else decided or said
 
 
 def _is_of(entry: HistoryEntry, deployed: DeployedFigures) -> bool:
-    """Whether this run made what was deployed: the same model, or where only the image is named, the same image."""
+    """Whether this run made what was deployed: the same model or, if only the image is known, the same image."""
     if deployed.model:
         return entry.model is not None and entry.model.digest == deployed.model
     return entry.image is not None and entry.image.reference == deployed.image
 
 
 def link_of_commit(run: WorkflowRun | None, commit: str) -> str:
-    """The commit's page; empty where it is no clean commit of a known repository."""
+    """The commit's page; empty unless it is a clean commit of a known repository."""
     return f"{run.repository_url}/commit/{commit}" if run and COMMIT.fullmatch(commit) else ""
 
 

@@ -1,7 +1,7 @@
-"""docs/learn and the exercises' tasks as pages of the site: the same files that read well on GitHub, by markdown-it-py.
+"""docs/learn and the exercises' tasks as pages of the site, rendered by markdown-it-py from the files seen on GitHub.
 
-A page keeps its place and changes its ending, so that links between lessons stay what they are. A link to any other
-file goes to the repository that publishes the site, and is plain text where there is none.
+A page keeps its path and only changes its extension, so links between lessons stay valid. A link to any other file
+leads to the repository that publishes the site; without one it becomes plain text.
 """
 
 import re
@@ -24,7 +24,7 @@ OUTSIDE = re.compile(r"[a-z]+:|#|$")
 
 
 def write_lessons(checkout: Path, site: Path, run: WorkflowRun | None) -> str:
-    """Write every page; the link from the site's first page to the map, or "" where there are no lessons."""
+    """Write every page; returns the first page's link to the map, or "" if there are no lessons."""
     found = [path.relative_to(checkout) for pattern in LESSONS for path in sorted(checkout.glob(pattern))]
     if not (checkout / FIRST).is_file():
         return ""
@@ -66,7 +66,7 @@ def render_lesson(checkout: Path, path: Path, lessons: Sequence[Path], run: Work
 
 
 def languages_of(path: Path) -> tuple[str, Path]:
-    """The page's language, and where the same page stands in the other one."""
+    """The page's language, and the path of the same page in the other one."""
     name = path.as_posix()
     if name.startswith("exercises/"):
         is_spanish = name.endswith(".es.md")
@@ -77,7 +77,7 @@ def languages_of(path: Path) -> tuple[str, Path]:
 
 
 def _lead_on(token: Token, path: Path, lessons: Sequence[Path], run: WorkflowRun | None) -> None:
-    """Point a link of a lesson to where its target is on the site."""
+    """Rewrite a lesson's link to its target's place on the site."""
     href = token.attrGet("href")
     if token.type != "link_open" or not isinstance(href, str) or OUTSIDE.match(href):
         return
@@ -92,7 +92,7 @@ def _lead_on(token: Token, path: Path, lessons: Sequence[Path], run: WorkflowRun
 
 
 def _normal(path: Path) -> str:
-    """Without `..`, as text: nothing is looked up."""
+    """The path without `..`, from its text alone: the file system is not read."""
     parts: list[str] = []
     for part in path.parts:
         if part == "..":

@@ -1,6 +1,6 @@
-"""The rates at which the gates err, as pictures: every share of a table with its interval, and a sentence on each.
+"""The gates' error rates as pictures: every share of a table with its interval, and a sentence on each table.
 
-Drawn is a cell that reads as a share (`4.6% [2.5%, 8.3%]`, `1 of 17`), or a count in a row that says of how many.
+A cell is drawn if it is a share (`4.6% [2.5%, 8.3%]`, `1 of 17`), or a count in a row that has the total.
 """
 
 import re
@@ -13,14 +13,14 @@ from reports.site.history.drill_tables import RateTable
 
 OF = ("draws", "trials", "challengers")
 MOST_ROWS = 6
-# A cell that is longer says no case in a word, but figures of its own.
+# A longer cell holds figures, not the name of a case.
 MOST_SIGNS = 40
-# So many cells of a row say which case it is; the whole table has the others.
+# At most this many cells of a row name its case; the whole table has the others.
 MOST_ABOUT = 3
 COUNTED = ("promoted", "called", "refused", "hits", "copies")
 PERCENT = re.compile(r"([\d.]+) ?%(?: \[([\d.]+) ?%, ([\d.]+) ?%\])?")
 COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
-# What should come out, by the file that the rates stand in.
+# What should come out, by the rates' file.
 SENTENCES = {
     "gate": "How often the gate lets a challenger through: an equal one should pass, one that is worse should not.",
     "load": "How often a service is called slower: an equal one should not be, a slower one should.",
@@ -33,7 +33,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Rate:
-    """One share: what it is of, how it is written, and its picture."""
+    """One share: its label, its text, and its picture."""
 
     label: str
     written: str
@@ -42,7 +42,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class RatePicture:
-    """One table: what it asks in a sentence, and its first shares."""
+    """One table: a sentence on its question, and its first shares."""
 
     table: RateTable
     sentence: str
@@ -55,7 +55,7 @@ def rate_pictures(tables: tuple[RateTable, ...]) -> list[RatePicture]:
 
 
 def share_of(cell: object, of: float | None) -> Interval | None:
-    """The share that a cell says, with its interval where it has one; None where it says none."""
+    """The share in a cell, with its interval if it has one; None if it is no share."""
     if isinstance(cell, str) and (found := PERCENT.fullmatch(cell)):
         value = float(found[1]) / 100
         low, high = (float(found[2]) / 100, float(found[3]) / 100) if found[2] else (value, value)
@@ -73,7 +73,7 @@ def _point(value: float) -> Interval:
 
 
 def _shares(table: RateTable) -> list[tuple[str, Interval]]:
-    """Each share with a label: which column says it, and of what. The first column's of every row come first."""
+    """Each share, labelled with its column and case. Every row's first share comes before any second one."""
     found: list[tuple[int, str, Interval]] = []
     total = next((table.columns.index(name) for name in OF if name in table.columns), None)
     for cells in table.rows:

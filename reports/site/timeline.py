@@ -1,6 +1,6 @@
-"""Plots over time as inline SVG: they follow the page's colours in light and dark, need no script, carry their text.
+"""Plots over time as inline SVG, in the page's light or dark colours, without scripts and with a text description.
 
-All are 340 units wide, about the width of a phone, so that their text stays readable; a page puts them side by side.
+All are 340 units wide, about a phone's width, so that their text stays readable; a page puts them side by side.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from reports.site.events import Event
 
 WIDTH, HEIGHT = 340, 178
 LEFT, RIGHT, TOP, BOTTOM = 46, 334, 14, 156
-# Above so many points only those that say something get a mark of their own.
+# Above this many points only notable ones get a mark.
 MOST_MARKS = 60
 TIME_STEPS_HOURS = (1, 3, 6, 12, 24, 48, 96, 168, 336)
 MONTH_STEPS = (1, 2, 3, 6, 12, 24)
@@ -30,7 +30,7 @@ Format = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Point:
-    """One run: `mark` is good, bad, open or empty; `told` is what a pointer over it reads."""
+    """One run: `mark` is good, bad, open or empty; `tooltip` is shown over it."""
 
     at: dt.datetime
     value: float
@@ -74,8 +74,8 @@ def line_chart(
     least: float | None = None,
     events: Sequence[Event] = (),
 ) -> str:
-    """Lines over time, each point's interval as a band, `limit` as a dashed line; the scale holds `least` as well.
-    Empty below two points of time."""
+    """Lines over time, each point's interval as a band, `limit` as a dashed line; the scale includes `least`.
+    Empty below two moments."""
     points = [point for line in lines for point in line.points]
     if len({point.at for point in points}) < 2:
         return ""
@@ -93,7 +93,7 @@ def line_chart(
 
 
 def stack_chart(title: str, lines: Sequence[Line], form: Format, events: Sequence[Event] = ()) -> str:
-    """Areas on top of each other; every line has a point at the same moments. Empty below two of them."""
+    """Stacked areas; every line has its points at the same moments. Empty below two of them."""
     moments = [point.at for point in lines[0].points] if lines else []
     if len(set(moments)) < 2:
         return ""
@@ -119,7 +119,8 @@ def heat_chart(
     windows: Sequence[tuple[str, dict[str, float]]],
     events: Sequence[Event] = (),
 ) -> str:
-    """One row a name, one cell a window: from 0 (pale) over 1 (its threshold) to beyond. Empty below two windows."""
+    """A row for each name, a cell for each window: from 0 (pale) to 1 (its threshold) and beyond. Empty below two
+    windows."""
     shown = windows[-MOST_WINDOWS:]
     if len(shown) < 2 or not names:
         return ""
@@ -158,7 +159,7 @@ def heat_chart(
 
 
 def told(line: Line, form: Format) -> str:
-    """A line in words, for those who do not see it."""
+    """A line in words, for screen readers."""
     if not line.points:
         return f"{line.name}: no figure"
     values = [point.value for point in line.points]
@@ -210,7 +211,7 @@ def _said(lines: Sequence[Line], form: Format, axes: Axes, events: Sequence[Even
 
 
 def _events(axes: Axes, events: Sequence[Event]) -> str:
-    """A thin line at each moment; its letters where there is room for them, those of the last events first."""
+    """A thin line at each moment, with its letters if there is room; the last events get theirs first."""
     at: dict[float, list[Event]] = {}
     for event in events:
         if axes.first <= event.at <= axes.last:

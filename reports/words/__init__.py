@@ -1,1 +1,1 @@
-"""The figures in words: what a model does, what was decided and why, what to do next."""
+"""The figures as sentences: what a model does, what was decided and why, what to do next."""

@@ -1,4 +1,4 @@
-"""How figures are written in a sentence: shares out of a hundred, numbers with as many digits as say something."""
+"""How figures are written in a sentence: shares out of a hundred, numbers with their significant digits."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def number(value: float) -> str:
 
 
 def form_of(seen: Interval, *, with_sign: bool = False) -> Form:
-    """How the figures of this interval are written: two digits of its width, so that its ends differ."""
+    """The format of this interval's figures: to two digits of its width, so that its ends differ."""
     width = seen.high - seen.low
     decimals = min(max(0, 1 - _magnitude(width)), 9)
 
@@ -44,13 +44,13 @@ def between(seen: Interval, form: Form) -> str:
 
 
 def percent(share: float) -> str:
-    """`6 %`, `0.4 %`: of the absolute value, because a sentence says which way."""
+    """`6 %`, `0.4 %`: of the absolute value, because the sentence gives the direction."""
     hundredths = 100 * abs(share)
     return f"{hundredths:.0f} %" if hundredths >= 1 else f"{hundredths:.1g} %"
 
 
 def out_of(seen: Interval) -> tuple[int, Form]:
-    """What a share is counted in, 100, or 1,000 and more near its ends; and how one is written in it."""
+    """The denominator of a share (100; 1,000 or more near 0 and 1) and the format of its numerator."""
     room = min(seen.value, 1 - seen.value)
     scale = 100 if room >= 0.02 else 1000 if room >= 0.002 else 10_000
     return scale, lambda share: f"{round(scale * min(max(share, 0.0), 1.0)):,}"

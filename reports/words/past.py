@@ -1,4 +1,4 @@
-"""A remembered run in words: how it ended, what its model does. Entries of a year ago may lack what is said today."""
+"""A past run in words: how it ended, what its model does. Old entries may lack fields that new ones have."""
 
 from contracts.decision import Interval
 from contracts.history import HistoryEntry, MetricFigures, StageFigures
@@ -23,7 +23,7 @@ def stopped_at(entry: HistoryEntry) -> StageFigures | None:
 
 
 def how_it_ended(entry: HistoryEntry) -> str:
-    """One line: what came of this run, watch or rollback."""
+    """One line: how this run, scheduled drift check or rollback ended."""
     if entry.event == "drift":
         return DRIFT[entry.drift.state] if entry.drift else "The watch could not run"
     if entry.event == "rollback":
@@ -48,7 +48,7 @@ def tone_of(entry: HistoryEntry) -> str:
 
 
 def model_in_words(entry: HistoryEntry) -> str:
-    """What the model does; empty where the entry does not say what it answers."""
+    """What the model does; empty if the entry does not say what it predicts."""
     metric, model = deciding(entry), entry.model
     if metric is None or model is None or not model.task:
         return ""

@@ -1,8 +1,7 @@
-"""What a model does, what it is worth, how fast it is: one sentence each, by a rule for every metric of every task.
+"""What a model does, how good and how fast it is: one sentence each, by a rule for every metric of every task.
 
-A rule turns a figure and its interval into something that can be imagined: 74 times in 100, not an AUC of 0.74. Where a
-metric has no everyday meaning, the sentence says what it measures. A metric without a rule is named, with which way is
-better.
+A rule turns a figure and its interval into everyday words: 74 times in 100, not an AUC of 0.74. If a metric has no
+everyday meaning, the sentence says what it measures. A metric without a rule is named, with the better direction.
 """
 
 import math
@@ -15,14 +14,14 @@ from contracts.model_folder import ModelCard
 from contracts.verdict import LoadVerdict
 from reports.words.numerals import between, out_of, spoken
 
-# A class that only says that the target is so: then the target's name says it better.
+# Class names that only mean yes: the target's name says more.
 YES = frozenset({"1", "1.0", "t", "true", "y", "yes"})
 LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a model answers. `positive`: the class that counts in a binary task; `classes`: how many there are."""
+    """What a model predicts. `positive`: the positive class of a binary task; `classes`: how many there are."""
 
     task: str
     target: str
@@ -45,7 +44,7 @@ Rule = Callable[[Question, Interval], str]
 
 
 def question_of(card: ModelCard) -> Question:
-    """What this model was trained to answer."""
+    """What this model was trained to predict."""
     return Question(card.task, card.target, card.positive, len(card.classes))
 
 
@@ -59,7 +58,7 @@ def purpose(asked: Question) -> str:
 
 
 def skill(asked: Question, metric: str, title: str, seen: Interval, *, higher_is_better: bool) -> str:
-    """What `metric`, at this value with this interval, says of the model."""
+    """What `metric`, with this value and interval, says about the model."""
     rule = RULES.get((asked.task, metric))
     if rule is None:
         way = "more" if higher_is_better else "less"
@@ -68,12 +67,12 @@ def skill(asked: Question, metric: str, title: str, seen: Interval, *, higher_is
 
 
 def speed(load: LoadVerdict) -> str:
-    """How long a caller waits."""
+    """How long a client waits."""
     return f"Half of all requests are answered within {load.p50_ms:.1f} ms, 95 in 100 within {load.p95_ms:.1f} ms."
 
 
 def found_and_missed(asked: Question, figures: ModelFigures) -> str:
-    """A binary model's decisions, counted; empty for other tasks."""
+    """A binary model's hits, misses and false alarms; empty for other tasks."""
     names = [one.name for one in figures.classes]
     if asked.task != "binary" or asked.positive not in names:
         return ""

@@ -1,4 +1,4 @@
-"""What all stages together say of a run in sentences: the model in a line, and what a reader must not miss."""
+"""A run in sentences, from all stages: what the model does, and the warnings."""
 
 from reports.results import Results
 from reports.words.skill import question_of, skill, speed
@@ -6,7 +6,7 @@ from reports.words.worth import worth
 
 
 def in_words(results: Results) -> list[str]:
-    """What the model does, what it is worth, how fast it is: as far as the stages have got."""
+    """What the model does, how good and how fast it is, as far as stages have run."""
     said = []
     if results.card and (one := results.deciding):
         asked = question_of(results.card)
@@ -19,7 +19,7 @@ def in_words(results: Results) -> list[str]:
 
 
 def warnings(results: Results) -> list[str]:
-    """Once each: why there is no champion, what the gate asks less of, which evaluations were forgotten."""
+    """Once each: why there is no champion, which thresholds were relaxed, which evaluations were forgotten."""
     decision = results.decision
     said = list(results.first_run())
     said += [f"The gate asks less than before: {one}" for one in (decision.relaxed if decision else ())]

@@ -1,8 +1,7 @@
-"""What was decided, why, and what to do next: short sentences from the stages' own figures, never a judgement of ours.
+"""What was decided, why, and what to do next: short sentences from the stages' own figures; nothing is judged here.
 
-The headline says how the chain ended and the one cause that counts; `why` has the figures; `next_step` is a command, or
-what a person has to do before one helps. Where a pull request, a push or a laptop asks for another step, `place` says
-which of these it is.
+The headline says how the chain ended, and the main cause; `why` has the figures; `next_step` is a command, or what a
+person has to do first. The next step depends on `place`: a pull request, a push, or a laptop.
 """
 
 import re
@@ -41,9 +40,9 @@ LOAD_REASONS: dict[LoadReason, str] = {
     "slower_p95": "slower than the champion",
     "slower_cpu": "needs more CPU than the champion",
 }
-# Checks whose name does not say what it means that they do not hold.
+# Clearer words for checks whose name does not say what their failure means.
 BROKEN = {"slices": "worse on a part of the rows", "champion": "the champion cannot be compared with"}
-# What a slower challenger needs is another model or another limit; a busy machine is only asked again.
+# A slower challenger needs another model or another limit; on a busy machine the test is only repeated.
 SLOWER: frozenset[LoadReason] = frozenset({"slower_p50", "slower_p95", "slower_cpu"})
 UNMEASURED: frozenset[LoadReason] = frozenset({"not_measured", "no_comparison"})
 MOST_SLICES = 3
@@ -62,20 +61,20 @@ class Verdict(NamedTuple):
 
 
 def verdict_of(results: Results, place: Place = "laptop") -> Verdict:
-    """The verdict on everything that the stages left."""
+    """The verdict on a whole run."""
     tone, headline = _ending(results)
     return Verdict(tone, headline, _why(results), _next(results, place))
 
 
 def place_of(environment: Mapping[str, str]) -> Place:
-    """Where this run takes place, by what GitHub Actions sets."""
+    """Where this run takes place, from GitHub Actions' variables."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return "laptop"
     return "pull request" if environment.get("GITHUB_EVENT_NAME") in ("pull_request", "merge_group") else "push"
 
 
 def rejection(outcome: Outcome | None, broken: Sequence[str]) -> str:
-    """The cause of a rejection, the metric's own first. `broken`: names of the checks that do not hold."""
+    """The cause of a rejection, the metric's first. `broken`: names of failed checks."""
     causes = ["worse than the champion"] if outcome == "worse" else []
     causes += [_broken(name) for name in broken]
     if not causes and outcome == "inconclusive":
@@ -153,7 +152,7 @@ def _why_promoted(decision: Decision) -> str:
 
 
 def _what_moved(results: Results) -> Iterator[str]:
-    """Which columns drifted, the furthest first, and what follows from it."""
+    """Which columns drifted, the furthest first, and what it stops."""
     if results.drift is None or results.drift.state != "drift":
         return
     moved = sorted(
@@ -211,7 +210,7 @@ def _against_margin(deciding: Comparison) -> str:
 
 
 def _worst(deciding: Comparison) -> float:
-    """How much is lost at the worse end of the interval; negative where even that end is a gain."""
+    """The loss at the worse end of the interval; negative if even that end is a gain."""
     difference = deciding.difference or Interval(value=0.0, low=0.0, high=0.0)
     return -difference.low if deciding.higher_is_better else difference.high
 

@@ -1,15 +1,15 @@
-"""What a model is worth: against the baseline, the best answer that reads no feature, and in what decisions cost."""
+"""A model against the baseline, the best constant answer: in the deciding metric, or in the cost of decisions."""
 
 from contracts.decision import Comparison, Decision, Interval
 from reports.words.numerals import form_of, out_of, percent
 
 COST = "cost_per_1000"
-# Metrics that the model's own sentence counts out of a hundred.
+# Metrics that are written as shares out of a hundred.
 COUNTED = frozenset({"roc_auc", "accuracy", "precision", "recall", "average_precision"})
 
 
 def worth(decision: Decision) -> str:
-    """One sentence, on costs where there are any, else on the metric that decides; empty without a baseline."""
+    """One sentence, on costs if they are known, else on the deciding metric; empty without a baseline."""
     known = {one.metric: one for one in decision.comparisons if one.baseline is not None}
     deciding = next((one for one in known.values() if one.decides), None)
     if chosen := known.get(COST, deciding):
@@ -32,7 +32,7 @@ def _against(one: Comparison, baseline: float) -> str:
 
 
 def _doubt(one: Comparison) -> str:
-    """Where the interval of the difference does not leave out the baseline."""
+    """A caveat where the challenger's interval includes the baseline."""
     over = one.over_baseline
     if over is None:
         return ""

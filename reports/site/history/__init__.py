@@ -1,1 +1,1 @@
-"""The history of runs: entries made of what the stages wrote, appended to a folder and pruned."""
+"""The run history: entries made from the stages' files, appended to a folder and pruned."""

@@ -1,14 +1,14 @@
-"""history: appends this run to the folder that a workflow keeps on a branch of its own, and prunes what is old.
+"""history: appends this run to the folder that a workflow keeps on a branch of its own, and prunes old runs.
 
     make history HISTORY=history                     what build/ holds: a run of the chain, a drift check, or a rollback
     make history HISTORY=history EVENT=drift         only the drift verdict, of a build/ that holds more
 
-Every file is checked for its kind, its size and its schema before it is read. The same workflow run again takes the
-place of its earlier entry. docs/site.md says how the branch is kept.
+Every file is checked for its kind, size and schema before it is read. A repeated workflow run replaces its earlier
+entry. docs/site.md says how the branch is kept.
 
-Reads   stage.json and the verdicts under build/, build/drills where it is there; GITHUB_* and RUN_TITLE.
+Reads   stage.json and the verdicts under build/, build/drills if it exists; GITHUB_* and RUN_TITLE.
 Writes  <HISTORY>/runs/<year>/<id>.json, <HISTORY>/kept/<id>/ (the last runs in full), <HISTORY>/drills/.
-Exits   0 appended · 2 a file is missing, too large, or not what its stage writes; then nothing was written
+Exits   0 appended · 2 a file is missing, too large, or not what its stage writes; nothing is written
 """
 
 import argparse
@@ -29,7 +29,7 @@ from reports.site.history.workflow_run import workflow_run
 
 
 def remember(history: Path, build: Build, event: EventName, at: dt.datetime, environment: Mapping[str, str]) -> str:
-    """Append, keep, prune; returns the sentence to print. Raises UsageError before anything is written."""
+    """Append, keep in full, prune; returns the sentence to print. Raises UsageError before it writes anything."""
     moment = at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     entry = entry_of(build, event, moment, workflow_run(environment))
     check_kept(build, event)

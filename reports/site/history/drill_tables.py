@@ -1,12 +1,12 @@
-"""What the drills found: the table of planted faults, and the rates at which the gates err. Read, never judged.
+"""What the drills found: the table of planted faults, and the gates' error rates. Read, never judged.
 
     build/drills/drills.json      {"drills": [{"name", "stage", "planted", "expected_exit", "exit", "expected_reason",
                                   "reason", "passed", "seconds"}, …]}
-    drills/rates/*.json           how often a gate errs, measured now and then and kept with the code: an object whose
+    drills/rates/*.json           how often a gate errs, measured occasionally and kept with the code: an object whose
                                   lists (or objects) of objects are tables, and whose other values are the note
     build/drills/rates/*.json     the same, or a finished table: {"title", "note", "columns", "rows": [[…], …]}
 
-Other keys are left alone: a drill may say more than the site shows. `name` and `passed` are required.
+Other keys are ignored: a drill may record more than the site shows. `name` and `passed` are required.
 """
 
 from pathlib import Path
@@ -24,13 +24,13 @@ Text = Annotated[str, Field(max_length=2_000)]
 
 
 class Tolerant(BaseModel):
-    """Frozen and finite like every schema here, but other keys are ignored."""
+    """Frozen and finite like every schema here, but ignores other keys."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 class Drill(Tolerant):
-    """One planted fault. `passed`: whether it was refused, with the exit code and the reason that were expected."""
+    """One planted fault. `passed`: whether it was refused with the expected exit code and reason."""
 
     name: Text
     passed: bool
@@ -75,8 +75,8 @@ class DrillTables(Tolerant):
 
 
 def read_drill_tables(folder: Path, measured: Path = Path("nowhere")) -> DrillTables:
-    """Read a folder like build/drills, and one of rates that were measured before. What is absent is empty; what does
-    not fit is named in `unreadable`."""
+    """Read a folder like build/drills, and one of rates measured earlier. Missing files give empty tables; files that
+    do not fit are named in `unreadable`."""
     unreadable: list[str] = []
     drills: Drills | None = None
     if (folder / DRILLS_FILE).exists():
@@ -94,7 +94,7 @@ def read_drill_tables(folder: Path, measured: Path = Path("nowhere")) -> DrillTa
 
 
 def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
-    """Each list of objects as a table. Raises ValidationError where there is none, or one is too large."""
+    """Each list of objects as a table. Raises ValidationError if there is none, or one is too large."""
     if isinstance(seen.get("columns"), list):
         return [RateTable.model_validate({"title": name} | seen)]
     note = ", ".join(f"{_words(key)} {value}" for key, value in seen.items() if _is_plain(value) and key != VERSION)
@@ -117,7 +117,7 @@ def _rate_tables(name: str, seen: dict[str, JsonValue]) -> list[RateTable]:
 
 
 def _as_rows(key: str, found: JsonValue) -> JsonValue:
-    """An object of objects is a list of them, each with its name; anything else stays what it is."""
+    """An object of objects as a list of them, each with its name; any other value unchanged."""
     if isinstance(found, dict) and found and all(_is_row(row) for row in found.values()):
         return [{key: name, **row} for name, row in found.items() if isinstance(row, dict)]
     return found
@@ -128,7 +128,7 @@ def _is_row(found: JsonValue) -> bool:
 
 
 def _flat(row: dict[str, JsonValue], before: str = "") -> dict[str, JsonValue]:
-    """A row's plain values, those of an object in it under both names."""
+    """A row's plain values; those of a nested object get both names."""
     found: dict[str, JsonValue] = {}
     for key, value in row.items():
         if isinstance(value, dict):
@@ -147,8 +147,8 @@ def _words(key: str) -> str:
 
 
 def copy_drill_tables(source: Path, target: Path) -> bool:
-    """Put the tables, as they were read, into another folder; False where there are none. Raises UsageError when one
-    cannot be read."""
+    """Write the tables that were read into another folder; False if there are none. Raises UsageError if one cannot
+    be read."""
     tables = read_drill_tables(source)
     if tables.unreadable:
         raise UsageError(f"{source} has {', '.join(tables.unreadable)}, which is no table of drills. See docs/site.md.")

@@ -1,6 +1,6 @@
-"""One entry of the history, made of what the stages left under build/. A stage that says it passed must have its file.
+"""One entry of the history, made from the stages' files under build/. A stage that passed must have left its file.
 
-Every file is looked at from outside first: a plain file of at most so many bytes, which fits its schema.
+Every file is checked before it is read: a plain file, of a limited size, which fits its schema.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,23 +29,24 @@ from reports.site.history.entry_figures import (
     stage_figures,
 )
 
-# A decision over 200 slices has 80 kB; what is larger than this was not written by a stage.
+# A decision over 200 slices has 80 kB; no stage writes a file larger than this.
 MOST_BYTES = 1024 * 1024
-# What each event is about; nothing else in build/ is looked at.
+# The stages of each event; nothing else in build/ is read.
 STAGES_OF: dict[EventName, tuple[StageName, ...]] = {
-    # By their folders: the scheduled check writes where drift does, promote where deploy does.
+    # By folder: the scheduled check writes to drift's, promote to deploy's.
     "run": (*CHAIN, "report", "deploy"),
     "drift": ("drift",),
     "rollback": ("deploy",),
 }
 MAKER_OF: dict[EventName, str] = {"run": "pipeline", "drift": "scheduled-drift", "rollback": "rollback"}
-# A deploy leaves one of the two, and no stage.json where it is no stage.
+# A deploy leaves one of the two, and no stage.json if it did not run as a stage.
 DEPLOY_FILES = ("deployed.json", "rollout.json")
 OPTIONAL = {"pushed.json", "champion.json", *DEPLOY_FILES}
 
 
 def event_of(build: Build) -> EventName:
-    """What took place, by what build/ holds: a run of the chain trains, a check drift alone, a rollback a deploy."""
+    """What took place, by the stages in build/: with train, a run of the chain; drift alone, a check; a deploy alone,
+    a rollback."""
     if any((build.stage(stage) / "stage.json").exists() for stage in CHAIN[:-1]):
         return "run"
     return "drift" if (build.stage("drift") / "stage.json").exists() else "rollback"
@@ -98,17 +99,17 @@ def entry_id(at: str, event: EventName, run: WorkflowRun | None) -> str:
 
 
 class _Files:
-    """The stages' files: of those that ran, and required of those that passed."""
+    """The stages' files: read for stages that ran, required for stages that passed."""
 
     def __init__(self, build: Build, records: Iterable[StageRecord], has_deploy: bool) -> None:
         self.build = build
-        # By folder, which two stages share. A build stage without an engine passes, and leaves no image.
+        # By folder, because two stages may share one. A build stage without an engine passes, and leaves no image.
         self.passed = {build.stage(one.stage): one.exit_code == 0 and one.verdict != "skipped" for one in records}
         if has_deploy:
             self.passed.setdefault(build.stage("deploy"), False)
 
     def read(self, stage: StageName, name: str, schema: type[AnySchema]) -> AnySchema | None:
-        """Raises UsageError where the file is required and absent, or there and unfit."""
+        """Raises UsageError if the file is required but missing, or does not fit."""
         path = self.build.stage(stage) / name
         is_there = path.exists() or path.is_symlink()
         is_required = self.passed.get(self.build.stage(stage), False) and name not in OPTIONAL
@@ -129,8 +130,8 @@ def _model_of(verdict: Decision | LoadVerdict | DriftVerdict) -> str:
 
 
 def _of_one_model(entry: HistoryEntry, spoken: dict[str, str]) -> HistoryEntry:
-    """A verdict left over from an earlier run would be remembered as this one's: refused. An earlier run's deploy is
-    only left out, because on a laptop production stays while the next challenger is made."""
+    """Refuse a verdict left over from an earlier run, which would be recorded as this one's. An earlier run's deploy is
+    only left out: on a laptop it is still in production while the next challenger is made."""
     if entry.model is None:
         return entry
     for stage, digest in spoken.items():

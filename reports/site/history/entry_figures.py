@@ -1,4 +1,4 @@
-"""The stages' own schemas, turned into the figures that the history keeps; texts are put on one line and cut."""
+"""The stages' schemas, reduced to the figures that the history keeps; texts are put on one line and cut."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,7 +29,7 @@ MOST_REASONS = 8
 
 
 class DeployRecord(BaseModel):
-    """What is needed here of `build/deploy/rollout.json` and `champion.json`: which image, and how it ended."""
+    """The part of `build/deploy/rollout.json` and `champion.json` used here: which image, and how it ended."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -74,7 +74,7 @@ def challenger_figures(card: ModelCard, digest: str) -> ChallengerFigures:
 
 
 def decision_figures(seen: Decision | None) -> DecisionFigures | None:
-    """The gate's word, and its reasons."""
+    """The gate's decision, and its reasons."""
     if seen is None:
         return None
     return DecisionFigures(
@@ -177,7 +177,7 @@ def drift_figures(seen: DriftVerdict | None) -> DriftFigures | None:
 def deployed_figures(
     seen: Deployment | None, champion: DeployRecord | None, rollout: DeployRecord | None, pushed: PushedImage | None
 ) -> DeployedFigures | None:
-    """A rollout that failed changed nothing. Without deployed.json the image's own entry says which model is in it."""
+    """What was deployed; None if nothing was, or the rollout failed. Without deployed.json only the image is known."""
     if (seen is None and rollout is None) or (rollout and rollout.exit_code != 0):
         return None
     named = next((one.image for one in (champion, rollout) if one and one.image), pushed.reference if pushed else "")

@@ -1,6 +1,6 @@
-"""The folder of the history: entries are appended, the last few runs are kept in full, older ones are pruned.
+"""The history's folder: entries are appended, the last few runs are kept in full, older ones are pruned.
 
-What is kept in full is laid out like build/, so that the report page of a past run is made by the same code as today's.
+A run kept in full is laid out like build/, so that the same code makes the report page of past and present runs.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from contracts.schema import read_outside_json, require_file, write_json
 from contracts.stage import Build
 
 ENTRY_BYTES = 64 * 1024
-# Of each kind of event: what the site shows in full. Evidently's page has 4 to 6 MB, whatever the rows.
+# For each kind of event. Evidently's page has 4 to 6 MB, however many rows there are.
 KEPT_RUNS = 7
 KEPT_BYTES = 120 * 1024 * 1024
 JSON_BYTES = 1024 * 1024
@@ -42,7 +42,7 @@ FILES_OF: dict[EventName, dict[str, int]] = {"run": RUN_FILES, "drift": DRIFT_FI
 
 @dataclass(frozen=True)
 class RunHistory:
-    """The entries in order of time, and the files that are none: named, because a gap must not pass for calm."""
+    """The entries in order of time, and the names of unreadable files: a gap must not look like a quiet time."""
 
     entries: tuple[HistoryEntry, ...]
     unreadable: tuple[str, ...]
@@ -54,7 +54,7 @@ def entry_path(history: Path, entry: HistoryEntry) -> Path:
 
 
 def append(history: Path, entry: HistoryEntry) -> Path:
-    """Write the entry, in place of an earlier one of the same workflow run. Raises UsageError when it is too large."""
+    """Write the entry, replacing an earlier one of the same workflow run. Raises UsageError if it is too large."""
     size = len(entry.model_dump_json(indent=2).encode())
     if size > ENTRY_BYTES:
         raise UsageError(f"This run's entry has {size:,} bytes; the history takes at most {ENTRY_BYTES:,} of one run.")
@@ -69,13 +69,13 @@ def append(history: Path, entry: HistoryEntry) -> Path:
 
 
 def check_kept(build: Build, event: EventName) -> None:
-    """Raises UsageError on a file that is too large to be kept, or no plain file."""
+    """Raises UsageError on a file that is too large to keep, or no plain file."""
     for source, _, most_bytes in _to_keep(build, event):
         require_file(source, "make pipeline", most_bytes)
 
 
 def keep(entry: HistoryEntry, build: Build, target: Path) -> int:
-    """Copy what the site shows of this run in full, checked before, and nothing else; returns the bytes."""
+    """Copy only the files that the site shows of this run; returns their bytes. `check_kept` comes first."""
     copied = 0
     for source, place, _ in _to_keep(build, entry.event):
         (target / place).parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,8 @@ def _to_keep(build: Build, event: EventName) -> Iterator[tuple[Path, str, int]]:
 
 
 def prune(history: Path, most_bytes: int = KEPT_BYTES) -> tuple[str, ...]:
-    """Delete what is kept beyond KEPT_RUNS of each event and `most_bytes` in all; returns the ids. Entries stay."""
+    """Delete runs kept in full beyond KEPT_RUNS of each event and `most_bytes` in all; returns their ids. Their entries
+    stay."""
     seen: dict[str, int] = {}
     total, gone = 0, []
     for folder in sorted((history / "kept").glob("*"), reverse=True):

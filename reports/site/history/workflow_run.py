@@ -1,7 +1,7 @@
-"""Where this run takes place, from the variables that GitHub Actions sets; the one reader of the environment here.
+"""The workflow run, from the variables that GitHub Actions sets; the only reader of the environment here.
 
-Server, repository and run become part of links, so each must look like what it is. Branch and title can hold anything:
-they are kept as text on one line, and whoever shows them escapes them.
+Server, repository and run become parts of links, so each must match its pattern. Branch and title may hold anything:
+they are kept as text on one line, and escaped where they are shown.
 """
 
 import unicodedata
@@ -26,7 +26,7 @@ TEXTS = {"trigger", "branch", "title"}
 
 
 def workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:
-    """The run, or None on a laptop (no GITHUB_RUN_ID). Raises UsageError where a variable is not what GitHub sets."""
+    """The run, or None on a laptop (no GITHUB_RUN_ID). Raises UsageError if a variable is not as GitHub sets it."""
     if not environment.get("GITHUB_RUN_ID"):
         return None
     seen = {field: environment[name] for field, name in VARIABLES.items() if environment.get(name)}
@@ -42,7 +42,7 @@ def workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:
 
 
 def one_line(text: str, longest: int) -> str:
-    """Text from outside on one line, without control characters or marks that turn its direction, cut with "…"."""
+    """Text from outside on one line, without control characters or direction marks, cut with "…"."""
     plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
     plain = " ".join(plain.split())
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
