@@ -1,7 +1,7 @@
-# The chain, one command a stage; workflows run these same commands. `make help` lists them.
-# A stage exits 0 pass, 3 finding, 2 wrong usage, 1 crash; make shows that code and itself always fails with 2.
+# The chain, one command for each stage; workflows run the same commands. `make help` lists them.
+# A stage exits 0 pass, 3 finding, 2 wrong usage, 1 crash; make shows that code, but itself always fails with 2.
 
-# macOS brings make 3.81, which has no .SHELLFLAGS: a recipe would go on after a command of it has failed.
+# macOS comes with make 3.81, which has no .SHELLFLAGS: a recipe would continue after one of its commands failed.
 ifeq ($(filter oneshell,$(.FEATURES)),)
 $(error This is GNU make $(MAKE_VERSION); required: 4 or newer. On macOS: `brew install make`, then `gmake` in place of `make`)
 endif
@@ -17,29 +17,29 @@ CONFIG      ?= pipeline.toml
 VENV        := .venv
 RUN         := $(VENV)/bin/python
 STAGE       := --config $(CONFIG) --build $(BUILD)
-# The one place with uv's version; requirements/uv.txt has its hashes.
+# uv from the PATH, or the version pinned in requirements/uv.txt.
 UV          := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 TOOLS       := .tools
-# What .venv holds: the groups that were asked for last; everything where nothing was.
+# The groups in .venv: those installed last, or everything.
 GROUPS      ?= $(or $(subst +, ,$(patsubst $(VENV)/.has-%,%,$(wildcard $(VENV)/.has-*))),dev)
 SPACE       := $(subst ,, )
-# With what trains, those of these libraries that training.candidates names.
+# Groups that train also get those of these libraries that training.candidates names.
 EVERY_BOOSTER := lightgbm xgboost catboost
 BOOSTERS    := $(shell grep -v '^ *\#' $(CONFIG) 2>/dev/null | grep -oE "[\"']($(subst $(SPACE),|,$(EVERY_BOOSTER)))[\"']" | tr -d "\"'")
 WANTED      := $(sort $(GROUPS) $(if $(filter train dev,$(GROUPS)),$(BOOSTERS)))
 INSTALLED   := $(VENV)/.has-$(subst $(SPACE),+,$(WANTED))
-# Where alerts say that their runbook is (docs/compose.md). `value`: make must not expand what stands in a variable.
+# The runbook's address in alerts (docs/compose.md). `value`: make must not expand the variables' texts.
 ifdef GITHUB_REPOSITORY
 export RUNBOOK_URL ?= $(value GITHUB_SERVER_URL)/$(value GITHUB_REPOSITORY)/blob/$(value GITHUB_SHA)/docs/runbook.md
 endif
-# Its order stands in contracts/stage.py.
+# contracts/stage.py has its order.
 CHAIN       := $(shell sed -n 's/^CHAIN.*= (\(.*\))/\1/p' contracts/stage.py | tr -d '",')
-# What the load test loads: image, process, or auto: the image where a container engine answers, else a process.
+# What the load test loads: image, process, or auto (the image if a container engine answers, else a process).
 TARGET      ?= auto
 
 export PYTHONPATH := $(CURDIR)
 export TARGET
-# Neither Evidently nor ONNX Runtime shall call home.
+# No telemetry from Evidently and ONNX Runtime.
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE ?=
@@ -68,7 +68,7 @@ evaluate: setup ## The gate: challenger against champion on the holdout
 	@$(RUN) -m training evaluate $(STAGE)
 
 .PHONY: build
-# By itself it is asked for, so that no engine is an error; the chain passes its own TARGET.
+# Called by itself it fails without an engine; in the chain TARGET decides.
 build: TARGET = image
 build: setup ## Build the image that serves the challenger, measure it and prove it (needs a container engine)
 	@$(RUN) -m deploy build $(STAGE)
@@ -93,7 +93,7 @@ serve: setup ## Serve the challenger on http://127.0.0.1:8000/docs
 pin: setup #. Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
-# Each room brings its own commands: without the room there are none.
+# Each room has its own commands, which go with the room.
 include $(foreach room,deploy reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
 
 ##@ Work on it
@@ -120,7 +120,7 @@ $(INSTALLED): $(WANTED:%=requirements/%.txt) | $(UV)
 	@$(UV) pip install --quiet --python $(RUN) --require-hashes $(WANTED:%=-r requirements/%.txt)
 	@touch $@
 
-# Only where no uv is on the PATH: into the checkout, with plain pip.
+# Only if there is no uv on the PATH: installed into the checkout, with plain pip.
 .uv/bin/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is required; $(PYTHON) is older. Try: make PYTHON=python3.13" >&2; exit 2; }

@@ -1,7 +1,7 @@
-"""What the chain costs on this machine, and how its stages grow: `make bench PART=chain` writes docs/benchmarks.md.
+"""The chain's time and memory on this machine, by table size: `make bench PART=chain` writes docs/benchmarks.md.
 
-First a clean clone runs `make pipeline`, with the package cache warm. Then data, train, evaluate and drift run on the
-flights thinned or repeated to 10⁴ … 3·10⁶ rows; drift reads as many requests as the table has rows.
+First a clean clone runs `make pipeline` with a warm package cache. Then data, train, evaluate and drift run on the
+flights, thinned or repeated to 10⁴ … 3·10⁶ rows; drift reads as many requests as the table has rows.
 
     python -m benchmarks.chain [--rows 10000 100000 …] [--skip-clone]
 """
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def clone_table(folder: Path) -> str:
-    """Seconds of `make pipeline` in a clean clone, set-up included, and of each stage."""
+    """Seconds of `make pipeline` in a clean clone, including set-up, and of each stage."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     started = time.perf_counter()
     subprocess.run(["make", "pipeline"], cwd=folder, check=True)
@@ -97,7 +97,7 @@ def grow(rows: int, folder: Path) -> Run:
 
 
 def configuration(text: str) -> str:
-    """The repository's own configuration, on the repeated flights, with every verdict let through."""
+    """The repository's own configuration on the repeated flights, with limits that every run meets."""
     changes = {
         "source": '"benchmarks.repeated_flights:load"',
         "min_train_rows": "100",
@@ -114,7 +114,7 @@ def configuration(text: str) -> str:
 
 
 def write_requests(build: Build, rows: int) -> None:
-    """A request log of `rows` records: the replay table through the model, again and again."""
+    """A request log of `rows` records: the replay table through the model, repeated."""
     scorer = load_scorer(build.challenger)
     replay = pd.read_parquet(build.stage("data") / "replay.parquet")
     records = as_records(scorer, replay.iloc[:: -(-len(replay) // DIFFERENT_REQUESTS)])

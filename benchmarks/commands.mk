@@ -1,4 +1,4 @@
-# What the chain and the service cost and withstand.
+# Benchmarks of chain and service, and fault injection.
 
 ##@ Measure
 

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: each part of `make bench` writes its figures between its own marks; the rest stays."""
+"""docs/benchmarks.md: each part of `make bench` writes its figures between its own marks, and keeps the rest."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def write_section(part: str, text: str) -> None:
-    """Put the figures of one part between its marks. Raises SystemExit where the document has lost them."""
+    """Write the figures of one part between its marks. Raises SystemExit if the marks are missing."""
     begin, end = f"<!-- {part}: written by `make bench PART={part}` -->", f"<!-- end of {part} -->"
     document = DOCUMENT.read_text(encoding="utf-8")
     if begin not in document or end not in document:
@@ -20,5 +20,5 @@ def write_section(part: str, text: str) -> None:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """The machine that measured, in a sentence."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."

@@ -1,9 +1,8 @@
 """How long a push waits for its verdict on a free runner: `make bench PART=minutes` writes docs/benchmarks.md.
 
-Each job's set-up (`make setup GROUPS=…` with a cold package cache) and each command of the chain is run here, in a
-clean clone, and measured. The critical path follows from that and from the workflow's `needs`; before and after are the
-jobs as they were (nine in a row, each with everything) and as pipeline.yml has them. What cannot be measured here is an
-assumption, and is named.
+Runs and measures, in a clean clone, each job's set-up (`make setup GROUPS=…` with a cold package cache) and each
+command of the chain. The critical path follows from these and the workflow's `needs`. "Before" are the earlier jobs
+(nine in a row, each with everything installed), "now" the jobs of pipeline.yml. The text names every assumption.
 
     python -m benchmarks.minutes
 """
@@ -25,10 +24,10 @@ import yaml
 from benchmarks.document import machine, write_section
 
 ROOT = Path(__file__).parents[1]
-# Assumed: a hosted runner takes a job up, fetches its actions and checks out; moves bytes to and from a store; ends.
+# Assumed of a hosted runner: to start a job, fetch its actions and check out; to move artifacts; to end a job.
 START_SECONDS, MB_PER_SECOND = 20.0, 40.0
 LIMIT_SECONDS = 8 * 60
-# These wait for a clock or for the engine: their seconds are those of the wall, on a busy machine too.
+# These wait for a clock or for the engine: wall-clock seconds count, even on a busy machine.
 WAITS = {"build", "load-test", "publish-image", "fetch-image", "release"}
 # With `--without-engine`: a build on two cores with nothing cached, a rehearsal, 450 MB saved, loaded or pushed.
 ASSUMED = {"build": 90.0, "publish-image": 20.0, "fetch-image": 15.0, "release": 75.0, "move-champion": 2.0}
@@ -52,7 +51,7 @@ CHAIN = [
 
 @dataclass(frozen=True)
 class Job:
-    """What a job needs, installs and runs."""
+    """A job: the jobs it needs, what it installs and runs."""
 
     needs: list[str]
     groups: str
@@ -87,7 +86,7 @@ def clean_clone(folder: Path) -> Path:
 
 
 def jobs_now() -> dict[str, Job]:
-    """The jobs of pipeline.yml that have steps, and what they run."""
+    """The jobs of pipeline.yml that have steps, and their commands."""
     document: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text(encoding="utf-8"))
     found = {}
     for name, job in document["jobs"].items():
@@ -101,7 +100,7 @@ def jobs_now() -> dict[str, Job]:
 
 
 def install(clone: Path, groups: str, cache: Path, busy: bool) -> tuple[float, float]:
-    """Seconds of `make setup GROUPS=…` with nothing cached, and MB that it brought."""
+    """Seconds of `make setup GROUPS=…` without a cache, and MB that it downloaded."""
     subprocess.run(["rm", "-rf", str(cache), str(clone / ".venv")], check=True)
     seconds = measured(["make", "setup", f"GROUPS={groups}"], clone, busy, {"UV_CACHE_DIR": str(cache)})
     brought = subprocess.run(["du", "-sm", str(clone / ".venv")], capture_output=True, text=True, check=True).stdout
@@ -122,7 +121,7 @@ def run_chain(clone: Path, busy: bool, without_engine: bool) -> Iterator[tuple[s
 
 
 def measured(command: list[str], folder: Path, busy: bool, environment: Mapping[str, str] | None = None) -> float:
-    """Seconds of a command that must end well: of the wall, or on a busy machine of the processors."""
+    """Seconds of a command that must succeed: wall-clock time, or CPU time on a busy machine."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, env=os.environ | dict(environment or {}), check=True, stdout=sys.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -136,7 +135,7 @@ def seconds_of(job: Job, installs: Mapping[str, tuple[float, float]], commands: 
 
 
 def path_to(name: str, jobs: Mapping[str, Job], lasts: Mapping[str, float]) -> float:
-    """Seconds from the push to the end of a job: the longest way to it."""
+    """Seconds from the push to the end of a job, along the longest path."""
     return lasts[name] + max((path_to(one, jobs, lasts) for one in jobs[name].needs if one in jobs), default=0.0)
 
 

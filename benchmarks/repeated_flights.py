@@ -9,7 +9,7 @@ from training.flights import load as load_flights
 
 
 def load() -> pd.DataFrame:
-    """BENCHMARK_ROWS rows, evenly from the whole table; a repeated row comes a second later than the one before it."""
+    """BENCHMARK_ROWS rows, evenly from the whole table; a repeated row is one second later than the one before it."""
     flights = load_flights()
     wanted = int(os.environ["BENCHMARK_ROWS"])
     picked = np.floor(np.arange(wanted) * len(flights) / wanted).astype(int)

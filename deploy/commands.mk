@@ -22,7 +22,7 @@ rollback: setup ## Roll back to the previous release, or to IMAGE=name@sha256:�
 	@$(RUN) -m deploy rollout rollback --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: releases
-releases: setup #. What ran in production, when, why, with its figures
+releases: setup #. List what ran in production, when, why, with its figures
 	@$(RUN) -m deploy rollout releases
 
 .PHONY: rehearse
@@ -38,19 +38,19 @@ publish-image: setup #. Pass the built image on: to the registry that PUSH_TO=us
 	@$(RUN) -m deploy publish-image $(STAGE)
 
 .PHONY: fetch-image
-fetch-image: setup #. Have the very image that an earlier job built
+fetch-image: setup #. Fetch the image that an earlier job built
 	@$(RUN) -m deploy fetch-image --build $(BUILD)
 
 .PHONY: release
-release: setup #. Deploy to DEPLOY_HOST=ssh://user@host; where none is named, rehearse the same rollout here
+release: setup #. Deploy to DEPLOY_HOST=ssh://user@host; without a host, rehearse the same rollout here
 	@$(RUN) -m deploy release $(STAGE)
 
 .PHONY: rollback-release
-rollback-release: setup #. Roll DEPLOY_HOST back to IMAGE=name@sha256:…; where no host is named, only the champion moves
+rollback-release: setup #. Roll DEPLOY_HOST back to IMAGE=name@sha256:…; without a host, only the champion moves
 	@$(RUN) -m deploy release --back-to "$${IMAGE:-}" $(STAGE)
 
 .PHONY: move-champion
-move-champion: setup #. After a deploy: this run's model is the champion, in the registry too
+move-champion: setup #. After a deploy, make this run's model the champion, in the registry too
 	@$(RUN) -m deploy move-champion $(STAGE)
 
 .PHONY: record-champion

@@ -1,4 +1,4 @@
-# The week of docs/learn: exercises graded by commands, and the teacher's rubric.
+# The week of docs/learn: graded exercises, and the teacher's rubric.
 
 ##@ Learn
 
@@ -11,7 +11,7 @@ hint: setup #. The next hint for exercise N=0 to 4, or N=project; IN=es in Spani
 	@$(RUN) -m exercises.graders hint "$(N)" --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: exercises
-exercises: setup #. How far you are
+exercises: setup #. Show your progress
 	@$(RUN) -m exercises.graders progress --build $(BUILD)
 
 .PHONY: project
@@ -19,7 +19,7 @@ project: setup ## Grade the project, as far as a machine can
 	@$(RUN) -m exercises.graders project --build $(BUILD) --language "$(or $(IN),en)"
 
 .PHONY: rubric
-rubric: setup #. A student's files, STUDENT=path, by the teacher's graders: 100 points with the evidence
+rubric: setup #. Grade a student's files, STUDENT=path: 100 points with the evidence
 	@$(RUN) -m exercises.graders rubric "$${STUDENT:-}" --build $(BUILD)
 
 .PHONY: lessons
@@ -27,5 +27,5 @@ lessons: setup #. Write the drawings of docs/learn and the rubric's rows from th
 	@$(RUN) -m exercises.lessons
 
 .PHONY: exercise-test
-exercise-test: setup #. The graders grade: each planted mistake is caught by its check, and by no other
+exercise-test: setup #. Test the graders: each planted mistake is caught by its check, and by no other
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) -rs tests/exercises

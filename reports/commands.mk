@@ -1,4 +1,4 @@
-# The history of runs, the site made of it, and the scheduled drift check.
+# The run history, its site, and the scheduled drift check.
 
 ##@ Look back and ahead
 
@@ -11,13 +11,13 @@ site: setup #. The site, build/site/index.html, from build/ and, where given, HI
 	@$(RUN) -m reports site $(STAGE) --history "$${HISTORY:-}"
 
 .PHONY: requests
-requests: setup #. Bring production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
+requests: setup #. Fetch production's log: REQUESTS_URL (key in REQUESTS_KEY), or replay the next window
 	@$(RUN) -m reports requests $(STAGE)
 
 .PHONY: scheduled-drift
-scheduled-drift: setup #. That log against the champion; HISTORY=folder remembers earlier windows
+scheduled-drift: setup #. Compare that log with the champion; HISTORY=folder keeps earlier windows
 	@$(RUN) -m reports scheduled-drift $(STAGE)
 
 .PHONY: retrain
-retrain: setup #. Is a retrain due? Then move data.as_of; HISTORY=folder as for scheduled-drift
+retrain: setup #. If a retrain is due, move data.as_of; HISTORY=folder as for scheduled-drift
 	@$(RUN) -m reports retrain $(STAGE)

@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: made-up model folders, a service to start, clients, hostile inputs, an edge."""
+"""Shared by tests and benchmarks: hand-made model folders, a service to start, clients, hostile inputs, an edge."""

@@ -1,4 +1,4 @@
-"""A model card with a value in every field, of which a test changes those that it is about; and one signed anew."""
+"""A model card with a value in every field, of which a test changes some; and how to sign a changed one."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How tests talk to the service: in this process for its rules, as a process of its own for everything around them."""
+"""How tests talk to the service: in this process to test its rules, or as a process of its own."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from service.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[1]
 JSON = {"content-type": "application/json"}
-# A busy machine lets any process wait for seconds. So a test meets the limits that it looks at, and no other one.
+# On a busy machine any process may wait for seconds. So a test sets the limits that it is about and relaxes all others.
 PATIENCE_SECONDS = 120.0
 PATIENT = dict.fromkeys(
     ("MAX_WAIT_SECONDS", "HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "GRACE_SECONDS"), str(PATIENCE_SECONDS)
@@ -31,7 +31,7 @@ PATIENT = dict.fromkeys(
 
 
 class InProcess:
-    """The service's own parts, without a server: what a test sends is answered by the real application."""
+    """The real application, called without a server."""
 
     def __init__(self, model: Path, log: Path, keys: Keys | None = None, **settings: str) -> None:
         self.log = log
@@ -69,13 +69,13 @@ def settings_of(model: Path, log: Path, **settings: str) -> Settings:
 
 
 def records_in(folder: Path, name: LogName) -> list[dict[str, Any]]:
-    """Every whole record of a log, of all its files."""
+    """Every whole record in all files of a log."""
     lines = [line for path in sorted(folder.glob(f"{name}-*.jsonl")) for line in path.read_bytes().split(b"\n")]
     return [json.loads(line) for line in lines if line]
 
 
 def metric_in(exposition: str, name: str, /, **labels: str) -> float:
-    """The value of one series; KeyError where it does not exist."""
+    """The value of one series; KeyError if it does not exist."""
     wanted = "gatehouse_" + name
     if labels:
         wanted += "{" + ",".join(f'{key}="{labels[key]}"' for key in sorted(labels)) + "}"
@@ -100,7 +100,7 @@ class Process:
         return f"http://{self.host}:{self.port}"
 
     def events(self, wanted: str) -> Iterator[dict[str, Any]]:
-        """Lines of this kind, as they come."""
+        """Lines of this kind, as they are written."""
         assert self.child.stdout is not None
         for line in self.child.stdout:
             event = json.loads(line)
@@ -112,7 +112,7 @@ class Process:
         return next(self.events(wanted))
 
     def client(self, **headers: str) -> httpx.Client:
-        """A client that is patient."""
+        """A client with a long timeout."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.Client(base_url=self.url, headers=named, timeout=PATIENCE_SECONDS)
 
@@ -120,7 +120,7 @@ class Process:
         return socket.create_connection((self.host, self.port), timeout=PATIENCE_SECONDS)
 
     def exchange(self, *pieces: bytes) -> bytes:
-        """Send these bytes over one connection and return everything that comes back until it is closed."""
+        """Send these bytes over one connection; returns all that is received until it is closed."""
         with self.connect() as connection:
             try:
                 for piece in pieces:
@@ -134,13 +134,13 @@ class Process:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM; returns the exit code."""
         self.child.send_signal(signal.SIGTERM)
         return self.child.wait(timeout=PATIENCE_SECONDS)
 
 
 def everything(connection: socket.socket) -> bytes:
-    """What comes until the other side closes or resets."""
+    """All that is received until the other side closes or resets."""
     received = b""
     try:
         while piece := connection.recv(65_536):
@@ -152,7 +152,7 @@ def everything(connection: socket.socket) -> bytes:
 
 @contextmanager
 def running(model: Path, log: Path, **settings: str) -> Iterator[Process]:
-    """A real service on a free port, killed at the end if it is still there."""
+    """A real service on a free port, killed at the end if it still runs."""
     child = start(model, log, **settings)
     try:
         assert child.stdout is not None
@@ -171,7 +171,7 @@ def running(model: Path, log: Path, **settings: str) -> Iterator[Process]:
 
 
 def start(model: Path, log: Path, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
-    """The command itself, whatever becomes of it."""
+    """Start the command; it may fail."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),

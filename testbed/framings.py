@@ -1,7 +1,7 @@
-"""One list of the ways to say where a request ends, right and wrong, to be sent to the service and through proxies.
+"""Request smuggling cases: right and wrong ways to say where a request ends, for the service and for proxies.
 
-Each is a connection on which a body holds what looks like another request. Whoever reads the body's end elsewhere than
-its sender takes that for a request, and answers it: to somebody else, where a proxy shares its connections.
+Each is a connection on which a body holds what looks like another request. A reader that finds the body's end elsewhere
+than its sender did answers that as a request: to another client, if a proxy shares its connections.
 """
 
 import random
@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-# Of a route that nobody else asks, so that its count shows whether it was taken for a request.
+# For a route that nothing else asks, so that its count shows whether a body was read as a request.
 HIDDEN_ROUTE = "/requests"
 HIDDEN = b"GET /requests HTTP/1.1\r\nHost: x\r\n\r\n"
-# What is asked afterwards, on the same connection and on others.
+# Asked afterwards, on the same connection and on others.
 NEXT = b"GET /model HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-# Of uvloop, asyncio, many proxies' buffers, and of heads.
+# The buffer sizes of uvloop, of asyncio, of many proxies, and of request heads.
 READ_SIZES = (4_096, 16_384, 65_536, 131_072, 256_000, 262_144)
 
 
 @dataclass(frozen=True)
 class Framing:
-    """One connection. `requests`: how many it holds by RFC 9112. `is_right`: nothing is wrong, so each is answered."""
+    """One connection. `requests`: how many it holds by RFC 9112. `is_right`: it is valid, so each is answered."""
 
     name: str
     pieces: tuple[bytes, ...]
@@ -110,8 +110,8 @@ _CHUNKS: dict[str, _End] = {
     "last is negative": _End(_line(_TE), _chunks(last=b"-0\r\n")),
     "last ends in LF": _End(_line(_TE), _chunks(last=b"0\n")),
 }
-# A line that begins with a space belongs to the one before (RFC 9112, section 5.2): it gives no length, so who does not
-# refuse it reads a request next.
+# A line that begins with a space continues the one before (RFC 9112, section 5.2). It gives no length, so a reader that
+# does not refuse it reads a request next.
 _FOLDED = (b" Content-Length: {}\r\n", b"X: y\r\n Content-Length: {}\r\n")
 ENDS: dict[str, _End] = {
     **{repr(text): _End(_line(text + b"\r\n"), _plain, is_right=True) for text in _LENGTHS["right"]},
@@ -151,19 +151,19 @@ def framing(
     target: bytes = b"POST /predict HTTP/1.1",
     padding: int = 0,
 ) -> Framing:
-    """A request whose body is empty lines, which a parser skips before a request, then a request; and one after it."""
+    """A request whose body is empty lines, which parsers skip, and a hidden request; then another request."""
     way, body = ENDS[end], b"\r\n" * (padding // 2) + HIDDEN
     head = target + b"\r\nHost: x\r\n" + OFFERS[offer] + connection + expect + way.lines(len(body))
     name = f"{end}, offer {offer}, {connection!r}, {expect!r}, {target!r}, {padding} bytes before"
     sent = head + b"Content-Type: application/json\r\n\r\n" + way.coded(body)
-    # The rest is for somebody to refuse, if they want: another expectation, two offers, a body that no model takes.
+    # The rest may be refused: another expectation, two offers, a body that no model takes.
     is_right = way.is_right and padding < 16_000 and connection not in CLOSING and target.endswith(b"1.1")
     is_right = is_right and offer != "two" and expect in (b"", b"Expect: 100-continue\r\n")
     return Framing(name, (sent + NEXT,), way.requests, is_right)
 
 
 def each() -> Iterator[Framing]:
-    """Each way to end a body, with each offer, Connection and Expect; and what truly are several requests."""
+    """Each way to end a body with each offer, Connection and Expect; then connections with several real requests."""
     for end in ENDS:
         yield from (framing(end, offer) for offer in OFFERS)
         yield from (framing(end, "websocket", connection) for connection in (*CONNECTIONS, *CLOSING))
@@ -175,7 +175,7 @@ def each() -> Iterator[Framing]:
 
 
 def cut_anywhere() -> Iterator[Framing]:
-    """A body whose request begins around where a read ends; and short requests in two pieces, cut at every byte."""
+    """Bodies whose hidden request begins near the end of a read; short requests in two pieces, cut at every byte."""
     for size, offer in product(READ_SIZES, ("none", "h2c", "websocket")):
         for end in (repr(b"Content-Length: {}"), repr(b"Transfer-Encoding: chunked")):
             whole = framing(end, offer, target=b"POST /predict/batch HTTP/1.1", padding=size)
@@ -192,7 +192,7 @@ def cut_anywhere() -> Iterator[Framing]:
 
 
 def at_random(seed: int) -> Iterator[Framing]:
-    """Everything with everything, for ever."""
+    """Random combinations, without end."""
     draw = random.Random(seed)
     while True:
         method, path = draw.choice(METHODS), draw.choice(PATHS)

@@ -1,8 +1,8 @@
-"""Schemathesis against a running service: everything that its OpenAPI document says, and much that it does not.
+"""Schemathesis against a running service: everything that its OpenAPI document allows, and much that it does not.
 
-All checks are on; schemathesis.toml has what may be expected beyond the document. The seed is pinned, so a failure is
-the same one everywhere. `python -m testbed.fuzzing 2000` fuzzes a service of its own, with that many examples for
-each operation that has any to vary.
+All checks are on; schemathesis.toml lists what is expected beyond the document. The seed is pinned, so failures are
+reproducible. `python -m testbed.fuzzing 2000` fuzzes a service of its own, with that many examples for each operation
+that takes input.
 """
 
 import re
@@ -23,7 +23,7 @@ _OPERATIONS = re.compile(r"Tested: (\d+)")
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """What came of it: how much was tried, and Schemathesis' own words on what failed."""
+    """The result: how much was tried, and Schemathesis' output on failures."""
 
     passed: bool
     operations: int
@@ -52,7 +52,7 @@ def _number(pattern: re.Pattern[str], report: str) -> int:
 
 
 def main(examples: int) -> int:
-    """Fuzz a binary model's service; the answer is the exit code."""
+    """Fuzz a binary model's service; returns the exit code."""
     with tempfile.TemporaryDirectory() as name, running(write_folder(Path(name) / "model"), Path(name)) as up:
         result = fuzz(up.url, examples)
     print(f"{result.cases:,} cases for {result.operations} operations, passed: {result.passed}")

@@ -1,18 +1,18 @@
-"""Bodies that no client should send: each must be answered, with a documented status, without repeating them."""
+"""Bodies that no client should send. Each must be answered with a documented status, without quoting the body."""
 
 import json
 import zlib
 
 from testbed.served_folders import ROW
 
-# Stands in every body that has room for a string: no answer may hold it.
+# In every body that can hold a string; no answer may contain it.
 MARK = "zQ9mark"
 
 _MEMBERS = {name: json.dumps(value, ensure_ascii=False) for name, value in ROW.items()}
 
 
 def with_value(name: str, text: str | bytes) -> bytes:
-    """A row that is right but for the text of one value."""
+    """A valid row except for the text of one value."""
     pieces = [
         json.dumps(key, ensure_ascii=False).encode()
         + b":"
@@ -23,7 +23,7 @@ def with_value(name: str, text: str | bytes) -> bytes:
 
 
 def with_member(text: str | bytes) -> bytes:
-    """A row that is right but for one more member."""
+    """A valid row with one member too many."""
     extra = text if isinstance(text, bytes) else text.encode()
     return with_value("", "")[:-1] + b"," + extra + b"}"
 
@@ -159,7 +159,7 @@ ACCEPTED: dict[str, bytes] = {
 
 _NOT_IN_A_LIST = ("an empty body", "a list at the root", "the rows of a batch", "10 MB of white space")
 
-# For /predict/batch: wrong in ways of their own, then each body above as one row.
+# For /predict/batch: faults of batches, then each body above as one row.
 BATCHES: dict[str, bytes] = {
     "no rows": b'{"rows":[]}',
     "too many rows": b'{"rows":[' + b",".join([GOOD] * 51) + b"]}",

@@ -8,7 +8,7 @@ IMAGE_ID = "sha256:" + "1" * 64
 
 
 def image(**changes: Any) -> Image:
-    """What was built, of a model that the test names."""
+    """The image of a model that the test names."""
     return Image(
         reference="flights:sha-0",
         image_id=IMAGE_ID,

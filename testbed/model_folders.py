@@ -1,7 +1,7 @@
-"""Small build folders with hand-made models, for tests of the gate and of whatever reads a model folder.
+"""Small build folders with hand-made models, for tests of the gate and of other readers of a model folder.
 
-The rows are drawn so that the best model is known: the log-odds of "yes" are SIGNAL × signal + BIAS. A model is a row
-of weights in a real ONNX graph, so a test can make it better, worse, constant, or wrong in one place only.
+The best model is known, because the rows are drawn with log-odds of "yes" of SIGNAL × signal + BIAS. A model is a row
+of weights in a real ONNX graph, so a test can make it better, worse, constant, or wrong on one slice only.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def write_data(build: Build, frames: Frames, task: Task = "binary") -> DataManif
 
 
 def replace_table(build: Build, name: TableName, frame: pd.DataFrame) -> None:
-    """Other rows for one table, described in data.json as if the data stage had written them."""
+    """Replace one table's rows, and describe them in data.json as the data stage does."""
     folder = build.stage("data")
     frame.to_parquet(folder / f"{name}.parquet", index=False)
     manifest = read_json(folder / "data.json", DataManifest, "make data")
@@ -114,7 +114,7 @@ def write_model(
 
 
 def configured(manifest: DataManifest, model: ByHand) -> Config:
-    """What the keys of pipeline.toml are where nobody sets them."""
+    """The defaults of pipeline.toml's keys."""
     metric = "rmse" if manifest.task == "regression" else "roc_auc"
     return Config.model_validate(
         {
@@ -127,7 +127,7 @@ def configured(manifest: DataManifest, model: ByHand) -> Config:
 
 
 def _rows_for_golden(build: Build, made: ModelCard) -> LoadedTable:
-    """The holdout, or train where the model reads what the holdout lacks."""
+    """The holdout, or train if the holdout lacks a feature of the model."""
     holdout = load_table(build, "holdout")
     has_all = {one.name for one in made.features} <= set(holdout.frame)
     return holdout if has_all else LoadedTable("train", _train(build), holdout.manifest)
@@ -143,7 +143,7 @@ class _Said(NamedTuple):
 
 
 def _said_out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _Said:
-    """As the train stage has it, of a model that learns nothing on any fold."""
+    """The out-of-fold predictions, in the train stage's form, of a model that learns nothing."""
     config = configured(manifest, model)
     rows = folds_of(LoadedTable("train", _train(build), manifest), config)
     judged = np.concatenate([fold.judged for fold in rows.material.folds])

@@ -1,4 +1,4 @@
-"""A real nginx before the service, as people set it up who have one already."""
+"""A real nginx in front of the service, configured as users often do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ http {{
 }}
 """
 
-# The lines that everybody copies for WebSocket, and connections to the service that all clients share.
+# The widely copied lines for WebSocket, and connections to the service that all clients share.
 POOLED = "upstream service {{ server {address}; keepalive 8; }}"
 WEBSOCKET = """
 location / {
@@ -43,7 +43,7 @@ location / {
 
 @contextmanager
 def nginx(folder: Path, locations: str, upstreams: str = "") -> Iterator[str]:
-    """Its address. `locations`: what stands in the block `server`; /livez must be answered."""
+    """Run nginx; yields its address. `locations`: the content of the block `server`; it must answer /livez."""
     binary, port = program("nginx"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nginx.conf"

@@ -1,4 +1,4 @@
-"""Programs of other makers that the tests of monitoring/ run, each from its own process to its certain end."""
+"""Third-party programs that the tests of monitoring/ run, each as a process that is always ended."""
 
 import json
 import os
@@ -34,7 +34,7 @@ Seen = TypeVar("Seen")
 
 
 def program(name: str) -> str:
-    """Where it is. Skips the test, with the package to install, where it is not."""
+    """The program's path. If it is not installed, skips the test and names the package."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}")
     if path is None:
         pytest.skip(f"{name} is not installed. On Debian and Ubuntu: apt install {PACKAGES[name]}")
@@ -42,7 +42,7 @@ def program(name: str) -> str:
 
 
 def run(*command: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run to the end, with what it said as text. Whether it failed is for the test to say."""
+    """Run to the end, with the output as text. The test decides whether it failed."""
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
 
 
@@ -50,7 +50,7 @@ def run(*command: str | Path, **options: Any) -> "subprocess.CompletedProcess[st
 def running(
     command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, stopped at the end whatever happens. What it says goes to `log`."""
+    """The process, always stopped at the end. Its output goes to `log`."""
     settings = os.environ | dict(environment or {})
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 
 def eventually(look: Callable[[], Seen], what: str, seconds: float = 120.0) -> Seen:
-    """The first true answer of `look`. Fails, saying `what` was waited for, after `seconds`."""
+    """The first true answer of `look`. Fails after `seconds` with a message that says `what` was waited for."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
@@ -103,7 +103,7 @@ def fetch(url: str, body: object = None) -> Any:
 
 
 def text_of(url: str) -> str:
-    """What a GET is answered with. Raises urllib.error.URLError."""
+    """The body of the answer to a GET. Raises urllib.error.URLError."""
     with urllib.request.urlopen(url, timeout=10) as answer:
         return str(answer.read().decode())
 
@@ -119,7 +119,7 @@ def status_of(url: str, body: bytes | None = None, headers: Mapping[str, str] | 
 
 
 def ask(prometheus: str, query: str) -> list[dict[str, Any]]:
-    """The samples that Prometheus has for a query now. Raises AssertionError with its reason where it refuses."""
+    """The current samples of a query. Raises AssertionError with Prometheus' reason if it refuses."""
     url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     try:
         answer = fetch(url)

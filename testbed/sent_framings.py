@@ -17,7 +17,7 @@ MODEL_MARK = b'"max_batch_rows"'
 
 @dataclass
 class Seen:
-    """What became of framings on one side. `extra` and `unanswered`: their names; `others`: who asked beside them."""
+    """The answers to framings at one target. `extra`, `unanswered`: their names; `others`: other clients' requests."""
 
     tried: int = 0
     answers: int = 0
@@ -30,7 +30,7 @@ class Seen:
 
 
 def tried(address: tuple[str, int], framings: Iterable[Framing]) -> Seen:
-    """Send all, and after each few ask what somebody else would, on a new connection."""
+    """Send all; after every few, send another client's request on a new connection."""
     seen = Seen()
     waiting = iter(framings)
     while some := list(islice(waiting, AT_ONCE)):
@@ -51,19 +51,20 @@ def tried(address: tuple[str, int], framings: Iterable[Framing]) -> Seen:
 
 
 def taken_for_requests(exposition: str) -> float:
-    """How many bodies a service's /metrics counts as requests."""
+    """How many bodies the service read as requests, by its /metrics."""
     classes = ("2xx", "3xx", "4xx", "5xx")
     return sum(metric_in(exposition, "requests_total", route=HIDDEN_ROUTE, status=one) for one in classes)
 
 
 def statuses(answers: bytes) -> list[int]:
-    """Of every answer in what came back, but those that say to go on."""
+    """The status of every answer received, except 100 Continue."""
     found = [int(one[:3]) for one in answers.split(b"HTTP/1.1 ")[1:]]
     return [status for status in found if status >= 200]
 
 
 def _exchanged(address: tuple[str, int], some: Sequence[Framing]) -> Iterator[tuple[Framing, bytes]]:
-    """Each with all that came back until its connection was closed: all at once, so that pieces are read one by one."""
+    """Each framing with all that was received until its connection closed. They are sent at the same time, so that
+    pieces are read one by one."""
     connections = [socket.create_connection(address, timeout=SECONDS) for _ in some]
     for number in range(max(len(one.pieces) for one in some)):
         for connection, one in zip(connections, some, strict=True):
@@ -75,7 +76,7 @@ def _send(connection: socket.socket, pieces: Sequence[bytes]) -> None:
     try:
         for piece in pieces:
             connection.sendall(piece)
-    except OSError:  # closed by the other side, which has seen enough
+    except OSError:  # closed by the other side
         pass
 
 

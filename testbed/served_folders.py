@@ -1,4 +1,4 @@
-"""Model folders for tests of the service: graphs whose answers can be worked out, with every kind of feature."""
+"""Model folders for tests of the service: graphs whose answers can be computed, with every kind of feature."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from testbed.cards import CLASSES, card
 
 Row = dict[str, Value]
 
-# Names that a careless generator trips over, and each kind with and without missing values.
+# Names that break a careless generator, and each kind with and without missing values.
 FEATURES = (
     Feature(name="age in years", kind="numeric", minimum=0, maximum=120, example=41.5),
     Feature(name="class", kind="numeric", minimum=-5, maximum=5, missing_share=0.25, example=1),
@@ -33,13 +33,13 @@ WEIGHTS = np.array([0.01, 0.5, 0.25, -0.25, 1.0, 0.125], dtype=np.float32)
 
 
 def linear(row: Row, bias: float = 0.0, features: Sequence[Feature] = FEATURES) -> float:
-    """The sum that every graph here starts from: missing numbers count as zero."""
+    """The weighted sum in every graph here; missing numbers count as zero."""
     encoded = np.nan_to_num(Encoder(features).rows([row])[0].astype(np.float64))
     return float(encoded @ WEIGHTS.astype(np.float64)) + bias
 
 
 def probability(row: Row, bias: float = 0.0) -> float:
-    """What the binary model says of "yes"."""
+    """The binary model's probability of "yes"."""
     return 1 / (1 + math.exp(-linear(row, bias)))
 
 
@@ -76,7 +76,7 @@ def graph(task: Task = "binary", bias: float = 0.0, features: int = len(FEATURES
 
 
 def output_of(task: Task, row: Row, bias: float = 0.0, features: Sequence[Feature] = FEATURES) -> tuple[float, ...]:
-    """What the graph gives for a row."""
+    """The graph's output for a row."""
     total = linear(row, bias, features)
     if task == "regression":
         return (total,)
@@ -97,7 +97,7 @@ def write_folder(
     rows: Sequence[Row] = GOLDEN_ROWS,
     **changes: Any,
 ) -> Path:
-    """A model folder that the service accepts, unless the arguments make it one that it must not."""
+    """A model folder that the service accepts, unless the arguments spoil it."""
     folder.mkdir(parents=True, exist_ok=True)
     golden = golden or Golden(
         tolerance=1e-5,

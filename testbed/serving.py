@@ -1,4 +1,4 @@
-"""What compose.yaml runs, as processes on loopback: replicas of the service behind the real edge proxy."""
+"""The stack of compose.yaml as processes on loopback: replicas of the service behind the real edge proxy."""
 
 import random
 import subprocess
@@ -23,7 +23,7 @@ ODD_ROWS = (
 
 @dataclass
 class Serving:
-    """The edge, and the replicas behind it. `inside`: the edge's own page for Prometheus."""
+    """The edge and its replicas. `inside`: the edge's own page for Prometheus."""
 
     url: str
     inside: str
@@ -34,7 +34,7 @@ class Serving:
 def replica(
     folder: Path, model: Path, number: int, port: int, **given: str
 ) -> AbstractContextManager["subprocess.Popen[bytes]"]:
-    """One of the service's processes, on this port."""
+    """One process of the service, on this port."""
     settings = {"MODEL_DIR": str(model), "SHADOW_MODEL_DIR": str(model), "HOST": "127.0.0.1", "PORT": str(port),
                 "REQUEST_LOG_DIR": str(folder / "requests"), "DRAIN_SECONDS": "0", **given}  # fmt: skip
     return running((sys.executable, "-m", "service"), folder / f"replica-{number}.log", settings)
@@ -42,7 +42,7 @@ def replica(
 
 @contextmanager
 def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
-    """Two replicas behind the edge, ready. They share one request log, as in compose.yaml. `given`: settings of all."""
+    """Two ready replicas behind the edge, with one request log as in compose.yaml. `given`: settings of both."""
     haproxy = program("haproxy")
     edge_port, inside_port = free_port(), free_port()
     started = Serving(f"http://127.0.0.1:{edge_port}", f"http://127.0.0.1:{inside_port}")
@@ -64,7 +64,7 @@ def serving(folder: Path, model: Path, **given: str) -> Iterator[Serving]:
 
 
 class Client(threading.Thread):
-    """Does everything a client does, right and wrong, until it is told to end or a request fails that should not."""
+    """Sends valid and invalid requests until it is stopped, or until a request fails that should not."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)

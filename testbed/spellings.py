@@ -1,6 +1,6 @@
-"""One list of the ways to name a path, each to be asked of every route that something hides, on every side.
+"""The ways to spell a path, to test that a hidden route stays hidden in each of them.
 
-A target in absolute form is the path itself (RFC 9112, section 3.2.2): who hides the path hides that, too.
+A target in absolute form is the path itself (RFC 9112, section 3.2.2), so it must be hidden, too.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spelling:
-    """A request's target, and headers by which some proxies let it be renamed. `is_plain`: it may be answered."""
+    """A request's target, and headers with which some proxies rewrite it. `is_plain`: it may be answered."""
 
     target: str
     headers: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Spelling:
 
 
 def spellings(path: str) -> Iterator[tuple[str, Spelling]]:
-    """`path`: as the documentation has it."""
+    """Every spelling of a path that is given as in the documentation."""
     yield "plain", Spelling(path, is_plain=True)
     yield "with a query", Spelling(f"{path}?since=2026-01-01T00:00:00Z", is_plain=True)
     yield "with an empty query", Spelling(f"{path}?", is_plain=True)
@@ -40,7 +40,7 @@ def spellings(path: str) -> Iterator[tuple[str, Spelling]]:
 def _other_spellings(path: str) -> Iterator[str]:
     first, rest = path[1], path[2:]
     code = f"{ord(first):02x}"
-    # Percent: one letter, all letters, in both cases, twice, in the other forms that some decoders know.
+    # Percent-encoding: one letter, all letters, both cases, twice, and other forms that some decoders accept.
     yield f"/%{code}{rest}"
     yield f"/%{code.upper()}{rest}"
     yield "/" + "".join(f"%{ord(letter):02x}" for letter in path[1:])
@@ -51,7 +51,7 @@ def _other_spellings(path: str) -> Iterator[str]:
     yield f"%2f{first}{rest}"
     yield f"/%2f{first}{rest}"
     yield path.replace("/", "%2F")
-    # Segments that some servers take away.
+    # Segments that some servers remove.
     yield f"/{path}"
     yield f"//{path}"
     yield f"{path}/"

@@ -1,4 +1,4 @@
-"""A build folder with a model of three features and the replay table, in a second: what the load test reads."""
+"""A small build folder for the load test, made in a second: a model of three features and the replay table."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ FEATURES = (
     Feature(name="carrier", kind="categorical", categories=(MISSING, "AA", "UA"), missing_share=0.1, example="AA"),
 )
 ROWS = 1000
-# How the tests are configured: limits that no busy machine breaks, so that only the planted fault can.
+# The tests' settings: limits so wide that only the planted fault exceeds them, even on a busy machine.
 LOAD: dict[str, float] = {
     "requests_per_second": 100.0,
     "connections": 4,

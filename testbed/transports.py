@@ -1,4 +1,4 @@
-"""Requests that are wrong, or odd, before there is a body: what is sent, and the status that answers it."""
+"""Requests that are wrong or unusual before their body: what is sent, and the status of the answer."""
 
 from testbed.hostile import GOOD
 

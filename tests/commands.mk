@@ -1,4 +1,4 @@
-# Tests by what they need: nothing, an engine, a browser, the stack's programs.
+# Tests, by what they need: nothing, an engine, a browser, the stack's programs.
 
 ##@ Test
 
@@ -28,7 +28,7 @@ container-test: setup $(PARSER) #. Tests of the image on a real engine and regis
 	@$(VENV)/bin/pytest -n0 -rs $(if $(MARK),-m $(MARK)) tests/machine tests/containers --ignore tests/containers/test_stack.py
 
 .PHONY: stack-test
-stack-test: setup #. Tests of edge, rules, alerts and dashboards on real ones, and of the whole compose stack
+stack-test: setup #. Tests of edge, rules, alerts and dashboards with the real programs, and of the whole compose stack
 	@$(VENV)/bin/pytest -n0 -rs tests/monitoring tests/clients tests/containers/test_stack.py
 
 .PHONY: clients
@@ -86,7 +86,7 @@ GO = command -v go >/dev/null || { echo "Go is required to build $$(basename $@)
 $(TOOLS)/actionlint:
 	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-# Without its own page, which another build makes: what is asked here is its rules and its interface.
+# Without its web page, which needs another build: the tests use only its rules and its API.
 $(TOOLS)/prometheus:
 	@$(GO) GOBIN="$(CURDIR)/$(TOOLS)" go install github.com/prometheus/prometheus/cmd/...@v0.316.0
 

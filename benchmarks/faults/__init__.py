@@ -1,1 +1,1 @@
-"""What the service withstands: long runs that try to make it lose, lie or stop. `make torture` runs them all."""
+"""Fault injection: long runs that try to make the service lose data, answer wrongly or stop. `make torture`."""

@@ -1,11 +1,11 @@
-"""Tries to make the service lose, lie or stop, and says what it saw: `make torture`, or `make torture ONLY=kills`.
+"""Tries to make the service lose data, answer wrongly or stop: `make torture`, or `make torture ONLY=kills`.
 
-Each family of faults is a module beside this one; its docstring says what is tried and why. A model folder whose
-answers can be worked out is served by the real command, `python -m service`.
+Each family of faults is a module in families/; its docstring says what is tried and why. The real command,
+`python -m service`, serves a model folder whose answers can be computed.
 
 Reads   nothing but the code.
-Writes  the family's lines of the table in docs/faults.md; the other families' stay.
-Exits   0 all figures hold · 3 a figure was missed · 2 a name that is no family, or a program that is not installed.
+Writes  the family's lines of the table in docs/faults.md; other families' lines stay.
+Exits   0 all figures hold · 3 a figure was missed · 2 not a family's name, or a program is not installed.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
 
 
 def families_in(only: str) -> list[str]:
-    """The names in ONLY, or all. Raises UsageError for one that is no family."""
+    """The names in ONLY, or all. Raises UsageError for an unknown name."""
     asked = only.split() or list(FAMILIES)
     for name in asked:
         if name not in FAMILIES:
@@ -77,7 +77,7 @@ def families_in(only: str) -> list[str]:
 
 
 def run(families: Sequence[str]) -> list[Figure]:
-    """All figures, printed and written family by family. Raises UsageError."""
+    """Run the families; print and write the figures of each. Raises UsageError."""
     print(f"torture: {pin_the_client()}", flush=True)
     everything = []
     for family in families:

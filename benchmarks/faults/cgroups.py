@@ -1,4 +1,4 @@
-"""A share of a core for some processes, as an engine gives it to a container (`cpus`), whatever else runs there."""
+"""Limits processes to a share of a core, as a container engine does with `cpus`."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
-# Short, so that a process that has used up its share is not away for long; the least share of it is 1 ms.
+# Short, so that a process that has used up its share does not pause for long; the least share is 1 ms.
 PERIOD_US = 20_000
 
 
 class NoShareError(Exception):
-    """This machine gives no shares: it needs root, and the kernel's cpu controller."""
+    """CPU shares need root and the kernel's cpu controller, which are missing here."""
 
 
 @contextmanager
 def share_of_a_core(pids: Sequence[int], cpus: float) -> Iterator[None]:
-    """Each of `pids` for itself. Raises NoShareError."""
+    """Give each of `pids` its own share. Raises NoShareError."""
     groups: list[Path] = []
     try:
         for pid in pids:

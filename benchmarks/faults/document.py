@@ -1,4 +1,4 @@
-"""The table in docs/faults.md: a family's lines are replaced when it runs, the other families' stay."""
+"""The table in docs/faults.md: a run replaces its family's lines and keeps the others."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ HEADER = ["| family | figure | seen | required | |", "| --- | --- | --- | --- | 
 
 
 def write_table(family: str, figures: Sequence[Figure], order: Sequence[str], document: Path) -> None:
-    """Put this family's figures between the marks, in their place."""
+    """Write this family's figures between the marks, in the families' order."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     table, _, after = rest.partition(END)
     lines = {name: [line for line in table.splitlines() if line.startswith(f"| {name} |")] for name in order}

@@ -1,4 +1,4 @@
-"""A figure: what was seen, what is required, and whether that holds."""
+"""A figure: the measured value, the requirement, and whether it holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `required` is empty where a figure only informs."""
+    """One line of the table. `required` is empty for a figure that only informs."""
 
     what: str
     seen: str
@@ -30,27 +30,27 @@ def at_least(what: str, seen: float, limit: float, unit: str = "") -> Figure:
 
 
 def _number(value: float) -> str:
-    """Four digits, or whole thousands and what is below them."""
+    """Four significant digits; from 1,000 on a whole number."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def none_of(what: str, seen: int, tried: int, of: str) -> Figure:
-    """Holds where it happened 0 times, and something was tried at all."""
+    """Holds if it never happened, in at least one try."""
     return Figure(what, f"{seen:,} of {tried:,} {of}", "0", seen == 0 and tried > 0)
 
 
 def all_of(what: str, seen: int, tried: int, of: str) -> Figure:
-    """Holds where it happened every time, and something was tried at all."""
+    """Holds if it happened every time, in at least one try."""
     return Figure(what, f"{seen:,} of {tried:,} {of}", "all", seen == tried and tried > 0)
 
 
 def note(what: str, seen: str) -> Figure:
-    """What was seen, where nothing is required."""
+    """A figure without a requirement."""
     return Figure(what, seen, "")
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value that this share of `values` does not exceed. Raises ValueError where there is none."""
+    """The value that this share of `values` does not exceed. Raises ValueError if there are no values."""
     if not values:
         raise ValueError("nothing was measured")
     ordered = sorted(values)

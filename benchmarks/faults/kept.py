@@ -1,4 +1,4 @@
-"""What a request log holds, read twice: line by line against its contract, and by the drift job's DuckDB reader."""
+"""A request log's contents, read twice: line by line against its contract, and by the drift job's DuckDB reader."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from reports.drift.log_reader import RequestWindow, read_window
 
 @dataclass(frozen=True)
 class Kept:
-    """Ids in whole records; files by how many of their lines are no record."""
+    """Ids in whole records, and for each file the number of torn lines."""
 
     ids: set[str]
     records: int
@@ -20,7 +20,7 @@ class Kept:
 
     @property
     def torn(self) -> int:
-        """Lines that are no record, in all files."""
+        """Torn lines in all files."""
         return sum(self.torn_lines)
 
 

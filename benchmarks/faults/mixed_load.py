@@ -1,4 +1,4 @@
-"""Load whose every acknowledgement is remembered: single rows, batches, and labels for what was predicted before."""
+"""A load that records every acknowledgement: single rows, batches, and labels for earlier predictions."""
 
 import json
 import re
@@ -15,12 +15,12 @@ ONE = request_bytes("/predict", GOOD)
 
 
 class MixedLoad:
-    """Sends the mix over one client and remembers what was acknowledged."""
+    """Sends the mix over one client and records what was acknowledged."""
 
     def __init__(self, client: LoadClient, batch_rows: int = 50) -> None:
         self._client = client
         many = request_bytes("/predict/batch", b'{"rows":[' + b",".join([GOOD] * batch_rows) + b"]}")
-        # Mostly single rows, but large writes too, for those are what a kill or a full disk can tear.
+        # Mostly single rows, but also large writes, which a kill or a full disk can tear.
         self._mix = (ONE, many, ONE, ONE, LABEL)
         self._number = 0
         self._without_label: deque[str] = deque(maxlen=1000)
@@ -31,7 +31,7 @@ class MixedLoad:
         self.label_statuses: list[int] = []
 
     def send(self, due: float) -> bool:
-        """Send the next request. False where no connection is free."""
+        """Send the next request. False if no connection is free."""
         kind = self._mix[self._number % len(self._mix)]
         tag = ""
         if kind == LABEL:
@@ -46,7 +46,7 @@ class MixedLoad:
         return request_bytes("/feedback", b'{"labels":[{"id":"%b","actual":"yes"}]}' % identity.encode()), identity
 
     def take(self, exchange: Exchange) -> None:
-        """Remember what this answer acknowledged."""
+        """Record what this answer acknowledged."""
         (self.label_statuses if exchange.tag else self.statuses).append(exchange.status)
         if exchange.status == 200:
             identities = [one.decode() for one in _ID.findall(exchange.body)]
@@ -56,7 +56,7 @@ class MixedLoad:
             self.labels.add(exchange.tag)
 
     def keep_busy(self, connections: int, until: Callable[[], bool]) -> None:
-        """A closed loop: each connection sends again as soon as it was answered."""
+        """A closed loop: each connection sends again as soon as it is answered."""
         for _ in range(connections):
             self.send(perf_counter())
         while not until():
@@ -65,7 +65,7 @@ class MixedLoad:
                 self.send(perf_counter())
 
     def drain(self, seconds: float) -> None:
-        """Wait for the answers that are still to come."""
+        """Wait for outstanding answers."""
         until = perf_counter() + seconds
         while self._client.waiting and perf_counter() < until:
             for exchange in self._client.poll(0.05):

@@ -1,4 +1,4 @@
-"""The service as a process of its own, on a core of its own where there are two, and what it says of itself."""
+"""The service as a process, on a core of its own if there are two; its events and metrics."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import httpx
 from testbed.clients import PATIENT, Process, metric_in, running
 
 EVENT_SECONDS = 20.0
-# Empty where there is but one core, or nobody asked for one of its own.
+# Empty on a single core, or unless `pin_the_client` was called.
 _SERVICE_CORES: set[int] = set()
 
 
 def pin_the_client() -> str:
-    """Keep this process off the service's core. Returns a sentence on who runs where."""
+    """Keep this process off the service's core. Returns a sentence on the cores' use."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return "client and service share one core"
@@ -29,7 +29,7 @@ def pin_the_client() -> str:
 
 
 class Subject:
-    """A service that runs."""
+    """A running service."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -40,7 +40,7 @@ class Subject:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        # Read on, for ever: a service whose lines nobody takes leaves lines out.
+        # Never stop reading: the service drops lines that are not read.
         assert self.process.child.stdout is not None
         with suppress(ValueError):  # killed within a line, or closed under this reader
             for line in self.process.child.stdout:
@@ -57,12 +57,12 @@ class Subject:
                 return event
 
     def forget_events(self) -> None:
-        """Only what comes from now on counts."""
+        """Discard the lines read so far."""
         while not self._events.empty():
             self._events.get_nowait()
 
     def process_seconds(self) -> float:
-        """CPU seconds that it used until now."""
+        """CPU seconds used so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -73,7 +73,7 @@ class Subject:
 
 @contextmanager
 def subject(model: Path, log: Path, **settings: str) -> Iterator[Subject]:
-    """A service on a free port, killed at the end if it is still there. Its limits are its own, not those of tests."""
+    """A service on a free port with its default limits, not the tests'; killed at the end if it still runs."""
     own_limits = dict.fromkeys(PATIENT, "")
     with ExitStack() as stack:
         with _on_the_services_core():
@@ -83,7 +83,7 @@ def subject(model: Path, log: Path, **settings: str) -> Iterator[Subject]:
 
 @contextmanager
 def _on_the_services_core() -> Iterator[None]:
-    """What is started inside runs there."""
+    """Processes started inside this block run on the service's core."""
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, _SERVICE_CORES or own)
     try:

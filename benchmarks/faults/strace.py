@@ -12,14 +12,14 @@ from contracts.exits import UsageError
 
 
 def require_strace() -> None:
-    """Raises UsageError where there is none."""
+    """Raises UsageError if strace is not installed."""
     if shutil.which("strace") is None:
         raise UsageError("This family needs strace, which is not installed. On Debian and Ubuntu: apt install strace")
 
 
 @contextmanager
 def attached(service: Subject, options: Sequence[str], trace: Path) -> Iterator[None]:
-    """strace writes to `trace` for as long. Raises UsageError where it may not attach."""
+    """Inside this block strace writes to `trace`. Raises UsageError if it may not attach."""
     command = ["strace", "-f", "-o", str(trace), *options, "-p", str(service.pid)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
@@ -35,7 +35,7 @@ def attached(service: Subject, options: Sequence[str], trace: Path) -> Iterator[
 
 @contextmanager
 def injecting(service: Subject, call: str, fault: str, file: Path | None = None) -> Iterator[Path]:
-    """This system call fails in the service, on this file if one is named. Yields strace's list of calls."""
+    """Inside this block a system call of the service fails, on one file if it is given. Yields strace's output."""
     trace = service.log.parent / f"{service.log.name}-{call}-{fault.replace(':', '-')}.strace"
     path = [] if file is None else ["-P", str(file)]
     with attached(service, [*path, "-e", f"trace={call}", "-e", f"inject={call}:{fault}"], trace):
@@ -43,5 +43,5 @@ def injecting(service: Subject, call: str, fault: str, file: Path | None = None)
 
 
 def injections_in(trace: Path) -> int:
-    """System calls that failed because strace made them."""
+    """The number of system calls that strace made fail."""
     return sum("(INJECTED)" in line for line in trace.read_text().splitlines())

@@ -1,1 +1,1 @@
-"""The serving benchmark: this service, the ceiling and the usual endpoint, side by side in one run."""
+"""The serving benchmark: this service, bare uvicorn and the usual endpoint, side by side in one run."""

@@ -1,11 +1,10 @@
 """How fast the service is, beside bare uvicorn (the ceiling) and the usual hand-written endpoint, in one run.
 
-Each server has one core and the client another (where there are two). All run from the start on; rounds are
-interleaved, so that a machine that slows down slows down all; figures are medians over the rounds, ratios medians of
-each round's.
+Each server has one core and the client another (if there are two). All run from the start; rounds are interleaved, so
+that a slower machine slows all of them. Figures are medians over the rounds, ratios medians of each round's ratio.
 The service has everything on: validation, request log, metrics. Needs Linux, and `make train`.
 
-Reads   build/data, build/train/model, and build/image/image.json where an image was built.
+Reads   build/data, build/train/model, and build/image/image.json if an image was built.
 Writes  docs/benchmarks.md, between the marks of this part.
 
     python -m benchmarks.serving [--rounds 5] [--seconds 2] [--build build] [--config pipeline.toml]
@@ -49,7 +48,7 @@ from scoring.scorer import Scorer, load_scorer
 
 WARM_UP_SECONDS = 0.5
 STARTS = 5
-# The usual model is fitted again with its columns in another order, which breaks ties between splits otherwise.
+# The usual model is refitted with its columns in another order, so it breaks ties between splits differently.
 MEAN_DIFFERENCE = 0.01
 
 Requests = dict[Scenario, list[bytes]]
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def measure(build: Build, seed: int, arguments: argparse.Namespace) -> str:
-    """Prepare, start all, measure in turn; the section's text."""
+    """Start all servers and measure them in turn; returns the section's text."""
     scorer = load_scorer(build.challenger)
     server_core, client_core = cores()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, contextlib.ExitStack() as running:
@@ -108,7 +107,7 @@ def measure(build: Build, seed: int, arguments: argparse.Namespace) -> str:
 
 
 def differs_by(usual: npt.NDArray[np.float64], rows: list[Row], scorer: Scorer) -> float:
-    """The mean difference of two models' probabilities. Raises SystemExit where they are not one model."""
+    """The mean difference of two models' probabilities. Raises SystemExit if it is too large for one model."""
     ours = scorer.predict(Encoder(scorer.card.features).rows(rows))
     difference = float(np.abs(usual - ours).mean())
     if difference > MEAN_DIFFERENCE:

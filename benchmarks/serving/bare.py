@@ -13,7 +13,7 @@ HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % l
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Read the body, answer."""
+    """Read the body and answer."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):

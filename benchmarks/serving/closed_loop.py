@@ -1,4 +1,4 @@
-"""A closed loop: each connection sends its next request as soon as its answer is whole, and only 200 counts."""
+"""A closed loop: each connection sends its next request as soon as its answer is complete; only 200 counts."""
 
 import gc
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ NO_ANSWER_SECONDS = 30.0
 
 
 class AnswerError(Exception):
-    """A server gave something else than 200, or nothing."""
+    """A server answered with another status than 200, or not at all."""
 
 
 @dataclass(frozen=True)
 class ClosedLoop:
-    """What it saw: its length, and the latency of each request, in seconds."""
+    """Its results: its length, and the latency of each request, in seconds."""
 
     seconds: float
     latencies: npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class ClosedLoop:
 
 
 def closed_loop(address: tuple[str, int], requests: Sequence[bytes], connections: int, seconds: float) -> ClosedLoop:
-    """Send `requests`, again and again, over so many connections. Raises AnswerError."""
+    """Send `requests` repeatedly over this many connections. Raises AnswerError."""
     latencies: list[float] = []
     following = cycle(requests)
     gc.collect()

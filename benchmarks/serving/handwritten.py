@@ -1,7 +1,7 @@
-"""The usual hand-written endpoint: FastAPI, pydantic, and a scikit-learn pipeline out of joblib on a DataFrame.
+"""The usual hand-written endpoint: FastAPI, pydantic, and a scikit-learn pipeline from joblib on a DataFrame.
 
-As one would write it with care: the model is loaded once, the types are declared, a batch is one call of the model. The
-handler is a plain `def`, as FastAPI asks for work that blocks. No request log, no metrics, no ids.
+Carefully written: the model is loaded once, the types are declared, a batch is one call of the model. The handler is a
+plain `def`, as FastAPI recommends for blocking work. No request log, no metrics, no ids.
 
     HANDWRITTEN_MODEL=folder uvicorn benchmarks.serving.handwritten:app
 """
@@ -42,7 +42,7 @@ class Prediction(BaseModel):
 
 
 class Predictions(BaseModel):
-    """Of a batch."""
+    """The predictions of a batch."""
 
     predictions: list[Prediction]
 

@@ -24,7 +24,7 @@ Row = dict[str, Value]
 
 
 def replayed_rows(build: Build, card: ModelCard) -> list[Row]:
-    """Rows that the service takes, spread evenly over the replay table."""
+    """Rows that the service accepts, spread evenly over the replay table."""
     frame = load_table(build, "replay", columns=[one.name for one in card.features]).frame
     for one in card.features:
         if not one.may_be_missing:
@@ -39,12 +39,12 @@ def _value(value: Any, feature: Feature) -> Value:
         return None if value == MISSING else str(value)
     if math.isnan(value):
         return None
-    # By its text, the shortest that gives the same float32: 55.04 as a client writes it, not 55.040000915527344.
+    # The shortest text that gives the same float32: 55.04 as a client writes it, not 55.040000915527344.
     return bool(value) if feature.kind == "boolean" else float(str(value))
 
 
 def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """As the usual endpoint makes it."""
+    """The DataFrame that the usual endpoint makes."""
     return pd.DataFrame(list(rows))
 
 
@@ -59,7 +59,7 @@ def json_batches(rows: Sequence[Row]) -> list[bytes]:
 
 
 def arrow_batches(rows: Sequence[Row], features: Sequence[Feature]) -> list[bytes]:
-    """The same batches as Arrow streams, answered as such."""
+    """The same batches as Arrow streams, with answers in Arrow."""
     schema = pa.schema([(one.name, ARROW_TYPES[one.kind]) for one in features])
     requests = []
     for batch in _cut(rows):

@@ -1,4 +1,4 @@
-"""What was measured, and the tables made of it."""
+"""The measurements, and the tables made from them."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ from contracts.image import Image
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is sent. `rows`: in each request."""
+    """The requests to send. `rows`: in each request."""
 
     name: str
     connections: int
@@ -40,7 +40,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Ratio:
-    """One figure of ours against another's. `required`: of this project's design (issue 3)."""
+    """One figure of ours against another server's. `required`: by this project's design."""
 
     meaning: str
     value: float
@@ -61,12 +61,12 @@ def cell_of(seen: ClosedLoop, cpu_seconds: float, rows: int) -> Cell:
 
 
 def median(cells: Iterable[Cell], figure: Callable[[Cell], float]) -> float:
-    """Over the rounds."""
+    """The median of a figure over the rounds."""
     return statistics.median(map(figure, cells))
 
 
 def ratios(cells: Cells, ours: Process) -> list[Ratio]:
-    """Each the median over the rounds of that round's ratio, so that what slows down a round slows down both."""
+    """Each is the median of the rounds' ratios, so that whatever slows a round slows both servers."""
     one, sixteen, _ = SINGLE
 
     def speed(mine: Scenario, other: str, theirs: Scenario) -> float:

@@ -1,4 +1,4 @@
-"""The processes that are measured: each on the server's core, ready before it is loaded, always ended."""
+"""The measured processes: each on the server's core, ready before it is loaded, always stopped."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ UVICORN = (sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "w
 
 @dataclass(frozen=True)
 class Kind:
-    """How one of the servers is started. `{port}` in its settings and its command stands for the port."""
+    """How a server is started. `{port}` in its settings and its command is replaced by the port."""
 
     name: str
     command: tuple[str, ...]
@@ -29,7 +29,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Server:
-    """A running one. `cold_start_seconds`: from its start to its first answer of 200."""
+    """A running server. `cold_start_seconds`: from its start to its first answer of 200."""
 
     kind: Kind
     pid: int
@@ -37,7 +37,7 @@ class Server:
     cold_start_seconds: float
 
     def cpu_seconds(self) -> float:
-        """User and system seconds so far, of all threads: what clock_getcpuclockid(3) reads."""
+        """User and system seconds so far of all threads, by clock_getcpuclockid(3)."""
         return time.clock_gettime((~self.pid << 3) | 2)
 
     def resident_mb(self) -> float:
@@ -47,7 +47,7 @@ class Server:
 
 
 def kinds(model: Path, usual: Path, requests: Path) -> tuple[Kind, ...]:
-    """Ours with everything on, the ceiling, and the usual endpoint."""
+    """Ours with everything on, bare uvicorn, and the usual endpoint."""
     ours = {"MODEL_DIR": str(model), "REQUEST_LOG_DIR": str(requests), "PORT": "{port}", "DRAIN_SECONDS": "0"}
     at = ("--port", "{port}")
     return (
@@ -59,7 +59,7 @@ def kinds(model: Path, usual: Path, requests: Path) -> tuple[Kind, ...]:
 
 @contextmanager
 def started(kind: Kind, core: int, log: Path) -> Iterator[Server]:
-    """A ready server, ended by SIGTERM when the block is left. Raises SystemExit where it does not become ready."""
+    """A ready server, stopped by SIGTERM at the end of the block. Raises SystemExit if it does not become ready."""
     port = _free_port()
     settings = {name: value.format(port=port) for name, value in kind.settings.items()}
     command = [one.format(port=port) for one in kind.command]
@@ -112,6 +112,6 @@ def _free_port() -> int:
 
 
 def cores() -> Sequence[int]:
-    """The core of the server, and the client's; one and the same where there is only one."""
+    """The server's core and the client's; the same one if there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[-1]

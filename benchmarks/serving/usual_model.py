@@ -1,6 +1,6 @@
-"""The challenger's estimator as the usual endpoint has it: a scikit-learn pipeline on a DataFrame, in a joblib file.
+"""The challenger's estimator for the usual endpoint: a scikit-learn pipeline on a DataFrame, in a joblib file.
 
-Fitted again on the challenger's train rows with the challenger's settings; only the columns stand in another order.
+Refitted on the challenger's train rows with the challenger's settings; only the order of the columns differs.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ COLUMNS_FILE = "columns.json"
 
 
 class Usual(BaseModel):
-    """What the endpoint knows of its model."""
+    """The endpoint's metadata of its model."""
 
     features: tuple[Feature, ...]
     classes: tuple[str, ...]

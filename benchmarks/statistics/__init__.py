@@ -1,1 +1,1 @@
-"""How often the pipeline's statistics err on clean tables of any shape, and what they find."""
+"""How often the pipeline's statistics err on clean tables of several shapes, and which faults they find."""

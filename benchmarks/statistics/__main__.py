@@ -21,7 +21,7 @@ class Rates(Schema):
 
 
 def main() -> None:
-    """Measure, and write it down."""
+    """Measure, and write both files."""
     seen = Rates(floor=tuple(floor_rates()), contract=tuple(contract_rates()))
     write_json(RECORD, seen)
     write_section("statistics", f"{floor_table(seen.floor)}\n\n{contract_table(seen.contract)}")

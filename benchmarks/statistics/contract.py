@@ -1,11 +1,11 @@
-"""The table's contract: how often it refuses a clean table, and whether it finds units that changed and new spellings.
+"""The table's contract: how often it refuses a clean table, and whether it finds changed units and new spellings.
 
-Half of the columns are numbers, half are categories. *random*: no time, rows cut at random. *seasons*: 400 days; each
-number follows a year, a weather of its own (days depend on the day before by 0.8) and noise; a third of them have a
-fifth of their values missing, another third a heavy tail. *long tails*: the same,
-and a third of each category column's rows are of values that come once or twice. The holdout is the last 30 days, or a
-quarter of the rows. Planted: one number is 60 times as large from the tenth day of the holdout on (all of it, without
-time), or half of one category column's values are spelled anew.
+Half of the columns are numbers, half are categories. *random*: no time, rows split at random. *seasons*: 400 days; each
+number is the sum of a yearly cycle, a daily AR(1) process (0.8) and noise; a third of them have a fifth of their values
+missing, another third a heavy tail. *long tails*: the same, and in each category column a third of the rows hold values
+that occur once or twice. The holdout is the last 30 days, or a quarter of the rows. Planted: one number is 60 times as
+large from the holdout's tenth day on (without time in all of it), or half of one category column's values get a new
+spelling.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ SHAPES: tuple[Shape, ...] = ("random", "seasons", "long tails")
 
 
 class ContractRate(Schema):
-    """Of so many tables, how many the contract refused clean, with changed units, and with new spellings."""
+    """How many of `tables` the contract refused: clean, with changed units, and with new spellings."""
 
     shape: str
     rows: int
@@ -43,7 +43,7 @@ class ContractRate(Schema):
 
 
 def contract_rates() -> Iterator[ContractRate]:
-    """One for each shape and size."""
+    """The rates for each shape and size."""
     for shape in SHAPES:
         for (rows, columns), seeds in SIZES.items():
             seen = np.sum([_refused(shape, rows, columns, seed) for seed in range(seeds)], axis=0).tolist()
@@ -53,7 +53,7 @@ def contract_rates() -> Iterator[ContractRate]:
 
 
 def contract_table(rates: Sequence[ContractRate]) -> str:
-    """In Markdown: false alarms, and beside them what is found."""
+    """The rates as Markdown: false alarms and detections."""
     lines = [
         "**The table's contract**: clean tables refused, and tables refused in which one number had other units, or "
         "one category column other spellings.",

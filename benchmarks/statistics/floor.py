@@ -1,7 +1,7 @@
-"""The floor that every model has to pass: how often a model with signal fails it, and one without passes.
+"""The floor that every model has to pass: how often a model with signal fails it, and one without signal passes.
 
-Each table is drawn anew, cut as the data stage cuts it (a quarter is the holdout), and a linear model is fitted on the
-rest. The strength of the signal is such that the best model has the figure in the second column.
+Each table is drawn anew and split as in the data stage (a quarter is the holdout), and a linear model is fitted on the
+rest. The signal is so strong that the best model reaches the figure in the second column.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ SEEDS = 60
 COLUMNS = 5
 ROWS = (150, 300, 500, 2000)
 CLASSES: dict[Task, tuple[str, ...]] = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
-# The strength of one column, with noise of 1: no signal first.
+# The signal's strength in one column, with noise of 1; the first has no signal.
 STRENGTHS: dict[Task, dict[float, str]] = {
     "binary": {0.0: "AUC 0.5", 0.8: "AUC 0.67", 1.4: "AUC 0.78", 2.5: "AUC 0.88"},
     "multiclass": {0.0: "AUC 0.5", 0.6: "AUC 0.66", 1.2: "AUC 0.8"},
@@ -36,7 +36,7 @@ METRIC: dict[Task, str] = {"binary": "roc_auc", "multiclass": "roc_auc", "regres
 
 
 class FloorRate(Schema):
-    """Of `models` at one size of table and strength, how many the floor refused."""
+    """How many of `models` the floor refused, at one table size and strength."""
 
     task: str
     strength: str
@@ -47,7 +47,7 @@ class FloorRate(Schema):
 
 
 def floor_rates() -> Iterator[FloorRate]:
-    """One for each task, strength and size."""
+    """The rates for each task, strength and size."""
     for task, strengths in STRENGTHS.items():
         for strength, name in strengths.items():
             for rows in ROWS:
@@ -58,7 +58,7 @@ def floor_rates() -> Iterator[FloorRate]:
 
 
 def floor_table(rates: Sequence[FloorRate]) -> str:
-    """In Markdown: what the floor refuses, by size of the table."""
+    """The rates as Markdown, by table size."""
     lines = [
         f"**The floor**: models refused as no better than the baseline, of {SEEDS} tables each, {COLUMNS} columns, a "
         "quarter as holdout. Where there is no signal, a model that gets through is a false one: at most 5 %.",
@@ -96,7 +96,7 @@ def _is_refused(task: Task, strength: float, rows: int, seed: int) -> bool:
 def _said(
     task: Task, x: FloatArray, truth: FloatArray, learned: npt.NDArray[np.int64], judged: npt.NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray]:
-    """What a linear model says of the judged rows, and models of three folds of the learned ones."""
+    """A linear model's predictions for the holdout, and out-of-fold predictions (three folds) for the train rows."""
 
     def predict(fit: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> FloatArray:
         if task == "regression":

@@ -6,4 +6,4 @@ from drills.scene import Scene
 
 @drill("data", FINDING, r"^'late' has one class only, 'false'")
 def plant(scene: Scene) -> None:
-    """Change the scene: its source's table, its pipeline.toml, its model folder. See drills/rows for how others do."""
+    """Change the scene: its source's table, its pipeline.toml, its model folder. drills/rows has examples."""

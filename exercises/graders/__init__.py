@@ -1,1 +1,1 @@
-"""Graders that ask a learner's program from outside; none looks at how it is written."""
+"""Graders that test a learner's program from outside; none reads its code."""

@@ -4,7 +4,7 @@
 
 Reads   exercises/NN-name/, the run in build/, for the project build/project; the files under PATH for the rubric
 Writes  build/exercises/: the last grade of each exercise and the hints given; for the rubric rubric.md and rubric.json
-Exits   0 all that can be asked here is right · 3 something is not · 2 no such exercise or folder
+Exits   0 all checks that can run here pass · 3 a check fails · 2 no such exercise or folder
 """
 
 import argparse
@@ -25,12 +25,12 @@ PROJECT_BUILD = "project"
 
 
 def place_of(exercise: Exercise, folder: Path, build: Path) -> Place:
-    """The project has a build folder and a pipeline.toml of its own."""
+    """What is graded; the project has a build folder and a pipeline.toml of its own."""
     return Place(folder / exercise.folder, build / PROJECT_BUILD if exercise is PROJECT else build)
 
 
 def graded(exercise: Exercise, build: Path, language: str) -> Exit:
-    """Grade, show, remember."""
+    """Grade an exercise, show the grade and save it."""
     seen = grade(exercise, place_of(exercise, FOLDER, build))
     write_json(build / "exercises" / f"{exercise.folder}.json", seen)
     print(said_of(exercise, seen, language))
@@ -38,7 +38,7 @@ def graded(exercise: Exercise, build: Path, language: str) -> Exit:
 
 
 def progress(build: Path) -> Exit:
-    """What was graded so far."""
+    """The last grade of each exercise."""
     for one in EVERYTHING:
         path = build / "exercises" / f"{one.folder}.json"
         seen = Grade.model_validate_json(path.read_bytes()) if path.is_file() else None

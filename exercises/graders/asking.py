@@ -1,4 +1,4 @@
-"""Asks a learner's HTTP server: with a deadline for the whole answer, and no more bytes of it than one can want."""
+"""Sends requests to a learner's HTTP server, with a deadline and a size limit for the whole answer."""
 
 import contextlib
 import json
@@ -21,14 +21,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `shown`: its beginning, for a sentence."""
+    """One answer. `shown`: its beginning, for a message."""
 
     status: int
     text: str
 
     @property
     def json(self) -> Any:
-        """The body, parsed; None where it is no JSON."""
+        """The body, parsed; None if it is no JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
@@ -42,14 +42,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
-    """Something that answers on 127.0.0.1 or elsewhere; `program` where the grader started it."""
+    """A server on 127.0.0.1 or elsewhere; `program` if the grader started it."""
 
     host: str
     port: int
     program: Program | None = None
 
     def ask(self, method: str, path: str, body: object = None, *, raw: bytes | None = None) -> Answer:
-        """One request on a connection of its own. Raises ProgramError where no whole answer comes."""
+        """Send one request on a new connection. Raises ProgramError if no complete answer comes."""
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
         deadline = time.monotonic() + ANSWER_SECONDS
         connection = HTTPConnection(self.host, self.port, timeout=ANSWER_SECONDS)
@@ -92,7 +92,7 @@ def served(app: str, folder: Path, python: str, variables: dict[str, str]) -> It
 
 @contextlib.contextmanager
 def served_module(module: str, folder: Path, python: str, variables: dict[str, str]) -> Iterator[Server]:
-    """`python -m module`, which takes HOST and PORT; this is how our own service starts."""
+    """`python -m module`, which reads HOST and PORT; our own service starts like this."""
     work = folder / "work"
     work.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -110,7 +110,7 @@ def served_module(module: str, folder: Path, python: str, variables: dict[str, s
 
 
 def wait_until_it_answers(server: Server, ended: Callable[[], str] = lambda: "") -> None:
-    """Any HTTP answer will do. Raises ProgramError where `ended` says how it ended, or none comes in START_SECONDS."""
+    """Wait for any HTTP answer. Raises ProgramError if `ended` says how it ended, or after START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     seen = ""
     while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
-"""A student's app in a container: no root, nothing to write on but /tmp, no capability, few processes, little memory.
+"""A student's app in a container: not root, only /tmp writable, no capabilities, few processes, little memory.
 
-The image is the one that `make build` made last, without its own program: it has FastAPI, ONNX Runtime and numpy, and
-nothing of training.
+The image is the last one of `make build`, with another command: it has FastAPI, ONNX Runtime and numpy, and nothing of
+training.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ UVICORN = ("-m", "uvicorn", "app:app", "--host=0.0.0.0", "--port=8000", "--http=
 
 
 def can_contain(build: Path) -> str:
-    """The image to run a student's app in, or "" where there is no engine or no image."""
+    """The image to run a student's app in, or "" if there is no engine or no image."""
     try:
         check_engine()
         return on_engine(read_json(Build(build).stage("build") / "image.json", Image, "make build")) or ""
@@ -39,12 +39,12 @@ def can_contain(build: Path) -> str:
 
 @contextlib.contextmanager
 def served_in_container(work: Path, model: Path, build: Path) -> Iterator[Server]:
-    """`app:app` of the folder under uvicorn, on a port of this machine alone. Raises ProgramError."""
+    """`app:app` of the folder under uvicorn, on a port of the loopback interface. Raises ProgramError."""
     image = can_contain(build)
     for path in (work, model):
         path.chmod(0o755)
     work.parent.chmod(0o755)
-    # Without links: a machine that runs the engine for macOS knows /private/var, and not /var.
+    # Resolved: on macOS the engine's virtual machine has /private/var, but not the link /var.
     bound = (f"--volume={work.resolve()}:/work:ro", f"--volume={model.resolve()}:/model:ro")
     mounts = (*bound, "--workdir=/work", "--entrypoint=python")
     with container(image, *NO_RIGHTS, *BOUNDS, *mounts, "--publish=127.0.0.1::8000", command=UVICORN) as name:

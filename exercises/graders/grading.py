@@ -1,4 +1,4 @@
-"""What a check is, and how an exercise is graded: each check by itself, so that one failure hides no other."""
+"""Checks, and how an exercise is graded: each check runs by itself, so that no failure hides another."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -15,12 +15,12 @@ State = Literal["pass", "fail", "waits", "not asked"]
 
 
 class WaitsError(Exception):
-    """This check needs something that is not on this machine; the text names it."""
+    """The check needs something that this machine does not have; the text names it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What is graded: the learner's folder, the build folder whose model counts, and how their programs are run."""
+    """What is graded: the learner's folder, the build folder with the model, and how their programs run."""
 
     folder: Path
     build: Path
@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Check:
-    """One question. `look` gives what was seen where it is wrong, and "" where all is well."""
+    """One question. `look` returns what is wrong, or "" if the answer is right."""
 
     name: str
     asked: str
@@ -49,7 +49,7 @@ class Result(Schema):
 
 
 class Grade(Schema):
-    """One exercise, graded. `stopped`: why nothing could be asked."""
+    """One exercise's grade. `stopped`: why no check could run."""
 
     exercise: str
     results: tuple[Result, ...]
@@ -61,7 +61,7 @@ class Grade(Schema):
 
 @dataclass(frozen=True)
 class Exercise:
-    """`subject` makes what the checks look at: a server, answers, an image. `different`: what the real code does."""
+    """`subject` makes what is checked: a server, answers, an image. `different`: what the real code does."""
 
     number: str
     folder: str
@@ -73,7 +73,7 @@ class Exercise:
 
 
 def check(checks: list[Check], asked: str, read: str) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
-    """Adds a function to an exercise's checks, under the function's name."""
+    """Decorator that adds a function to an exercise's checks under its own name."""
 
     def add(look: Callable[[Any], str]) -> Callable[[Any], str]:
         checks.append(Check(look.__name__.replace("_", "-"), asked, read, look))
@@ -83,7 +83,7 @@ def check(checks: list[Check], asked: str, read: str) -> Callable[[Callable[[Any
 
 
 def grade(exercise: Exercise, place: Place) -> Grade:
-    """Ask every check. Whatever the learner's files do, this returns."""
+    """Run every check. Returns whatever the learner's files do."""
     try:
         with exercise.subject(place) as subject:
             return Grade(exercise=exercise.folder, results=tuple(_results(exercise.checks, subject)))

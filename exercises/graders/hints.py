@@ -1,6 +1,6 @@
-"""Hints in levels, for the first check that the last grade found wrong: each call gives the next one.
+"""Hints in levels for the first check that failed in the last grade: each call gives the next one.
 
-They stand in the exercise's hints.toml (Spanish: hints.es.toml): for each check a list, from a question to nearly code.
+They are in the exercise's hints.toml (Spanish: hints.es.toml): for each check a list, from a question to almost code.
 """
 
 import tomllib
@@ -17,13 +17,13 @@ LEVEL = {"en": "hint {} of {}", "es": "pista {} de {}"}
 
 
 class Given(Schema):
-    """How many hints were given, by exercise and check."""
+    """The number of hints given, by exercise and check."""
 
     levels: dict[str, int] = Field(default_factory=dict)
 
 
 def hints_of(folder: Path, language: str) -> dict[str, list[str]]:
-    """The exercise's hints; English where there are none in that language."""
+    """The exercise's hints in a language, or in English if it has none."""
     path = folder / ("hints.toml" if language == "en" else f"hints.{language}.toml")
     if not path.is_file():
         path = folder / "hints.toml"
@@ -31,7 +31,7 @@ def hints_of(folder: Path, language: str) -> dict[str, list[str]]:
 
 
 def next_hint(exercise: Exercise, build: Path, language: str) -> Exit:
-    """Print one hint more. The exercise must have been graded."""
+    """Print the next hint. The exercise must have been graded."""
     last = build / "exercises" / f"{exercise.folder}.json"
     if not last.is_file():
         command = "make project" if exercise.number == "project" else f"make exercise N={exercise.number}"

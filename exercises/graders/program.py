@@ -1,9 +1,9 @@
-"""A learner's program under limits: whatever it does ends with a sentence, and harms nothing but its own copy.
+"""A learner's program under limits: whatever it does, the grader ends with a sentence, and only its copy is changed.
 
 It runs in a copy of its folder. Its output goes to a file that may not grow beyond MOST_OUTPUT. Every process that it
-starts inherits a session and a token in the environment, by which they are found and killed at the end, or when they
-are too many: the token where one has left the session; the session where an environment was emptied, or is hidden
-(macOS shows that of its own programs to nobody).
+starts inherits a session and a token in the environment. By these they are found and killed, at the end or when there
+are too many: by the token if one has left the session; by the session if its environment was emptied or is hidden
+(macOS hides that of its own programs).
 """
 
 import contextlib
@@ -28,12 +28,12 @@ MOST_PROCESSES = 48
 LOOKS_EACH_SECOND = 10
 MOST_ROUNDS = 200
 TAIL_BYTES = 4000
-# What a program may read of the grader's environment; secrets of a shell or a workflow are none of its business.
+# The variables of the grader's environment that a program gets; a shell's or a workflow's secrets are not among them.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "TMPDIR", "SYSTEMROOT")
 
 
 class ProgramError(Exception):
-    """The program could not be asked, or did what no program may; the text says what was seen."""
+    """The program could not be tested, or broke a limit; the text says what was seen."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Program:
     stopped_for: str = ""
 
     def tail(self) -> str:
-        """The last lines of what it printed."""
+        """The last lines of its output."""
         with contextlib.suppress(OSError), self.output.open("rb") as file:
             file.seek(max(0, self.output.stat().st_size - TAIL_BYTES))
             lines = file.read().decode(errors="replace").strip().splitlines()
@@ -54,7 +54,7 @@ class Program:
         return ""
 
     def how_it_ended(self) -> str:
-        """One sentence for a program that is no longer there."""
+        """One sentence on how the program ended."""
         if self.stopped_for:
             return self.stopped_for
         with contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ class Program:
 
 
 def copy_of(folder: Path, to: Path) -> Path:
-    """The learner's folder without links and without what tools leave behind. Raises ProgramError."""
+    """A copy of the learner's folder, without caches; links are refused. Raises ProgramError."""
     if not folder.is_dir():
         raise ProgramError(f"{folder} is no folder.")
     left_out = shutil.ignore_patterns("__pycache__", ".git", ".venv", "node_modules")
@@ -88,7 +88,7 @@ def running(
     keep_open: Sequence[int] = (),
     most_file_bytes: int = MOST_OUTPUT,
 ) -> Iterator[Program]:
-    """Start it in `folder`, and end it with all that it started."""
+    """Start it in `folder`; at the end kill it with all its processes."""
 
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -127,7 +127,7 @@ def run_to_end(
     seconds: float,
     most_file_bytes: int = MOST_OUTPUT,
 ) -> Program:
-    """Run it to its end. Raises ProgramError where it does not end in time."""
+    """Run it to its end. Raises ProgramError if it does not end in time."""
     with running(command, folder, output, variables, most_file_bytes=most_file_bytes) as program:
         try:
             program.process.wait(seconds)
@@ -141,7 +141,7 @@ def run_to_end(
 
 
 def kill_all(program: Program) -> None:
-    """Every process of the program's: first all are stopped, so that none starts another, then killed."""
+    """Kill every process of the program: first stop all, so that none starts another."""
     for _ in range(MOST_ROUNDS):
         busy = [one for one in _processes(program) if not _is_quiet(one)]
         if not busy:
@@ -176,7 +176,7 @@ def _is_of(program: Program, one: psutil.Process) -> bool:
 
 
 def _watch(program: Program, ended: threading.Event) -> None:
-    """Too many processes end the program at once; too much output does, too, whoever wrote it."""
+    """End the program at once if it has too many processes or too much output."""
     while not ended.wait(1 / LOOKS_EACH_SECOND):
         if len(_processes(program)) > MOST_PROCESSES:
             program.stopped_for = f"The program started more than {MOST_PROCESSES} processes and was stopped."

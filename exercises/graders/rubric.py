@@ -1,7 +1,7 @@
 """`make rubric STUDENT=path`: the teacher's graders on a student's files, 100 points with the evidence for each row.
 
-Of the student only exercises/NN-name/ is taken, and build/project for the project's run; graders, model and limits are
-the teacher's. Where an engine and an image of `make build` are at hand, their apps run in a container.
+Only the student's exercises/NN-name/ is used, and build/project for the project's run; graders, model and limits are
+the teacher's. With a container engine and an image of `make build`, the apps run in a container.
 
 Reads   PATH/exercises/, PATH/build/project; exercises/rubric.toml: the rows, and which checks make each
 Writes  rubric.md and rubric.json in build/rubric/<name of the folder>/
@@ -25,7 +25,7 @@ Group = Literal["1", "2", "3", "project", "person", "bonus"]
 
 
 class Row(Schema):
-    """One criterion. `most`: 4, or 2 for half a one. A row of a person has no checks: somebody looks."""
+    """One criterion. `most`: 4 points, or 2 for half a one. A row without checks is graded by a person."""
 
     id: str
     group: Group
@@ -40,7 +40,7 @@ class Row(Schema):
 
 
 class Marked(Schema):
-    """A row with its points; None: left to a person."""
+    """A row with its points; None: graded by a person."""
 
     row: str
     group: Group
@@ -67,7 +67,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def points_of(row: Row, results: tuple[Result, ...]) -> int:
-    """All of it where every check passed; half where at least half of them did; of two points, all or none."""
+    """All points if every check passed, half if at least half of them did; two points are given all or none."""
     right = sum(one.state == "pass" for one in results)
     if results and right == len(results):
         return row.most
@@ -115,7 +115,7 @@ def write_rubric(student: Path, build: Path) -> Exit:
 
 
 def as_markdown(rubric: Rubric) -> str:
-    """The sheet, with a place for the person's points."""
+    """The sheet, with room for the person's points."""
     where = "in a container" if rubric.contained else "as a process under limits (no engine, or no `make build`)"
     lines = [
         f"# {_plain(rubric.student)}", "",
@@ -130,6 +130,6 @@ def as_markdown(rubric: Rubric) -> str:
 
 
 def _plain(text: str) -> str:
-    """A student's text in a table: it makes no column, no HTML and no second line."""
+    """A student's text, escaped for a table's cell: no column, no HTML, no second line."""
     flat = " ".join(text.split())[:400]
     return flat.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'").replace("[", "&#91;")

@@ -1,4 +1,4 @@
-"""What a grade looks like on a terminal: what was asked, what was seen, where to read."""
+"""A grade as text for a terminal: what was asked, what was seen, where to read."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ MARKS = {"pass": "pass", "fail": "FAIL", "waits": "waits", "not asked": "-"}
 
 
 def said_of(exercise: Exercise, seen: Grade, language: str = "en") -> str:
-    """The whole text. What to read is in `language`; the rest is English."""
+    """The whole text. The chapters to read are in `language`; the rest is English."""
     lines = [f"{exercise.title} (exercises/{exercise.folder})"]
     if seen.stopped:
         lines += ["", f"Nothing could be asked: {seen.stopped}"]
@@ -22,7 +22,7 @@ def said_of(exercise: Exercise, seen: Grade, language: str = "en") -> str:
     lines += ["", f"{seen.count('pass')} of {len(seen.results)} right" + (f", {waits} wait." if waits else ".")]
     command = "project" if exercise.number == "project" else exercise.number
     if seen.count("pass") + waits == len(seen.results):
-        # Answers about one's own run are nobody else's: exercise 0 has no solution to show.
+        # Exercise 0 asks about the learner's own run, so it has no solution to show.
         if (SOLUTIONS / exercise.folder).is_dir():
             lines.append(f"One solution: exercises/solutions/{exercise.folder}.")
         lines.append(f"What production does differently: {exercise.different}")
@@ -54,6 +54,6 @@ def _anchors(path: str) -> list[str]:
 
 
 def say(text: str) -> Exit:
-    """A mistake in the command's use."""
+    """Print a usage error; returns its exit code."""
     print(text, file=sys.stderr)
     return Exit.USAGE

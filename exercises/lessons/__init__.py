@@ -1,1 +1,1 @@
-"""What holds the lessons of docs/learn to the code: the drawings, the table of the rubric, English against Spanish."""
+"""Keeps the lessons of docs/learn true to the code: the drawings, the rubric's table, Spanish against English."""

@@ -1,4 +1,4 @@
-"""`make lessons`: write what in docs/learn is made from the code: the drawings, and the rubric's table of rows.
+"""`make lessons`: write the generated parts of docs/learn: the drawings, and the rubric's table of rows.
 
 Reads   the names in the code; exercises/rubric.toml
 Writes  docs/learn/pictures/*.svg; docs/learn/en/rubric.md and docs/learn/es/rubric.md between their marks
@@ -22,7 +22,7 @@ HEADS: dict[Language, str] = {
 
 
 def with_rows(page: str, language: Language) -> str:
-    """The rubric's page with its table as exercises/rubric.toml has it."""
+    """The rubric's page with its table made from exercises/rubric.toml."""
     lines = [HEADS[language], "| --- | --- | --- | ---: |"]
     for one in rows():
         if one.checks:
@@ -34,7 +34,7 @@ def with_rows(page: str, language: Language) -> str:
 
 
 def main() -> None:
-    """Write all of it."""
+    """Write the drawings and the tables."""
     folder = LEARN / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in pictures():

@@ -1,6 +1,6 @@
 """A small drawing as SVG: boxes with a title and a line under it, and arrows. 390 units wide, so that a phone shows it.
 
-Colours follow the reader's light or dark mode, on a card of their own: an <img> knows the mode, but not the page.
+Colours follow the reader's light or dark mode, on a card of their own, because an <img> cannot see the page's colours.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Canvas:
     height: float = 0.0
 
     def box(self, x: float, y: float, width: float, name: str, under: str = "", *, lit: bool = False) -> float:
-        """A box of one or two lines; gives the y of its lower end."""
+        """A box of one or two lines; returns the y of its lower end."""
         tall = 46.0 if under else 30.0
         kind = "lit" if lit else "box"
         self.shapes.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{tall}" rx="7"/>')
@@ -53,7 +53,7 @@ class Canvas:
         self.shapes.append(f'<path class="tip" d="M{end - 7} {y - 4}v8l7 -4z"/>')
 
     def back(self, x: float, start: float, out: float, end: float) -> None:
-        """The way back: out to the right, up, and in again."""
+        """The arrow back: out to the right, up, and in again."""
         self.shapes.append(f'<path class="line back" d="M{x} {start}H{out}V{end}H{x + 6}"/>')
         self.shapes.append(f'<path class="tip-back" d="M{x + 8} {end - 4}v8l-8 -4z"/>')
 

@@ -1,6 +1,6 @@
-"""The four drawings, made from the code's real names: a stage, file, route or rule that is renamed is renamed here too.
+"""The four drawings, made from the code's real names of stages, files, routes and rules.
 
-A name that is gone raises LookupError, and the test that compares the files with this module fails.
+A name that no longer exists raises LookupError, and the test that compares the files with this module fails.
 """
 
 import re
@@ -14,7 +14,7 @@ from exercises.lessons.canvas import Canvas
 from exercises.lessons.words import LANGUAGES, WORDS, Language
 
 ROOT = Path(__file__).resolve().parents[2]
-# Which boxes each chapter is about.
+# The highlighted boxes of each chapter.
 LIT: dict[int, tuple[StageName, ...]] = {
     1: (*CHAIN, "deploy"),
     2: ("load-test",),
@@ -25,7 +25,7 @@ LIT: dict[int, tuple[StageName, ...]] = {
 
 
 def named(path: str, text: str = "") -> str:
-    """The path, if it is there and holds the text. Raises LookupError."""
+    """The path, if it exists and contains the text. Raises LookupError."""
     file = ROOT / path
     if not file.is_file() or text not in file.read_text(encoding="utf-8"):
         raise LookupError(f"{path} has no {text!r}: the drawing names what is gone.")
@@ -33,7 +33,7 @@ def named(path: str, text: str = "") -> str:
 
 
 def cycle(words: dict[str, str], chapter: int = 0) -> str:
-    """The stages from above to below, and the way back from drift to data."""
+    """The stages from top to bottom, and the arrow back from drift to data."""
     canvas = Canvas(words["cycle"])
     lit = LIT.get(chapter, ())
     y, ends = 16.0, {}
@@ -98,7 +98,7 @@ def layers(words: dict[str, str]) -> str:
 
 
 def monitoring(words: dict[str, str]) -> str:
-    """Service, Prometheus with its rules, Alertmanager, a person; and the daily drift job beside them."""
+    """Service, Prometheus with its rules, Alertmanager, a person; and the daily drift job."""
     settings = yaml.safe_load((ROOT / "monitoring/prometheus.yml").read_text(encoding="utf-8"))
     jobs = [one["job_name"] for one in settings["scrape_configs"]]
     canvas = Canvas(words["monitoring"])

@@ -1,7 +1,7 @@
-"""Holds a Spanish page to its English one: what is not language must be the same in both.
+"""Compares a Spanish page with its English one: headings, code blocks, numbers and links must agree.
 
-A Spanish page begins with `<!-- english: <digest> -->`: the sha256 of the English page that it was written from, so a
-page that English has left behind is found. Headings, code blocks, numbers and links must agree.
+A Spanish page begins with `<!-- english: <digest> -->`, the sha256 of the English page that it was translated from, so
+that an outdated translation is found.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ DIGITS = 16
 MARK = re.compile(r"^<!-- english: ([0-9a-f]+) -->$", re.M)
 FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# A figure with its thousands and decimals, not a digit that belongs to a name such as p95.
+# A number with its thousands and decimals, but no digit in a name such as p95.
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w])")
 
 
 def pages() -> Iterator[tuple[Path, Path]]:
-    """Each English page and the Spanish one that belongs to it, there or not."""
+    """Each English page with the path of its Spanish one, which may be missing."""
     for english in sorted((ROOT / "docs/learn/en").glob("*.md")):
         yield english, ROOT / "docs/learn/es" / english.name
     for english in sorted((ROOT / "exercises").glob("*/README.md")):
@@ -29,12 +29,12 @@ def pages() -> Iterator[tuple[Path, Path]]:
 
 
 def digest_of(english: str) -> str:
-    """What the Spanish page must carry."""
+    """The digest that the Spanish page must carry."""
     return hashlib.sha256(english.encode()).hexdigest()[:DIGITS]
 
 
 def differences(english: str, spanish: str) -> list[str]:
-    """One sentence for each thing that does not agree."""
+    """One sentence for each difference."""
     found = []
     carried, right = MARK.search(spanish), digest_of(english)
     if carried is None or carried[1] != right:
@@ -70,11 +70,11 @@ def _numbers(page: str) -> Counter[str]:
 
 
 def _links(page: str) -> Counter[str]:
-    """Targets without their anchors, which are language."""
+    """Links' targets without their anchors, which are translated."""
     return Counter(one.partition("#")[0] for one in LINK.findall(FENCE.sub("", page)))
 
 
 def _led_to_spanish(english: str) -> str:
-    """The page with its links as Spanish must have them: of pictures, tasks and chapters each language has its own."""
+    """The page with the links of its Spanish version, which has its own pictures, tasks and chapters."""
     page = re.sub(r"-en(-\d)?\.svg\)", r"-es\1.svg)", english)
     return re.sub(r"(exercises/[\w-]+/README)\.md", r"\1.es.md", page).replace("/learn/en/", "/learn/es/")

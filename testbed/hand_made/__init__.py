@@ -1,1 +1,1 @@
-"""Models by hand, as the train stage would have them."""
+"""Hand-made models in the train stage's form."""

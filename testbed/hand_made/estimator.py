@@ -55,7 +55,7 @@ def __getattr__(name: str) -> Callable[[Sequence[Feature], Task, int], ByHand]:
 
 
 def answer(task: Task, rows: Matrix, weights: Weights, bias: Weights) -> npt.NDArray[np.float64]:
-    """What the graph by hand gives, in numpy: [rows, classes or 1]."""
+    """The hand-made graph's output, computed in numpy: [rows, classes or 1]."""
     logits = rows.astype(np.float64) @ weights + bias
     if task == "regression":
         return logits

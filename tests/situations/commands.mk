@@ -1,4 +1,4 @@
-# The situations that GitHub's own engine plays.
+# Workflow situations, evaluated by GitHub's own expression engine.
 
 .PHONY: situations
 situations: setup $(PARSER) #. Write the table of situations into docs/github.md

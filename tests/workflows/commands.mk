@@ -1,4 +1,4 @@
-# GitHub's own parser and expression engine: an npm package; its lock file has hashes and no registry's name.
+# GitHub's own parser and expression engine, an npm package; its lock file has hashes and names no registry.
 
 ENGINE := tests/workflows/engine
 PARSER := $(ENGINE)/node_modules

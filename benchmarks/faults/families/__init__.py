@@ -1,1 +1,1 @@
-"""The families of faults: each tries one kind, and says what it saw."""
+"""The families of faults: each module tries one kind and returns its figures."""

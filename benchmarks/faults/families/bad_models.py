@@ -1,11 +1,10 @@
-"""Model folders that cannot be trusted, at start-up and at a reload: refused each time, and nothing in them executed.
+"""Untrusted model folders, at start-up and at a reload: each must be refused, and nothing in it executed.
 
-Truncated at many lengths, a bit flipped at many places of every file that model.json vouches for, another sha256,
-another schema, data outside the file, another model's graph, one that never ends to load or to run, pickles under other
-names. At start-up the process must
-end by itself without having listened; at a reload the old model must go on answering. Bits flipped under a sha256 that
-was made to fit, as a bad build would, must either be refused or give what the golden rows say; they must not take the
-process down.
+Files truncated at many lengths, bits flipped at many places of every file in model.json, a wrong sha256, a wrong
+schema, external data, another model's graph, a graph that never finishes loading or running, pickles under other names.
+At start-up the process must end by itself before it listens; at a reload the old model must go on answering. Bits
+flipped under a recomputed sha256, as after a bad build, must either be refused or give the golden rows' outputs; they
+must not crash the process.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ Change = Callable[[Path], None]
 
 
 def run(folder: Path) -> list[Figure]:
-    """Spoil folders, start on each and reload onto each."""
+    """Spoil folders, then start with each and reload each."""
     marker = folder / "executed"
     bad = dict(spoiled(folder / "bad", marker))
     at_start = [name for name in bad if "flipped" not in name or name.endswith(" 0")]
@@ -57,7 +56,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def spoiled(folder: Path, marker: Path) -> Iterator[tuple[str, Path]]:
-    """Every bad folder, by what is wrong with it."""
+    """Every bad folder, by its fault."""
     good = write_folder(folder / "good")
     for name, change in changes(good, marker).items():
         spoilt = folder / name.replace(" ", "-").replace("/", "-")
@@ -70,7 +69,7 @@ def spoiled(folder: Path, marker: Path) -> Iterator[tuple[str, Path]]:
 
 
 def changes(good: Path, marker: Path) -> dict[str, Change]:
-    """What is done to a good folder's files."""
+    """The changes that spoil a good folder, by name."""
     named: dict[str, Change] = {}
     for file in MODEL_FILES:
         size = (good / file).stat().st_size
@@ -94,7 +93,7 @@ def changes(good: Path, marker: Path) -> dict[str, Change]:
 
 
 def graphs() -> dict[str, onnx.ModelProto]:
-    """Graphs that are wrong in a folder that is right."""
+    """Bad graphs in an otherwise good folder."""
     outside = graph()
     tensor = outside.graph.initializer[0]
     tensor.ClearField("raw_data")
@@ -114,7 +113,7 @@ def graphs() -> dict[str, onnx.ModelProto]:
 
 
 def endless() -> onnx.ModelProto:
-    """A right graph, beside which a loop of 2⁶² turns runs."""
+    """A good graph with an extra loop of 2⁶² iterations."""
     made = graph()
     value, scalar = helper.make_tensor_value_info, list[int]()
     body = helper.make_graph(
@@ -131,7 +130,7 @@ def endless() -> onnx.ModelProto:
 
 
 def many_nodes() -> onnx.ModelProto:
-    """A right graph, beside which a number is negated again and again."""
+    """A good graph with a long chain of extra nodes that negate a number."""
     made = graph()
     names = ["zero", *(f"negated {number}" for number in range(200_000))]
     made.graph.node.extend(helper.make_node("Neg", [one], [other]) for one, other in itertools.pairwise(names))
@@ -163,7 +162,7 @@ def _overwriting(file: str, content: bytes) -> Change:
 
 
 def _replacing(file: str, content: bytes) -> Change:
-    """Another content under a sha256 that fits."""
+    """Replace a file's content, and its sha256 in model.json."""
 
     def replace(folder: Path) -> None:
         (folder / file).write_bytes(content)
@@ -173,7 +172,7 @@ def _replacing(file: str, content: bytes) -> Change:
 
 
 def _changing_card(**fields: object) -> Change:
-    """`files` is merged; `features=None` leaves the first out."""
+    """Change keys of model.json: `files` is merged; `features=None` drops the first feature."""
 
     def change(folder: Path) -> None:
         card = json.loads((folder / "model.json").read_text())
@@ -188,7 +187,7 @@ def _changing_card(**fields: object) -> Change:
 
 
 def start_on(bad: Path, log: Path) -> tuple[bool, float]:
-    """Whether the process ended with a finding before it said anything, and after how many seconds it ended."""
+    """Whether the process exited 3 without having listened, and after how many seconds."""
     began = perf_counter()
     child = start(bad, log)
     try:
@@ -199,7 +198,7 @@ def start_on(bad: Path, log: Path) -> tuple[bool, float]:
 
 
 def reload_onto(folder: Path, bad: list[Path]) -> tuple[int, int, bool]:
-    """How often the old model answered, how often the reload was refused, and whether a good folder is taken after."""
+    """How often the old model answered, how often a reload was refused, and whether a good folder loads afterwards."""
     good, other = write_folder(folder / "one"), write_folder(folder / "two", bias=1.0)
     link = folder / "served"
     link.symlink_to(good)
@@ -216,7 +215,7 @@ def reload_onto(folder: Path, bad: list[Path]) -> tuple[int, int, bool]:
 
 
 def reload_resigned(folder: Path) -> tuple[bool, int]:
-    """Whether flips under a fitting sha256 ended the process, and how many of them were accepted."""
+    """Whether bit flips under a recomputed sha256 ended the process, and how many were accepted."""
     good = write_folder(folder / "good again")
     link = folder / "served resigned"
     link.symlink_to(good)
@@ -238,7 +237,7 @@ def reload_resigned(folder: Path) -> tuple[bool, int]:
 
 
 def outcome_of(service: Subject, link: Path, folder: Path) -> str:
-    """Point the link at this folder, ask for a reload, and return what the service says became of it."""
+    """Point the link at this folder, request a reload, and return the outcome that the service reports."""
     service.forget_events()
     beside = link.with_name("next")
     beside.symlink_to(folder)

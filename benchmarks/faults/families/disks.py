@@ -1,8 +1,8 @@
-"""A disk that is full or fails: predictions go on, what the log could not take is counted exactly, and it resumes.
+"""A full or failing disk: predictions go on, records lost from the log are counted exactly, and the log resumes.
 
-Errors are put under the running service by strace: ENOSPC and EIO at the n-th write to the log for n = 1 … 30, at the
-opening of its file, and at each fsync. Then a disk that is really full, where a write may also end in the middle of a
-line: a small tmpfs, which only root may mount.
+strace injects errors into the running service: ENOSPC and EIO at the n-th write to the log for n = 1 … 30, when its
+file is opened, and at each fsync. Then a disk that is really full, where a write may also end in the middle of a line:
+a small tmpfs, which only root may mount.
 """
 
 import subprocess
@@ -29,7 +29,7 @@ FULL_SECONDS = 2.0
 
 
 class Damage(NamedTuple):
-    """What one fault did. `missing`: acknowledged predictions that the log lacks; `dropped`: as /metrics counts."""
+    """The effect of one fault. `missing`: acknowledged predictions not in the log; `dropped`: /metrics' count."""
 
     injected: int
     asked: int
@@ -41,7 +41,7 @@ class Damage(NamedTuple):
 
 
 def run(folder: Path) -> list[Figure]:
-    """Break writes, openings and syncs, then fill a disk. Raises UsageError where there is no strace."""
+    """Make writes, opens and fsyncs fail, then fill a disk. Raises UsageError without strace."""
     require_strace()
     model = write_folder(folder / "model")
     figures = []
@@ -55,7 +55,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def damage_of(at: str, damages: list[Damage], injected: int) -> list[Figure]:
-    """The figures of several faults of one kind, as many as were to be injected."""
+    """The figures of several faults of one kind. `injected`: how many were planned."""
     asked = sum(one.asked for one in damages)
     missing, dropped = sum(one.missing for one in damages), sum(one.dropped for one in damages)
     exact = sum(one.missing == one.dropped for one in damages)
@@ -85,7 +85,7 @@ def failing_writes(model: Path, log: Path, error: str) -> Iterator[Damage]:
 
 
 def failing_openings(model: Path, log: Path, error: str) -> Damage:
-    """A service that has no log file yet cannot open one, nor read one for feedback, several times."""
+    """A service without a log file fails several times to open one, and to read one for feedback."""
     with (
         subject(model, log) as service,
         LoadClient(service.address, 1) as client,
@@ -97,7 +97,7 @@ def failing_openings(model: Path, log: Path, error: str) -> Damage:
 
 
 def failing_fsyncs(model: Path, log: Path) -> list[Figure]:
-    """Every fsync of the log fails for a while: nothing is missing while the machine runs, and /metrics says so."""
+    """Every fsync of the log fails for a while: no record is missing while the machine runs, and /metrics counts it."""
     with subject(model, log) as service, LoadClient(service.address, 1) as client:
         load(client, 1)
         (file,) = log.glob("predictions-*.jsonl")
@@ -115,7 +115,7 @@ def failing_fsyncs(model: Path, log: Path) -> list[Figure]:
 
 
 def full_disk(model: Path, disk: Path) -> list[Figure]:
-    """A disk that is full in the middle of a record; then there is room again."""
+    """A disk that becomes full in the middle of a record, then has room again."""
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(disk)]
     mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
@@ -139,7 +139,7 @@ def full_disk(model: Path, disk: Path) -> list[Figure]:
 
 
 class Measured:
-    """What becomes of the requests between its beginning and its end, in the log and in /metrics."""
+    """A block whose requests are compared with the log and with /metrics afterwards."""
 
     def __init__(self, service: Subject, client: LoadClient) -> None:
         self._service = service
@@ -169,7 +169,7 @@ class Measured:
         load(self._client, requests, self._load)
 
     def load_for(self, seconds: float) -> None:
-        """As many requests as go in so many seconds."""
+        """Requests one after the other, for this many seconds."""
         until = perf_counter() + seconds
         self._load.keep_busy(8, until=lambda: perf_counter() > until)
         self._load.drain(5)

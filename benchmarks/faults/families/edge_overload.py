@@ -1,10 +1,10 @@
-"""Overload at the edge: two replicas behind HAProxy with the compose stack's own configuration, at 2 and 5 times.
+"""Overload at the edge: two replicas behind HAProxy with the compose stack's own configuration, at 2× and 5×.
 
-A replica that refuses a single row pays a third of an answer for it. So the edge refuses, and gives each replica no
-more than keeps it busy. On two cores edge, client and two whole replicas have no room, so each replica has a
-share of a core, as `REPLICA_CPUS` gives it: small for single rows, so that five times their capacity can be offered.
+To refuse a single row costs a replica a third of an answer. So the edge refuses, and sends each replica only enough to
+keep it busy. Two cores are too few for the edge, the client and two whole replicas, so each replica gets a share of a
+core, as with `REPLICA_CPUS`: a small one for single rows, so that five times their capacity can be offered.
 
-Capacity is what a closed loop is answered just before and just after, for a machine is not equally fast all the time.
+Capacity is measured by a closed loop just before and just after, because a machine's speed varies.
 """
 
 import os
@@ -32,7 +32,7 @@ from testbed.serving import EDGE_CONFIG
 
 TIMES = (2, 5)
 SECONDS, CAPACITY_SECONDS = 10.0, 3.0
-# As many as the two replicas get at once, so that nobody is refused.
+# As many as the two replicas take at once, so that no request is refused.
 CONNECTIONS = 64
 LEAST_OF_CAPACITY = 90
 # The kind of load, its requests, and each replica's share of a core.
@@ -47,12 +47,12 @@ class Edge:
     replicas: tuple[Subject, ...]
 
     def process_seconds(self) -> float:
-        """Of the replicas."""
+        """The replicas' CPU seconds."""
         return sum(one.process_seconds() for one in self.replicas)
 
 
 def run(folder: Path) -> list[Figure]:
-    """Exceed the capacity of two replicas, with single rows and with batches. Raises UsageError without HAProxy."""
+    """Exceed two replicas' capacity with single rows and with batches. Raises UsageError without HAProxy."""
     require("haproxy")
     model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
     figures: list[Figure] = []
@@ -69,7 +69,7 @@ def run(folder: Path) -> list[Figure]:
 
 @contextmanager
 def two_replicas(folder: Path, model: Path) -> Iterator[Edge]:
-    """Both on the service's core, the edge beside the client."""
+    """Two replicas on the service's core, the edge on the client's."""
     port, inside = free_port(), free_port()
     settings = {"EDGE_BIND": f"127.0.0.1:{port}", "EDGE_INSIDE_BIND": f"127.0.0.1:{inside}"}
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def two_replicas(folder: Path, model: Path) -> Iterator[Edge]:
 
 
 def overload(edge: Edge, at: str, request: bytes, cpus: float, times: int) -> list[Figure]:
-    """The figures at so many times the capacity."""
+    """The figures at this multiple of the capacity."""
     before = capacity_of(edge, request, CONNECTIONS, CAPACITY_SECONDS)
     offered = offer(edge, request, times * before, SECONDS)
     after = capacity_of(edge, request, CONNECTIONS, CAPACITY_SECONDS)

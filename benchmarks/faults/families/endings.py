@@ -1,8 +1,8 @@
-"""SIGTERM under load, as an edge meets it: it looks at /readyz and sends elsewhere once that says no.
+"""SIGTERM under load, as an edge sees it: it polls /readyz and sends elsewhere once that is no longer 200.
 
-Until then it sends at a steady rate, on open connections and on new ones. Whatever it sent must be answered, whatever
-was answered must be in the log, whatever is in the log must have been answered, and the process must end in time, even
-where clients never finish what they began.
+Until then it sends at a steady rate, on open and on new connections. Every request sent must be answered, every answer
+must be in the log, every record in the log must have been answered, and the process must end in time, even if clients
+never finish their requests.
 """
 
 import signal
@@ -26,14 +26,14 @@ LOOK_EVERY_SECONDS = 0.1
 DRAIN_SECONDS = 1.0
 GRACE_SECONDS = 10.0
 UNFINISHED, SHORT_GRACE_SECONDS = 50, 2
-# uvicorn looks for signals and for the end of requests every 0.1 s; then it closes what is left.
+# uvicorn checks for signals and for the end of requests every 0.1 s; then it closes the remaining connections.
 TO_STOP_SECONDS = 1
 READY = request_bytes("/readyz")
 
 
 @dataclass(frozen=True)
 class Ending:
-    """One process from SIGTERM to its end."""
+    """How one process ended after SIGTERM."""
 
     load: MixedLoad
     sent: int
@@ -43,7 +43,7 @@ class Ending:
 
 
 def run(folder: Path) -> list[Figure]:
-    """End many processes under load."""
+    """Send SIGTERM to many processes under load."""
     model = write_folder(folder / "model")
     endings = []
     missing = unanswered = 0
@@ -59,12 +59,12 @@ def run(folder: Path) -> list[Figure]:
 
 
 def held_up(model: Path, log: Path) -> Figure:
-    """The end of a service whose clients do not finish their requests."""
+    """SIGTERM to a service whose clients do not finish their requests."""
     settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": str(SHORT_GRACE_SECONDS), "BODY_SECONDS": "600"}
     with ExitStack() as open_ones, subject(model, log, **settings) as service:
         for _ in range(UNFINISHED):
             open_ones.enter_context(service.process.connect()).sendall(ONE[:-1])
-        # Accepted after them, so they have arrived when it is answered.
+        # This connection is accepted after the unfinished ones, so they have arrived when it is answered.
         service.metric("in_flight")
         service.process.child.send_signal(signal.SIGTERM)
         signalled = perf_counter()
@@ -75,7 +75,7 @@ def held_up(model: Path, log: Path) -> Figure:
 
 
 def end(service: Subject) -> Ending:
-    """MixedLoad, signal, send on until /readyz says no, wait for the end."""
+    """Send a mixed load, then SIGTERM; go on sending until /readyz is no longer 200; wait for the end."""
     with LoadClient(service.address, at_most=256) as client, LoadClient(service.address, at_most=4) as health:
         load = MixedLoad(client)
         started = look_at = perf_counter()

@@ -1,8 +1,8 @@
-"""Framing: every way to say where a body ends, right and wrong, to the service alone, behind HAProxy and behind nginx.
+"""Request smuggling: right and wrong ways to say where a body ends, to the service alone, behind HAProxy and nginx.
 
-Each body holds what looks like a request for the request log. Whoever reads its end elsewhere than its sender answers
-that request: to somebody else, where connections are shared. HAProxy runs with the compose stack's own configuration,
-nginx with the lines that are copied everywhere for WebSocket and with pooled connections to the service.
+Each body holds what looks like a request for the request log. A reader that finds the body's end elsewhere than its
+sender did answers that request: to another client, if connections are shared. HAProxy runs with the compose stack's own
+configuration, nginx with the widely copied lines for WebSocket and with pooled connections to the service.
 """
 
 import os
@@ -28,7 +28,7 @@ SHORT = {"HEADER_SECONDS": "1", "BODY_SECONDS": "1", "KEEP_ALIVE_SECONDS": "2"}
 
 
 def run(folder: Path) -> list[Figure]:
-    """Send everything three times. Raises UsageError where a proxy is not installed."""
+    """Send all framings to each of the three. Raises UsageError if a proxy is not installed."""
     require("haproxy", "nginx")
     model = write_folder(folder / "model", max_batch_rows=1000)
     with subject(model, folder / "log", **SHORT) as service:
@@ -45,7 +45,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def require(*proxies: str) -> None:
-    """Raises UsageError where one is not installed."""
+    """Raises UsageError if a program is not installed."""
     for name in proxies:
         if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None:
             package = {"nginx": "nginx-light"}.get(name, name)
@@ -53,7 +53,7 @@ def require(*proxies: str) -> None:
 
 
 def framings() -> Iterator[Framing]:
-    """All that are listed, then as many at random."""
+    """All listed framings, then as many random ones."""
     return chain(each(), cut_anywhere(), islice(at_random(SEED), AT_RANDOM))
 
 
@@ -63,7 +63,7 @@ def address_of(url: str) -> tuple[str, int]:
 
 
 def figures_of(where: str, seen: Seen, *services: str) -> list[Figure]:
-    """`services`: whose own counts say what they took for a request."""
+    """`services`: their own counts show which bodies they read as requests."""
     hidden = int(sum(taken_for_requests(text_of(f"{url}/metrics")) for url in services))
     return [
         note(f"{where}: cases, requests in them, answers", f"{seen.tried:,}, {seen.requests:,}, {seen.answers:,}"),

@@ -1,6 +1,6 @@
 """Schemathesis, from the service's own OpenAPI document: all its checks, a pinned seed, 2,000 examples an operation.
 
-Routes that take no input have one case each, and those with a few have what there is; the bodies have all of them.
+A route without input has one case, a route with few possible inputs has those; a route with a body has all 2,000.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from testbed.fuzzing import SEED, fuzz
 from testbed.served_folders import write_folder
 
 EXAMPLES = 2000
-# Seven routes take something: those that have 2,000 different cases to give are five.
+# Seven routes take input; five of them have 2,000 different cases.
 LEAST_CASES = 5 * EXAMPLES
 
 

@@ -1,7 +1,7 @@
 """Hostile input: the whole corpus of tests/service against one process, on every route that takes a body, three times.
 
-Every answer must be documented for its route, small, never repeat what was sent, and never be a 5xx but the documented
-503; memory must not stay behind.
+Every answer must be documented for its route, small, without text of the request, and no 5xx but the documented 503;
+memory must be freed afterwards.
 """
 
 import re
@@ -28,7 +28,7 @@ MODEL = "drawn"
 
 
 class Answered(NamedTuple):
-    """What came back. `status` 0: nothing. `documented`: the statuses that the route's document names."""
+    """One answer. `status` 0: none came. `documented`: the statuses documented for the route."""
 
     status: int
     body: bytes
@@ -55,13 +55,13 @@ def run(folder: Path) -> list[Figure]:
 
 
 def everything(client: httpx.Client, service: Subject, paths: Mapping[str, Any]) -> Iterator[Answered]:
-    """The corpus once: bodies on each route that takes one, then whole transports."""
+    """The corpus once: bodies to each route that takes one, then malformed requests."""
     for path, bodies in targets(paths).items():
         documented = frozenset(map(int, paths[path]["post"]["responses"]))
         for body in bodies.values():
             answer = client.post(re.sub(r"\{\w+\}", MODEL, path), content=body, headers=JSON)
             yield Answered(answer.status_code, answer.content, documented)
-    # A method that the document does not have for a route is answered with 405, which no document of it can say.
+    # An undocumented method is answered 405, which OpenAPI cannot document.
     anywhere = {405} | {int(one) for path in paths.values() for verb in path.values() for one in verb["responses"]}
     for sent, _ in TRANSPORTS.values():
         text = service.process.exchange(sent)
@@ -69,13 +69,13 @@ def everything(client: httpx.Client, service: Subject, paths: Mapping[str, Any])
 
 
 def targets(paths: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
-    """The bodies for each route."""
+    """Each route that takes a body, with its bodies."""
     alone = REFUSED | ACCEPTED
     return {path: BATCHES | alone if path == "/predict/batch" else alone for path in paths if "post" in paths[path]}
 
 
 def figures(answers: list[Answered], before: int, largest: int, after: int, is_alive: bool) -> list[Figure]:
-    """What the answers show; memory in bytes."""
+    """The answers' figures; memory in bytes."""
     sent = len(answers)
     statuses = Counter(one.status for one in answers)
     crashes = sum(count for status, count in statuses.items() if status >= 500 and status != OVERLOADED)

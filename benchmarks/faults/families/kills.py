@@ -1,4 +1,4 @@
-"""kill -9 under load, 100 times: what a client was told must be in the log, and a kill may tear one line at most."""
+"""kill -9 under load, 100 times: every acknowledged record must be in the log; a kill may tear one line at most."""
 
 import random
 from pathlib import Path
@@ -14,13 +14,13 @@ from testbed.served_folders import write_folder
 KILLS = 100
 CONNECTIONS = 8
 BATCH_ROWS = 300
-# After the first answer. At random, with this seed, so that the kill falls everywhere.
+# After the first answer. Random, with this seed, so that kills hit every phase.
 KILL_AFTER_SECONDS = (0.02, 0.2)
 SEED = 1
 
 
 def run(folder: Path) -> list[Figure]:
-    """Kill, read, compare."""
+    """Kill many times, then compare the logs with what was acknowledged."""
     model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
     moments = random.Random(SEED)
     predictions: set[str] = set()
@@ -39,7 +39,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def kill_once(model: Path, log: Path, after_seconds: float) -> MixedLoad:
-    """Start, load, kill. Returns what was acknowledged until then."""
+    """Start, load, kill. Returns the load with its acknowledgements."""
     with subject(model, log) as service, LoadClient(service.address, CONNECTIONS) as client:
         load = MixedLoad(client, BATCH_ROWS)
         kill_at = perf_counter() + after_seconds
@@ -50,7 +50,7 @@ def kill_once(model: Path, log: Path, after_seconds: float) -> MixedLoad:
 
 
 def figures(log: Path, model: Path, predictions: set[str], labels: set[str], under_load: int) -> list[Figure]:
-    """What the log in this folder says of what clients were told."""
+    """The log in this folder against what was acknowledged."""
     kept, kept_labels, window = predictions_in(log), labels_in(log), window_in(log, model)
     return [
         all_of("kills that interrupted a request", under_load, KILLS, "kills"),

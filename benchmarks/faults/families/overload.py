@@ -1,12 +1,12 @@
-"""Overload: 2 and 5 times what the service can do, offered without regard to its answers (an open loop), 30 s each.
+"""Overload: 2 and 5 times the service's capacity for 30 s each, sent whatever it answers (an open loop).
 
-Refusing costs the service too: reading, parsing and answering a single row with 503 is a third of predicting it. So how
-much of the capacity is answered is required of the edge (edge_overload.py), which is what users run; here it is a note,
-and what must hold is that refusals and health come in time and that nothing is lost. Everything is at its default: what
-is refused is what would wait too long.
+A refusal costs, too: to read, parse and answer a single row with 503 takes a third of a prediction's time. So the share
+of the capacity that is answered is required only at the edge (edge_overload.py), which is what users run; here it is
+a note. Required here: refusals and health checks come in time, and nothing is lost. All settings are defaults: the
+service refuses what would wait too long.
 
-The capacity is the mean of what a closed loop measures just before and just after, for a machine is not equally fast
-all the time. Latency counts from when a request was due. How late the client itself was is part of the table.
+The capacity is the mean of a closed loop's rates just before and just after, because a machine's speed varies. Latency
+counts from when a request was due. The table includes the client's own lateness.
 """
 
 import gc
@@ -29,22 +29,22 @@ SECONDS = 30.0
 SINGLE_ROWS_SECONDS = 10.0
 CAPACITY_SECONDS = 5.0
 CAPACITY_CONNECTIONS = 8
-# MAX_WAIT_SECONDS, which the service keeps to by default.
+# MAX_WAIT_SECONDS' default.
 LIMIT_SECONDS = 0.5
 REFUSAL_P99_MS, HEALTH_MS, NORMAL_AGAIN_SECONDS = 50, 250, 2.0
-# A client that is later than this is what is measured: something else uses the machine.
+# If the client is later than this, something else uses the machine, and the client itself is measured.
 LATENESS_MS = 20
 HEALTH_EVERY_SECONDS = 0.1
 LIGHT_LOAD, LIGHT_SECONDS, WINDOW_SECONDS = 0.2, 5.0, 0.25
 AT_MOST_CONNECTIONS = 2000
 BATCH = request_bytes("/predict/batch", b'{"rows":[' + b",".join([GOOD] * BATCH_ROWS) + b"]}")
 ONE = request_bytes("/predict", GOOD)
-# On a connection of its own, as an orchestrator asks.
+# On a new connection, as from an orchestrator.
 HEALTH = b"GET /readyz HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n"
 
 
 class Target(Protocol):
-    """What is loaded: where it is, and the CPU seconds that it used until now."""
+    """What is loaded: its address, and the CPU seconds that it has used so far."""
 
     @property
     def address(self) -> tuple[str, int]: ...
@@ -53,10 +53,10 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Offered:
-    """What became of an open loop's requests and of the health checks beside it.
+    """The results of an open loop's requests and of the health checks beside it.
 
-    `unsent`: the client did not come to it; `unanswered`: still waiting seconds after the end; `cpu_seconds`: the
-    service's.
+    `unsent`: the client had no time to send them; `unanswered`: still waiting seconds after the end; `cpu_seconds`:
+    used by the service.
     """
 
     rate: float
@@ -70,7 +70,7 @@ class Offered:
 
     @property
     def answered_in_time(self) -> float:
-        """Requests a second that were answered 200 within the limit."""
+        """Requests per second answered 200 within the limit."""
         return sum(one.status == 200 and one.seconds <= LIMIT_SECONDS for one in self.requests) / self.seconds
 
     def p99_ms(self, status: int) -> float:
@@ -80,7 +80,7 @@ class Offered:
 
 
 def run(folder: Path) -> list[Figure]:
-    """Measure the capacity, exceed it, and look how fast all is well again."""
+    """Measure the capacity, exceed it, and time the recovery."""
     model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
     with without_collections(), subject(model, folder / "log") as service:
         figures = [note("load", f"batches of {BATCH_ROWS:,} rows, {len(BATCH) / 1000:.0f} kB, default settings")]
@@ -91,7 +91,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def overload(service: Subject, times: int) -> list[Figure]:
-    """The figures at so many times the capacity."""
+    """The figures at this multiple of the capacity."""
     capacity = capacity_of(service, BATCH)
     before = offer(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
     offered = offer(service, BATCH, times * capacity, SECONDS)
@@ -119,7 +119,7 @@ def overload(service: Subject, times: int) -> list[Figure]:
 
 
 def single_rows(service: Subject) -> Figure:
-    """What is left of the capacity for single rows, at twice it."""
+    """The share of the capacity that is answered at 2× in single rows."""
     capacity = capacity_of(service, ONE)
     offered = offer(service, ONE, 2 * capacity, SINGLE_ROWS_SECONDS)
     seen = f"{100 * offered.answered_in_time / capacity:.0f} % of {capacity:,.0f} requests/s"
@@ -131,7 +131,7 @@ def single_rows(service: Subject) -> Figure:
 def capacity_of(
     service: Target, request: bytes, connections: int = CAPACITY_CONNECTIONS, seconds: float = CAPACITY_SECONDS
 ) -> float:
-    """Requests a second in a closed loop, where each connection sends again when it was answered."""
+    """Requests per second in a closed loop: each connection sends again as soon as it is answered."""
     answered = 0
     with LoadClient(service.address, connections) as client:
         started = perf_counter()
@@ -145,7 +145,7 @@ def capacity_of(
 
 
 def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offered:
-    """An open loop: each request is due at its time, whatever became of those before it."""
+    """An open loop: each request is due at its time, whether or not earlier ones were answered."""
     requests: list[Exchange] = []
     checks: list[Exchange] = []
     count, sent, checked = int(rate * seconds), 0, 0
@@ -176,7 +176,7 @@ def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offer
 
 
 def normal_after(before: Offered, after: Offered) -> float:
-    """Seconds until a window of a light load is answered whole, and as fast as that load was before."""
+    """Seconds until a window of a light load is fully answered, and as fast as before the overload."""
     normal = 2 * quantile([one.seconds for one in before.requests], 0.95)
     started = after.end - after.seconds
     for number in range(int(after.seconds / WINDOW_SECONDS)):
@@ -189,7 +189,7 @@ def normal_after(before: Offered, after: Offered) -> float:
 
 @contextmanager
 def without_collections() -> Iterator[None]:
-    """The client keeps every exchange; collecting garbage among them would make it late."""
+    """Switch garbage collection off: the client keeps every exchange, and a collection would make it late."""
     gc.disable()
     try:
         yield

@@ -1,6 +1,6 @@
-"""Slow clients: 500 sockets that send headers, bodies or nothing, a byte now and then, while others are served.
+"""Slow clients: 500 sockets that send nothing, or headers or bodies byte by byte, while others are served.
 
-With the service's default deadlines all of them must be closed within 10 s, and no other client may notice.
+With the service's default deadlines all of them must be closed within 10 s, and other clients must not be slowed.
 """
 
 import select
@@ -16,7 +16,7 @@ from testbed.served_folders import write_folder
 
 SOCKETS = 500
 CLOSED_WITHIN_SECONDS = 10.0
-# A byte from each slow client at this distance, so that none of them is ever silent.
+# The interval between two bytes of each slow client, so that it is never silent.
 DRIP_SECONDS = 0.5
 OTHERS_A_SECOND = 500
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -29,7 +29,7 @@ BEGINNINGS = {
 
 
 class SlowClients:
-    """Sockets that never finish what they began."""
+    """Sockets that never finish their requests."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._poll = select.epoll()
@@ -47,14 +47,14 @@ class SlowClients:
             self._poll.register(opened.fileno(), select.EPOLLIN)
 
     def step(self) -> None:
-        """Drip where it is time, and see who was closed."""
+        """Send the bytes that are due, and note which sockets were closed."""
         if perf_counter() >= self._drip_at:
             self._drip_at = perf_counter() + DRIP_SECONDS
             for opened, beginning in self.open.values():
                 if beginning:
                     _try(opened.send, b"a")
         for number, _ in self._poll.poll(0):
-            # The refusal comes first, then the end.
+            # The refusal comes first, then the close.
             while piece := _try(self.open[number][0].recv, 65_536):
                 if piece is BUSY:
                     break
@@ -71,7 +71,7 @@ BUSY = b"busy"
 
 
 def _try(call: "object", argument: bytes | int) -> bytes:
-    """What a socket's call gives: BUSY where it would have to wait, nothing where the connection ended."""
+    """The result of a socket's call: BUSY if it would block, empty if the connection ended."""
     assert callable(call)
     try:
         result = call(argument)
@@ -83,7 +83,7 @@ def _try(call: "object", argument: bytes | int) -> bytes:
 
 
 def run(folder: Path) -> list[Figure]:
-    """Open all slow sockets, serve others at a steady rate until the last is closed."""
+    """Open all slow sockets, and send other requests at a steady rate until the last is closed."""
     with subject(write_folder(folder / "model"), folder / "log") as service:
         slow, others = beside_each_other(service)
     seconds = [one.seconds for one in others]
@@ -98,7 +98,7 @@ def run(folder: Path) -> list[Figure]:
 
 
 def beside_each_other(service: Subject) -> tuple[SlowClients, list[Exchange]]:
-    """The slow ones, and what became of the others' requests."""
+    """The slow clients, and the results of the others' requests."""
     request = request_bytes("/predict", GOOD)
     others: list[Exchange] = []
     with LoadClient(service.address, at_most=64) as client:

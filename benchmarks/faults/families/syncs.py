@@ -1,8 +1,8 @@
-"""What a loss of power would take: how long a record waits until the disk has it.
+"""What a power cut would lose: how long a record waits until it is on the disk.
 
-Power cannot be taken from a machine in a test, but its system calls can be read: strace lists each write to the log and
-each fsync with their times. A record is safe when an fsync ends that began after its write; a new file is found again
-when its folder was synchronised after it was made.
+A test cannot cut the power, but it can read the system calls: strace lists each write to the log and each fsync with
+its time. A record is safe once an fsync that began after its write has ended. A new file survives once its folder was
+synchronised.
 """
 
 import re
@@ -22,7 +22,7 @@ from testbed.served_folders import write_folder
 LOAD_SECONDS = 5.0
 REQUESTS_A_SECOND = 200
 FSYNC_MS: int = Settings.model_fields["log_fsync_ms"].default
-# The group, the fsync itself, and what a slow disk or a busy machine adds to both.
+# The group's interval, the fsync itself, and slack for a slow disk or a busy machine.
 AT_MOST_MS = 5 * FSYNC_MS
 _CALL = re.compile(r"(\d+) +([\d.]+) (write|fsync)\(\d+<([^>]*)>")
 _RESUMED = re.compile(r"(\d+) +[\d.]+ <\.\.\. (?:write|fsync) resumed>")
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 def run(folder: Path) -> list[Figure]:
-    """MixedLoad the service and read its system calls. Raises UsageError where there is no strace."""
+    """Load the service and read its system calls. Raises UsageError without strace."""
     require_strace()
     trace = folder / "calls.strace"
     with (
@@ -47,7 +47,7 @@ def run(folder: Path) -> list[Figure]:
         attached(service, ["-ttt", "-T", "-y", "-s", "0", "-e", "trace=write,fsync"], trace),
     ):
         statuses = load(service)
-        time.sleep(1)  # the last group, too
+        time.sleep(1)  # for the last group's fsync
     calls = list(calls_in(trace.read_text()))
     waits = waits_of(calls, f"{folder / 'log'}/predictions-")
     syncs = [one for one in calls if one.name == "fsync" and one.path == str(folder / "log")]
@@ -72,7 +72,7 @@ def load(service: Subject) -> list[int]:
 
 
 def calls_in(trace: str) -> Iterator[Call]:
-    """The calls in strace's list; one that another thread interrupted stands on two lines."""
+    """The calls in strace's output; a call interrupted by another thread is on two lines."""
     begun: dict[str, tuple[str, str, float]] = {}
     for line in trace.splitlines():
         if call := _CALL.match(line):
@@ -88,7 +88,7 @@ def calls_in(trace: str) -> Iterator[Call]:
 
 
 def waits_of(calls: list[Call], start_of_path: str) -> list[float]:
-    """Seconds from each write to these files until an fsync of the file ended that began after it."""
+    """Seconds from each write to these files until the end of the first fsync that began after it."""
     syncs = sorted(one for one in calls if one.name == "fsync")
     return [
         min(

@@ -1,7 +1,6 @@
-"""Clients that never read what they asked for: 40 exports of a large log, then 200 times the largest file of /docs.
+"""Clients that never read their answers: 40 exports of a large log, then 200 times the largest file of /docs.
 
-Memory must stay where it was but for 50 MB, and others must not notice: their p99, beside what it is without them, in
-turns.
+Memory may grow by 50 MB at most. Other clients must not be slowed: their p99 is compared with and without, in turns.
 """
 
 import json
@@ -30,7 +29,7 @@ PAGE = request_bytes("/docs/swagger-ui-bundle.js")
 
 
 def run(folder: Path) -> list[Figure]:
-    """A service for each kind of answer, for the kernel keeps what the first has grown by."""
+    """A new service for each kind of answer, because the first one's memory does not shrink again."""
     model = write_folder(folder / "model")
     kinds: tuple[tuple[str, bytes, int], ...] = (("exports", EXPORT, EXPORTS), ("pages", PAGE, PAGES))
     figures = []
@@ -51,7 +50,7 @@ def write_log(folder: Path) -> None:
 
 
 def beside(service: Subject, name: str, request: bytes, count: int) -> list[Figure]:
-    """The others without and with so many clients that do not read, in turns. The first requests warm the service."""
+    """The others without and with this many clients that do not read, in turns, after a warm-up."""
     others(service, SECONDS)
     idle = most = service.process.resident_bytes()
     without: list[Exchange] = []
@@ -74,7 +73,7 @@ def beside(service: Subject, name: str, request: bytes, count: int) -> list[Figu
 
 
 def ask_and_never_read(stack: ExitStack, service: Subject, request: bytes) -> None:
-    """Ask with a small buffer, and leave the answer to the other side."""
+    """Send a request with a small receive buffer, and leave the answer unread."""
     opened = stack.enter_context(socket.socket())
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     opened.settimeout(SECONDS)
@@ -83,7 +82,7 @@ def ask_and_never_read(stack: ExitStack, service: Subject, request: bytes) -> No
 
 
 def others(service: Subject, seconds: float) -> tuple[list[Exchange], int]:
-    """What became of a steady load, and the largest memory of the service meanwhile, in bytes."""
+    """The results of a steady load, and the service's peak memory meanwhile, in bytes."""
     request = request_bytes("/predict", GOOD)
     ended: list[Exchange] = []
     most = sent = 0
@@ -100,7 +99,7 @@ def others(service: Subject, seconds: float) -> tuple[list[Exchange], int]:
 
 
 def p99(exchanges: Sequence[Exchange]) -> float:
-    """Seconds: the median over windows of a second, for one pause of the machine must not decide."""
+    """p99 in seconds: the median over windows of one second, so that a single pause of the machine does not decide."""
     first = exchanges[0].due
     windows: dict[int, list[float]] = {}
     for one in exchanges:

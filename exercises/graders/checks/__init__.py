@@ -1,1 +1,1 @@
-"""One module an exercise: what is asked of the learner's files, and how what is right is known."""
+"""One module for each exercise: its checks, and how each knows the right answer."""

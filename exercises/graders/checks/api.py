@@ -1,4 +1,4 @@
-"""Exercise 1: a first API. The learner's app runs under uvicorn; what is right is computed from the model."""
+"""Exercise 1: a first API. The learner's app runs under uvicorn; the right answers are computed from the model."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ Row = dict[str, Value]
 
 @dataclass(frozen=True)
 class Api:
-    """The learner's server, the model that it must serve, and rows that the grader made."""
+    """The learner's server, the model that it must serve, and the grader's rows."""
 
     server: Server
     scorer: Scorer
@@ -36,7 +36,7 @@ class Api:
         return self.server.ask("POST", "/predict", row)
 
     def right(self, row: Row) -> tuple[str, float]:
-        """The prediction and the positive class's probability."""
+        """The right prediction, and the positive class's probability."""
         card = self.scorer.card
         position = card.classes.index(card.positive)
         score = float(self.scorer.predict(self.scorer.encoder.rows([row]))[0][position])
@@ -44,12 +44,12 @@ class Api:
         return card.classes[position if score >= threshold else 1 - position], score
 
     def refuses(self, row: object, what: str, raw: bytes | None = None) -> str:
-        """What is wrong where such a row is not answered 422."""
+        """What is wrong if such a row is not answered 422; else empty."""
         answer = self.server.ask("POST", "/predict", row, raw=raw)
         return "" if answer.status == 422 else f"{what} was answered {answer.shown}"
 
     def first(self, kind: str) -> str:
-        """A feature of this kind that training never saw missing, where there is one."""
+        """A feature of this kind that was never missing in training, if there is one."""
         of_kind = [one for one in self.scorer.card.features if one.kind == kind]
         return next((one.name for one in of_kind if not one.may_be_missing), of_kind[0].name if of_kind else "")
 
@@ -117,7 +117,7 @@ def example(api: Api) -> str:
 
 
 def _examples(document: Any) -> Iterator[Row]:
-    """Whole rows that the document shows for POST /predict, wherever it keeps them."""
+    """Complete example rows of POST /predict, wherever the document has them."""
     try:
         media = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
         places = [media, media.get("schema", {})]
@@ -132,9 +132,9 @@ def _examples(document: Any) -> Iterator[Row]:
 
 
 def rows_of(scorer: Scorer, model: Path) -> tuple[Row, ...]:
-    """Golden rows, and mixtures of them that stand in no file: what is right there can only be computed.
+    """Golden rows, and mixtures of them, which are in no file: their right answers can only be computed.
 
-    First come mixtures between the threshold and one half, where a program that takes the likelier class is wrong.
+    First come mixtures with a probability between the threshold and one half, where the likelier class is wrong.
     """
     golden = Golden.model_validate_json((model / "golden.json").read_bytes()).rows
     complete = [dict(one.inputs) for one in golden if None not in one.inputs.values()] or [
@@ -162,7 +162,7 @@ def serving(place: Place) -> Iterator[Api]:
 
 
 def start(work: Path, model: Path, place: Place) -> contextlib.AbstractContextManager[Server]:
-    """As a process here; in a container where the place says so."""
+    """Start it as a process here, or in a container if the place says so."""
     if place.engine:
         from exercises.graders.container import served_in_container
 
@@ -171,7 +171,7 @@ def start(work: Path, model: Path, place: Place) -> contextlib.AbstractContextMa
 
 
 def scorer_of(build: Path) -> Scorer:
-    """The challenger. Raises ProgramError where there is none that the exercises can use."""
+    """The challenger. Raises ProgramError if there is none, or it is not binary."""
     try:
         scorer = load_scorer(build / "train" / "model")
     except ModelFolderError as error:

@@ -1,4 +1,4 @@
-"""Exercise 4: a fault of the learner's own as a drill. Planted into a copy of their run; a real stage answers."""
+"""Exercise 4: a drill with the learner's own fault, planted into a copy of their run and judged by a real stage."""
 
 import contextlib
 import json
@@ -26,14 +26,14 @@ from training.dataset.sources import read_source
 
 CHAPTER = "docs/learn/en/04-delivery.md"
 PLANT_SECONDS = 120.0
-# A plant writes the source's table anew.
+# To plant a fault rewrites the source's table.
 MOST_TABLE_BYTES = 512 * MEBIBYTE
 UNTOUCHED = "Write here"
 CHECKS: list[Check] = []
 
 
 class Declared(Schema):
-    """What the learner's module says of itself, as exercises/graders/planting.py wrote it down."""
+    """What the learner's module declares, as exercises/graders/checks/planting.py wrote it."""
 
     planted: str
     stage: str
@@ -43,14 +43,14 @@ class Declared(Schema):
 
 @dataclass
 class Planted:
-    """The copy with the fault in it, and what was said about it."""
+    """The copy with the fault in it, and what the module declares."""
 
     declared: Declared
     scene: Scene
 
     @cached_property
     def ended(self) -> Ended:
-        """How the named stage ended on the copy."""
+        """How the declared stage ended on the copy."""
         stage: StageName = self.declared.stage  # type: ignore[assignment]  # the exercise's stub holds any word
         return make_stage(stage, self.scene.config, self.scene.build, {"TARGET": "process"})
 

@@ -1,7 +1,7 @@
-"""Exercise 2: Docker for ML. The Dockerfile is linted; where an engine answers, it is built, run and searched.
+"""Exercise 2: Docker for ML. The Dockerfile is linted; with a container engine, it is built, run and searched.
 
 The context is a copy: the learner's Dockerfile, .dockerignore and requirements.txt, their app.py of exercise 1, a model
-folder, and what a checkout has too and no image should: a secret and training code.
+folder, and two things that belong in a checkout but in no image: a secret and training code.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ BUILD_SECONDS = 300.0
 MOST_ADDED_MB = 260
 TRAINING = "training/secret_recipe.py"
 FILES = ("Dockerfile", ".dockerignore", "requirements.txt")
-# A proxy that refuses: these two arguments are no part of what a layer is kept under, so a kept layer is found.
+# A proxy that refuses connections. These two arguments are not part of a layer's cache key, so cached layers are found.
 NO_NETWORK = ("--build-arg=http_proxy=http://127.0.0.1:9", "--build-arg=https_proxy=http://127.0.0.1:9")
 NO_BASE = "failed to resolve source metadata"
 CHECKS: list[Check] = []
@@ -39,7 +39,7 @@ CHECKS: list[Check] = []
 
 @dataclass(frozen=True)
 class Layers:
-    """What the image adds to its base: bytes by layer, and where the two planted texts were found."""
+    """What the image adds to its base: bytes by layer, and the layers where the two planted texts were found."""
 
     bytes_of: dict[str, int]
     secret_in: tuple[str, ...]
@@ -48,7 +48,7 @@ class Layers:
 
 @dataclass
 class Workshop:
-    """A context that is built when the first check asks for it. `secret` stands in its .env, `recipe` in training/."""
+    """A context, built when the first check asks for it. `secret` is in its .env, `recipe` in training/."""
 
     context: Path
     secret: str
@@ -86,7 +86,7 @@ class Workshop:
         return tag
 
     def layer_without_network(self, place: int) -> str:
-        """The digest of the layer at that place, built from the context as it is now; "" where that needs a network."""
+        """The digest of the layer at that place, built from the current context; "" if that needs a network."""
         try:
             return _digests(self.build(options=NO_NETWORK))[place]
         except ProgramError:
@@ -98,7 +98,7 @@ class Workshop:
 
     @cached_property
     def base(self) -> list[str]:
-        """The digests of the layers of the Python image: an image of nothing but its name has exactly those."""
+        """The digests of the Python image's layers, from an image that adds only a label to it."""
         name = os.environ.get("PYTHON_IMAGE") or base_named_in((self.context / "Dockerfile").read_text("utf-8"))
         empty = self.context.parent / "base"
         empty.mkdir(exist_ok=True)
@@ -151,7 +151,7 @@ def order(shop: Workshop) -> str:
         app.write_bytes(code + f"\n# change {number} of the code\n".encode())
         changed = shop.layer_without_network(place)
         app.write_bytes(code)
-        # The control: an engine that is short of room makes the layer again without any change, too.
+        # The control: an engine that is short of disk space rebuilds the layer without any change, too.
         control = shop.layer_without_network(place)
         if changed and changed == control:
             return ""
@@ -182,7 +182,7 @@ def no_training(shop: Workshop) -> str:
 
 
 def base_named_in(dockerfile: str) -> str:
-    """The default of its ARG PYTHON_IMAGE. Raises ProgramError where it has none."""
+    """The default of its ARG PYTHON_IMAGE. Raises ProgramError if it has none."""
     found = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", dockerfile, re.M)
     if found is None:
         raise ProgramError("The Dockerfile has no line ARG PYTHON_IMAGE=…, which says what it is built on.")
@@ -205,7 +205,7 @@ def _last_words(name: str) -> str:
 
 
 def read_layers(image: str, base: Sequence[str], secret: bytes, recipe: bytes) -> Layers:
-    """Every layer that is not among the base's digests."""
+    """The layers that are not the base's, read and searched."""
     with tempfile.TemporaryDirectory(prefix="exercise-") as root:
         archive = Path(root) / "image.tar"
         docker("save", "--output", str(archive), image)
@@ -224,7 +224,7 @@ def read_layers(image: str, base: Sequence[str], secret: bytes, recipe: bytes) -
 
 
 def _search(blob: IO[bytes], found: dict[bytes, list[str]]) -> int:
-    """Bytes of the layer's files; adds to `found` the names of those that hold one of the texts."""
+    """The layer's size in bytes; adds the files that hold one of the texts to `found`."""
     total = 0
     with tarfile.open(fileobj=blob) as layer:
         for member in layer:
@@ -248,7 +248,7 @@ def _opened(tar: tarfile.TarFile, member: str | tarfile.TarInfo) -> IO[bytes]:
 
 @contextlib.contextmanager
 def context_of(place: Place) -> Iterator[Workshop]:
-    """A context to build in. Raises ProgramError where the learner's files are not there."""
+    """A context to build. Raises ProgramError if one of the learner's files is missing."""
     model = place.build / "train" / "model"
     with tempfile.TemporaryDirectory(prefix="exercise-") as root:
         context = copy_of(place.folder, Path(root) / "context")

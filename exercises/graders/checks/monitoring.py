@@ -1,4 +1,4 @@
-"""Exercise 3: basic monitoring. Known requests are sent; the rules are asked by Prometheus' own promtool."""
+"""Exercise 3: basic monitoring. The grader sends known requests; Prometheus' own promtool tests the rules."""
 
 import contextlib
 import re
@@ -19,7 +19,7 @@ CHAPTER = "docs/learn/en/05-monitoring.md"
 RULES, TESTS = "rules.yaml", "rules_tests.yaml"
 RECORD, ALERT = "job:api_refused:ratio_rate5m", "RefusalsHigh"
 GOOD, BAD, LOST = 7, 3, 12
-# Without finer buckets than the library's defaults, every answer of a fast model is in the first one.
+# With the library's default buckets, every answer of a fast model is in the first one.
 FINE_SECONDS, FINE_BUCKETS = 0.005, 3
 CHECKS: list[Check] = []
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -27,7 +27,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @dataclass(frozen=True)
 class Watched:
-    """Every series before and after the requests, how often each class was the answer, and the two files of rules."""
+    """Every series before and after the requests, the count of each class predicted, and the two files of rules."""
 
     before: Samples
     after: Samples
@@ -35,7 +35,7 @@ class Watched:
     folder: Path
 
     def rise(self, name: str, **labels: str) -> float | None:
-        """By how much the one series of this name and these labels rose; None where it is not there."""
+        """The increase of the series with this name and these labels; None if it does not exist."""
         wanted = set(labels.items())
         found = [key for key in self.after if key[0] == name and wanted <= key[1]]
         return self.after[found[0]] - self.before.get(found[0], 0.0) if len(found) == 1 else None
@@ -157,7 +157,7 @@ def tests_notice(seen: Watched) -> str:
 
 
 def of_every_class(served: api.Api) -> list[tuple[str, api.Row]]:
-    """Rows with their right class, the classes in turn: a program that counts one class alone must not look right."""
+    """Rows with their right class, alternating between classes, so that counting only one class is not enough."""
     by_class: dict[str, list[api.Row]] = {}
     for row in served.rows:
         by_class.setdefault(served.right(row)[0], []).append(row)
@@ -166,7 +166,7 @@ def of_every_class(served: api.Api) -> list[tuple[str, api.Row]]:
 
 
 def samples(text: str) -> Samples:
-    """Every series of an exposition. Raises ProgramError where that is not one."""
+    """Every series of an exposition. Raises ProgramError if the text is not one."""
     try:
         found: list[Sample] = [one for family in text_string_to_metric_families(text) for one in family.samples]
     except (ValueError, KeyError, IndexError) as error:
@@ -176,7 +176,7 @@ def samples(text: str) -> Samples:
 
 @contextlib.contextmanager
 def watched(place: Place) -> Iterator[Watched]:
-    """Start the app, take its figures, send requests, take them again. Raises ProgramError."""
+    """Start the app, read its metrics, send requests, read them again. Raises ProgramError."""
     with api.serving(place) as served, tempfile.TemporaryDirectory(prefix="exercise-") as root:
         before = samples(served.server.ask("GET", "/metrics").text)
         answers: dict[str, int] = {}

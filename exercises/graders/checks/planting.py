@@ -1,4 +1,4 @@
-"""Plants one learner's fault: runs in a process of its own, under the limits of exercises/graders/program.py.
+"""Plants a learner's fault, in a process of its own under the limits of exercises/graders/program.py.
 
     python -m exercises.graders.checks.planting drill.py SCENE DECLARED.json
 
@@ -19,7 +19,7 @@ from exercises.graders.checks.drill import declaration
 
 def main(module: Path, root: Path, declared: Path) -> Exit:
     """Run the command and return its exit code."""
-    # In a package of its own, as drills.rows.one_class is: a drill takes its room from there.
+    # In a package, like drills.rows.one_class: a drill's room is its package's name.
     name = "own.drill"
     specification = importlib.util.spec_from_file_location(name, module)
     if specification is None or specification.loader is None:

@@ -1,7 +1,7 @@
-"""The project: the learner's own table, through the chain into a service that is watched. Grades what a machine can.
+"""The project: the learner's own table, through the chain into a monitored service. Grades what a machine can.
 
-The run is the folder BUILD (build/project), made with CONFIG=exercises/project/pipeline.toml. The stack is where
-SERVICE_URL and PROMETHEUS_URL say it is; by default where compose.yaml puts it.
+The run is the folder BUILD (build/project), made with CONFIG=exercises/project/pipeline.toml. SERVICE_URL and
+PROMETHEUS_URL say where the stack is; the defaults are compose.yaml's.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from training.tables import load_table
 CHAPTER = "docs/learn/en/project.md"
 SERVICE_URL, PROMETHEUS_URL = "http://127.0.0.1:8080", "http://127.0.0.1:9090"
 HOURS = 24
-# The stack's Watchdog fires all the time, to show that alerts arrive: it proves nothing here.
+# The stack's Watchdog always fires, to show that alerts arrive; it proves nothing here.
 FIRING = 'ALERTS{alertstate="firing", alertname!="Watchdog"}'
 ROUTE = re.compile(r"^\| `?([A-Z]+ /[^\s`|]*)`? \|.*\| ([\d, ]+) \|$", re.M)
 CHECKS: list[Check] = []
@@ -62,7 +62,7 @@ class Project:
         return server_at(self.service_url)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """An instant query. Raises ProgramError where Prometheus does not answer."""
+        """An instant query. Raises ProgramError if Prometheus does not answer."""
         path = f"/api/v1/query?query={urllib.parse.quote(expression)}"
         try:
             answer = server_at(self.prometheus_url).ask("GET", path)
@@ -79,13 +79,13 @@ Look = Callable[[Project], str]
 
 
 def server_at(url: str) -> Server:
-    """The server of an http address."""
+    """The server at an HTTP address."""
     parts = urllib.parse.urlsplit(url)
     return Server(parts.hostname or "", parts.port or 80)
 
 
 def reading(name: str, asked: str, section: str) -> Callable[[Look], Look]:
-    """A check of files: what cannot be read is what is wrong, in the words of whoever reads it."""
+    """A check of files: if one cannot be read, the reader's error is what is wrong."""
 
     def add(look: Look) -> Look:
         def guarded(project: Project) -> str:
@@ -201,7 +201,7 @@ def watched(project: Project) -> str:
 
 
 def in_order(statuses: Iterable[str]) -> str:
-    """Statuses as one text. Their order on a page means nothing."""
+    """Statuses as one text, sorted."""
     return ", ".join(sorted(set(statuses)))
 
 
@@ -212,7 +212,7 @@ def _numbers(given: dict[str, Any]) -> list[float]:
 
 @contextlib.contextmanager
 def project_of(place: Place) -> Iterator[Project]:
-    """The learner's project. Raises ProgramError where there is no pipeline.toml."""
+    """The learner's project. Raises ProgramError if it has no pipeline.toml."""
     if not (place.folder / "pipeline.toml").is_file():
         raise ProgramError(f"{place.folder / 'pipeline.toml'} is not there.")
     yield Project(place.folder, Build(place.build))

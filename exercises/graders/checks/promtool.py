@@ -1,4 +1,4 @@
-"""Prometheus' own promtool on a learner's rules: are they valid, what do they give for these series, what fires."""
+"""Prometheus' own promtool on a learner's rules: whether they are valid, their values for given series, what fires."""
 
 import re
 import shutil
@@ -18,14 +18,14 @@ INTERVAL = "15s"
 
 @dataclass(frozen=True)
 class Series:
-    """One series, in promtool's notation: `0+60x40` rises by 60 each 15 s."""
+    """One series, in promtool's notation: `0+60x40` rises by 60 every 15 s."""
 
     series: str
     values: str
 
 
 def promtool(*arguments: str, folder: Path) -> tuple[bool, str]:
-    """Whether it passed, and what it said. Raises WaitsError where promtool is not installed."""
+    """Whether it passed, and its output. Raises WaitsError if promtool is not installed."""
     program = shutil.which("promtool")
     if program is None:
         raise WaitsError("waits for promtool, which comes with Prometheus (`make programs` on Debian and Ubuntu).")
@@ -39,7 +39,7 @@ def promtool(*arguments: str, folder: Path) -> tuple[bool, str]:
 
 
 def differs(rules: str, series: list[Series], name: str, right: float, at: str) -> str:
-    """What a recording rule gives, where that is not one series {job="api"} of this value (within 0.001)."""
+    """What a recording rule gives instead of one series {job="api"} of this value (within 0.001); else empty."""
     near = {"expr": f"abs({name} - {right}) < bool 0.001", "eval_time": at}
     if not _test(
         rules, series, {"promql_expr_test": [{**near, "exp_samples": [{"labels": '{job="api"}', "value": 1}]}]}
@@ -52,7 +52,7 @@ def differs(rules: str, series: list[Series], name: str, right: float, at: str) 
 
 
 def fires(rules: str, series: list[Series], alert: str, at: str) -> dict[str, str] | None:
-    """The labels of the alert at that time, None where it is silent."""
+    """The alert's labels at that time, None if it is silent."""
     said = _test(rules, series, {"alert_rule_test": [{"alertname": alert, "eval_time": at, "exp_alerts": []}]})
     match = re.search(r"got:.*?Labels:{([^}]*)}", said)
     return _labels(match[1]) if match else None
@@ -68,7 +68,7 @@ def alert_named(rules: str, name: str) -> dict[str, Any] | None:
 
 
 def with_expression(rules: str, alert: str, expression: str) -> str:
-    """The same rules, the alert broken: its expression is another one."""
+    """The same rules with another expression for the alert."""
     document = _parsed(rules)
     for group in document.get("groups") or []:
         for rule in group.get("rules") or []:
@@ -90,7 +90,7 @@ def _labels(text: str) -> dict[str, str]:
 
 
 def _test(rules: str, series: list[Series], wanted: dict[str, Any]) -> str:
-    """Run one test that expects nothing: what promtool complains of is what there is."""
+    """Run one test that expects no samples and no alerts: promtool's complaints list those there are."""
     with tempfile.TemporaryDirectory(prefix="exercise-") as root:
         folder = Path(root)
         (folder / "rules.yaml").write_text(rules, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Exercise 0: answers about the learner's own build folder. What is right is read from that folder's files."""
+"""Exercise 0: answers about the learner's own build folder. The right answers are read from its files."""
 
 import contextlib
 import tomllib
@@ -24,13 +24,13 @@ CHECKS: list[Check] = []
 
 @dataclass(frozen=True)
 class Run:
-    """What the learner wrote, and the folder that it is about."""
+    """The learner's answers, and the build folder that they are about."""
 
     answers: dict[str, Any]
     build: Build
 
     def wrong(self, name: str, right: object, where: str, tolerance: float = 0.0) -> str:
-        """What is wrong with an answer, without the right one."""
+        """What is wrong with an answer, without giving the right one."""
         given = self.answers.get(name, "")
         if given == "":
             return f"{name} has no answer yet. It stands in {where}."
@@ -98,7 +98,7 @@ def _decision(run: Run) -> Decision:
 
 @contextlib.contextmanager
 def answered(place: Place) -> Iterator[Run]:
-    """The learner's answers. Raises ProgramError where they or the run cannot be read."""
+    """The learner's answers. Raises ProgramError if they or the run cannot be read."""
     path = place.folder / ANSWERS
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
         raise ProgramError(f"{path} is no file of at most {MOST_BYTES:,} bytes.")
