@@ -173,7 +173,7 @@ PLANTS: dict[str, tuple[Rule, str, str, str]] = {
     ),
     "a site that waits is cancelled": (
         who_waits_is_not_replaced, ".github/workflows/publish.yml",
-        "      queue: max # by default the newest takes the place of the one that waits, whose run is then red\n", "",
+        "      queue: max # by default a newer run replaces the one that waits, which then fails\n", "",
     ),
     "no night for the slow drills": (
         the_night_runs_every_drill, ".github/workflows/drills.yml", '        env:\n          FULL: "1"\n', "",
