@@ -157,7 +157,7 @@ def dependabot_sees_the_base_image(root: Path) -> Iterator[str]:
 PLANTS: dict[str, tuple[Rule, str, str, str]] = {
     "a rollback's one artifact loses its folder": (
         one_artifact_is_unpacked_as_several, ".github/workflows/publish.yml",
-        "merge-multiple: true # each brings its folder with it (keep)", "merge-multiple: false",
+        "merge-multiple: true # each contains its own folder (see the action keep)", "merge-multiple: false",
     ),
     "a job's one folder becomes the top": (
         one_artifact_is_unpacked_as_several, ".github/actions/keep/action.yml",
