@@ -21,6 +21,7 @@ class Schema(BaseModel):
 # What pipeline.toml and a model card both say; a service reads the second, and starts without the first's schema.
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
+Spelling = Literal["trim", "nfc", "case"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
 
 

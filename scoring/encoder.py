@@ -3,13 +3,13 @@
 `contracts/features.py` says how each kind of value is encoded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from contracts.features import MISSING, UNKNOWN, Feature, Matrix, Value
+from contracts.features import UNKNOWN, Feature, Matrix, Value, code_reader
 
 
 class Encoder:
@@ -18,20 +18,16 @@ class Encoder:
     def __init__(self, features: Sequence[Feature]) -> None:
         self.features = tuple(features)
         self.names = tuple(feature.name for feature in features)
-        self._codes: dict[str, dict[str, float]] = {
-            feature.name: {category: float(code) for code, category in enumerate(feature.categories)}
-            for feature in features
-            if feature.kind == "categorical"
-        }
+        self._codes = {feature.name: code_reader(feature) for feature in features if feature.kind == "categorical"}
 
     def row(self, values: Mapping[str, Value]) -> list[float]:
         """One row in the model's column order. KeyError when a feature has no key; None and NaN mean missing."""
         encoded = []
         for name in self.names:
             value = values[name]
-            codes = self._codes.get(name)
-            if codes is not None:
-                encoded.append(codes.get(MISSING if value is None else str(value), UNKNOWN))
+            code_of = self._codes.get(name)
+            if code_of is not None:
+                encoded.append(code_of(None if value is None else str(value), UNKNOWN))
             else:
                 encoded.append(np.nan if value is None else float(value))
         return encoded
@@ -45,12 +41,12 @@ class Encoder:
         arrays = [columns[name] for name in self.names]
         matrix = np.empty((len(arrays[0]), len(arrays)), dtype=np.float32)
         for position, (name, array) in enumerate(zip(self.names, arrays, strict=True)):
-            codes = self._codes.get(name)
-            matrix[:, position] = array if codes is None else _look_up(array, codes)
+            code_of = self._codes.get(name)
+            matrix[:, position] = array if code_of is None else _look_up(array, code_of)
         return matrix
 
 
-def _look_up(values: npt.NDArray[Any], codes: Mapping[str, float]) -> npt.NDArray[np.float32]:
+def _look_up(values: npt.NDArray[Any], code_of: Callable[[Value, float], float]) -> npt.NDArray[np.float32]:
     """Codes of strings; each distinct value is looked up once."""
     distinct, inverse = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
-    return np.array([codes.get(value, UNKNOWN) for value in distinct], dtype=np.float32)[inverse]
+    return np.array([code_of(value, UNKNOWN) for value in distinct], dtype=np.float32)[inverse]

@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName, manifest_digest
-from contracts.features import Feature
+from contracts.features import Feature, text_reader
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
@@ -32,6 +33,9 @@ from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
 from training.dataset.identifiers import noted, refuse_told, repeated_identifiers
 from training.dataset.leaks import refuse_disguise
+from training.dataset.preparation.calendar_parts import with_calendar_parts
+from training.dataset.preparation.rare_classes import without_rare_classes
+from training.dataset.preparation.spellings import respelled, speller, spelling_notes
 from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 from training.dataset.summary import summary
@@ -58,17 +62,19 @@ class Rows:
     times: Times | None
     cut: Cut
     unanswered: int
+    notes: tuple[str, ...] = ()
 
 
 def work(context: Context) -> Outcome:
     """Read, cut, choose, check and write. Raises SettingError or UnfitTableError."""
     data = context.config.data
     loaded = read_source(data.source, data.sha256, partial(reading_of, context.config))
-    rows = read_rows(loaded.table, context.config)
+    rows = read_rows(with_calendar_parts(loaded.table, context.config), context.config)
     choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
     refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
     refuse_repeated_rows(rows.table, data)
-    features, columns = _features(rows, choice)
+    features, columns = _features(rows, choice, context.config)
+    notes = [*loaded.notes, *rows.notes, *_spelling_notes(columns, choice, context.config)]
     columns |= _answers(rows, data)
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     repeated = repeated_identifiers(rows.table, rows.cut, choice.left_out)
@@ -78,7 +84,7 @@ def work(context: Context) -> Outcome:
         train, holdout = (_written(context.folder, name, manifest) for name in ("train", "holdout"))
         refuse_told(repeated, train, holdout, context.config)
     write_json(context.folder / "data.json", manifest)
-    print("\n".join([*loaded.notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
+    print("\n".join([*notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
     return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
 
@@ -88,13 +94,14 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     data = config.data
     refuse_wrong_roles(list(table.columns), data)
     table, unanswered = drop_unanswered(table, data)
+    table, notes = without_rare_classes(table, data)
     target = read_target(table[data.target], data)
     times = read_times(table[data.time], data) if data.time else None
     cut = _cut(table, target, times, config)
     refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
     if target.classes:
         refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()})
-    return Rows(table, target, times, cut, unanswered)
+    return Rows(table, target, times, cut, unanswered, notes)
 
 
 def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Config) -> Cut:
@@ -106,22 +113,38 @@ def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Confi
         return cut_by_share(strata, groups_of(table[data.group]), data)
     # Two rows are the same where all columns agree that could be features: a running number must not tell them apart.
     kinds = choose_features(table, np.arange(len(table)), config).kinds
-    columns = (comparable(convert(name, table[name], kind)) for name, kind in kinds.items())
-    return cut_by_share(strata, units_of(columns), data)
+    columns = (convert(name, table[name], kind) for name, kind in kinds.items())
+    read = (respelled(column, speller(config.features, name)) for name, column in zip(kinds, columns, strict=True))
+    return cut_by_share(strata, units_of(map(comparable, read)), data)
 
 
-def _features(rows: Rows, choice: Choice) -> tuple[list[Feature], dict[str, ArrowColumn]]:
-    """Each feature as train shows it, and its values in all rows."""
+def _features(rows: Rows, choice: Choice, config: Config) -> tuple[list[Feature], dict[str, ArrowColumn]]:
+    """Each feature as train shows it, and its values in all rows, texts as the source has them."""
     train = rows.cut.rows["train"]
     answers = rows.target.values[train]
     features, columns = [], {}
     for name, kind in choice.kinds.items():
         column = convert(name, rows.table[name], kind)
         of_train = column.take(train)
-        refuse_disguise(name, comparable(of_train), kind == "categorical", answers, len(rows.target.classes))
-        features.append(describe(name, kind, of_train))
+        feature = describe(name, kind, of_train, config.features)
+        read = comparable(respelled(of_train, text_reader(feature)))
+        refuse_disguise(name, read, kind == "categorical", answers, len(rows.target.classes))
+        features.append(feature)
         columns[name] = column
     return features, columns
+
+
+def _spelling_notes(columns: dict[str, ArrowColumn], choice: Choice, config: Config) -> list[str]:
+    texts = {name: pc.value_counts(columns[name]) for name, kind in choice.kinds.items() if kind == "categorical"}
+    return [
+        note
+        for name, counted in texts.items()
+        for note in spelling_notes(
+            name,
+            dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)),
+            config.features.normalise.get(name, ()),
+        )
+    ]
 
 
 def _answers(rows: Rows, data: Data) -> dict[str, ArrowColumn]:

@@ -63,7 +63,7 @@ def work(context: Context) -> Outcome:
     config, build = context.config, context.build
     holdout = load_table(build, "holdout")
     refuse_other_data(config, holdout.manifest)
-    refuse_impossible_slices(config.gate, holdout.manifest, holdout.frame)
+    refuse_impossible_slices(config.gate, holdout.manifest, holdout.as_read(holdout.manifest.features).frame)
     if not os.path.lexists(build.challenger):
         raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
     challenger = enter("challenger", build.challenger, holdout)
@@ -147,7 +147,8 @@ def decide(
     if contest is not None:
         has_champion, costs = champion is not None, costs_of(config.training)
         figures = compare_all(contest, config.data.task, gate, confidence, costs, has_champion=has_champion)
-        slices = compare_slices(contest, holdout.frame, gate, has_champion=has_champion)
+        read = holdout.as_read(holdout.manifest.features).frame
+        slices = compare_slices(contest, read, gate, has_champion=has_champion)
     validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
     limits = (
         *baseline_check(contest, figures, gate, confidence, holdout, challenger.reference),

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from contracts.data_manifest import DataManifest, TableName
 from contracts.exits import FindingError, UsageError
-from contracts.features import Feature, Matrix
+from contracts.features import Feature, Matrix, text_reader
 from contracts.schema import read_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
@@ -83,6 +83,16 @@ class Table:
             return None
         days: Integers = pd.factorize(self.frame[self.manifest.time].dt.floor("D"), sort=True)[0].astype(np.int64)
         return days
+
+    def as_read(self, features: Sequence[Feature]) -> "Table":
+        """With the texts of these features as their model reads them: the table itself where that is as they are."""
+        changed = {}
+        for feature in features:
+            read = text_reader(feature)
+            column = self.frame.get(feature.name)
+            if read is not None and column is not None and not pd.api.types.is_numeric_dtype(column):
+                changed[feature.name] = column.map({text: read(str(text)) for text in column.unique()})
+        return Table(self.name, self.frame.assign(**changed), self.manifest) if changed else self
 
     def take(self, rows: Integers) -> "Table":
         """The rows at these positions, in this order."""

@@ -4,12 +4,14 @@ Comments in pipeline.toml say when to change a value; the docstrings here say wh
 """
 
 import datetime as dt
+from operator import not_
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from contracts.schema import FeatureKind, Task
+from contracts.schema import FeatureKind, Spelling, Task
 
+CalendarPart = Literal["year", "quarter", "month", "week", "day", "day_of_year", "weekday", "hour", "minute"]
 NumericDistance = Literal["wasserstein", "jensenshannon", "psi"]
 CategoricalDistance = Literal["jensenshannon", "psi"]
 
@@ -17,6 +19,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Annotated[str, Strict()], ...], Strict(False)]  # a TOML array
+Spellings = Annotated[tuple[Spelling, ...], Strict(False), Field(min_length=1)]
+CalendarParts = Annotated[tuple[CalendarPart, ...], Strict(False), Field(min_length=1)]
+# Where a key is not set, it is not written either: what was recorded before there was the key stays as it is.
+IF_SET = Field(exclude_if=not_)
 
 METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
     "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy", "precision", "recall", "f1"),
@@ -67,6 +73,8 @@ class Data(Section):
     """Where the table comes from and how it is cut into train, holdout and replay.
 
     `time_format` "": ISO 8601; else `epoch_s`, `epoch_ms`, or what strptime takes, such as %d/%m/%Y.
+    `drop_classes_below`: rows of a class that has fewer rows are left out; `merge_classes_below`: such classes become
+    one, `(rare)`; 0: neither.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -85,6 +93,8 @@ class Data(Section):
     min_train_rows: Count = 1000
     min_holdout_rows: Count = 1000
     max_repeated_rows: Annotated[float, Field(ge=0, le=1)] = 0.1
+    drop_classes_below: Annotated[int, Field(ge=0), IF_SET] = 0
+    merge_classes_below: Annotated[int, Field(ge=0), IF_SET] = 0
     seed: Annotated[int, Field(ge=0)] = 0
     csv: Csv = Csv()
 
@@ -100,12 +110,25 @@ class Data(Section):
 
 
 class Features(Section):
-    """Which columns the model sees, and as what. Empty `include` means: infer."""
+    """Which columns the model sees, and as what. Empty `include` means: infer.
+
+    `normalise`: for a column of categories, which differences between two texts make none: `trim` spaces at the ends
+    and repeated ones, `nfc` Unicode forms, `case` upper and lower case. `min_category_rows`: categories that fewer rows
+    of train have are read as one, `(rare)`; 0: none is.
+    """
 
     include: Names = ()
     exclude: Names = ()
     kinds: dict[str, FeatureKind] = {}
     max_categories: Annotated[int, Field(ge=2, le=10_000)] = 200
+    normalise: Annotated[dict[str, Spellings], IF_SET] = {}
+    min_category_rows: Annotated[int, Field(ge=0), IF_SET] = 0
+    dates: Annotated[dict[str, CalendarParts], IF_SET] = {}
+
+    @property
+    def made_of_dates(self) -> dict[str, tuple[str, CalendarPart]]:
+        """By the name of each feature that `dates` makes: the column and the part."""
+        return {f"{name}_{part}": (name, part) for name, parts in self.dates.items() for part in parts}
 
 
 class Training(Section):

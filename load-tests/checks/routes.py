@@ -2,7 +2,8 @@
 as JSON and with binary tensors, and feedback.
 
 The rows are some of the load's, the first one twice, then one for each category that training knew (of all columns at
-once), one with everything missing that may be, and one with categories that no model knows. Each route must say of each
+once), one for each other spelling that the model reads as one of these, one with everything missing that may be, and
+one with categories that no model knows. Each route must say of each
 row what the model itself says, in their order, under an id of its own. `sent` goes with the log (checks/log.py); drift
 leaves these rows out.
 """
@@ -22,7 +23,7 @@ from answers import NO_PREDICTION, OTHER_MODEL, wrong_prediction
 from plan import Request
 from traffic import answered
 
-from contracts.features import MISSING, Feature, Value
+from contracts.features import MISSING, Feature, Value, other_spellings
 from scoring.scorer import Scorer
 
 ANSWER_SECONDS = 10.0
@@ -83,9 +84,10 @@ def probing_rows(scorer: Scorer, load: Sequence[Row]) -> list[Row]:
         dict(load[place % len(load)]) | {name: of[place % len(of)] for name, of in known.items() if of}
         for place in range(most)
     ]
+    spelt = [dict(load[0]) | {one.name: text} for one in features for text in other_spellings(one)]
     gaps = dict(load[0]) | {one.name: None for one in features if one.may_be_missing}
     strange = dict(load[0]) | dict.fromkeys(known, UNKNOWN_CATEGORY)
-    return [load[0], *load, *every, gaps, strange]
+    return [load[0], *load, *every, *spelt, gaps, strange]
 
 
 def _faults(answers: Sequence[Mapping[str, Any]], part: Sequence[tuple[Row, Request]], model: str) -> Iterator[str]:

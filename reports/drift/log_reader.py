@@ -2,9 +2,9 @@
 
 A line is a record, torn (the last of a file, cut off by a kill), or unreadable; all are counted. A prediction id counts
 once, the earliest record wins, because an edge may replay a request. Records of other models are counted and left out.
-Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings "(missing)" and, where the model does not know
-them, a digest; a logged feature that a client left out is missing. A log longer than `at_most` rows is sampled by the
-digest of seed and id, so that the same log gives the same sample in any order of files.
+Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings as the model reads them: "(missing)" or, where it
+does not know them, a digest; a logged feature that a client left out is missing. A log longer than `at_most` rows is
+sampled by the digest of seed and id, so that the same log gives the same sample in any order of files.
 
 Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is the one on which
 it happened (`observed_us`), or else that of the request. What replays a table says which of its rows each prediction
@@ -17,7 +17,7 @@ import datetime as dt
 import glob
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from contracts.exits import UsageError
-from contracts.features import MISSING, Feature
+from contracts.features import MISSING, Feature, text_reader
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
 
@@ -298,15 +298,20 @@ def _table(fields: Sequence[Sequence[str | None]], features: Sequence[Feature], 
 
 def _encoded(values: Sequence[str | None], feature: Feature) -> pd.Series:
     if feature.kind == "categorical":
-        return _categories(values, feature.categories)
+        return _categories(values, feature.categories, text_reader(feature))
     if feature.kind == "boolean":
         return _numbers([{"true": "1", "false": "0"}.get(value or "", value) for value in values])
     return _numbers(values)
 
 
-def _categories(values: Sequence[str | None], known: Sequence[str]) -> pd.Series:
+def _categories(
+    values: Sequence[str | None], known: Sequence[str], read: Callable[[str], str] | None = None
+) -> pd.Series:
     shown: dict[str | None, str] = {None: MISSING, MISSING: MISSING} | {category: category for category in known}
-    return pd.Series([shown.get(value) or unknown(str(value)) for value in values], dtype=str)
+    for value in set(values) - shown.keys():
+        category = str(value) if read is None else read(str(value))
+        shown[value] = shown.get(category) or unknown(category)
+    return pd.Series([shown[value] for value in values], dtype=str)
 
 
 def unknown(category: str) -> str:

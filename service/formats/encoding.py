@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from contracts.features import MISSING, UNKNOWN, Feature, Matrix, Value
+from contracts.features import UNKNOWN, Feature, Matrix, Value, code_reader
 from service.formats.row_schema import Row
 
 NAN = float("nan")
@@ -23,17 +23,17 @@ class RowEncoder:
     def __init__(self, features: Sequence[Feature]) -> None:
         self._names = tuple(one.name for one in features)
         self._codes = tuple(
-            (place, _codes(feature)) for place, feature in enumerate(features) if feature.kind == "categorical"
+            (place, code_reader(feature)) for place, feature in enumerate(features) if feature.kind == "categorical"
         )
-        self._codes_at = dict(self._codes)
+        self._code_at = dict(self._codes)
         self._pack = struct.Struct(f"={len(features)}f").pack_into
 
     def one(self, row: Row, buffer: bytearray) -> None:
         """Write the row over `buffer`, float32 [features]."""
         get = row.get
         values = [get(name) for name in self._names]
-        for place, codes in self._codes:
-            values[place] = codes.get(values[place], UNKNOWN)
+        for place, code_of in self._codes:
+            values[place] = code_of(values[place], UNKNOWN)
         if None in values:
             values = [NAN if value is None else value for value in values]
         self._pack(buffer, 0, *values)
@@ -44,25 +44,19 @@ class RowEncoder:
 
     def column(self, place: int, values: Sequence[Value]) -> npt.NDArray[np.float32]:
         """Values of one feature, to float32 [values]. OverflowError beyond float64."""
-        codes = self._codes_at.get(place)
-        if codes is not None:
-            values = [codes.get(value, UNKNOWN) for value in values]
+        code_of = self._code_at.get(place)
+        if code_of is not None:
+            values = [code_of(value, UNKNOWN) for value in values]
         return np.array(values, dtype=np.float64).astype(np.float32)
 
     def of_columns(self, columns: Sequence[Sequence[Value]]) -> Matrix:
         """The values of each feature, each [rows], to float32 [rows, features]. OverflowError beyond float64."""
         matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
         encoded = list(columns)
-        for place, codes in self._codes:
-            known = {value: codes.get(value, UNKNOWN) for value in set(columns[place])}
+        for place, code_of in self._codes:
+            known = {value: code_of(value, UNKNOWN) for value in set(columns[place])}
             encoded[place] = list(map(known.__getitem__, columns[place]))
         with np.errstate(over="ignore"):
             for place, column in enumerate(encoded):
                 matrix[:, place] = column
         return matrix
-
-
-def _codes(feature: Feature) -> dict[Value, float]:
-    codes: dict[Value, float] = {name: float(code) for code, name in enumerate(feature.categories)}
-    codes[None] = codes.get(MISSING, UNKNOWN)
-    return codes

@@ -20,6 +20,7 @@ from contracts.model_folder import ModelCard
 FLOAT32_MAX = 3.4028234663852886e38
 SHOWN_CATEGORIES = 12
 UNKNOWN_MEMBER = "no member that /docs does not name"
+_IGNORED = {"trim": "spaces around it", "nfc": "its Unicode form", "case": "upper and lower case"}
 Row = dict[str, Any]
 RowType = Any
 
@@ -28,12 +29,12 @@ _CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 def longest_category(feature: Feature) -> int:
     """The most characters that a value of this feature may have."""
-    return max(256, *(len(category) for category in feature.categories), 0)
+    return max(256, *(len(category) for category in (*feature.categories, *feature.rare)), 0)
 
 
 def row_bytes(card: ModelCard) -> int:
     """The most bytes of JSON that a row of this model needs, with room for white space and long numbers."""
-    longest = max((len(name.encode()) for one in card.features for name in one.categories), default=0)
+    longest = max((len(name.encode()) for one in card.features for name in (*one.categories, *one.rare)), default=0)
     return sum(96 + 2 * len(one.name.encode()) + longest for one in card.features)
 
 
@@ -84,6 +85,8 @@ def described_as(feature: Feature) -> str:
         shown = ", ".join(feature.categories[:SHOWN_CATEGORIES])
         more = len(feature.categories) - SHOWN_CATEGORIES
         parts.append(f"one of {shown}" + (f" and {more} more" if more > 0 else ""))
+    if feature.normalise:
+        parts.append(f"{' and '.join(_IGNORED[step] for step in feature.normalise)} make no difference")
     if feature.minimum is not None and feature.maximum is not None:
         parts.append(f"{feature.minimum:.6g} to {feature.maximum:.6g} in training")
     parts.append(f"missing in {feature.missing_share:.2%} of training" if feature.may_be_missing else "never missing")

@@ -8,6 +8,7 @@ Inferred, a column is left out, with its reason, when it
 - is a date, or mixes numbers and text, or holds lists, bytes or the like.
 
 `features.kinds` overrides all of these but the limit on categories: it is the way to say that a large number is one.
+Distinct texts are counted as the model reads them: normalised, and the rare ones as one (features.min_category_rows).
 """
 
 import re
@@ -23,14 +24,22 @@ from contracts.data_manifest import LeftOut
 from contracts.pipeline_toml.keys import Config, Features
 from contracts.schema import FeatureKind
 from training.dataset.column_values import plain, shape_of, to_numbers
+from training.dataset.preparation.spellings import speller
 from training.refusals import SettingError, UnfitTableError, nearest, toml_key
 
 EXACT_IN_FLOAT32 = 2**24
 WORDS_OF_FREE_TEXT = 3
 FEWEST_ROWS_OF_A_COUNTER = 100
 DISTINCT_LOOKED_AT = 1000
+# Texts that are read as the rare one travel with the model.
+MOST_RARE = 10_000
+# Up to so many times the limit on categories, it is said how to keep the column; FEW_ROWS tell little of a category.
+NEAR = 3
+FEW_ROWS = 20
+FREE_TEXT = "make a few numbers or categories of it in the source, such as its length or whether it has a word"
+NONE_KEPT = "has no category of as many rows as features.min_category_rows = "
 NO_VALUE = "has no value in any row of train"
-IS_DATE = "is a date: derive month, weekday or a number of days from it"
+IS_DATE = "is a date"
 _NAMED_LIKE_AN_ID = re.compile(r"(^|[_ .-])(?i:id|uuid|guid)$|[a-z](Id|ID)$")
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?")
 
@@ -57,11 +66,19 @@ def choose_features(table: pd.DataFrame, rows: npt.NDArray[np.intp], config: Con
     roles = _roles(config)
     _refuse_impossible(list(table.columns), roles, features)
     inferred = [name for name in table.columns if name not in roles and name not in features.exclude]
-    judged = {name: judge(name, table[name].iloc[rows], features) for name in features.include or inferred}
+    asked = [*features.include, *features.made_of_dates] if features.include else inferred
+    judged = {name: judge(name, table[name].iloc[rows], features) for name in asked}
     for name, judgement in judged.items():
         if not judgement.kind and (name in features.include or name in features.kinds):
             _refuse_listed(name, judgement, features)
     kinds = {name: judgement.kind for name, judgement in judged.items() if judgement.kind}
+    for name in features.normalise:
+        if kinds.get(name) != "categorical":
+            raise SettingError(
+                f"{toml_key('features.normalise', name)} is for a feature of categories, and {name!r} is "
+                f"{kinds.get(name) or 'no feature'}. Take it out.",
+                code="not-categorical",
+            )
     left_out = _left_out(list(table.columns), judged, roles, features)
     if not kinds:
         reasons = "; ".join(f"{one.column} {one.reason}" for one in left_out[:5])
@@ -79,8 +96,11 @@ def judge(name: str, values: "pd.Series[Any]", features: Features) -> ColumnChoi
     shape, forced = shape_of(present), features.kinds.get(name)
     if shape == "unreadable":
         return ColumnChoice(None, f"holds values of type {type(present.iloc[0]).__name__}")
+    read = speller(features, name)
+    if read is not None and shape == "text":
+        present = present.map({text: read(text) for text in present.unique()})
     if shape == "date" and forced != "numeric":
-        return ColumnChoice(None, IS_DATE)
+        return _is_date(name, features)
     if forced:
         return _judge_categories(present, features) if forced == "categorical" else ColumnChoice(forced)
     if shape == "mixed":
@@ -91,7 +111,7 @@ def judge(name: str, values: "pd.Series[Any]", features: Features) -> ColumnChoi
         shown = repr(present.iloc[0][:40]) if shape == "text" else str(present.iloc[0])
         return ColumnChoice(None, f"is {shown} in every row of train")
     if shape == "text":
-        return _judge_text(present, features)
+        return _judge_text(name, present, features)
     return ColumnChoice("boolean") if shape == "boolean" else _judge_numbers(name, to_numbers(present), len(values))
 
 
@@ -114,24 +134,57 @@ def _judge_numbers(name: str, numbers: npt.NDArray[np.float64], rows: int) -> Co
     return ColumnChoice("numeric")
 
 
-def _judge_text(present: "pd.Series[Any]", features: Features) -> ColumnChoice:
+def _is_date(name: str, features: Features) -> ColumnChoice:
+    if name in features.dates:
+        return ColumnChoice(None, f"{IS_DATE}, of which {toml_key('features.dates', name)} makes numbers")
+    key = f'{toml_key("features.dates", name)} = ["month", "weekday"]'
+    return ColumnChoice(None, f"{IS_DATE}: {key} makes numbers of it, which clients then send")
+
+
+def _judge_text(name: str, present: "pd.Series[Any]", features: Features) -> ColumnChoice:
     distinct = present.drop_duplicates()
     sample = [str(text) for text in distinct.iloc[:DISTINCT_LOOKED_AT]]
     if all(_DATE.fullmatch(text) for text in sample):
-        return ColumnChoice(None, IS_DATE)
-    if len(distinct) <= min(features.max_categories, len(present) / 2):
+        return _is_date(name, features)
+    count, limit = _categories_read(present, features), features.max_categories
+    if not count:
+        return ColumnChoice(None, NONE_KEPT + str(features.min_category_rows))
+    is_repeated = len(distinct) <= len(present) / 2
+    if count <= limit and is_repeated:
         return ColumnChoice("categorical")
     words = float(np.median([len(text.split()) for text in sample]))
-    what = "free text" if words >= WORDS_OF_FREE_TEXT else "an identifier"
     seen = f"{len(distinct):,} distinct texts in {len(present):,} rows"
-    return ColumnChoice(None, f"is taken for {what}: {seen}, features.max_categories = {features.max_categories}")
+    why = f", more than features.max_categories = {limit}" if is_repeated else ", more than one for every two rows"
+    if words >= WORDS_OF_FREE_TEXT:
+        return ColumnChoice(None, f"is taken for free text: {seen}; {FREE_TEXT}")
+    return ColumnChoice(None, f"is taken for an identifier: {seen}{why}{_near(count, limit) if is_repeated else ''}")
 
 
 def _judge_categories(present: "pd.Series[Any]", features: Features) -> ColumnChoice:
-    count, limit = present.nunique(), features.max_categories
+    count, limit = _categories_read(present, features), features.max_categories
+    if not count:
+        return ColumnChoice(None, NONE_KEPT + str(features.min_category_rows))
     if count > limit:
-        return ColumnChoice(None, f"has {count:,} distinct values, more than features.max_categories = {limit}")
+        return ColumnChoice(
+            None,
+            f"has {count:,} distinct values, more than features.max_categories = {limit}{_near(count, limit)}",
+        )
     return ColumnChoice("categorical")
+
+
+def _categories_read(present: "pd.Series[Any]", features: Features) -> int:
+    """How many categories the model would know of these values; 0 where it would know the rare one alone."""
+    counts = present.value_counts()
+    kept = int((counts >= features.min_category_rows).sum())
+    rare = len(counts) - kept
+    return kept and (len(counts) if rare > MOST_RARE else kept + bool(rare))
+
+
+def _near(count: int, limit: int) -> str:
+    """What helps where a limit is missed by little."""
+    if count > NEAR * limit:
+        return ""
+    return f"; raise it, or put rare ones together: features.min_category_rows = {FEW_ROWS}"
 
 
 def _roles(config: Config) -> dict[str, str]:
@@ -143,7 +196,10 @@ def _roles(config: Config) -> dict[str, str]:
 
 def _refuse_impossible(columns: Sequence[str], roles: dict[str, str], features: Features) -> None:
     """What pipeline.toml says of columns must be about columns that are there, and must not contradict itself."""
-    for key, names in (("include", features.include), ("exclude", features.exclude), ("kinds", tuple(features.kinds))):
+    for key, names in (
+        ("include", features.include), ("exclude", features.exclude), ("kinds", tuple(features.kinds)),
+        ("normalise", tuple(features.normalise)),
+    ):  # fmt: skip
         for position, name in enumerate(names):
             if name not in columns:
                 raise SettingError(

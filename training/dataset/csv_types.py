@@ -44,6 +44,7 @@ def reading_of(config: Config, columns: list[str]) -> Reading:
     """How pipeline.toml has its CSV columns read."""
     data, features = config.data, config.features
     text = {name for name, kind in features.kinds.items() if kind == "categorical"} | {data.group, data.time}
+    text |= features.dates.keys()
     if data.task != "regression":
         text.add(data.target)
     used = {data.target, *(features.include or set(columns) - set(features.exclude))}

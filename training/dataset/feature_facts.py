@@ -1,6 +1,8 @@
 """What training saw of each feature: its categories, range, share of missing values, and an example.
 
-All of it from the train table, so that nothing about the holdout or the replay is known before they are scored.
+Categories are counted as the model reads them (features.normalise), and those of fewer rows than
+features.min_category_rows are one. All of it from the train table, so that nothing about the holdout or the replay is
+known before they are scored.
 """
 
 from typing import Any
@@ -8,15 +10,17 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from contracts.features import MISSING, Feature
+from contracts.features import MISSING, RARE, Feature
+from contracts.pipeline_toml.keys import Features
 from contracts.schema import FeatureKind
+from training.dataset.preparation.spellings import respelled, speller
 from training.dataset.table_digest import ArrowColumn
 
 
-def describe(name: str, kind: FeatureKind, column: ArrowColumn) -> Feature:
+def describe(name: str, kind: FeatureKind, column: ArrowColumn, features: Features) -> Feature:
     """A feature as the model's card has it. `column`: Arrow [rows of train], float32 or text, not all missing."""
     if kind == "categorical":
-        return _describe_text(name, column)
+        return _describe_text(name, column, features)
     values = column.to_numpy()
     present = values[~np.isnan(values)]
     missing_share = 1 - len(present) / len(values)
@@ -33,16 +37,20 @@ def describe(name: str, kind: FeatureKind, column: ArrowColumn) -> Feature:
     )
 
 
-def _describe_text(name: str, column: ArrowColumn) -> Feature:
-    counts = {str(one["values"]): int(one["counts"].as_py()) for one in pc.value_counts(column)}
+def _describe_text(name: str, column: ArrowColumn, features: Features) -> Feature:
+    read = respelled(column, speller(features, name))
+    counts = {str(one["values"]): int(one["counts"].as_py()) for one in pc.value_counts(read)}
     missing = counts.get(MISSING, 0)
     most_frequent = min((text for text in counts if text != MISSING), key=lambda text: (-counts[text], text))
+    rare = [text for text, rows in counts.items() if text != MISSING and rows < features.min_category_rows]
     return Feature(
         name=name,
         kind="categorical",
-        categories=tuple(sorted(counts)),
+        categories=tuple(sorted(counts.keys() - set(rare) | ({RARE} if rare else set()))),
         missing_share=missing / len(column),
         example=most_frequent,
+        normalise=features.normalise.get(name, ()),
+        rare=tuple(sorted(rare)),
     )
 
 

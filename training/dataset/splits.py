@@ -55,7 +55,7 @@ def read_times(values: "pd.Series[Any]", data: Data) -> Times:
             'or text like 2013-10-01 08:30. If they count seconds since 1970: data.time_format = "epoch_s".',
             code="times-are-numbers",
         )
-    times = _parsed(column, data.time_format)
+    times = parsed_times(column, data.time_format)
     wrong = times.isna()
     if wrong.any():
         first = int(wrong.to_numpy().argmax())
@@ -68,7 +68,7 @@ def read_times(values: "pd.Series[Any]", data: Data) -> Times:
     return np.asarray(times.dt.tz_localize(None).to_numpy(), dtype="datetime64[us]")
 
 
-def _parsed(column: "pd.Series[Any]", time_format: str) -> "pd.Series[Any]":
+def parsed_times(column: "pd.Series[Any]", time_format: str) -> "pd.Series[Any]":
     """Times in UTC, NaT where a value is none."""
     if time_format in EPOCHS:
         numbers = pd.to_numeric(column, errors="coerce")

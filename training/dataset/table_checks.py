@@ -147,13 +147,18 @@ def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArra
         if unseen:
             raise UnfitTableError(
                 f"class {name!r} is in {unseen[0]} ({counts[unseen[0]][code]:,} rows), but never in train: "
-                "no model can know it. Cut so that train has it, or merge rare classes in the source.",
+                f"no model can know it. Cut so that train has it, or {_remedy(code, counts)}.",
                 code="unseen-class",
             )
         if counts["holdout"][code] < MIN_HOLDOUT_ROWS_OF_A_CLASS:
             raise UnfitTableError(
                 f"class {name!r} has {counts['holdout'][code]} rows in the holdout, required: at least "
                 f"{MIN_HOLDOUT_ROWS_OF_A_CLASS}, or no figure about it means anything. Enlarge the holdout "
-                "(data.holdout_days or data.holdout_share), or merge rare classes in the source.",
+                f"(data.holdout_days or data.holdout_share), or {_remedy(code, counts)}.",
                 code="rare-class",
             )
+
+
+def _remedy(code: int, counts: Mapping[str, npt.NDArray[np.int64]]) -> str:
+    rows = sum(int(of_table[code]) for of_table in counts.values()) + 1
+    return f"leave the class out by data.drop_classes_below = {rows}, or put such ones together by merge_classes_below"

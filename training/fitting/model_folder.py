@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import DataManifest
-from contracts.features import MISSING, Feature, Matrix, Value
+from contracts.features import MISSING, Feature, Matrix, Value, other_spellings
 from contracts.model_folder import (
     CARD_FILE,
     MODEL_FILES,
@@ -45,9 +45,10 @@ def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Gold
 def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     """Rows of `table` from the lowest score to the highest, and what the scikit-learn model says of them.
 
-    Every second row is changed: among them, each feature that may be missing is missing once, and each category is once
-    one that training has not seen. A row on which the exported graph is off by half the tolerance is left out, for
-    another machine may be off by the rest: a value near zero, for one, where large terms cancel.
+    Every second row is changed: among them, each feature that may be missing is missing once, each category is once one
+    that training has not seen and, where spellings make no difference, once written otherwise. A row on which the
+    exported graph is off by half the tolerance is left out, for another machine may be off by the rest: a value near
+    zero, for one, where large terms cancel.
     """
     features = scorer.card.features
     inputs = _spread(table, features, _outputs(model, table.matrix(features)))
@@ -119,11 +120,13 @@ def scores_of(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def golden_changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
-    """What stands in some golden row: each feature that may be missing as missing, each category as one never seen."""
+    """What stands in some golden row: each feature that may be missing as missing, each category as one never seen, and
+    in other spellings where those make no difference."""
     categorical = [one for one in features if one.kind == "categorical"]
     return [
         *((one.name, None) for one in features if one.may_be_missing),
         *((one.name, UNSEEN_CATEGORY) for one in categorical if UNSEEN_CATEGORY not in one.categories),
+        *((one.name, text) for one in categorical for text in other_spellings(one)),
     ]
 
 

@@ -85,8 +85,9 @@ def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
 
 
 def drift_basis(judged: CandidateScores, rows: TrainRows, config: Config) -> DriftBasis:
-    """reference.parquet, and the card's history."""
-    reference = reference_of(judged.table, judged.predicted, config.drift.reference_rows, config.data.seed)
+    """reference.parquet, and the card's history: both with texts as the model reads them, as drift reads its window."""
     features = judged.table.manifest.features
-    history = history_of(config.drift, features, rows.searched, judged.table, judged.predicted, reference)
+    table, searched = (one.as_read(features) for one in (judged.table, rows.searched))
+    reference = reference_of(table, judged.predicted, config.drift.reference_rows, config.data.seed)
+    history = history_of(config.drift, features, searched, table, judged.predicted, reference)
     return DriftBasis(reference, history)

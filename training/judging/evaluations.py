@@ -31,6 +31,7 @@ from pydantic import Field, ValidationError
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
+from contracts.features import Feature
 from contracts.model_folder import ModelCard
 from contracts.schema import Schema, write_json
 from training.dataset.digests import frame_digest
@@ -184,10 +185,16 @@ def evaluation_of(card: ModelCard, digest: str) -> Evaluation:
     """What identifies a challenger: everything that its answers depend on, and nothing else."""
     function = {
         "graph": card.files.get("model.onnx", ""),
-        "features": [(feature.name, feature.kind, feature.categories) for feature in card.features],
+        "features": [_function_of(feature) for feature in card.features],
         "classes": card.classes,
         "positive": card.positive,
         "threshold": card.threshold,
     }
     content = json.dumps(function, sort_keys=True).encode()
     return Evaluation(model=digest, function=f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+
+def _function_of(feature: Feature) -> tuple[object, ...]:
+    """What it is read as; more than three parts only where texts are not read as they are."""
+    read = ((feature.normalise, feature.rare),) if feature.normalise or feature.rare else ()
+    return (feature.name, feature.kind, feature.categories, *read)

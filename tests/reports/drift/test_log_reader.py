@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from contracts.exits import UsageError
-from contracts.features import MISSING, Feature
+from contracts.features import MISSING, RARE, Feature
 from reports.drift.log_reader import RequestWindow, read_window
 from tests.refusals import refuses
-from tests.reports.logged_requests import card, record, records, rows, write_log
+from tests.reports.logged_requests import FEATURES, card, record, records, rows, write_log
 
 MODEL = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -59,6 +59,21 @@ def test_a_category_that_the_model_does_not_know_does_not_reach_the_report(tmp_p
     seen = list(read(tmp_path).rows["carrier"])
     assert all(re.fullmatch(r"\(unknown\) [0-9a-f]{16}", one) for one in seen)
     assert len(set(seen)) == 3
+
+
+def test_texts_come_out_as_the_model_reads_them_and_those_it_does_not_know_as_one_each(tmp_path: Path) -> None:
+    carrier = Feature(
+        name="carrier", kind="categorical", categories=(RARE, "aa"), normalise=("trim", "case"), rare=("hawaii",)
+    )
+    features = (*FEATURES[:-1], carrier)
+    names = ["AA", " aa", "Hawaii", "Delta", "DELTA "]
+    write_log(
+        tmp_path,
+        [record(str(place), ROW | {"carrier": name}, MODEL, milliseconds=place) for place, name in enumerate(names)],
+    )
+    seen = list(read_window(tmp_path, card("binary", features=features), MODEL, seed=7).rows["carrier"])
+    assert seen[:3] == ["aa", "aa", RARE]
+    assert seen[3] == seen[4] != "delta"
 
 
 def test_a_number_beyond_float32_stays_finite(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_more_texts_than_max_categories_are_an_identifier() -> None:
 
 
 def test_a_text_of_its_own_in_most_rows_is_an_identifier_in_a_small_table_too() -> None:
-    assert "taken for an identifier: 60 distinct texts in 100 rows, features" in reason(words(60, rows=100))
+    assert "taken for an identifier: 60 distinct texts in 100 rows, more than one for" in reason(words(60, rows=100))
 
 
 def test_long_texts_without_end_are_free_text() -> None:
@@ -92,7 +92,7 @@ def test_long_texts_without_end_are_free_text() -> None:
     ids=["timestamps", "days", "slashes", "instants"],
 )
 def test_dates_are_left_out_with_what_to_do_instead(values: Any) -> None:
-    assert reason(values).startswith("is a date: derive month")
+    assert reason(values).startswith('is a date: features.dates.x = ["month", "weekday"] makes numbers of it')
 
 
 def test_running_numbers_are_left_out() -> None:
@@ -181,3 +181,22 @@ def test_what_is_no_boolean_is_refused_with_an_example() -> None:
 def test_infinite_values_are_refused_with_their_row(value: float) -> None:
     with refuses(FindingError, "infinite-values", "'x'", "row 2"):
         convert("x", pd.Series([0.5, value, 0.1]), "numeric")
+
+
+def test_the_reason_names_the_limit_that_rules() -> None:
+    unique = [f"w{number}" for number in range(200)] + ["w0"] * 100
+    assert "more than one for every two rows" in reason(unique, max_categories=1000)
+    assert "max_categories" not in reason(unique, max_categories=1000)
+    assert "more than features.max_categories = 80" in reason(words(90), max_categories=80)
+
+
+def test_a_limit_is_raised_only_where_it_is_near() -> None:
+    assert "raise it" in reason(words(90), max_categories=80)
+    assert "raise it" not in reason(words(90, rows=900), max_categories=10)
+
+
+def test_free_text_is_left_out_with_what_to_do() -> None:
+    texts = [f"the {number} machine is broken" for number in range(ROWS)]
+    assert reason(texts).endswith(
+        "make a few numbers or categories of it in the source, such as its length or whether it has a word"
+    )

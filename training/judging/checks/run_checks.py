@@ -113,6 +113,7 @@ def _of_challenger(context: Context, train: Table, holdout: Table, challenger: C
         yield model_checks.can_be_scored(challenger)
         return
     card, manifest, gate = challenger.scorer.card, holdout.manifest, context.config.gate
+    train, holdout = train.as_read(card.features), holdout.as_read(card.features)
     unseen = _unseen(card, train, holdout)
     broken = [
         (one.name, text) for one in card.features for text in breaches([one], holdout.frame, unseen, card.features)
@@ -151,6 +152,7 @@ def _of_champion(train: Table, holdout: Table, champion: Contestant) -> Iterator
     if champion.scorer is None or champion.reference is None:
         return
     card, manifest = champion.scorer.card, holdout.manifest
+    train, holdout = train.as_read(card.features), holdout.as_read(card.features)
     if manifest.time:
         yield model_checks.training_period("champion", card, manifest, f"Move data.as_of forward. {CHAMPION_REMEDY}")
     # Most of today's train rows are what the champion was fitted on, so a source that changed shows in them, and the

@@ -128,10 +128,10 @@ def without_the_last_row(self: Predictor, *asked: Any) -> Predicted:
 
 
 def without_the_last_category(self: RowEncoder, *asked: Any) -> Any:
-    """A batch's encoder does not know the last category of each column."""
+    """A batch's encoder does not know the last category of each column that is in it."""
     matrix = encode(self, *asked)
-    for place, codes in self._codes:
-        matrix[:, place][matrix[:, place] == max(codes.values())] = -1
+    for place, _ in self._codes:
+        matrix[:, place][matrix[:, place] == matrix[:, place].max()] = -1
     return matrix
 
 

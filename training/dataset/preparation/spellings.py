@@ -1,0 +1,67 @@
+"""Categories that are one to a person and several to a model: `Bern`, `Bern ` and `bern`, two Unicode forms of Zürich.
+
+Tables keep what the source has. A feature says how its texts are read (`features.normalise`), and whatever reads one,
+in training, gate, service and drift, asks `contracts/features.py`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from typing import get_args
+
+import pyarrow as pa
+
+from contracts.features import MISSING, normalised
+from contracts.pipeline_toml.keys import Features
+from contracts.schema import Spelling
+from training.dataset.table_digest import ArrowColumn
+from training.refusals import toml_key
+
+STEPS: tuple[Spelling, ...] = get_args(Spelling)
+# The fewest first: what is suggested is no more than what is needed.
+CHOICES = tuple(choice for size in (1, 2, 3) for choice in combinations(STEPS, size))
+SHOWN = 4
+
+
+def speller(features: Features, name: str) -> Callable[[str], str] | None:
+    """How texts of a column are read, as far as pipeline.toml says it; None where as they are."""
+    steps = features.normalise.get(name)
+    return partial(normalised, steps=steps) if steps else None
+
+
+def respelled(text: ArrowColumn, read: Callable[[str], str] | None) -> ArrowColumn:
+    """The column [rows] with each distinct text read anew."""
+    if read is None:
+        return text
+    encoded = text.dictionary_encode()
+    return pa.array([read(one) for one in encoded.dictionary.to_pylist()], type=text.type).take(encoded.indices)
+
+
+def spelling_notes(name: str, counts: Mapping[str, int], declared: Sequence[Spelling]) -> Iterator[str]:
+    """A line where texts of a column differ only by spaces, case or Unicode form. `counts`: rows of each text.
+
+    `declared`: features.normalise for this column.
+    """
+    categories = _grouped(counts, STEPS)
+    if len(categories) == len(_grouped(counts, declared)):
+        return
+    most = max(categories.values(), key=lambda texts: (len(_grouped(texts, declared)), sum(texts.values())))
+    shown = ", ".join(f"{text!r} ({rows:,} rows)" for text, rows in Counter(most).most_common(SHOWN))
+    several = [texts for texts in categories.values() if len(_grouped(texts, declared)) > 1]
+    ways = sum(len(_grouped(texts, declared)) for texts in several)
+    needed = next(one for one in CHOICES if set(declared) <= set(one) and len(_grouped(counts, one)) == len(categories))
+    written = ", ".join(f'"{step}"' for step in needed)
+    yield (
+        f"{name}: {len(several):,} categor{'y' if len(several) == 1 else 'ies'} written in {ways:,} ways, such as "
+        f"{shown}; if they are the same, {toml_key('features.normalise', name)} = [{written}]"
+    )
+
+
+def _grouped(counts: Mapping[str, int], steps: Sequence[Spelling]) -> dict[str, dict[str, int]]:
+    """The texts by what they are normalised."""
+    found: dict[str, dict[str, int]] = {}
+    for text, rows in counts.items():
+        if text != MISSING:
+            found.setdefault(normalised(text, steps), {})[text] = rows
+    return found
