@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
@@ -24,7 +24,7 @@ from service.api.labels import read_label
 from service.formats.json_rows import refuse_duplicate_keys
 from service.http.load_shedding import refused_for_now
 from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem
-from service.log.index import BROUGHT, MINUTE_US, RECORD, IdIndex
+from service.log.index import BROUGHT, MINUTE_US, RECORD, Entry, IdIndex
 from service.log.writer import KeyedLog
 from service.metrics import Metrics
 from service.prediction.ids import derived_of_parts
@@ -77,6 +77,14 @@ def labels_type(label: type[BaseModel]) -> type[BaseModel]:
     )
 
 
+class _Known(NamedTuple):
+    """What the log holds of one request's labels: their predictions, their labels, and which of them it brought."""
+
+    predictions: dict[str, Entry]
+    labels: dict[str, Entry]
+    brought: dict[str, Entry]
+
+
 class Feedback:
     """Takes labels for the predictions in one folder."""
 
@@ -98,14 +106,14 @@ class Feedback:
         labels = _labels_in(body)
         brought = derived_of_parts(headers, client, body, len(labels)) or [b""] * len(labels)
         async with self._one_at_a_time:
-            await asyncio.to_thread(self._refresh)
             at_us = time.time_ns() // 1000
             records = [
                 _record_of(label, card, at_us, client, name.decode())
                 for label, name in zip(labels, brought, strict=True)
             ]
+            known = await asyncio.to_thread(self._look_up, [record for record in records if record])
             new: dict[str, LabelRecord] = {}
-            outcomes = [self._judge(record, client, new) for record in records]
+            outcomes = [self._judge(record, client, known, new) for record in records]
             if new:
                 lines = "".join(record.model_dump_json(exclude_none=True) + "\n" for record in new.values())
                 if self._log.append(lines.encode(), len(new), client) < len(new):
@@ -116,28 +124,32 @@ class Feedback:
             self._metrics.feedback.add(outcome)
         return FeedbackAnswer(recorded=outcomes.count("recorded"), outcomes=outcomes)
 
-    def _refresh(self) -> None:
-        """Read what all replicas have written."""
+    def _look_up(self, records: list[LabelRecord]) -> _Known:
+        """What all replicas have written of these labels. In a thread: predictions do not wait for it."""
         self._predictions.refresh()
         self._labels.refresh()
+        ids = [record.id for record in records]
+        brought = [record.brought for record in records if record.brought]
+        return _Known(
+            self._predictions.entries_of(ids), self._labels.entries_of(ids), self._labels.entries_of(brought, BROUGHT)
+        )
 
-    def _judge(self, record: LabelRecord | None, client: str, new: dict[str, LabelRecord]) -> FeedbackOutcome:
+    def _judge(
+        self, record: LabelRecord | None, client: str, known: _Known, new: dict[str, LabelRecord]
+    ) -> FeedbackOutcome:
         """What becomes of a label. It is added to `new` where it has to be written."""
         if record is None:
             return "malformed"
-        prediction = self._predictions.entry_of(record.id)
+        prediction = known.predictions.get(record.id)
         if prediction is None or not self._may_label(client, prediction.key):
             return "unknown"
-        if record.id in new or self._labels.entry_of(record.id) is not None:
-            return "recorded" if self._was_brought_by(record) else "repeated"
+        if record.id in new or record.id in known.labels:
+            # Recorded by this very request, on a replica that died before it could answer, or repeated.
+            return "recorded" if record.brought in known.brought else "repeated"
         if record.at_us - prediction.minute * MINUTE_US > self._max_age_us:
             return "late"
         new[record.id] = record
         return "recorded"
-
-    def _was_brought_by(self, record: LabelRecord) -> bool:
-        """Whether this very request wrote it, on a replica that died before it could answer."""
-        return record.brought is not None and self._labels.entry_of(record.brought, BROUGHT) is not None
 
 
 _read_envelope = TypeAdapter(_Envelope).validate_json

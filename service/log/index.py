@@ -6,6 +6,7 @@ removed is forgotten.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,26 +35,39 @@ class _Ids:
     """The ids that one pattern finds in one file, sorted by their second half, which is random or a hash."""
 
     def __init__(self) -> None:
-        self.halves: npt.NDArray[np.uint64] = np.empty((0, 2), dtype=np.uint64)
+        self.firsts: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self.seconds: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
         self.minutes: npt.NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
         self.keys: npt.NDArray[np.uint16] = np.empty(0, dtype=np.uint16)
 
     def add(self, found: Found, keys: dict[bytes, int]) -> None:
         """`keys`: the number of each key's id, which this adds to."""
-        digits = b"".join(one for one, _, _ in found).replace(b"-", b"").decode()
-        halves = np.concatenate([self.halves, np.frombuffer(bytes.fromhex(digits), dtype=">u8").reshape(-1, 2)])
+        firsts, seconds = _halves_of(b"".join(one for one, _, _ in found))
         minutes = [int(at_us) // MINUTE_US for _, at_us, _ in found]
         numbers = [keys.setdefault(key, len(keys)) for _, _, key in found]
-        order = np.argsort(halves[:, 1], kind="stable")
-        self.halves = halves[order]
+        seconds = np.concatenate([self.seconds, seconds])
+        order = np.argsort(seconds, kind="stable")
+        self.seconds = seconds[order]
+        self.firsts = np.concatenate([self.firsts, firsts])[order]
         self.minutes = np.concatenate([self.minutes, np.array(minutes, dtype=np.uint32)])[order]
         self.keys = np.concatenate([self.keys, np.array(numbers, dtype=np.uint16)])[order]
 
-    def place_of(self, first: int, second: int) -> int | None:
-        seconds = self.halves[:, 1]
-        start, end = (int(np.searchsorted(seconds, np.uint64(second), side=side)) for side in ("left", "right"))
-        same = np.flatnonzero(self.halves[start:end, 0] == np.uint64(first))
-        return start + int(same[0]) if len(same) else None
+    def places_of(self, firsts: npt.NDArray[np.uint64], seconds: npt.NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+        """Which of the ids that have these halves are here, and where each stands: pairs of an index and a place."""
+        places, ends = (np.searchsorted(self.seconds, seconds, side=side) for side in ("left", "right"))
+        asked = np.flatnonzero(places < ends)
+        while len(asked):
+            is_it = self.firsts[places[asked]] == firsts[asked]
+            yield from zip(asked[is_it].tolist(), places[asked[is_it]].tolist(), strict=True)
+            # Another id may have the same second half.
+            places[asked] += 1
+            asked = asked[~is_it & (places[asked] < ends[asked])]
+
+
+def _halves_of(ids: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """The first and second halves of ids that stand one after the other."""
+    halves = np.frombuffer(bytes.fromhex(ids.replace(b"-", b"").decode()), dtype=">u8").astype(np.uint64)
+    return halves[0::2].copy(), halves[1::2].copy()
 
 
 class _File:
@@ -102,13 +116,17 @@ class IdIndex:
                 if entries:
                     file.ids[head].add(entries, self._keys)
 
-    def entry_of(self, identity: str, head: re.Pattern[bytes] = RECORD) -> Entry | None:
-        """The record with this id; None where there is none."""
-        digits = identity.replace("-", "")
-        halves = int(digits[:16], 16), int(digits[16:], 16)
+    def entries_of(self, ids: Iterable[str], head: re.Pattern[bytes] = RECORD) -> dict[str, Entry]:
+        """The records with these ids, by id; an id without one is left out.
+
+        All at once: one search of each file costs little more than one for a single id.
+        """
+        wanted = list(dict.fromkeys(ids))
+        firsts, seconds = _halves_of("".join(wanted).encode())
+        keys = [key.decode() for key in self._keys]
+        entries: dict[str, Entry] = {}
         for file in self._files.values():
-            ids = file.ids[head]
-            if (place := ids.place_of(*halves)) is not None:
-                key = list(self._keys)[ids.keys[place]]
-                return Entry(int(ids.minutes[place]), key.decode())
-        return None
+            found = file.ids[head]
+            for index, place in found.places_of(firsts, seconds):
+                entries.setdefault(wanted[index], Entry(int(found.minutes[place]), keys[found.keys[place]]))
+        return entries
