@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -251,17 +251,27 @@ def test_the_edge_refuses_what_waits_too_long_and_says_when_to_come_back(model: 
         assert {status_of(f"{started.url}{path}") for path in ("/livez", "/readyz", "/v2/health/ready")} == {200}
 
 
-def test_large_bodies_that_are_still_arriving_leave_half_of_the_places_to_others(model: Path, tmp_path: Path) -> None:
-    head = (
-        b"POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-    )
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [
+        (b"Content-Length: 1000000", b" " * 200_000),
+        (b"Transfer-Encoding: chunked", b"30d40\r\n" + b" " * 200_000 + b"\r\n"),
+        (b"Transfer-Encoding: chunked\r\nX-Large: " + b"x" * 15_000, b"1\r\n \r\n" * 200_000),
+    ],
+    ids=["of a length", "in one chunk", "in small chunks, after large headers"],
+)
+def test_large_bodies_that_are_still_arriving_leave_half_of_the_places_to_others(
+    model: Path, tmp_path: Path, length: bytes, body: bytes
+) -> None:
+    head = b"POST /predict/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + b"\r\n\r\n"
     with serving(tmp_path, model, EDGE_IN_FLIGHT="2", BODY_SECONDS="60") as started, ExitStack() as opened:
         refused = 0
         for _ in range(6):
             client = opened.enter_context(
                 socket.create_connection((urlsplit(started.url).hostname, urlsplit(started.url).port), timeout=10)
             )
-            client.sendall(head + b" " * 200_000)
+            with suppress(ConnectionError):  # refused while it sends
+                client.sendall(head + body)
             # What is refused is answered at once; what streams is not answered before it is whole.
             readable, _, _ = select.select([client], [], [], 0.5)
             refused += bool(readable) and client.recv(100).startswith(b"HTTP/1.1 503 ")
