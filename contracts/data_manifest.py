@@ -8,6 +8,8 @@ from contracts.schema import Schema, Task, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
+# The features of the replay's rows as a client has them: what the load test sends.
+REQUESTS_FILE = "requests.parquet"
 
 
 class LeftOut(Schema):
@@ -31,7 +33,7 @@ class DataManifest(Schema):
 
     Tables hold the features, the target, and where the table has them the time and the cluster column. Target: class
     names as strings for classification, float64 for regression. Numbers are float32, booleans 0/1/NaN as float32,
-    strings without nulls.
+    strings without nulls. `requests`: the digest of REQUESTS_FILE.
     """
 
     format_version: Literal[1] = 1
@@ -47,6 +49,7 @@ class DataManifest(Schema):
     features: tuple[Feature, ...]
     left_out: tuple[LeftOut, ...] = ()
     tables: dict[TableName, Table]
+    requests: str = ""
     digest: str
 
 
@@ -55,6 +58,6 @@ def manifest_digest(manifest: DataManifest, data: Data) -> str:
 
     Where the rows came from and which columns were left out does not change it.
     """
-    content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "digest"})
+    content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "requests", "digest"})
     keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}
     return f"sha256:{json_digest(content | {'cut': data.model_dump(mode='json', include=keys | {'group'})})}"

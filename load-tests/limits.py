@@ -231,7 +231,8 @@ def _wrong_answers(seen: VariantFigures) -> Check:
         passed=not seen.wrong,
         seen=f"{seen.wrong:,} of {seen.requests:,}{most_frequent(faults)}",
         required="0, whatever load.max_error_share in pipeline.toml allows",
-        remedy="The service does not answer what its model says of the same row: look into locust_failures.csv.",
+        remedy="The service does not answer what its model says of the same row as training has it: look into "
+        "locust_failures.csv. Either the service is wrong, or the data stage reads the source otherwise.",
     )
 
 

@@ -1,8 +1,9 @@
 """load-test: is the service fast enough and always right, under the traffic to expect?
 
 Starts the challenger, as the image that was built or, where none was, as a process, and replays rows of the next window
-with Locust. Requests are due at fixed times, whether or not earlier ones were answered, and latencies count from then.
-Every answer is compared with the model's own output. The warm-up is not counted.
+with Locust, each with the values that the source has. Requests are due at fixed times, whether or not earlier ones were
+answered, and latencies count from then. Every answer is compared with the model's own output for the row as training
+has it. The warm-up is not counted.
 
 With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
 the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion of
@@ -10,8 +11,8 @@ this project (contracts/pipeline_toml/champion.py) they stand alone. Then every 
 category, and the log must have one true record for each answer. Times that only a busy machine explains are answered
 with "unmeasured", which does not pass.
 
-Reads   build/data/replay.parquet and data.json, build/train/model, build/image, build/champion; from the environment
-        TARGET: auto (the image where one was built, else a process; the default), image or process
+Reads   build/data/: replay.parquet, requests.parquet, data.json; build/train/model, build/image, build/champion; from
+        the environment TARGET: auto (the image where one was built, else a process; the default), image or process
 Writes  build/load-test: verdict.json; locust.html and locust_*.csv, Locust's own; requests/, the request log that drift
         reads; service.log; champion/, the same of the champion; plan.json and measured.json, what was sent and every
         request's times
@@ -51,7 +52,7 @@ from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
 
-from contracts.data_manifest import DataManifest
+from contracts.data_manifest import REQUESTS_FILE, DataManifest
 from contracts.exits import Exit, FindingError, UsageError
 from contracts.pipeline_toml.champion import Standing, champion_of
 from contracts.pipeline_toml.keys import Load
@@ -168,19 +169,20 @@ def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: 
 
 
 def _replay(context: Context) -> Path:
-    """The replay table. Raises UsageError where it is not there, FindingError where it is another one."""
+    """The replay table. Raises UsageError where it is not there, FindingError where it or what is sent is another."""
     folder = context.build.stage("data")
+    manifest = read_json(folder / "data.json", DataManifest, "make data")
     table = folder / "replay.parquet"
-    described = read_json(folder / "data.json", DataManifest, "make data").tables["replay"].digest
-    if not table.exists():
-        raise UsageError(f"{table} is not there. Run `make data` first.")
-    seen = table_digest(pyarrow.parquet.read_table(table))
-    if seen != described:
-        raise FindingError(
-            f"{table} is not the table that data.json describes: its digest is {seen[:19]}, required "
-            f"{described[:19]}. Run `make data` again.",
-            code="other-replay",
-        )
+    for path, described in ((table, manifest.tables["replay"].digest), (folder / REQUESTS_FILE, manifest.requests)):
+        if not path.exists():
+            raise UsageError(f"{path} is not there. Run `make data` first.")
+        seen = table_digest(pyarrow.parquet.read_table(path))
+        if seen != described:
+            raise FindingError(
+                f"{path} is not the table that data.json describes: its digest is {seen[:19]}, required "
+                f"{described[:19] or 'one'}. Run `make data` again.",
+                code="other-replay",
+            )
     return table
 
 

@@ -1,12 +1,14 @@
 """Rows of the replay table as requests, and what the model itself says to each of them.
 
+Sent is what the source has (requests.parquet); required is what the model says to the row as training has it
+(replay.parquet). So a skew between the two, in the data stage or in the service, gives wrong answers here.
+
 The rows are spread evenly over the whole window, in its order: one drawn at random from each of as many equal slices of
 the table as requests are needed. So the request log that drift reads is a sample of the window, not of its first hours.
 A table with fewer rows than requests is gone through several times.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet
 from answers import TOLERANCE
 from plan import Request
 
+from contracts.data_manifest import REQUESTS_FILE
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature, Value
 from contracts.model_folder import ModelCard
@@ -36,7 +40,8 @@ class Traffic:
 
 
 def replayed(table: Path, scorer: Scorer, wanted: int, seed: int) -> Traffic:
-    """`wanted` requests from a Parquet table. Raises UsageError where it has no usable row or lacks a feature."""
+    """`wanted` requests from a Parquet table, with REQUESTS_FILE beside it. Raises UsageError where it has no usable
+    row or lacks a feature."""
     card = scorer.card
     columns = _read_columns(table, scorer.encoder.names)
     sendable = np.flatnonzero(_sendable(columns, card.features))
@@ -47,9 +52,10 @@ def replayed(table: Path, scorer: Scorer, wanted: int, seed: int) -> Traffic:
     positions = sendable[thinned(len(sendable), wanted, seed)]
     taken = {name: column[positions] for name, column in columns.items()}
     outputs = scorer.predict(scorer.encoder.columns(taken)).astype(np.float64)
+    sent = _read_sent(table.with_name(REQUESTS_FILE), scorer.encoder.names, positions)
     requests = (
         answered(
-            json.dumps({one.name: as_json(taken[one.name][place], one) for one in card.features}), output, card
+            json.dumps({one.name: as_json(sent[one.name][place], one) for one in card.features}), output, card
         ).model_copy(update={"row": row})
         for place, (row, output) in enumerate(zip(positions.tolist(), outputs, strict=True))
     )
@@ -65,13 +71,15 @@ def thinned(rows: int, wanted: int, seed: int) -> Positions:
 
 
 def as_json(value: Any, feature: Feature) -> Value:
-    """A table's value as a request has it: null where missing, booleans as booleans."""
-    if feature.kind == "categorical":
-        return None if value == MISSING else str(value)
-    if math.isnan(value):
+    """A value as a request has it: null where missing, booleans as booleans, whole numbers as they are."""
+    if value is None or value != value:
         return None
-    # By its text, the shortest that gives the same float32: 55.04 as a client writes it, not 55.040000915527344.
-    return bool(value) if feature.kind == "boolean" else float(str(value))
+    if feature.kind == "categorical":
+        return str(value)
+    if feature.kind == "boolean":
+        return bool(value)
+    # By its text, the shortest that gives the same number: 55.04 as a client writes it, not 55.040000915527344.
+    return value if isinstance(value, int) else float(str(value))
 
 
 def answered(body: str, output: npt.NDArray[np.float64], card: ModelCard) -> Request:
@@ -90,7 +98,25 @@ def answered(body: str, output: npt.NDArray[np.float64], card: ModelCard) -> Req
     return Request(body=body, labels=tuple(labels), probability=output[positive])
 
 
+def _read_sent(file: Path, names: Sequence[str], positions: Positions) -> dict[str, Column]:
+    """What clients have of these rows, by name [positions]; missing is None or NaN."""
+    read = _read(file, names)
+    if len(positions) and positions.max() >= read.num_rows:
+        raise UsageError(f"{file} has only {read.num_rows:,} rows. Run `make data` again.", code="other-rows")
+    taken = read.take(pa.array(positions))
+    columns = ((name, taken[name]) for name in names)
+    return {
+        name: column.to_numpy() if pa.types.is_floating(column.type) else np.array(column.to_pylist(), dtype=object)
+        for name, column in columns
+    }
+
+
 def _read_columns(table: Path, names: Sequence[str]) -> dict[str, Column]:
+    read = _read(table, names)
+    return {name: read[name].to_numpy() for name in names}
+
+
+def _read(table: Path, names: Sequence[str]) -> Any:
     if not table.exists():
         raise UsageError(f"{table} is not there. Run `make data` first.", code="not-there")
     absent = sorted(set(names) - set(pyarrow.parquet.read_schema(table).names))
@@ -99,8 +125,7 @@ def _read_columns(table: Path, names: Sequence[str]) -> dict[str, Column]:
             f"{table} has no column {', '.join(absent)}, which the model reads. Run `make train` again.",
             code="no-column",
         )
-    read = pyarrow.parquet.read_table(table, columns=list(names))
-    return {name: read[name].to_numpy() for name in names}
+    return pyarrow.parquet.read_table(table, columns=list(names))
 
 
 def _sendable(columns: Mapping[str, Column], features: Sequence[Feature]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from onnx import TensorProto, helper, numpy_helper
 
-from contracts.data_manifest import DataManifest, Table
+from contracts.data_manifest import REQUESTS_FILE, DataManifest, Table
 from contracts.features import MISSING, Feature
 from contracts.model_folder import MODEL_FILES, Golden, GoldenRow, ModelCard, sha256_of
 from contracts.pipeline_toml.keys import Config
@@ -74,8 +74,8 @@ def write_model(folder: Path, **changes: Any) -> None:
     write_json(folder / "model.json", card(files={name: sha256_of(folder / name) for name in MODEL_FILES}, **changes))
 
 
-def write_replay(path: Path, **columns: "list[Any] | npt.NDArray[Any]") -> None:
-    """The table, and data.json beside it."""
+def write_replay(path: Path, sent: "dict[str, Any] | None" = None, **columns: "list[Any] | npt.NDArray[Any]") -> None:
+    """The table, what clients send of it, and data.json beside it. `sent`: columns that a client has otherwise."""
     distance = np.linspace(-4, 4, ROWS, dtype=np.float32)
     distance[::10] = np.nan
     table: dict[str, Any] = {
@@ -87,10 +87,21 @@ def write_replay(path: Path, **columns: "list[Any] | npt.NDArray[Any]") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     written = pa.table(table | columns)
     pa.parquet.write_table(written, path)
+    texts = [None if one == MISSING else one for one in written["carrier"].to_pylist()]
+    weekend = pa.array(written["is_weekend"].to_numpy(), from_pandas=True).cast(pa.bool_())
+    requests = pa.table(
+        {
+            "distance": written["distance"],
+            "is_weekend": weekend,
+            "carrier": pa.array(texts, pa.string()),
+            **(sent or {}),
+        }
+    )
+    pa.parquet.write_table(requests, path.with_name(REQUESTS_FILE))
     replay = Table(rows=ROWS, digest=table_digest(written))
     manifest = DataManifest(
         source="none", source_sha256="0" * 64, task="binary", target="late", classes=("false", "true"), positive="true",
-        features=FEATURES, tables={"replay": replay}, digest="sha256:" + "0" * 64,
+        features=FEATURES, tables={"replay": replay}, requests=table_digest(requests), digest="sha256:" + "0" * 64,
     )  # fmt: skip
     write_json(path.parent / "data.json", manifest)
 

@@ -7,6 +7,7 @@ their categories, ranges and examples come from train alone. The same source and
 Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
         pipeline.toml [data] and [features].
 Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time and cluster;
+        build/data/requests.parquet: the features of the replay's rows as the source has them, for clients to send;
         build/data/data.json: source and its sha256, features, what was left out and why, rows and digest of each table.
 Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
 """
@@ -22,12 +23,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contracts.data_manifest import TABLE_NAMES, DataManifest, LeftOut, Table, TableName, manifest_digest
+from contracts.data_manifest import (
+    REQUESTS_FILE,
+    TABLE_NAMES,
+    DataManifest,
+    LeftOut,
+    Table,
+    TableName,
+    manifest_digest,
+)
 from contracts.features import Feature, text_reader
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
-from training.dataset.column_values import comparable, convert, to_text
+from training.dataset.column_values import as_sent, comparable, convert, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
@@ -83,7 +92,8 @@ def work(context: Context) -> Outcome:
     if not data.time:
         train, holdout = (_written(context.folder, name, manifest) for name in ("train", "holdout"))
         refuse_told(repeated, train, holdout, context.config)
-    write_json(context.folder / "data.json", manifest)
+    requests = _write_requests(context.folder, rows, choice)
+    write_json(context.folder / "data.json", manifest.model_copy(update={"requests": requests}))
     print("\n".join([*notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
     return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
@@ -167,6 +177,14 @@ def _write(folder: Path, name: TableName, columns: dict[str, ArrowColumn], rows:
     pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     span = ["", ""] if rows.times is None else [_second(rows.times[positions[end]]) for end in (0, -1)]
     return Table(rows=len(positions), digest=table_digest(table), first=span[0], last=span[1])
+
+
+def _write_requests(folder: Path, rows: Rows, choice: Choice) -> str:
+    """The replay's features as a client has them, taken from the source beside the tables; returns their digest."""
+    replay = rows.table.iloc[rows.cut.rows["replay"]]
+    table = pa.table({name: as_sent(replay[name], kind) for name, kind in choice.kinds.items()})
+    pq.write_table(table, folder / REQUESTS_FILE, compression="zstd")
+    return table_digest(table)
 
 
 def _written(folder: Path, name: TableName, manifest: DataManifest) -> LoadedTable:

@@ -313,6 +313,17 @@ def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_
         load_test(Context(config(), own, tmp_path), misbehaving("none"))
 
 
+def test_what_is_sent_and_data_json_does_not_describe_is_refused(build: Build, tmp_path: Path) -> None:
+    own = Build(tmp_path)
+    shutil.copytree(build.root / "data", tmp_path / "data")
+    (tmp_path / "train").symlink_to(build.root / "train")
+    file = tmp_path / "data" / "requests.parquet"
+    rows = pyarrow.parquet.read_table(file)
+    pyarrow.parquet.write_table(rows.slice(1), file)
+    with refuses(FindingError, "other-replay", "requests.parquet"):
+        load_test(Context(config(), own, tmp_path), misbehaving("none"))
+
+
 @pytest.mark.parametrize(("absent", "first"), [("train", "make train"), ("data", "make data")])
 def test_a_stage_out_of_order_says_which_command_comes_first(
     absent: str, first: str, build: Build, tmp_path: Path

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from answers import TOLERANCE
 from hypothesis import given
 from hypothesis import strategies as st
 from traffic import answered, as_json, replayed, thinned
 
 from contracts.exits import UsageError
-from contracts.features import MISSING
 from scoring.scorer import Scorer, load_scorer
 from testbed.tiny_build import FEATURES, ROWS, card, write_model, write_replay
 from tests.refusals import refuses
@@ -69,14 +69,16 @@ def test_each_request_has_what_the_model_says_to_it(scorer: Scorer, table: Path)
     [
         (np.float32("nan"), FEATURES[0], None),
         (np.float32(55.04), FEATURES[0], 55.04),
-        (np.float32(0), FEATURES[1], False),
-        (np.float32(1), FEATURES[1], True),
-        (np.float32("nan"), FEATURES[1], None),
-        (MISSING, FEATURES[2], None),
-        ("AA", FEATURES[2], "AA"),
+        (55.0400009, FEATURES[0], 55.0400009),
+        (55, FEATURES[0], 55),
+        (False, FEATURES[1], False),
+        (True, FEATURES[1], True),
+        (None, FEATURES[1], None),
+        (None, FEATURES[2], None),
+        ("AA ", FEATURES[2], "AA "),
     ],
 )
-def test_a_tables_value_is_sent_as_a_client_writes_it(value: Any, feature: Any, sent: object) -> None:
+def test_a_value_is_sent_as_a_client_writes_it(value: Any, feature: Any, sent: object) -> None:
     seen = as_json(value, feature)
     assert seen == sent
     assert type(seen) is type(sent)
@@ -86,6 +88,37 @@ def test_a_tables_value_is_sent_as_a_client_writes_it(value: Any, feature: Any, 
 def test_a_number_arrives_as_the_float32_that_it_was(number: float) -> None:
     sent = json.loads(json.dumps(as_json(np.float32(number), FEATURES[0])))
     assert np.float32(sent) == np.float32(number)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"carrier": pa.array(["aa", "ua", None, "ZZ"] * (ROWS // 4))},
+        {"distance": pa.array(np.linspace(-40, 40, ROWS))},
+        {"distance": pa.array([None] * ROWS, pa.float64())},
+        {"is_weekend": pa.array([True] * ROWS)},
+    ],
+    ids=["another spelling", "another unit", "filled gaps", "another meaning"],
+)
+def test_what_training_made_of_the_source_differs_from_what_a_client_sends(
+    scorer: Scorer, tmp_path: Path, sent: dict[str, Any]
+) -> None:
+    write_replay(tmp_path / "replay.parquet", sent)
+    assert _wrong(scorer, tmp_path / "replay.parquet") > 0.1 * ROWS
+
+
+def test_the_sources_own_digits_and_texts_give_what_training_reads(scorer: Scorer, tmp_path: Path) -> None:
+    exact = np.random.default_rng(3).normal(size=ROWS)
+    write_replay(tmp_path / "replay.parquet", {"distance": pa.array(exact)}, distance=exact.astype(np.float32))
+    assert _wrong(scorer, tmp_path / "replay.parquet") == 0
+
+
+def _wrong(scorer: Scorer, table: Path) -> int:
+    """How many requests the model answers otherwise than is required of the service."""
+    requests = replayed(table, scorer, ROWS, seed=7).requests
+    said = scorer.predict(scorer.encoder.rows([json.loads(one.body) for one in requests]))[:, 1]
+    required = np.array([one.probability for one in requests], dtype=np.float64)
+    return int((np.abs(said - required) > TOLERANCE).sum())
 
 
 def test_rows_that_the_services_schema_refuses_are_left_out_and_counted(scorer: Scorer, tmp_path: Path) -> None:

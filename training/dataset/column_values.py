@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contracts.features import MISSING
 from contracts.schema import FeatureKind
@@ -85,6 +86,18 @@ def to_text(values: "pd.Series[Any]") -> ArrowColumn:
         column = column.map(str, na_action="ignore")
     text = pa.array(column, type=pa.large_string(), from_pandas=True).fill_null(MISSING)
     return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+
+
+def as_sent(values: "pd.Series[Any]", kind: FeatureKind) -> ArrowColumn:
+    """One feature as a client has it, Arrow [rows]: text as it stands, numbers with all digits, null where missing."""
+    if kind == "categorical":
+        text = to_text(values)
+        return pc.if_else(pc.equal(text, MISSING), None, text)
+    if kind == "boolean":
+        return pa.array(_booleans(str(values.name), values), from_pandas=True).cast(pa.bool_())
+    column = plain(values)
+    has_own_digits = isinstance(column.dtype, np.dtype) and (column.dtype.kind in "iu" or column.dtype == np.float32)
+    return pa.array(column.to_numpy() if has_own_digits else to_numbers(column), from_pandas=True)
 
 
 def text_codes(text: ArrowColumn) -> tuple[list[str], npt.NDArray[np.int64]]:
