@@ -27,7 +27,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = [str(one) for one in known]
     by_lower_case = {one.lower(): one for one in reversed(names)}
     match = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
-    return f" Did you mean {by_lower_case[match[0]]}?" if match else f" It has {listed(names)}."
+    if not match:
+        return f" It has {listed(names)}."
+    found = by_lower_case[match[0]]
+    is_plain = re.fullmatch(r"[\w .:-]+", found)
+    return f" Did you mean {found if is_plain else json.dumps(found, ensure_ascii=False)}?"
 
 
 def toml_key(table: str, name: str) -> str:

@@ -287,6 +287,18 @@ def test_a_pipeline_toml_that_does_not_fit_the_table_is_refused(
         raise AssertionError(misuse(tmp_path, machines(), data, **features))
 
 
+def test_a_third_class_that_reads_like_no_answer_names_the_key_that_says_so(tmp_path: Path) -> None:
+    table = machines()
+    table.loc[:9, "failed"] = "NA"
+    said = str(misuse(tmp_path, table))
+    assert 'If NA means that there is no answer: data.csv.missing = ["", "NA"]. Otherwise: Set data.task' in said
+
+
+def test_a_name_that_has_quotes_in_the_file_can_be_pasted(tmp_path: Path) -> None:
+    said = str(misuse(tmp_path, machines().rename(columns={"failed": "'failed'"})))
+    assert said.endswith("""Did you mean "'failed'"?""")
+
+
 @pytest.mark.parametrize("name", ["cluster", "prediction"])
 def test_names_that_the_pipeline_writes_itself_are_refused(tmp_path: Path, name: str) -> None:
     assert misuse(tmp_path, machines().rename(columns={"heat": name})).code == "reserved-name"

@@ -4,6 +4,7 @@ Booleans become "false" and "true", whole numbers "0", "1", …; classes are sor
 dropped and counted; where they are more than half, the table is refused.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,13 +122,22 @@ def _refuse_wrong_number(classes: tuple[str, ...], data: Data) -> None:
     if data.task == "binary" and count != 2:
         raise SettingError(
             f"data.task is binary, but {data.target!r} has {count} classes ({listed(classes)}). "
-            "Set data.task to multiclass.",
+            f"{_if_absent(classes, data)}Set data.task to multiclass.",
             code="other-task",
         )
     if data.task == "multiclass" and count == 2:
         raise SettingError(
             f"data.task is multiclass, but {data.target!r} has two classes. Set data.task to binary.", code="other-task"
         )
+
+
+def _if_absent(classes: tuple[str, ...], data: Data) -> str:
+    """What to set where two classes are left without those that read like an absent value, such as NA."""
+    absent = [name for name in classes if name in data.csv.missing_numbers]
+    if len(classes) - len(absent) != 2:
+        return ""
+    missing = json.dumps([*data.csv.missing, *absent], ensure_ascii=False)
+    return f"If {listed(absent)} means that there is no answer: data.csv.missing = {missing}. Otherwise: "
 
 
 def _positive(classes: tuple[str, ...], data: Data) -> str:
