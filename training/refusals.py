@@ -7,7 +7,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from contracts.exits import FindingError, UsageError
 
@@ -36,11 +36,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def toml_key(table: str, name: str) -> str:
     """`table.name`, as pipeline.toml takes it: quoted where the name needs quotes."""
-    return (
-        f"{table}.{name}"
-        if re.fullmatch(r"[A-Za-z0-9_-]+", name)
-        else f"{table}.{json.dumps(name, ensure_ascii=False)}"
-    )
+    return f"{table}.{name}" if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"{table}.{toml_value(name)}"
+
+
+def toml_value(value: str | Sequence[str]) -> str:
+    """A text or a list of texts as pipeline.toml takes it: its escapes are those of JSON."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ Comments in pipeline.toml say when to change a value; the docstrings here say wh
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from operator import not_
 from typing import Annotated, Literal
 
@@ -100,12 +101,15 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _time_needs_as_of(self) -> "Data":
+        wrong = []
         if self.time and self.as_of is None:
-            raise ValueError("as_of is missing: a table with a time column needs the day that counts as today")
+            wrong.append("as_of is missing: a table with a time column needs the day that counts as today")
         if self.as_of is not None and not self.time:
-            raise ValueError("as_of is set, but time is empty: name the time column, or take as_of out")
+            wrong.append("as_of is set, but time is empty: name the time column, or take as_of out")
         if self.holdout_share + self.replay_share >= 1:
-            raise ValueError("holdout_share and replay_share together leave no rows to train on")
+            wrong.append("holdout_share and replay_share together leave no rows to train on")
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return self
 
 
@@ -254,10 +258,13 @@ class Deploy(Section):
 
     @model_validator(mode="after")
     def _shares_grow(self) -> "Deploy":
+        wrong = []
         if list(self.canary_percent) != sorted(set(self.canary_percent)):
-            raise ValueError("deploy.canary_percent must grow from step to step")
+            wrong.append("deploy.canary_percent must grow from step to step")
         if self.canary_max_seconds < self.canary_seconds:
-            raise ValueError("deploy.canary_max_seconds is less than deploy.canary_seconds: no step could end")
+            wrong.append("deploy.canary_max_seconds is less than deploy.canary_seconds: no step could end")
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return self
 
 
@@ -276,24 +283,26 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> "Config":
+        if wrong := [*self._unknown_metrics(), *self._misplaced_metrics()]:
+            raise ValueError("\n".join(wrong))
+        return self
+
+    def _unknown_metrics(self) -> Iterator[str]:
         known = METRICS_OF_TASK[self.data.task]
         asked = {"training.metric": [self.training.metric], "gate.metric": [self.gate.metric]}
         asked |= {"gate.floors": list(self.gate.floors), "gate.limits": list(self.gate.limits)}
         for key, names in asked.items():
             for name in names:
                 if name not in known:
-                    raise ValueError(
-                        f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {', '.join(known)}"
-                    )
+                    yield f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {', '.join(known)}"
+
+    def _misplaced_metrics(self) -> Iterator[str]:
         for key, misplaced, other in (
             ("gate.floors", LESS_IS_BETTER & self.gate.floors.keys(), "gate.limits"),
             ("gate.limits", self.gate.limits.keys() - LESS_IS_BETTER, "gate.floors"),
         ):
             if misplaced:
                 better = "less" if other == "gate.limits" else "more"
-                raise ValueError(
-                    f"{key}: of {', '.join(sorted(misplaced))} {better} is better; it belongs under {other}"
-                )
+                yield f"{key}: of {', '.join(sorted(misplaced))} {better} is better; it belongs under {other}"
         if self.gate.max_calibration_error is not None and self.data.task != "binary":
-            raise ValueError("gate.max_calibration_error is for binary tasks only: take it out")
-        return self
+            yield "gate.max_calibration_error is for binary tasks only: take it out"

@@ -1,6 +1,7 @@
 """Reads pipeline.toml and says of every mistake: the line, what was seen, what was required, the nearest key."""
 
 import codecs
+import copy
 import difflib
 import re
 import tomllib
@@ -14,8 +15,19 @@ from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Config
 from contracts.schema import json_digest
 
-_HEADER = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"""^\s*("[^"]+"|'[^']+'|[\w-]+)\s*=""")
+_PART = r"""(?:"[^"]+"|'[^']+'|[\w-]+)"""
+_PARTS = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_HEADER = re.compile(rf"^\s*\[\s*({_PARTS})\s*\]")
+_KEY = re.compile(rf"^\s*({_PARTS})\s*=")
+_TWICE = re.compile(r"Cannot (?:declare|overwrite|mutate)")
+_BEGINS = re.compile(r"([\w.]*):?(?: '([^']+)')?")
+# In place of a required value that is wrong itself, so that checks over several keys still see the others.
+STAND_INS: Mapping[str, Mapping[str, object]] = {
+    "project": {"name": "x"},
+    "data": {"source": "x", "target": "x"},
+    "training": {"candidates": ["x"]},
+    "gate": {"margin": 0.0},
+}
 
 
 class ConfigError(UsageError):
@@ -35,12 +47,14 @@ def load_config(path: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.") from None
+        again = " A table is begun once: write the line under the one that is there." * bool(_TWICE.search(str(error)))
+        raise ConfigError(f"{path}: not valid TOML: {error}.{again}") from None
     try:
         return Config.model_validate(raw)
-    except ValidationError as error:
+    except ValidationError:
         lines = _lines_of_keys(text)
-        raise ConfigError("\n".join(_explain(path, lines, one) for one in error.errors()), code="wrong-keys") from None
+        explained = [line for one in _mistakes(raw) for line in _explain(path, lines, one)]
+        raise ConfigError("\n".join(explained), code="wrong-keys") from None
 
 
 def settings_digest(config: Config) -> str:
@@ -59,47 +73,108 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
     path.write_bytes(mark + change(content.decode("utf-8-sig")).encode("utf-8"))
 
 
+def _mistakes(raw: dict[str, Any]) -> list[Any]:
+    """Every mistake, as pydantic has it.
+
+    A check over several keys runs only where each of them is right: so what is wrong is put aside, and read again.
+    """
+    found, aside = list[Any](), set[tuple[Any, ...]]()
+    left = copy.deepcopy(raw)
+    while True:
+        try:
+            Config.model_validate(left)
+        except ValidationError as error:
+            new = [one for one in error.errors() if one["loc"] not in aside]
+            found += new
+            aside |= {one["loc"] for one in new} | {_put_aside(left, one) for one in new}
+            if not new:
+                return found
+        else:
+            return found
+
+
+def _put_aside(raw: dict[str, Any], mistake: Any) -> tuple[Any, ...]:
+    """Take the wrong value out, or all that a section says beyond what it must; returns the place of what was taken."""
+    section, *keys = mistake["loc"] or ("",)
+    table = raw.get(section)
+    if not isinstance(table, dict):
+        raw.pop(section, None)
+    elif keys:
+        stand_in = STAND_INS.get(section, {}).get(keys[0])
+        table.pop(keys[0], None)
+        table |= {keys[0]: stand_in} if stand_in is not None else {}
+    else:
+        known = _known_keys((section,), required=True)
+        raw[section] = {name: value for name, value in table.items() if name in known}
+    return (section, *keys[:1])
+
+
 def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
     """Line number (from 1) of each table header and of each key below it."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            table = _parts(header[1])
             lines.setdefault(table, number)
         elif key := _KEY.match(line):
-            lines.setdefault((*table, key[1].strip("\"'")), number)
+            parts = (*table, *_parts(key[1]))
+            for length in range(len(table) + 1, len(parts) + 1):
+                lines.setdefault(parts[:length], number)
     return lines
 
 
-def _explain(path: Path, lines: Mapping[tuple[str, ...], int], error: Any) -> str:
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in re.findall(_PART, dotted))
+
+
+def _explain(path: Path, lines: Mapping[tuple[str, ...], int], error: Any) -> list[str]:
     keys = tuple(str(part) for part in error["loc"])
-    known = keys
-    while known and known not in lines:
-        known = known[:-1]
-    place = f"{path}:{lines[known]}" if known else str(path)
-    name = ".".join(keys)
+    name, place = ".".join(keys), _place(path, lines, keys)
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key {name}.{_nearest(keys)}"
+        return [f"{place}: {_unknown(keys)}"]
     if error["type"] == "missing":
-        return f"{place}: {name} is missing. Add it{f' under [{keys[0]}]' if len(keys) > 1 else f' as [{name}]'}."
+        return [f"{place}: {name} is missing. Add it{f' under [{keys[0]}]' if len(keys) > 1 else f' as [{name}]'}."]
     required = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return f"{place}: {required}."
-    return f"{place}: {name} is {error['input']!r}; required: {required[0].lower()}{required[1:]}."
+        return [f"{_place(path, lines, _told(keys, line))}: {line}." for line in required.splitlines()]
+    return [f"{place}: {name} is {error['input']!r}; required: {required[0].lower()}{required[1:]}."]
+
+
+def _place(path: Path, lines: Mapping[tuple[str, ...], int], keys: tuple[str, ...]) -> str:
+    """The file, with the line of the key or of what holds it."""
+    while keys and keys not in lines:
+        keys = keys[:-1]
+    return f"{path}:{lines[keys]}" if keys else str(path)
+
+
+def _told(keys: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """The key that a sentence begins with, whole or within its section, and the name in it that is wrong."""
+    first, name = _BEGINS.findall(text)[0]
+    told = tuple(first.split("."))
+    return (*(() if told[0] in Config.model_fields else keys), *told, name)
+
+
+def _unknown(keys: tuple[str, ...]) -> str:
+    if len(keys) > 1 and keys[-1] in Config.model_fields:
+        return (
+            f"{'.'.join(keys)} counts from [{'.'.join(keys[:-1])}], the table above it. Write the line under "
+            f"[{keys[-1]}], without {keys[-1]!r} before it."
+        )
+    return f"unknown key {'.'.join(keys)}.{_nearest(keys)}"
 
 
 def _nearest(keys: tuple[str, ...]) -> str:
     siblings = _known_keys(keys[:-1])
-    match = difflib.get_close_matches(keys[-1], siblings, n=1, cutoff=0.4)
+    match = difflib.get_close_matches(keys[-1], siblings, n=1, cutoff=0.6)
     return f" Did you mean {match[0]}?" if match else f" Known here: {', '.join(siblings)}."
 
 
-def _known_keys(table: tuple[str, ...]) -> list[str]:
+def _known_keys(table: tuple[str, ...], *, required: bool = False) -> list[str]:
     model: type[BaseModel] = Config
     for part in table:
         field = model.model_fields.get(part)
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
             break
         model = field.annotation
-    return list(model.model_fields)
+    return [name for name, field in model.model_fields.items() if field.is_required() or not required]

@@ -4,6 +4,6 @@ from drills.drill import USAGE, drill
 from drills.scene import Scene
 
 
-@drill("evaluate", USAGE, r"pipeline\.toml: gate\.metric: 'roc_acu' is no metric of a binary task")
+@drill("evaluate", USAGE, r"pipeline\.toml:\d+: gate\.metric: 'roc_acu' is no metric of a binary task")
 def plant(scene: Scene) -> None:
     scene.set("gate.metric", "roc_acu")

@@ -132,7 +132,7 @@ def _numbers(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
         column = column[pd.to_numeric(column, errors="coerce").isna()]
     raise SettingError(
         f"column {name!r} is taken for numeric, but has values such as {example_of(column)}. "
-        f"Correct them in the source, or set {toml_key('features.kinds', name)}.",
+        f'Correct them in the source, or set {toml_key("features.kinds", name)} = "categorical".',
         code="not-numeric",
     )
 
@@ -145,7 +145,7 @@ def _booleans(name: str, values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     if wrong:
         raise SettingError(
             f"column {name!r} is taken for boolean, but has values such as {wrong[0]!r}; required: true and false, "
-            f"or 0 and 1. Correct them in the source, or set {toml_key('features.kinds', name)}.",
+            f'or 0 and 1. Correct them in the source, or set {toml_key("features.kinds", name)} = "categorical".',
             code="not-boolean",
         )
     return np.array([known[text.lower()] for text in distinct], dtype=np.float64)[codes]

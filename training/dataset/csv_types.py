@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.pipeline_toml.keys import Config, Csv
-from training.refusals import SettingError, listed, toml_key
+from training.refusals import SettingError, listed, toml_key, toml_value
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
@@ -132,17 +132,16 @@ class ColumnReader:
         if looks_like_numbers:
             signs = "".join(sorted({sign for text in others for sign in text if sign in "$€£¥%"}))
             if signs:
-                yield f'If they are numbers: data.csv.strip = "{signs}"'
+                yield f"If they are numbers: data.csv.strip = {toml_value(signs)}"
             if any(re.search(r"\d,\d{3}(\D|$)", text) for text in others):
                 yield 'If a comma separates thousands: data.csv.thousands = ","'
             elif any(re.search(r"\d,\d+$", text) for text in others):
                 yield 'If a comma is the decimal sign: data.csv.decimal = ","'
         else:
             tokens = [*self._csv.missing_numbers, *dict.fromkeys(text.strip() for text in others[:EXAMPLES])]
-            written = ", ".join(f'"{token}"' for token in tokens)
-            yield f"If they mean that a number is missing: data.csv.missing_numbers = [{written}]"
+            yield f"If they mean that a number is missing: data.csv.missing_numbers = {toml_value(tokens)}"
         yield f'If the column names categories: {toml_key("features.kinds", name)} = "categorical"'
-        yield f'If it is not to be used: features.exclude = ["{name}"]'
+        yield f"If it is not to be used: features.exclude = {toml_value([name])}"
 
 
 def _as_text(codes: Any, texts: list[str], is_missing: Any) -> "pd.Series[Any]":

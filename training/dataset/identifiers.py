@@ -22,7 +22,7 @@ from contracts.pipeline_toml.keys import Config, Gate
 from training.dataset.splits import Cut
 from training.fitting.quick_model import quick_model
 from training.fitting.search import one_thread
-from training.refusals import UnfitTableError
+from training.refusals import UnfitTableError, toml_value
 from training.statistics.intervals import paired_difference
 from training.statistics.metrics import METRICS, FloatArray, ScoringError, score
 from training.tables import Integers, Table
@@ -78,7 +78,7 @@ def noted(left_out: Sequence[LeftOut], found: Sequence[Repeated]) -> tuple[LeftO
     """The reasons, and for these columns that they repeat."""
     words = {
         one.column: f", and {one.share:.0%} of the holdout rows have a value that train has: if it says which rows "
-        f'belong together, set data.group = "{one.column}"'
+        f"belong together, set data.group = {toml_value(one.column)}"
         for one in found
     }
     return tuple(LeftOut(column=one.column, reason=one.reason + words.get(one.column, "")) for one in left_out)
@@ -93,8 +93,9 @@ def refuse_told(found: Sequence[Repeated], train: Table, holdout: Table, config:
             raise UnfitTableError(
                 f"{one.share:.0%} of the holdout rows have a {one.column} that train has, and it tells the answer: a "
                 f"quick model's {config.gate.metric} falls from {tried.known:.3f} to {tried.unknown:.3f} on those that "
-                f'it has not seen. Rows of one {one.column} belong on one side: set data.group = "{one.column}". If '
-                f'production knows them too, write "{words}" into gate.signed_off.'
+                f"it has not seen. Rows of one {one.column} belong on one side: set data.group = "
+                f"{toml_value(one.column)}. If production knows them too, write {toml_value(words)} into "
+                "gate.signed_off."
             )
 
 

@@ -111,3 +111,60 @@ def test_broken_toml_is_refused_with_the_place(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with refuses(ConfigError, "no-file", "--config"):
         load_config(tmp_path / "pipeline.toml")
+
+
+WRONG_TOGETHER = GOOD.replace(
+    'task = "multiclass"', 'task = "multiclass"\nas_of = 2026-01-01\nmin_train_rows = "few"'
+).replace("margin = 0.05", "margin = -1\n\n[gate.floors]\nacuracy = 0.9\nbrier = 0.1\n\n[drift]\nlasting_windows = 5")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "pipeline.toml:9: data.min_train_rows is 'few'",
+        "pipeline.toml:8: as_of is set, but time is empty",
+        "pipeline.toml:17: gate.margin is -1",
+        "pipeline.toml:20: gate.floors: 'acuracy' is no metric",
+        "pipeline.toml:19: gate.floors: of brier less is better",
+        "pipeline.toml:24: drift.lasting_windows is more than drift.of_windows",
+    ],
+)
+def test_what_several_keys_say_together_is_said_beside_each_wrong_value(tmp_path: Path, said: str) -> None:
+    assert said in refusal(tmp_path, WRONG_TOGETHER)
+
+
+def test_each_mistake_is_said_once_and_what_is_right_is_not_said(tmp_path: Path) -> None:
+    lines = refusal(tmp_path, WRONG_TOGETHER).splitlines()
+    assert len(lines) == len(set(lines)) == 6
+
+
+def test_a_key_that_is_near_none_is_answered_with_all_there_are(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD + "\n[drift]\ntemperature = 5\n")
+    assert "Did you mean" not in said
+    assert "Known here: false_alarm_rate, " in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['features.kinds."customer id" = "numeric"', 'features.normalise."a.b" = ["trim"]', "features.exclude = ['x']"],
+)
+def test_a_remedy_can_be_pasted_above_the_first_table(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f"{line}\n{GOOD}")
+    assert load_config(path).features != load_config(Path("pipeline.toml")).features
+
+
+def test_a_remedy_that_was_pasted_under_another_table_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD + 'features.kinds."customer id" = "numeric"\n')
+    assert "pipeline.toml:16: gate.features counts from [gate], the table above it" in said
+    assert "under [features]" in said
+
+
+def test_a_remedy_beside_a_table_that_is_begun_again_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
+    said = refusal(tmp_path, 'features.kinds.a = "numeric"\n' + GOOD + "[features]\nmax_categories = 5\n")
+    assert "write the line under the one that is there" in said
+
+
+def test_the_line_of_a_dotted_key_is_known(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD + '\n[features]\nkinds."customer id" = "number"\n')
+    assert "pipeline.toml:18: features.kinds.customer id is 'number'" in said

@@ -16,7 +16,7 @@ from contracts.features import MISSING, normalised
 from contracts.pipeline_toml.keys import Features
 from contracts.schema import Spelling
 from training.dataset.table_digest import ArrowColumn
-from training.refusals import toml_key
+from training.refusals import toml_key, toml_value
 
 STEPS: tuple[Spelling, ...] = get_args(Spelling)
 # The fewest first: what is suggested is no more than what is needed.
@@ -51,10 +51,9 @@ def spelling_notes(name: str, counts: Mapping[str, int], declared: Sequence[Spel
     several = [texts for texts in categories.values() if len(_grouped(texts, declared)) > 1]
     ways = sum(len(_grouped(texts, declared)) for texts in several)
     needed = next(one for one in CHOICES if set(declared) <= set(one) and len(_grouped(counts, one)) == len(categories))
-    written = ", ".join(f'"{step}"' for step in needed)
     yield (
         f"{name}: {len(several):,} categor{'y' if len(several) == 1 else 'ies'} written in {ways:,} ways, such as "
-        f"{shown}; if they are the same, {toml_key('features.normalise', name)} = [{written}]"
+        f"{shown}; if they are the same, {toml_key('features.normalise', name)} = {toml_value(needed)}"
     )
 
 
