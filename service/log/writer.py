@@ -111,14 +111,14 @@ class RecordLog:
         """Whether it has a file."""
         return self._file is not None
 
-    async def sync(self, share: int = 1) -> None:
+    async def sync(self, share: int = 1) -> bool:
         """Bring what was appended to the disk, and close the file where it is due or was deleted. Never raises.
 
-        `share`: so many files divide what one may hold.
+        `share`: so many files divide what one may hold. Returns whether it closed the file.
         """
         file = self._file
         if file is None:
-            return
+            return False
         is_over = self._is_over(file, share)
         if is_over:
             self._file = None
@@ -129,6 +129,7 @@ class RecordLog:
                 self._count_failed_sync(reason)
         if is_over:
             await asyncio.to_thread(_close, file)
+        return is_over
 
     def _is_over(self, file: int, share: int) -> bool:
         """Whether the file is large or old enough, or was deleted."""
@@ -203,10 +204,10 @@ class KeyedLog:
             part = self._parts[key] = self._make(key)
         return part.append(lines, records)
 
-    async def sync(self) -> None:
-        """As RecordLog.sync, for all keys at once."""
+    async def sync(self) -> bool:
+        """As RecordLog.sync, for all keys at once; whether it closed any file."""
         files = [part for part in self._parts.values() if part.is_open]
-        await asyncio.gather(*(part.sync(len(files)) for part in files))
+        return any(await asyncio.gather(*(part.sync(len(files)) for part in files)))
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
@@ -236,9 +237,9 @@ class LogKeeper:
         while True:
             try:
                 on_tick()
-                for log in self._logs:
-                    await log.sync()
-                if time.monotonic() >= next_cleaning:
+                has_closed = any([await log.sync() for log in self._logs])
+                # A client may fill a file in a second: what is kept is bounded by its size, not by the next minute.
+                if has_closed or time.monotonic() >= next_cleaning:
                     next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
                     await self._clean()
             except Exception as error:  # the next tick tries again; without ticks the log would never reach the disk

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from contracts.exits import UsageError
-from service.log.writer import KeyedLog, Limits, RecordLog, prepare_folder, remove_old_files
+from service.log.writer import KeyedLog, Limits, LogKeeper, RecordLog, prepare_folder, remove_old_files
 from service.metrics import Metrics
 from tests.refusals import refuses
 
@@ -226,6 +226,28 @@ def test_the_oldest_files_go_while_all_are_too_large(tmp_path: Path) -> None:
     make_files(tmp_path, 300, 200, 100)
     limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=250, keep_seconds=1e9)
     assert remove_old_files(tmp_path, limits, time.time()) == ["predictions-0-1.jsonl"]
+
+
+def test_files_go_when_the_next_is_closed_however_soon_that_is(tmp_path: Path) -> None:
+    limits = Limits(rotate_bytes=10 * len(LINE), rotate_seconds=1e9, keep_bytes=50 * len(LINE), keep_seconds=1e9)
+    keeper = LogKeeper(tmp_path, limits, every_seconds=0)
+    log = keeper.open("predictions", Metrics())
+    sizes: list[int] = []
+    is_done = asyncio.Event()
+
+    def write_a_file() -> None:
+        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        log.append(LINE * 10, 10)
+        if len(sizes) == 30:
+            is_done.set()
+
+    async def write() -> None:
+        task = asyncio.create_task(keeper.run(write_a_file))
+        await is_done.wait()
+        task.cancel()
+
+    asyncio.run(write())
+    assert max(sizes) == limits.keep_bytes
 
 
 def make_keyed_files(folder: Path, **sizes: int) -> None:
