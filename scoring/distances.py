@@ -1,6 +1,7 @@
 """Distances between two samples of one column. Numpy alone, for training and the drift job must measure alike.
 
-wasserstein     the area between the two distribution functions, in standard deviations of the reference
+wasserstein     the area between the two distribution functions, in standard deviations of the reference; numbers of the
+                window that are far beyond all of it count as FAR
 jensenshannon   0 for equal shares to 0.83 for disjoint ones, with the natural logarithm; numbers by reference deciles
 psi             the population stability index, Σ (p - q) ln(p / q); numbers by reference deciles
 difference      the absolute difference of two shares, for a column of 0 and 1
@@ -25,6 +26,9 @@ DECILES = np.linspace(0, 1, 11)[1:-1]
 LEAST_SHARE = 1e-4
 # As little as Evidently divides by, where a column of the reference is constant.
 LEAST_SCALE = 1e-3
+# A number of the window counts as no further than so many standard deviations beyond all of the reference: a single
+# request with 3e38 in it would otherwise be all of the distance, and of what chance makes of it, and hide every drift.
+FAR = 10.0
 MOST_ROWS = 0.5
 
 
@@ -94,13 +98,15 @@ def _by_cell(method: Method, reference: npt.NDArray[np.str_], current: npt.NDArr
 
 
 def _by_value(method: Method, reference: FloatArray, current: FloatArray) -> Counted:
+    spread = reference[~np.isnan(reference)]
+    scale = max(float(spread.std()), LEAST_SCALE) if len(spread) else 1.0
+    if method == "wasserstein" and len(spread):
+        current = np.clip(current, spread.min() - FAR * scale, spread.max() + FAR * scale)
     both = np.concatenate([reference, current])
     known = ~np.isnan(both)
     values, inverse = np.unique(both[known], return_inverse=True)
     codes = np.full(len(both), -1, dtype=np.int64)
     codes[known] = inverse
-    spread = reference[~np.isnan(reference)]
-    scale = max(float(spread.std()), LEAST_SCALE) if len(spread) else 1.0
     return Counted(method, codes[: len(reference)], codes[len(reference) :], values, len(values), scale)
 
 

@@ -7,16 +7,25 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from scoring.distances import counted, distance_of_counts
+from scoring.distances import FAR, counted, distance_of_counts
 
 NUMBERS = st.lists(st.floats(-100, 100, width=32), min_size=2, max_size=40)
 
 
 @given(NUMBERS, NUMBERS)
 def test_the_area_between_two_distributions_is_scipys(one: list[float], two: list[float]) -> None:
-    reference, current = np.array(one), np.array(two)
-    expected = wasserstein_distance(reference, current) / max(reference.std(), 1e-3)
+    reference = np.array(one)
+    scale = max(reference.std(), 1e-3)
+    current = np.clip(two, reference.min() - FAR * scale, reference.max() + FAR * scale)
+    expected = wasserstein_distance(reference, current) / scale
     assert counted("wasserstein", reference, current).distance() == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_a_number_beyond_all_bounds_counts_as_a_far_one() -> None:
+    reference = np.arange(100.0)
+    far, huge = (counted("wasserstein", reference, np.r_[reference, one]).distance() for one in (1e3, 3e38))
+    assert far == huge < 0.2
+    assert counted("wasserstein", reference, np.full(100, 3e38)).distance() > FAR
 
 
 def test_shares_of_categories_are_compared_as_scipy_does() -> None:

@@ -106,6 +106,16 @@ def test_columns_of_pure_noise_do_not_drift_given_the_others(columns: int) -> No
     assert called <= 3
 
 
+@pytest.mark.parametrize(("shift", "drifted"), [(0.0, False), (15.0, True)])
+def test_one_request_with_a_huge_number_neither_hides_drift_nor_is_drift(shift: float, drifted: bool) -> None:
+    baseline = baseline_of(Drift(), card("binary"), rows(2000, seed=1), card("binary").features)
+    window = rows(800, seed=2)
+    window["temp"] += shift
+    window.loc[0, "temp"] = 3e38
+    found = baseline.compared(window, 0, has_labels=False, seed=1)
+    assert [one.drifted for _, one in found if one.column == "temp"] == [drifted]
+
+
 def test_missing_values_that_become_more_are_called_by_their_own_test() -> None:
     baseline = baseline_of(Drift(), card("binary"), rows(2000, seed=1), card("binary").features)
     window = rows(400, seed=2)
