@@ -25,6 +25,7 @@ Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier sta
 """
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def work(context: Context) -> Outcome:
     challenger = enter("challenger", build.challenger, holdout)
     standing = champion_of(build, config)
     champion = enter("champion", standing.folder, holdout) if standing.folder else None
-    contest, problem = meet(holdout, challenger, champion, baseline(build, holdout))
+    contest, problem = meet(holdout, challenger, champion, baseline(build, holdout, config.metrics))
     decision = decide(context, holdout, challenger, champion, standing.first_run, contest, problem)
     write(context.folder, decision)
     if contest is not None and decision.comparisons:
@@ -101,12 +102,12 @@ def refuse_other_data(config: Config, manifest: DataManifest) -> None:
             )
 
 
-def baseline(build: Build, holdout: Table) -> Baseline | None:
+def baseline(build: Build, holdout: Table, metrics: Sequence[str]) -> Baseline | None:
     """What the best answer is that reads no feature; None for tables that a check of their own refuses."""
     manifest = holdout.manifest
     train = load_table(build, "train", [manifest.target, *filter(None, [manifest.time])])
     try:
-        return baseline_of(train, holdout) if len(train.frame) and len(holdout.frame) else None
+        return baseline_of(train, holdout, metrics) if len(train.frame) and len(holdout.frame) else None
     except (TableError, KeyError):
         return None
 
@@ -146,7 +147,7 @@ def decide(
     figures, slices = ComparedMetrics(), SliceFigures()
     if contest is not None:
         has_champion, costs = champion is not None, costs_of(config.training)
-        figures = compare_all(contest, config.data.task, gate, confidence, costs, has_champion=has_champion)
+        figures = compare_all(contest, config.metrics, gate, confidence, costs, has_champion=has_champion)
         read = holdout.as_read(holdout.manifest.features).frame
         slices = compare_slices(contest, read, gate, has_champion=has_champion)
     validity = inspect_validity(context, holdout, challenger, champion, figures, problem)

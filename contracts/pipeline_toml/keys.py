@@ -27,13 +27,19 @@ IF_SET = Field(exclude_if=not_)
 
 METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
     "binary": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy", "precision", "recall", "f1"),
-    "multiclass": ("roc_auc", "brier", "log_loss", "accuracy", "f1"),
+    "multiclass": ("roc_auc", "average_precision", "brier", "log_loss", "accuracy", "f1"),
     "regression": ("rmse", "mae", "r2"),
 }
-
-
+# pinball_01 to pinball_99, and the quantile of each.
+QUANTILES = {f"pinball_{percent:02}": percent / 100 for percent in range(1, 100)}
+# Computed only where pipeline.toml names them: each judges a model of its own kind, and MAPE no target of 0.
+METRICS_ON_REQUEST: dict[Task, tuple[str, ...]] = {
+    "binary": (),
+    "multiclass": (),
+    "regression": ("mape", *QUANTILES),
+}
 # Of these a floor would let the worst through, of all others a limit.
-LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae"})
+LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae", "mape", *QUANTILES})
 
 
 class Section(BaseModel):
@@ -281,6 +287,12 @@ class Config(Section):
     service: Service = Service()
     deploy: Deploy = Deploy()
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is computed: every metric of the task, and what else pipeline.toml asks for."""
+        asked = (self.training.metric, self.gate.metric, *self.gate.floors, *self.gate.limits)
+        return tuple(dict.fromkeys((*METRICS_OF_TASK[self.data.task], *asked)))
+
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> "Config":
         if wrong := [*self._unknown_metrics(), *self._misplaced_metrics()]:
@@ -288,13 +300,15 @@ class Config(Section):
         return self
 
     def _unknown_metrics(self) -> Iterator[str]:
-        known = METRICS_OF_TASK[self.data.task]
+        usual, others = METRICS_OF_TASK[self.data.task], METRICS_ON_REQUEST[self.data.task]
+        known = ", ".join((*usual, *(name for name in others if name not in QUANTILES)))
+        known += ", pinball_01 to pinball_99" if others else ""
         asked = {"training.metric": [self.training.metric], "gate.metric": [self.gate.metric]}
         asked |= {"gate.floors": list(self.gate.floors), "gate.limits": list(self.gate.limits)}
         for key, names in asked.items():
             for name in names:
-                if name not in known:
-                    yield f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {', '.join(known)}"
+                if name not in usual and name not in others:
+                    yield f"{key}: {name!r} is no metric of a {self.data.task} task; use one of {known}"
 
     def _misplaced_metrics(self) -> Iterator[str]:
         for key, misplaced, other in (

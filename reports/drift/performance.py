@@ -23,11 +23,11 @@ from scipy.stats import norm, t
 
 from contracts.decision import Interval
 from contracts.model_folder import Metric, ModelCard
-from contracts.pipeline_toml.keys import Config
+from contracts.pipeline_toml.keys import LESS_IS_BETTER, Config
 from contracts.verdict import EstimatedPerformance, PerformanceComparison, PerformanceOutcome
 from reports.drift.calibration import Calibration, NoEstimateError, calibrations_of
 from reports.drift.log_reader import Answers, score_order
-from reports.drift.scores import LESS_IS_BETTER, FloatArray, IntArray, UnscorableError, score
+from reports.drift.scores import FloatArray, IntArray, UnscorableError, score
 
 LEAST_DAYS = 3
 ROW_GROUPS = 20

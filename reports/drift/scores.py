@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from contracts.pipeline_toml.keys import QUANTILES
 from contracts.schema import Task
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Score = Callable[[npt.NDArray[np.generic], FloatArray, FloatArray], float]
 
-LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae"})
 _EPSILON = np.finfo(np.float64).eps
 
 
@@ -52,6 +52,12 @@ def _of_values(metric: str, truth: FloatArray, predicted: FloatArray, weights: F
         return float(metrics.root_mean_squared_error(truth, predicted, sample_weight=weights))
     if metric == "mae":
         return float(metrics.mean_absolute_error(truth, predicted, sample_weight=weights))
+    if metric == "mape":
+        if not truth.all():
+            raise UnscorableError(f"mape is undefined for a label of 0, and {int((truth == 0).sum())} are")
+        return float(metrics.mean_absolute_percentage_error(truth, predicted, sample_weight=weights))
+    if metric in QUANTILES:
+        return float(metrics.mean_pinball_loss(truth, predicted, sample_weight=weights, alpha=QUANTILES[metric]))
     return float(metrics.r2_score(truth, predicted, sample_weight=weights))
 
 
@@ -76,12 +82,10 @@ def _of_decisions(metric: str, task: Task, truth: IntArray, decided: IntArray, w
 
 def _of_probabilities(metric: str, truth: IntArray, scores: FloatArray, weights: FloatArray) -> float:
     classes = scores.shape[1]
-    if metric == "average_precision":
-        return float(metrics.average_precision_score(truth, scores[:, 1], sample_weight=weights))
-    if metric == "roc_auc":
+    if metric in ("roc_auc", "average_precision"):
+        area = metrics.roc_auc_score if metric == "roc_auc" else metrics.average_precision_score
         judged = [1] if classes == 2 else range(classes)
-        areas = [metrics.roc_auc_score(truth == one, scores[:, one], sample_weight=weights) for one in judged]
-        return float(np.mean(areas))
+        return float(np.mean([area(truth == one, scores[:, one], sample_weight=weights) for one in judged]))
     if metric == "brier":
         squares = (scores - np.eye(classes)[truth]) ** 2
         losses = squares[:, 1] if classes == 2 else squares.sum(axis=1)

@@ -117,6 +117,13 @@ def _above(asked: Question, seen: Interval) -> str:
     return f"Of the rows that it ranks at or above a {name} one, {_share(seen)} are {name}, on average."
 
 
+def _above_class(asked: Question, seen: Interval) -> str:
+    return (
+        f"Of the rows that it ranks for a class at or above one of it, {_share(seen)} are of that class, on average "
+        f"over {asked.classes} classes."
+    )
+
+
 def _off(_: Question, seen: Interval) -> str:
     root = Interval(value=seen.value**0.5, low=max(seen.low, 0.0) ** 0.5, high=max(seen.high, 0.0) ** 0.5)
     return f"Its probabilities are off by {spoken(root)}, as a root mean square."
@@ -162,6 +169,11 @@ def _misses_on_average(asked: Question, seen: Interval) -> str:
     return f"It misses {asked.value} by {spoken(seen)} on average."
 
 
+def _misses_as_share(asked: Question, seen: Interval) -> str:
+    percent = Interval(value=100 * seen.value, low=100 * seen.low, high=100 * seen.high)
+    return f"It misses {asked.value} by {spoken(percent)} percent of its size on average."
+
+
 def _explains(asked: Question, seen: Interval) -> str:
     if seen.value <= 0:
         said = f"R² {spoken(seen)}"
@@ -184,11 +196,13 @@ RULES: dict[tuple[str, str], Rule] = {
     ("binary", "recall"): _found,
     ("binary", "f1"): _balance,
     ("multiclass", "roc_auc"): _ranks_classes,
+    ("multiclass", "average_precision"): _above_class,
     ("multiclass", "brier"): _off_classes,
     ("multiclass", "log_loss"): _given,
     ("multiclass", "accuracy"): _names,
     ("multiclass", "f1"): _balance,
     ("regression", "rmse"): _misses,
     ("regression", "mae"): _misses_on_average,
+    ("regression", "mape"): _misses_as_share,
     ("regression", "r2"): _explains,
 }

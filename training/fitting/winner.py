@@ -7,7 +7,7 @@ import pandas as pd
 
 from contracts.features import Matrix
 from contracts.model_folder import ColumnHistory, Metric
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Config
+from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
 from training.fitting.model_folder import reference_of
@@ -75,7 +75,7 @@ def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
     truth, clusters, confidence = table.truth, table.clusters, config.gate.confidence
     threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs) if task == "binary" else None
     metrics = {}
-    for name in METRICS_OF_TASK[task]:
+    for name in config.metrics:
         try:
             seen = interval(name, truth, predicted, clusters, confidence=confidence, threshold=threshold)
         except ScoringError as error:

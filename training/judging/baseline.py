@@ -8,17 +8,20 @@ answers the last days of train, as many as the holdout has, from the days before
 Probabilities are these shares. A decision is the one that is best in its metric among those that are the same for every
 row: the most frequent class for accuracy, the positive class for precision and F1. Recall takes the most frequent class
 as well: "always" has a recall of 1, and nothing could be better. The absolute error of a value is judged against the
-median.
+median, a pinball loss against its quantile, and MAPE against the median weighted by 1 / |value|: each the one answer
+that is best for it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contracts.pipeline_toml.keys import QUANTILES
 from training.judging.contestants import Answers
 from training.judging.formatting import rounded
 from training.statistics.metrics import FloatArray
@@ -32,20 +35,22 @@ ALWAYS, MOST_FREQUENT = 0.0, 0.5
 
 Times: TypeAlias = "pd.Series[Any]"
 Keys = npt.NDArray[np.int64]
+How = str | Callable[[Times], float]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """`name`: whose answer it is. predicted: [rows, classes] or [rows]; medians: [rows] of a regression, else None."""
+    """`name`: whose answer it is. predicted: [rows, classes] or [rows]; others: [rows] for each metric of a regression
+    that another answer than the mean is best for."""
 
     name: str
     predicted: FloatArray
-    medians: FloatArray | None = None
+    others: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def answers(self, metric: str) -> Answers:
         """What it answers where this metric asks."""
-        if metric == "mae" and self.medians is not None:
-            return Answers(self.medians, None)
+        if metric in self.others:
+            return Answers(self.others[metric], None)
         if self.predicted.ndim == 1 or self.predicted.shape[1] > 2:
             return Answers(self.predicted, None)
         return Answers(self.predicted, ALWAYS if metric in ("precision", "f1") else MOST_FREQUENT)
@@ -88,8 +93,9 @@ IN_TIME = (
 )
 
 
-def baseline_of(train: Table, holdout: Table) -> Baseline:
-    """The baseline of these tables. Raises TableError where train's answers cannot be read, KeyError without times."""
+def baseline_of(train: Table, holdout: Table, metrics: Sequence[str] = ("mae",)) -> Baseline:
+    """The baseline of these tables, for these metrics. Raises TableError where train's answers cannot be read, KeyError
+    without times."""
     time = train.manifest.time
     before, after = (one.frame[time] if time else pd.Series(one.frame.index) for one in (train, holdout))
     answers = _columns(train)
@@ -97,7 +103,25 @@ def baseline_of(train: Table, holdout: Table) -> Baseline:
     means = _answer(rule, before, answers, after, "mean")
     if train.manifest.task != "regression":
         return Baseline(f"each class's share of {rule.name}", means)
-    return Baseline(f"the mean of {rule.name}", means[:, 0], _answer(rule, before, answers, after, "median")[:, 0])
+    bests = {metric: best for metric in metrics if (best := _best_for(metric)) is not None}
+    others = {metric: _answer(rule, before, answers, after, best)[:, 0] for metric, best in bests.items()}
+    return Baseline(f"the mean of {rule.name}", means[:, 0], others)
+
+
+def _best_for(metric: str) -> How | None:
+    """The one answer to several values that is best in this metric, where that is not their mean."""
+    if metric == "mae":
+        return "median"
+    if metric == "mape":
+        return _median_of_shares
+    return partial(pd.Series.quantile, q=QUANTILES[metric]) if metric in QUANTILES else None
+
+
+def _median_of_shares(values: "pd.Series[Any]") -> float:
+    """The median of values weighted by 1 / |value|; values of 0 have no share and are left out."""
+    ordered = np.sort(values[values != 0].to_numpy(dtype=np.float64))
+    reached = np.cumsum(1 / np.abs(ordered))
+    return float(ordered[np.searchsorted(reached, reached[-1] / 2)]) if len(ordered) else 0.0
 
 
 def _columns(train: Table) -> pd.DataFrame:
@@ -117,9 +141,7 @@ def _past_error(rule: _Rule, times: Times, answers: pd.DataFrame, holdout: Times
     return rounded(float(((said - answers[is_last].to_numpy()) ** 2).mean()))
 
 
-def _answer(
-    rule: _Rule, times: Times, answers: pd.DataFrame, asked: Times, how: Literal["mean", "median"]
-) -> FloatArray:
+def _answer(rule: _Rule, times: Times, answers: pd.DataFrame, asked: Times, how: How) -> FloatArray:
     """[rows asked, columns]. Shares are drawn towards all rows' by the weight of one row, so that none is 0 or 1."""
     whole = answers.agg(how).to_numpy(dtype=np.float64)
     is_recent = np.ones(len(times), dtype=bool) if rule.days is None else _day(times) > _day(times).max() - rule.days

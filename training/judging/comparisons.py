@@ -5,15 +5,14 @@ the confidence that this evaluation has to show. Figures are rounded before they
 checked with nothing but decision.json.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from contracts.decision import Comparison, Interval, Outcome
-from contracts.pipeline_toml.keys import METRICS_OF_TASK, Gate
-from contracts.schema import Task
+from contracts.pipeline_toml.keys import Gate
 from training.judging.baseline import Baseline
 from training.judging.contestants import Answers
 from training.judging.formatting import rounded
@@ -79,12 +78,13 @@ class ComparedMetrics:
 
 
 def compare_all(
-    contest: Contest, task: Task, gate: Gate, confidence: float, costs: Costs | None = None, *, has_champion: bool
-) -> ComparedMetrics:
-    """Every metric of the task, and with `costs` that of the decisions. `has_champion` may be true for a champion that
-    could not be scored."""
+    contest: Contest, metrics: Sequence[str], gate: Gate, confidence: float, costs: Costs | None = None,
+    *, has_champion: bool,
+) -> ComparedMetrics:  # fmt: skip
+    """gate.metric, the other `metrics`, and with `costs` that of the decisions. `has_champion` may be true for a
+    champion that could not be scored."""
     comparisons, missing = [], {}
-    for metric in (gate.metric, *(other for other in METRICS_OF_TASK[task] if other != gate.metric)):
+    for metric in (gate.metric, *(other for other in metrics if other != gate.metric)):
         try:
             comparisons.append(compare(contest, metric, gate, confidence, has_champion=has_champion))
         except ScoringError as error:

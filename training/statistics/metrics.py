@@ -8,7 +8,7 @@ to zero, such that
 (Hampel 1974, "The influence curve and its role in robust estimation", JASA 69). `intervals.py` makes every interval
 from them, for the variance of a mean is easy however the rows hang together. Four shapes cover all metrics:
 
-- a mean of losses per row (Brier, log loss, accuracy, MAE): influence is loss - mean;
+- a mean of losses per row (Brier, log loss, accuracy, MAE, MAPE, pinball): influence is loss - mean;
 - a ratio of two means, or a function of one (precision, recall, F1, R², RMSE): the delta method;
 - AUC: the placement values of DeLong, DeLong & Clarke-Pearson 1988 ("Comparing the areas under two or more
   correlated receiver operating characteristic curves", Biometrics 44), found in O(n log n) by sorting, as in
@@ -20,12 +20,14 @@ Several classes are averaged, values and influences alike. A pure function of ar
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from contracts.pipeline_toml.keys import QUANTILES
 from contracts.schema import Task
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,7 +80,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         metric.name: metric
         for metric in (
             Metric("roc_auc", "ROC AUC", _CLASSES, True, 0, 1, needs_every_class=True),
-            Metric("average_precision", "Average precision", _BINARY, True, 0, 1, needs_every_class=True),
+            Metric("average_precision", "Average precision", _CLASSES, True, 0, 1, needs_every_class=True),
             Metric("brier", "Brier score", _CLASSES, False, 0, 2),
             Metric("log_loss", "Log loss", _CLASSES, False, 0, _INF),
             Metric("accuracy", "Accuracy", _CLASSES, True, 0, 1, uses_threshold=True),
@@ -90,6 +92,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("mae", "MAE", _VALUES, False, 0, _INF),
             Metric("r2", "R²", _VALUES, True, -_INF, 1),
             Metric("bias", "Absolute bias", _VALUES, False, 0, _INF),
+            Metric("mape", "MAPE", _VALUES, False, 0, _INF),
+            *(Metric(name, f"Pinball loss at {at:g}", _VALUES, False, 0, _INF) for name, at in QUANTILES.items()),
         )
     }
 )
@@ -109,10 +113,12 @@ def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, thres
     threshold: binary accuracy, precision, recall and F1 decide class 1 where its probability is at least this; all
     else ignores it. Decisions among several classes take the likeliest, the first of equals.
 
-    Multiclass ROC AUC (one class against the rest) and F1 are unweighted averages over classes; multiclass Brier is
-    the sum over classes, 0 to 2. Precision is 0 where nothing is decided positive. Calibration error is the mean,
-    over ten equally filled bins, of |mean probability - share of positives|. Bias is the distance of the mean error
-    from 0, so that less is better.
+    Multiclass ROC AUC and average precision (one class against the rest) and F1 are unweighted averages over classes;
+    multiclass Brier is the sum over classes, 0 to 2. Precision is 0 where nothing is decided positive. Calibration
+    error is the mean, over ten equally filled bins, of |mean probability - share of positives|. Bias is the distance
+    of the mean error from 0, so that less is better. MAPE is the mean of |error| / |truth|, as a share: undefined
+    where a truth is 0, and refused there. A pinball loss weighs an error below the truth by its quantile, one above it
+    by 1 - quantile (Koenker & Bassett 1978, "Regression quantiles", Econometrica 46).
 
     Raises ScoringError for an unknown metric or one of another task; for arrays that are empty, of differing lengths
     or with NaN, infinite or impossible entries; for a missing threshold; for rows on which the metric is undefined.
@@ -162,6 +168,13 @@ def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatA
         _check_finite(name, values)
     if metric == "r2" and (truth == truth[0]).all():
         raise ScoringError(f"r2 is undefined: truth is {truth[0]} on all {len(truth)} rows.", code="constant-truth")
+    if metric == "mape" and not truth.all():
+        rows = np.flatnonzero(truth == 0)
+        raise ScoringError(
+            f"mape is undefined: truth is 0 on {len(rows)} of {len(truth)} rows, first on row {rows[0]}, and no error "
+            "is a share of nothing; mae is defined there.",
+            code="zero-truth",
+        )
 
 
 def _check_probabilities(predicted: FloatArray) -> None:
@@ -282,9 +295,14 @@ def _roc_auc(truth: IntArray, predicted: FloatArray) -> Scored:
 
 
 def _average_precision(truth: IntArray, predicted: FloatArray) -> Scored:
+    classes = [1] if predicted.shape[1] == 2 else range(predicted.shape[1])
+    return _average([_precision_over_ranks(truth == position, predicted[:, position]) for position in classes])
+
+
+def _precision_over_ranks(truth: npt.NDArray[np.bool_], scores: FloatArray) -> Scored:
     """Mean over positives of the precision at their score. A row at score s moves it as a positive with a precision of
     its own, and by standing among the rows at or above every positive with a score of at most s."""
-    _, level, rows = np.unique(predicted[:, 1], return_inverse=True, return_counts=True)
+    _, level, rows = np.unique(scores, return_inverse=True, return_counts=True)
     positives = np.bincount(level, weights=truth)
     rows_from = np.cumsum(rows[::-1])[::-1]
     precision = np.cumsum(positives[::-1])[::-1] / rows_from
@@ -351,6 +369,15 @@ def _r2(truth: FloatArray, predicted: FloatArray) -> Scored:
     return Scored(1 - unexplained.value, -unexplained.influence)
 
 
+def _mape(truth: FloatArray, predicted: FloatArray) -> Scored:
+    return _mean(np.abs(predicted - truth) / np.abs(truth))
+
+
+def _pinball(truth: FloatArray, predicted: FloatArray, *, quantile: float) -> Scored:
+    below = truth - predicted
+    return _mean(np.maximum(quantile * below, (quantile - 1) * below))
+
+
 def _bias(truth: FloatArray, predicted: FloatArray) -> Scored:
     error = _mean(predicted - truth)
     return Scored(abs(error.value), float(np.sign(error.value)) * error.influence)
@@ -361,6 +388,8 @@ _VALUE_METRICS: Mapping[str, Callable[[FloatArray, FloatArray], Scored]] = {
     "mae": _mae,
     "r2": _r2,
     "bias": _bias,
+    "mape": _mape,
+    **{name: partial(_pinball, quantile=quantile) for name, quantile in QUANTILES.items()},
 }
 _PROBABILITY_METRICS: Mapping[str, Callable[[IntArray, FloatArray], Scored]] = {
     "roc_auc": _roc_auc,

@@ -89,6 +89,15 @@ def test_a_metric_of_another_task_is_refused_with_those_of_this_one(tmp_path: Pa
     assert "gate.metric: 'rmse' is no metric of a multiclass task; use one of roc_auc" in said
 
 
+def test_metrics_on_request_are_computed_where_they_are_named(tmp_path: Path) -> None:
+    regression = GOOD.replace('"multiclass"', '"regression"').replace('"log_loss"', '"pinball_90"')
+    path = tmp_path / "pipeline.toml"
+    path.write_text(regression + "[gate.limits]\nmape = 0.2\n")
+    assert load_config(path).metrics == ("rmse", "mae", "r2", "pinball_90", "mape")
+    said = refusal(tmp_path, regression.replace("pinball_90", "pinball_100"))
+    assert "use one of rmse, mae, r2, mape, pinball_01 to pinball_99" in said
+
+
 def test_a_floor_on_a_mistyped_metric_is_refused(tmp_path: Path) -> None:
     assert "gate.floors: 'acuracy'" in refusal(tmp_path, GOOD + "\n[gate.floors]\nacuracy = 0.9\n")
 

@@ -60,7 +60,7 @@ def test_metrics_of_three_classes_are_the_gates(metric: str) -> None:
     assert ours == pytest.approx(gates_score(metric, truth, scores, threshold=None), abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", ["rmse", "mae", "r2"])
+@pytest.mark.parametrize("metric", ["rmse", "mae", "r2", "mape", "pinball_10", "pinball_90"])
 def test_metrics_of_values_are_the_gates(metric: str) -> None:
     random = np.random.default_rng(3)
     truth, scores = random.normal(size=200), random.normal(size=(200, 1))

@@ -15,6 +15,7 @@ from testbed.cards import CLASSES
 from testbed.model_folders import GOOD, draw_tables, write_data, write_model
 from tests.training.evaluating import check, decided, deciding, failed, fresh_build
 from training.judging.baseline import baseline_of
+from training.statistics.metrics import score
 from training.tables import Table
 
 NOTHING = {"noise": 0.05}
@@ -165,6 +166,34 @@ def test_without_time_the_mean_of_train_is_the_baseline_and_the_median_for_absol
     seen = baseline_of(train, holdout)
     assert seen.answers("rmse").predicted.tolist() == [1.0, 1.0]
     assert seen.answers("mae").predicted.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"), [("mae", 10.0), ("mape", 1.0), ("pinball_90", 100.0), ("pinball_10", 1.0), ("rmse", 24.4)]
+)
+def test_each_metric_has_the_baseline_that_no_other_constant_beats(metric: str, best: float) -> None:
+    values = np.array([1.0] * 4 + [10.0] * 4 + [100.0] * 2)
+    manifest = in_time("regression", values, np.arange(10.0))[0].manifest.model_copy(update={"time": ""})
+    train = Table("train", pd.DataFrame({"answer": values}), manifest)
+    said = baseline_of(train, train, (metric,)).answers(metric).predicted
+    own = score(metric, values, said, threshold=None)
+    others = [score(metric, values, np.full(10, one), threshold=None) for one in np.linspace(0.5, 110, 220)]
+    assert own <= min(others) + 1e-12
+    assert said.tolist() == pytest.approx([best] * 10)
+
+
+def test_a_pinball_loss_decides_and_its_baseline_is_the_quantile(tmp_path: Path) -> None:
+    build = build_of(tmp_path, "regression")
+    write_model(build.challenger, build, GOOD_OF_TASK["regression"])
+    asked = ("pinball_75", "mape")
+    decision = decided(build, "regression", f"[gate.limits]\n{asked[1]} = 1e9", metric=f'"{asked[0]}"')
+    one = deciding(decision)
+    train, holdout = (draw_tables("regression")[name]["answer"] for name in ("train", "holdout"))
+    assert one.metric == asked[0]
+    assert one.challenger.low < one.challenger.value < one.challenger.high
+    at = np.full(len(holdout), np.quantile(train, 0.75))
+    assert one.baseline == pytest.approx(score(asked[0], holdout, at, threshold=None), rel=0.01)
+    assert asked[1] in [other.metric for other in decision.comparisons]
 
 
 def in_time(

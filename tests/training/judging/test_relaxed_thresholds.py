@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.model_folder import GateSetting
-from contracts.pipeline_toml.keys import LESS_IS_BETTER, METRICS_OF_TASK, Config
+from contracts.pipeline_toml.keys import LESS_IS_BETTER, METRICS_OF_TASK, METRICS_ON_REQUEST, Config
 from contracts.pipeline_toml.reader import ConfigError, load_config
 from contracts.stage import Build
 from testbed.model_folders import write_model
@@ -138,5 +138,6 @@ def test_a_floor_where_less_is_better_and_a_limit_where_more_is_are_refused(tmp_
 
 
 def test_which_metrics_are_better_the_less_they_are_is_known_alike_in_both_places() -> None:
-    asked = {name for names in METRICS_OF_TASK.values() for name in names}
+    every = (*METRICS_OF_TASK.values(), *METRICS_ON_REQUEST.values())
+    asked = {name for names in every for name in names}
     assert {name for name in asked if not METRICS[name].higher_is_better} == LESS_IS_BETTER

@@ -131,8 +131,8 @@ def test_a_mean_over_unequal_clusters_has_the_exact_jackknifes_error(metric: str
 @pytest.mark.parametrize(
     ("metric", "holdout"),
     [(metric, flights(3, UNEQUAL, 0.5)) for metric in ("roc_auc", "average_precision", "precision", "recall", "f1")]
-    + [(metric, three_classes(3, UNEQUAL)) for metric in ("roc_auc", "f1", "brier")]
-    + [(metric, arrivals(3, UNEQUAL)) for metric in ("rmse", "mae", "r2", "bias")],
+    + [(metric, three_classes(3, UNEQUAL)) for metric in ("roc_auc", "average_precision", "f1", "brier")]
+    + [(metric, arrivals(3, UNEQUAL)) for metric in ("rmse", "mae", "r2", "bias", "mape", "pinball_10", "pinball_90")],
 )
 def test_influence_values_give_the_error_of_leaving_each_cluster_out(metric: str, holdout: Holdout) -> None:
     seen = difference(metric, holdout, holdout[3]).standard_error

@@ -1,6 +1,7 @@
 """The gate's metrics against scikit-learn's, their influence values against a row's change of weight, and refusals."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
-from contracts.pipeline_toml.keys import METRICS_OF_TASK
+from contracts.pipeline_toml.keys import METRICS_OF_TASK, METRICS_ON_REQUEST, QUANTILES
 from contracts.schema import Task
 from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score, scored
 
@@ -59,6 +60,14 @@ MULTICLASS: dict[str, Oracle] = {
             [sklearn_metrics.roc_auc_score(truth == k, predicted[:, k], **weight) for k in range(predicted.shape[1])]
         )
     ),
+    "average_precision": lambda truth, predicted, **weight: float(
+        np.mean(
+            [
+                sklearn_metrics.average_precision_score(truth == k, predicted[:, k], **weight)
+                for k in range(predicted.shape[1])
+            ]
+        )
+    ),
     "brier": on_classes(sklearn_metrics.brier_score_loss),
     "log_loss": on_classes(sklearn_metrics.log_loss),
     "accuracy": on_decisions(sklearn_metrics.accuracy_score),
@@ -69,7 +78,10 @@ REGRESSION: dict[str, Oracle] = {
     "mae": sklearn_metrics.mean_absolute_error,
     "r2": sklearn_metrics.r2_score,
     "bias": absolute_bias,
-}
+    "mape": sklearn_metrics.mean_absolute_percentage_error,
+    **{f"pinball_{percent}": partial(sklearn_metrics.mean_pinball_loss, alpha=int(percent) / 100)
+       for percent in ("05", "50", "90")},
+}  # fmt: skip
 
 
 def probabilities(seed: int, rows: int, classes: int, decimals: int) -> tuple[IntArray, FloatArray]:
@@ -218,7 +230,7 @@ def test_precision_is_zero_where_nothing_is_decided_positive() -> None:
 
 def test_every_metric_of_pipeline_toml_is_known_and_fits_its_task() -> None:
     for task in get_args(Task):
-        assert all(task in METRICS[metric].tasks for metric in METRICS_OF_TASK[task])
+        assert all(task in METRICS[metric].tasks for metric in (*METRICS_OF_TASK[task], *METRICS_ON_REQUEST[task]))
 
 
 def refusal(metric: str, truth: Any, predicted: Any, threshold: float | None = 0.5) -> ScoringError:
@@ -307,13 +319,26 @@ def test_r2_of_a_constant_truth_is_refused() -> None:
     assert refusal("r2", [3.0, 3.0], [1.0, 2.0]).code == "constant-truth"
 
 
+@pytest.mark.parametrize("truth", [[0.0, 2.0, 0.0], [0, 2, 0]])
+def test_mape_of_a_truth_of_zero_is_refused_with_the_rows(truth: list[float]) -> None:
+    said = refusal("mape", truth, [1.0, 2.0, 3.0])
+    assert said.code == "zero-truth"
+    assert "truth is 0 on 2 of 3 rows, first on row 0" in str(said)
+
+
+def test_a_pinball_loss_weighs_what_is_below_the_truth_by_its_quantile() -> None:
+    assert score("pinball_90", [10.0], [9.0], threshold=None) == pytest.approx(0.9)
+    assert score("pinball_90", [10.0], [11.0], threshold=None) == pytest.approx(0.1)
+    assert score("pinball_50", [10.0, 2.0], [9.0, 5.0], threshold=None) == pytest.approx(2 / 2)
+
+
 def test_losses_that_overflow_are_refused() -> None:
     assert refusal("rmse", [0.0, 1.0], [1e300, 1.0]).code == "overflow"
 
 
 @settings(max_examples=100)
 @given(
-    metric=st.sampled_from(sorted(METRICS)),
+    metric=st.sampled_from(sorted(METRICS.keys() - QUANTILES.keys() | {"pinball_90"})),
     truth=st.lists(st.sampled_from([0, 1, 2, -1]), max_size=5),
     cells=st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, np.nan, np.inf, -1.0, 1e200]), max_size=15),
     classes=st.integers(1, 3),
