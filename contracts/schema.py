@@ -25,6 +25,11 @@ Spelling = Literal["trim", "nfc", "case"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
 
 
+def is_unset(value: object) -> bool:
+    """Whether a key that came later is not used: then it is not written, and no digest changes for it."""
+    return value is None
+
+
 def json_digest(document: object) -> str:
     """Hex sha256 of a document of plain values, written with sorted keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()

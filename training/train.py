@@ -65,7 +65,9 @@ def _train(config: Config, build: Build) -> Outcome:
     training, seed = config.training, config.data.seed
     manifest = load_manifest(build)
     _require_agreement(config, manifest)
-    candidates = find_candidates(training.candidates, manifest.features, manifest.task, seed, training.trials)
+    candidates = find_candidates(
+        training.candidates, manifest.features, manifest.task, seed, training.trials, training.spaces
+    )
     rows = read_train(build, config)
     expected = threshold_of_costs(training.cost_of_a_miss, training.cost_of_a_false_alarm)
     with _timed("tried the export of each candidate"):

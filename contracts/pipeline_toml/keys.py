@@ -4,13 +4,13 @@ Comments in pipeline.toml say when to change a value; the docstrings here say wh
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import not_
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from contracts.schema import FeatureKind, Spelling, Task
+from contracts.schema import FeatureKind, Spelling, Task, is_unset
 
 CalendarPart = Literal["year", "quarter", "month", "week", "day", "day_of_year", "weekday", "hour", "minute"]
 NumericDistance = Literal["wasserstein", "jensenshannon", "psi"]
@@ -40,6 +40,10 @@ METRICS_ON_REQUEST: dict[Task, tuple[str, ...]] = {
 }
 # Of these a floor would let the worst through, of all others a limit.
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae", "mape", *QUANTILES})
+
+
+Space = Mapping[str, tuple[float | int | str | bool | None, ...]]
+Values = Annotated[tuple[float | int | str | bool, ...], Strict(False), Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -142,7 +146,10 @@ class Features(Section):
 
 
 class Training(Section):
-    """The candidates, the search among them, and the costs that set the decision threshold."""
+    """The candidates, the search among them, and the costs that set the decision threshold.
+
+    `spaces`: by module:function of the candidates, and by parameter, the values to try, the default first.
+    """
 
     candidates: Annotated[Names, Field(min_length=1)]
     metric: str
@@ -150,6 +157,7 @@ class Training(Section):
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     cost_of_a_miss: Positive = 1.0
     cost_of_a_false_alarm: Positive = 1.0
+    spaces: Annotated[dict[str, dict[str, Values]] | None, Field(exclude_if=is_unset)] = None
 
     @property
     def has_costs(self) -> bool:

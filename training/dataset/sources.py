@@ -8,6 +8,7 @@ may change there at any time, so it is read only with a sha256.
 import contextlib
 import glob
 import importlib
+import inspect
 import netrc
 import os
 import re
@@ -34,6 +35,7 @@ from training.refusals import SettingError, UnfitTableError, nearest
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 HTTP = re.compile(r"https?://")
+SIGNATURE = "def {}(): a pandas data frame, without arguments (docs/own-table.md)"
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,20 @@ def _call(source: str) -> pd.DataFrame:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.", code="no-module") from None
+    except Exception as error:  # importing a module runs it, so it may raise anything
+        raise SettingError(
+            f"data.source = {source!r}: {module_name} cannot be imported ({type(error).__name__}: {error}).",
+            code="source-not-importable",
+        ) from None
     function = getattr(module, function_name, None)
     if not callable(function):
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise SettingError(
-            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)}",
+            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)} "
+            f"Required: {SIGNATURE.format(function_name)}.",
             code="no-function",
         )
+    _require_no_arguments(source, function)
     try:
         table = function()
     except (UsageError, FindingError):
@@ -193,5 +202,20 @@ def _call(source: str) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame) and callable(getattr(table, "to_pandas", None)):
         table = table.to_pandas()
     if not isinstance(table, pd.DataFrame):
-        raise SettingError(f"{source} returned {type(table).__name__}; required: a pandas data frame.", code="no-table")
+        raise SettingError(
+            f"{source} returned {type(table).__name__}; required: {SIGNATURE.format(function_name)}.", code="no-table"
+        )
     return table.reset_index(drop=True)
+
+
+def _require_no_arguments(source: str, function: Callable[..., Any]) -> None:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise SettingError(
+            f"data.source = {source!r} takes {inspect.signature(function)} ({error}). "
+            f"Required: {SIGNATURE.format(source.partition(':')[2])}.",
+            code="source-signature",
+        ) from None
+    except ValueError:  # a function without a signature, such as one of C: its call will tell
+        return

@@ -8,7 +8,8 @@
     lightgbm                every task          LightGBM; tries learning rate, trees, leaves, rows a leaf, penalty
     xgboost                 every task          XGBoost; tries learning rate, trees, depth, weight a leaf, penalty
     catboost                every task          CatBoost; tries learning rate, trees, depth, penalty
-    module:function         every task          the estimator that your function(features, task, seed) returns; one try
+    module:function         every task          the estimator that your function(features, task, seed) returns: one try,
+                                                or those of training.spaces, given by their names
 
 All are fitted on the float32 matrix of `contracts/features.py`: one column a feature, categories as codes, NaN where
 missing, and class positions as labels. Linear models fill in the median or the most frequent value, scale, and turn
@@ -18,7 +19,9 @@ search already uses every core, and threads that race to add up a forest's votes
 
 import difflib
 import importlib
+import inspect
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,14 +42,17 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from contracts.exits import UsageError
 from contracts.features import Feature
+from contracts.pipeline_toml.keys import Space
 from contracts.schema import Task
 from training.fitting.boosters.estimators import make_catboost, make_lightgbm, make_xgboost
 
+SIGNATURE = "def {name}({arguments}): an unfitted estimator (docs/own-table.md)"
 Setting = Mapping[str, float | int | str | bool | None]
 Make = Callable[[Sequence[Feature], Task, int, Setting], Any]
 
 CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = (*CLASSES, "regression")
+MOST_SETTINGS = 10_000
 
 
 class CandidateError(UsageError):
@@ -68,20 +74,44 @@ class Kind:
 
     tasks: tuple[Task, ...]
     make: Make
-    space: Mapping[str, tuple[float | int | str | None, ...]] = field(default_factory=dict)
+    space: Space = field(default_factory=dict)
 
 
 def find_candidates(
-    names: Sequence[str], features: Sequence[Feature], task: Task, seed: int, trials: int
+    names: Sequence[str],
+    features: Sequence[Feature],
+    task: Task,
+    seed: int,
+    trials: int,
+    spaces: Mapping[str, Space] | None = None,
 ) -> list[Candidate]:
-    """The candidates in the order given, each with at most `trials` settings. Raises CandidateError."""
+    """The candidates in the order given, each with at most `trials` settings. `spaces`: the values to try for the
+    parameters of functions of one's own, the default first. Raises CandidateError."""
     found = []
+    _refuse_spaces_of_others(names, spaces or {})
     for name in names:
-        kind = _custom(name) if ":" in name else _built_in(name, task)
-        make = partial(kind.make, features, task, seed)
-        found.append(Candidate(name, make, _settings(kind.space, trials, seed)))
-        _require_estimator(name, task, make({}))
+        kind = _custom(name, (spaces or {}).get(name, {})) if ":" in name else _built_in(name, task)
+        candidate = Candidate(name, partial(kind.make, features, task, seed), _settings(kind.space, trials, seed))
+        found.append(candidate)
+        _require_estimator(name, task, candidate.make(candidate.settings[0]))
     return found
+
+
+def _refuse_spaces_of_others(names: Sequence[str], spaces: Mapping[str, Space]) -> None:
+    for name, space in spaces.items():
+        if name not in names or ":" not in name:
+            own = ", ".join(one for one in names if ":" in one) or "none"
+            raise CandidateError(
+                f"training.spaces names {name!r}; required: a module:function of training.candidates, which has {own}. "
+                "The built-in candidates bring their own settings.",
+                code="space-of-no-candidate",
+            )
+        if (settings := math.prod(len(values) for values in space.values())) > MOST_SETTINGS:
+            raise CandidateError(
+                f"training.spaces of {name!r} has {settings:,} settings; required: at most {MOST_SETTINGS:,}. "
+                "Fewer values find as much, for training.trials of them are tried.",
+                code="space-too-large",
+            )
 
 
 def _built_in(name: str, task: Task) -> Kind:
@@ -99,7 +129,7 @@ def _built_in(name: str, task: Task) -> Kind:
     return kind
 
 
-def _custom(name: str) -> Kind:
+def _custom(name: str, space: Space) -> Kind:
     module_name, _, function_name = name.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -112,20 +142,41 @@ def _custom(name: str) -> Kind:
     function = getattr(module, function_name, None)
     if not callable(function):
         raise CandidateError(
-            f"training.candidates: {name!r}: {module_name} has no function {function_name!r}.", code="no-such-function"
+            f"training.candidates: {name!r}: {module_name} has no function {function_name!r}. "
+            f"Required: {_signature(function_name, space)}.",
+            code="no-such-function",
         )
+    _require_signature(name, function, space)
 
-    def make(features: Sequence[Feature], task: Task, seed: int, _setting: Setting) -> Any:
+    def make(features: Sequence[Feature], task: Task, seed: int, setting: Setting) -> Any:
         try:
-            return function(features, task, seed)
+            return function(features, task, seed, **setting)
         except Exception as error:
+            of = f" of {dict(setting)}" if setting else ""
             raise CandidateError(
-                f"training.candidates: {name} raised {type(error).__name__}: {error}. "
-                "Required: function(features, task, seed) -> estimator.",
+                f"training.candidates: {name} raised {type(error).__name__}{of}: {error}. "
+                f"Required: {_signature(function_name, space)}.",
                 code="candidate-raised",
             ) from error
 
-    return Kind(EVERY_TASK, make)
+    return Kind(EVERY_TASK, make, space)
+
+
+def _signature(function_name: str, space: Space) -> str:
+    return SIGNATURE.format(name=function_name, arguments=", ".join(("features", "task", "seed", *space)))
+
+
+def _require_signature(name: str, function: Callable[..., Any], space: Space) -> None:
+    try:
+        inspect.signature(function).bind((), "binary", 0, **dict.fromkeys(space))
+    except TypeError as error:
+        raise CandidateError(
+            f"training.candidates: {name} takes {inspect.signature(function)} ({error}). "
+            f"Required: {_signature(name.partition(':')[2], space)}.",
+            code="candidate-signature",
+        ) from None
+    except ValueError:  # a function without a signature, such as one of C: its call will tell
+        return
 
 
 def _require_estimator(name: str, task: Task, made: Any) -> None:

@@ -45,6 +45,7 @@ EXEMPT = {
     "training.metric": "as training.candidates",
     "training.trials": "as training.candidates",
     "training.folds": "as training.candidates",
+    "training.spaces": "as training.candidates",
 }
 
 

@@ -281,6 +281,21 @@ def test_modules_and_functions_that_are_not_there_are_refused() -> None:
     assert misuse(f"{HERE}:NOT_CALLABLE").code == "no-function"
 
 
+def test_a_function_that_wants_arguments_is_refused_with_the_signature() -> None:
+    said = misuse(f"{HERE}:write")
+    assert said.code == "source-signature"
+    assert "takes (folder: pathlib.Path" in said
+    assert "Required: def write(): a pandas data frame, without arguments (docs/own-table.md)" in said
+
+
+def test_a_module_that_cannot_be_imported_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_broken_source.py").write_text("1 / 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    said = misuse("own_broken_source:load")
+    assert said.code == "source-not-importable"
+    assert "ZeroDivisionError" in said
+
+
 def test_a_function_that_returns_no_table_or_fails_is_refused() -> None:
     assert misuse(f"{HERE}:a_list").code == "no-table"
     text = misuse(f"{HERE}:a_mistake")

@@ -33,7 +33,12 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "def prior(features, task, seed):\n    return DummyClassifier(strategy='prior')\n"
         "def nothing(features, task, seed):\n    return None\n"
         "def the_class(features, task, seed):\n    return DummyClassifier\n"
-        "def takes_too_few(features):\n    return DummyClassifier()\n",
+        "def takes_too_few(features):\n    return DummyClassifier()\n"
+        "def fails(features, task, seed):\n    raise KeyError('mine')\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "def tree(features, task, seed, depth, leaf=1):\n"
+        "    if depth > 9:\n        raise ValueError('too deep')\n"
+        "    return DecisionTreeClassifier(max_depth=depth, min_samples_leaf=leaf, random_state=seed)\n",
         encoding="utf-8",
     )
     (tmp_path / "own_broken.py").write_text("1 / 0\n", encoding="utf-8")
@@ -88,6 +93,40 @@ def test_a_function_of_ones_own_is_tried_once(module: str) -> None:
     assert type(candidate.make({})).__name__ == "DummyClassifier"
 
 
+def with_space(name: str, trials: int = 4, **space: tuple[float | int | str | bool, ...]) -> Candidate:
+    return find_candidates([name], FEATURES, "binary", 7, trials, {name: space})[0]
+
+
+def test_a_function_of_ones_own_is_tried_with_the_values_of_its_space(module: str) -> None:
+    candidate = with_space(f"{module}:tree", depth=(3, 5), leaf=(1, 20, 50))
+    assert candidate.settings[0] == {"depth": 3, "leaf": 1}
+    assert len(candidate.settings) == 4
+    assert len(with_space(f"{module}:tree", 99, depth=(3, 5), leaf=(1, 20, 50)).settings) == 6
+    made = candidate.make({"depth": 5, "leaf": 20})
+    assert (made.max_depth, made.min_samples_leaf, made.random_state) == (5, 20, 7)
+
+
+def test_a_function_that_does_not_take_the_space_is_refused_with_its_signature(module: str) -> None:
+    with refuses(CandidateError, "candidate-signature", "leaves", "def tree(features, task, seed, depth, leaves)"):
+        with_space(f"{module}:tree", depth=(3,), leaves=(1,))
+
+
+def test_a_setting_that_fails_is_named(module: str) -> None:
+    with refuses(CandidateError, "candidate-raised", "{'depth': 10}", "too deep"):
+        with_space(f"{module}:tree", depth=(10, 3))
+
+
+def test_a_space_of_no_candidate_and_one_of_a_built_in_are_refused(module: str) -> None:
+    for name in (f"{module}:tere", "logistic"):
+        with refuses(CandidateError, "space-of-no-candidate", f"{name!r}", f"which has {module}:tree"):
+            find_candidates([f"{module}:tree", "logistic"], FEATURES, "binary", 7, 1, {name: {"depth": (3,)}})
+
+
+def test_a_space_beyond_all_trials_is_refused(module: str) -> None:
+    with refuses(CandidateError, "space-too-large", "1,000,000 settings"):
+        with_space(f"{module}:tree", depth=tuple(range(1000)), leaf=tuple(range(1000)))
+
+
 def test_candidates_keep_the_order_of_pipeline_toml() -> None:
     names = ["hist_gradient_boosting", "logistic"]
     assert [one.name for one in find_candidates(names, FEATURES, "binary", 7, 1)] == names
@@ -120,7 +159,12 @@ def test_ridge_is_refused_for_classes_with_logistic_in_its_place() -> None:
         ("own_broken:make", r"cannot be imported \(ZeroDivisionError"),
         (":make", r"cannot be imported \(ValueError"),
         ("own_models:prio", "has no function 'prio'"),
-        ("own_models:takes_too_few", r"raised TypeError: .* Required: function\(features, task, seed\)"),
+        (
+            "own_models:takes_too_few",
+            r"takes \(features\) \(too many .*Required: def takes_too_few\(features, task, seed\)",
+        ),
+        ("own_models:fails", r"raised KeyError: 'mine'\. Required: def fails\(features, task, seed\)"),
+        ("own_models:tree", r"takes .*depth.*Required: def tree\(features, task, seed\): an unfitted estimator"),
         ("own_models:nothing", "returns None, which is no estimator for a binary task"),
         ("own_models:the_class", "required: an instance with fit, predict, predict_proba"),
     ],

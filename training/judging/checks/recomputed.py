@@ -99,7 +99,12 @@ def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candi
     if card.estimator not in training.candidates:
         raise CandidateError(f"{card.estimator!r} is none of training.candidates: {listed(training.candidates)}.")
     (candidate,) = find_candidates(
-        [card.estimator], manifest.features, manifest.task, config.data.seed, training.trials
+        [card.estimator],
+        manifest.features,
+        manifest.task,
+        config.data.seed,
+        training.trials,
+        {name: space for name, space in (training.spaces or {}).items() if name == card.estimator},
     )
     if card.parameters not in [dict(setting) for setting in candidate.settings]:
         raise CandidateError(f"the search tries no {card.estimator} with {card.parameters}.")
