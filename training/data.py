@@ -58,6 +58,7 @@ from training.dataset.table_checks import (
 )
 from training.dataset.table_digest import ArrowColumn, table_digest
 from training.dataset.targets import Target, drop_unanswered, read_target
+from training.keyed.past import with_past
 from training.tables import Table as LoadedTable
 from training.tables import positive_last
 
@@ -78,10 +79,10 @@ def work(context: Context) -> Outcome:
     """Read, cut, choose, check and write. Raises SettingError or UnfitTableError."""
     data = context.config.data
     loaded = read_source(data.source, data.sha256, partial(reading_of, context.config))
-    rows = read_rows(with_calendar_parts(loaded.table, context.config), context.config)
+    rows = read_rows(with_past(with_calendar_parts(loaded.table, context.config), context.config), context.config)
     choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
     refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
-    refuse_repeated_rows(rows.table, data)
+    refuse_repeated_rows(rows.table.drop(columns=list(context.config.features.past or ())), data)
     features, columns = _features(rows, choice, context.config)
     notes = [*loaded.notes, *rows.notes, *_spelling_notes(columns, choice, context.config)]
     columns |= _answers(rows, data)
@@ -129,7 +130,8 @@ def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Confi
 
 
 def _features(rows: Rows, choice: Choice, config: Config) -> tuple[list[Feature], dict[str, ArrowColumn]]:
-    """Each feature as train shows it, and its values in all rows, texts as the source has them."""
+    """Each feature as train shows it, and its values in all rows, texts as the source has them. Those of features.past
+    are not made of the row's own answer, however well a steady series tells it."""
     train = rows.cut.rows["train"]
     answers = rows.target.values[train]
     features, columns = [], {}
@@ -138,7 +140,8 @@ def _features(rows: Rows, choice: Choice, config: Config) -> tuple[list[Feature]
         of_train = column.take(train)
         feature = describe(name, kind, of_train, config.features)
         read = comparable(respelled(of_train, text_reader(feature)))
-        refuse_disguise(name, read, kind == "categorical", answers, len(rows.target.classes))
+        if name not in (config.features.past or {}):
+            refuse_disguise(name, read, kind == "categorical", answers, len(rows.target.classes))
         features.append(feature)
         columns[name] = column
     return features, columns

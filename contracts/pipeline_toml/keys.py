@@ -123,8 +123,27 @@ class Data(Section):
         return self
 
 
+class Past(Section):
+    """A column made of earlier rows: the value `lag` rows ago, or the mean of the last `mean_of` rows.
+
+    `by`: only rows with the same value there. `known_after_hours`: how long after its time a row's value is known.
+    """
+
+    column: Annotated[str, Field(min_length=1)]
+    lag: Count | None = None
+    mean_of: Count | None = None
+    by: str = ""
+    known_after_hours: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _lag_or_mean(self) -> "Past":
+        if (self.lag is None) == (self.mean_of is None):
+            raise ValueError("one of lag and mean_of is required: the value so many rows ago, or the mean of so many")
+        return self
+
+
 class Features(Section):
-    """Which columns the model sees, and as what. Empty `include` means: infer.
+    """Which columns the model sees, and as what. Empty `include` means: infer. `past`: columns made of earlier rows.
 
     `normalise`: for a column of categories, which differences between two texts make none: `trim` spaces at the ends
     and repeated ones, `nfc` Unicode forms, `case` upper and lower case. `min_category_rows`: categories that fewer rows
@@ -138,6 +157,7 @@ class Features(Section):
     normalise: Annotated[dict[str, Spellings], IF_SET] = {}
     min_category_rows: Annotated[int, Field(ge=0), IF_SET] = 0
     dates: Annotated[dict[str, CalendarParts], IF_SET] = {}
+    past: Annotated[dict[str, Past] | None, Field(exclude_if=is_unset)] = None
 
     @property
     def made_of_dates(self) -> dict[str, tuple[str, CalendarPart]]:
@@ -328,3 +348,5 @@ class Config(Section):
                 yield f"{key}: of {', '.join(sorted(misplaced))} {better} is better; it belongs under {other}"
         if self.gate.max_calibration_error is not None and self.data.task != "binary":
             yield "gate.max_calibration_error is for binary tasks only: take it out"
+        if self.features.past and not self.data.time:
+            yield "features.past is set, but data.time is empty: only time says which rows are earlier"

@@ -47,7 +47,8 @@ def reading_of(config: Config, columns: list[str]) -> Reading:
     text |= features.dates.keys()
     if data.task != "regression":
         text.add(data.target)
-    used = {data.target, *(features.include or set(columns) - set(features.exclude))}
+    past = {name for one in (features.past or {}).values() for name in (one.column, one.by)}
+    used = {data.target, *past, *(features.include or set(columns) - set(features.exclude))}
     return Reading(data.csv, frozenset(text), frozenset(set(columns) - used))
 
 

@@ -4,14 +4,16 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import Training
+from contracts.pipeline_toml.keys import Config, Features, Training
 from training.dataset.sources import read_source
 from training.fitting.candidates import find_candidates
+from training.keyed.past import with_past
 
 PAGE = Path("docs/own-table.md").read_text(encoding="utf-8")
 FEATURES = [Feature(name="amount", kind="numeric"), Feature(name="weekday", kind="categorical", categories=("Friday",))]
@@ -45,3 +47,18 @@ def test_the_pages_functions_are_taken_with_the_pages_space() -> None:
     assert [len(one.settings) for one in found] == [4, 6]
     assert found[1].settings[0] == {"learning_rate": 0.1, "max_leaf_nodes": 31}
     assert read_source("own:load", "").table["weekday"].iloc[0] == "Thursday"
+
+
+def test_the_pages_columns_of_the_past_are_made() -> None:
+    (keys,) = blocks("toml", "features.past")
+    past = Features.model_validate(tomllib.loads(keys)["features"]).past
+    keys_of: dict[str, Any] = {
+        "project": {"name": "toy"},
+        "data": {"source": "t", "target": "amount", "task": "regression", "time": "at", "as_of": "2026-02-15"},
+        "features": {"past": {name: one.model_dump() for name, one in (past or {}).items()}},
+        "training": {"candidates": ["ridge"], "metric": "rmse"},
+        "gate": {"metric": "rmse", "margin": 0.01},
+    }
+    made = with_past(table(), Config.model_validate(keys_of, strict=False))
+    assert made["demand_yesterday"].tolist()[1:] == list(range(59))
+    assert made["demand_lately"].iloc[20] == pytest.approx(sum(range(12, 19)) / 7)
