@@ -1,10 +1,12 @@
 """`build/data/data.json`: where the tables come from, how they were cut, and what training saw of each column."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.features import Feature
 from contracts.pipeline_toml.keys import Data
-from contracts.schema import Schema, Task, json_digest
+from contracts.schema import Schema, Task, is_unset, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
@@ -29,11 +31,11 @@ class Table(Schema):
 
 
 class DataManifest(Schema):
-    """data.json.
+    """data.json. `weights`: the column of training.weights; None: every row counts the same.
 
-    Tables hold the features, the target, and where the table has them the time and the cluster column. Target: class
-    names as strings for classification, float64 for regression. Numbers are float32, booleans 0/1/NaN as float32,
-    strings without nulls. `requests`: the digest of REQUESTS_FILE.
+    Tables hold the features, the target, and where the table has them the time, the cluster and the weights' column.
+    Target: class names as strings for classification, float64 for regression. Numbers are float32, booleans 0/1/NaN as
+    float32, strings without nulls. `requests`: the digest of REQUESTS_FILE.
     """
 
     format_version: Literal[1] = 1
@@ -45,6 +47,7 @@ class DataManifest(Schema):
     positive: str = ""
     time: str = ""
     cluster: str = ""
+    weights: Annotated[str | None, Field(exclude_if=is_unset)] = None
     as_of: str = ""
     features: tuple[Feature, ...]
     left_out: tuple[LeftOut, ...] = ()

@@ -10,13 +10,13 @@ The model's *digest* is the sha256 of model.json, which holds the sha256 of all 
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from contracts.exits import FindingError
 from contracts.features import Feature, Value
-from contracts.schema import Schema, Task
+from contracts.schema import Schema, Task, is_unset
 
 MODEL_FILES = ("model.onnx", "reference.parquet", "golden.json")
 CARD_FILE = "model.json"
@@ -64,6 +64,8 @@ class ModelCard(Schema):
     `refused_candidates`: those of training.candidates that could not be exported exactly, each with the reason.
 
     `gate`: the settings that it was to be judged under, by their keys in pipeline.toml.
+
+    `unweighted`: where rows have weights, the metrics of rows that count the same: what production's rows do.
     """
 
     format_version: Literal[1] = 1
@@ -77,6 +79,7 @@ class ModelCard(Schema):
     estimator: str
     parameters: dict[str, float | int | str | bool | None]
     metrics: dict[str, Metric]
+    unweighted: Annotated[dict[str, Metric] | None, Field(exclude_if=is_unset)] = None
     train_rows: int
     train_first: str = ""
     train_last: str = ""
@@ -90,6 +93,11 @@ class ModelCard(Schema):
     refused_candidates: dict[str, str] = Field(default_factory=dict)
     gate: dict[str, GateSetting] = Field(default_factory=dict)
     files: dict[str, str]
+
+    @property
+    def metrics_in_production(self) -> dict[str, Metric]:
+        """What figures of requests are compared with: there each row counts the same."""
+        return self.metrics if self.unweighted is None else self.unweighted
 
 
 class GoldenRow(Schema):

@@ -5,8 +5,8 @@ It decides which columns are features and what they are (`columns.py`), which ro
 their categories, ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
 
 Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
-        pipeline.toml [data] and [features].
-Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time and cluster;
+        pipeline.toml [data] and [features], and training.weights.
+Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time, cluster and weights;
         build/data/requests.parquet: the features of the replay's rows as the source has them, for clients to send;
         build/data/data.json: source and its sha256, features, what was left out and why, rows and digest of each table.
 Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
@@ -36,7 +36,7 @@ from contracts.features import Feature, text_reader
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
 from contracts.stage import Context, Outcome, run_stage
-from training.dataset.column_values import as_sent, comparable, convert, to_text
+from training.dataset.column_values import as_sent, comparable, convert, to_numbers, to_text
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
@@ -59,13 +59,15 @@ from training.dataset.table_checks import (
 from training.dataset.table_digest import ArrowColumn, table_digest
 from training.dataset.targets import Target, drop_unanswered, read_target
 from training.keyed.past import with_past
+from training.keyed.weights import Numbers, refuse_weightless, refuse_wrong_weights
 from training.tables import Table as LoadedTable
 from training.tables import positive_last
 
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows that have an answer, and how they are cut. Arrays are [rows], in the source's order."""
+    """All rows that have an answer, how much each counts, and how they are cut. Arrays are [rows], in the source's
+    order."""
 
     table: pd.DataFrame
     target: Target
@@ -73,6 +75,7 @@ class Rows:
     cut: Cut
     unanswered: int
     notes: tuple[str, ...] = ()
+    weights: Numbers | None = None
 
 
 def work(context: Context) -> Outcome:
@@ -81,11 +84,14 @@ def work(context: Context) -> Outcome:
     loaded = read_source(data.source, data.sha256, partial(reading_of, context.config))
     rows = read_rows(with_past(with_calendar_parts(loaded.table, context.config), context.config), context.config)
     choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
-    refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time])])
+    weights = context.config.training.weights
+    refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time, weights])])
     refuse_repeated_rows(rows.table.drop(columns=list(context.config.features.past or ())), data)
     features, columns = _features(rows, choice, context.config)
     notes = [*loaded.notes, *rows.notes, *_spelling_notes(columns, choice, context.config)]
     columns |= _answers(rows, data)
+    if rows.weights is not None and weights is not None:
+        columns[weights] = pa.array(rows.weights)
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     repeated = repeated_identifiers(rows.table, rows.cut, choice.left_out)
     choice = Choice(choice.kinds, noted(choice.left_out, repeated))
@@ -104,6 +110,7 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     """The rows with their answers, times and cut, large enough and with every class where it must be."""
     data = config.data
     refuse_wrong_roles(list(table.columns), data)
+    refuse_wrong_weights(table, config)
     table, unanswered = drop_unanswered(table, data)
     table, notes = without_rare_classes(table, data)
     target = read_target(table[data.target], data)
@@ -112,7 +119,11 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
     if target.classes:
         refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()})
-    return Rows(table, target, times, cut, unanswered, notes)
+    name = config.training.weights
+    weights = None if name is None else to_numbers(table[name])
+    if name is not None and weights is not None:
+        refuse_weightless(weights, target, cut, name)
+    return Rows(table, target, times, cut, unanswered, notes, weights)
 
 
 def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Config) -> Cut:
@@ -216,6 +227,7 @@ def _manifest(
         positive=target.positive,
         time=data.time,
         cluster=CLUSTER_COLUMN if data.time or data.group else "",
+        weights=config.training.weights,
         as_of=str(data.as_of or ""),
         features=tuple(features),
         left_out=tuple(left_out),

@@ -89,15 +89,16 @@ def refuse_other_data(config: Config, manifest: DataManifest) -> None:
     """Raises UsageError for build/data that was made by another pipeline.toml."""
     data = config.data
     for key, asked, made_for in (
-        ("task", data.task, manifest.task),
-        ("target", data.target, manifest.target),
-        ("positive", data.positive or manifest.positive, manifest.positive),
-        ("time", data.time, manifest.time),
-        ("as_of", str(data.as_of or ""), manifest.as_of),
+        ("data.task", data.task, manifest.task),
+        ("data.target", data.target, manifest.target),
+        ("data.positive", data.positive or manifest.positive, manifest.positive),
+        ("data.time", data.time, manifest.time),
+        ("data.as_of", str(data.as_of or ""), manifest.as_of),
+        ("training.weights", config.training.weights, manifest.weights),
     ):
         if asked != made_for:
             raise UsageError(
-                f"pipeline.toml has data.{key} = {asked!r}, and build/data was made for {made_for!r}. "
+                f"pipeline.toml has {key} = {asked!r}, and build/data was made for {made_for!r}. "
                 "Run `make data` and `make train` again."
             )
 
@@ -105,7 +106,7 @@ def refuse_other_data(config: Config, manifest: DataManifest) -> None:
 def baseline(build: Build, holdout: Table, metrics: Sequence[str]) -> Baseline | None:
     """What the best answer is that reads no feature; None for tables that a check of their own refuses."""
     manifest = holdout.manifest
-    train = load_table(build, "train", [manifest.target, *filter(None, [manifest.time])])
+    train = load_table(build, "train", [manifest.target, *filter(None, [manifest.time, manifest.weights])])
     try:
         return baseline_of(train, holdout, metrics) if len(train.frame) and len(holdout.frame) else None
     except (TableError, KeyError):
@@ -121,13 +122,13 @@ def meet(
         if column not in holdout.frame:
             return None, f"the holdout table has no column {column!r}"
     try:
-        truth = holdout.truth
+        truth, weights = holdout.truth, holdout.weights
     except TableError as error:
         return None, str(error)
     if challenger.answers is None:
         return None, ""
     opponent = champion.answers if champion else None
-    return Contest(truth, holdout.clusters, challenger.answers, opponent, baseline), ""
+    return Contest(truth, holdout.clusters, challenger.answers, opponent, baseline, weights), ""
 
 
 def decide(

@@ -84,6 +84,19 @@ class Table:
         days: Integers = pd.factorize(self.frame[self.manifest.time].dt.floor("D"), sort=True)[0].astype(np.int64)
         return days
 
+    @property
+    def weights(self) -> Numbers | None:
+        """[rows]: how much each counts, 0 or more. None where all count the same. Raises TableError."""
+        name = self.manifest.weights
+        if name is None:
+            return None
+        if name not in self.frame:
+            raise TableError(f"The {self.name} table has no column {name!r}, its weights.", code="no-column")
+        weights = self.frame[name].to_numpy(dtype=np.float64)
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            raise TableError(f"The {self.name} table has rows whose {name} is no weight of 0 or more.")
+        return weights
+
     def as_read(self, features: Sequence[Feature]) -> "Table":
         """With the texts of these features as their model reads them: the table itself where that is as they are."""
         changed = {}

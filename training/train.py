@@ -95,7 +95,7 @@ def _first_proved(
     for best in ranked:
         scores = judge(best, rows, config)
         with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
-            model = fit(best, rows.matrix, rows.truth)
+            model = fit(best, rows.matrix, rows.truth, rows.weights)
         try:
             with _timed("exported and proved"):
                 return Winner(best, scores, model, *_exported(model, holdout, scores.threshold))
@@ -108,11 +108,14 @@ def _first_proved(
 
 def _require_agreement(config: Config, manifest: DataManifest) -> None:
     """Refuse data that was made for another question, and a log of features that there are not."""
-    asked = {"data.task": config.data.task, "data.target": config.data.target}
-    for key, made_for in (("data.task", manifest.task), ("data.target", manifest.target)):
-        if asked[key] != made_for:
+    for key, asked, made_for in (
+        ("data.task", config.data.task, manifest.task),
+        ("data.target", config.data.target, manifest.target),
+        ("training.weights", config.training.weights, manifest.weights),
+    ):
+        if asked != made_for:
             raise UsageError(
-                f"pipeline.toml has {key} = {asked[key]!r}, and build/data was made for {made_for!r}. Run `make data`."
+                f"pipeline.toml has {key} = {asked!r}, and build/data was made for {made_for!r}. Run `make data`."
             )
     names = [one.name for one in manifest.features]
     for name in config.service.logged_features:
@@ -145,6 +148,7 @@ def _card(config: Config, manifest: DataManifest, winner: Winner) -> ModelCard:
         estimator=winner.trial.candidate.name,
         parameters=dict(winner.trial.setting),
         metrics=winner.scores.metrics,
+        unweighted=winner.scores.unweighted,
         train_rows=train.rows,
         train_first=train.first,
         train_last=train.last,

@@ -6,9 +6,9 @@ Comments in pipeline.toml say when to change a value; the docstrings here say wh
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from operator import not_
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from contracts.schema import FeatureKind, Spelling, Task, is_unset
 
@@ -42,8 +42,13 @@ METRICS_ON_REQUEST: dict[Task, tuple[str, ...]] = {
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae", "mape", *QUANTILES})
 
 
+ClassWeight = Literal["balanced"] | dict[str, float]
 Space = Mapping[str, tuple[float | int | str | bool | None, ...]]
 Values = Annotated[tuple[float | int | str | bool, ...], Strict(False), Field(min_length=1)]
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 class Section(BaseModel):
@@ -166,9 +171,11 @@ class Features(Section):
 
 
 class Training(Section):
-    """The candidates, the search among them, and the costs that set the decision threshold.
+    """The candidates, the search among them, how much a row counts, and the costs that set the decision threshold.
 
-    `spaces`: by module:function of the candidates, and by parameter, the values to try, the default first.
+    `weights`: the column that says how much a row counts, in the fit and in every figure; None: all the same.
+    `class_weight`: how much more the rows of a class count in the fit alone. `spaces`: by module:function of the
+    candidates, and by parameter, the values to try, the default first.
     """
 
     candidates: Annotated[Names, Field(min_length=1)]
@@ -177,7 +184,20 @@ class Training(Section):
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     cost_of_a_miss: Positive = 1.0
     cost_of_a_false_alarm: Positive = 1.0
+    weights: Annotated[str | None, Field(min_length=1, exclude_if=is_unset)] = None
+    class_weight: Annotated[ClassWeight | None, Field(exclude_if=is_unset)] = None
     spaces: Annotated[dict[str, dict[str, Values]] | None, Field(exclude_if=is_unset)] = None
+
+    @field_validator("class_weight", mode="before")
+    @classmethod
+    def _is_balanced_or_a_table(cls, value: Any) -> Any:
+        is_table = isinstance(value, dict) and value and all(_is_weight(one) for one in value.values())
+        if value is not None and value != "balanced" and not is_table:
+            raise ValueError(
+                f'training.class_weight is {value!r}; required: "balanced", or a weight above 0 for each class, '
+                "such as { yes = 5.0 }"
+            )
+        return value
 
     @property
     def has_costs(self) -> bool:
@@ -350,3 +370,5 @@ class Config(Section):
             yield "gate.max_calibration_error is for binary tasks only: take it out"
         if self.features.past and not self.data.time:
             yield "features.past is set, but data.time is empty: only time says which rows are earlier"
+        if self.training.class_weight is not None and self.data.task == "regression":
+            yield "training.class_weight is for classes, and data.task is regression: take it out"

@@ -42,9 +42,9 @@ def measured(config: Config, card: ModelCard, answers: Answers) -> PerformanceCo
     """None where no label came in. Labels that the model could not have given are left out."""
     truth, known = truth_of(card, answers)
     count, metric = int(known.sum()), config.gate.metric
-    if not count or metric not in card.metrics:
+    if not count or metric not in card.metrics_in_production:
         return None
-    reference = card.metrics[metric]
+    reference = card.metrics_in_production[metric]
     scores, days = answers.scores[known], answers.days[known]
     groups, method = _groups(days)
     seen = PerformanceComparison(
@@ -84,7 +84,7 @@ def estimated(
     """
     metric = config.gate.metric
     known = np.isfinite(answers.scores).all(axis=1) if answers.scores.size else np.zeros(0, dtype=bool)
-    if metric not in card.metrics:
+    if metric not in card.metrics_in_production:
         raise NoEstimateError(f"model.json has no {metric} to compare with")
     calibration, without = calibrations_of(card, reference)
     if known.sum() < config.drift.min_rows:
@@ -102,7 +102,7 @@ def estimated(
     return EstimatedPerformance(
         metric=metric,
         rows=len(scores),
-        reference=card.metrics[metric].value,
+        reference=card.metrics_in_production[metric].value,
         estimate=value,
         low=value - reach,
         high=value + reach,

@@ -190,7 +190,10 @@ def _near(count: int, limit: int) -> str:
 def _roles(config: Config) -> dict[str, str]:
     """Columns that have another part to play, and the key that says so."""
     data = config.data
-    named = {data.group: "data.group", data.time: "data.time", data.target: "data.target"}
+    weights = config.training.weights or ""
+    named = {
+        weights: "training.weights", data.group: "data.group", data.time: "data.time", data.target: "data.target"
+    }  # fmt: skip
     return {column: key for column, key in named.items() if column}
 
 

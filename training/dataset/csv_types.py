@@ -48,7 +48,7 @@ def reading_of(config: Config, columns: list[str]) -> Reading:
     if data.task != "regression":
         text.add(data.target)
     past = {name for one in (features.past or {}).values() for name in (one.column, one.by)}
-    used = {data.target, *past, *(features.include or set(columns) - set(features.exclude))}
+    used = {data.target, config.training.weights, *past, *(features.include or set(columns) - set(features.exclude))}
     return Reading(data.csv, frozenset(text), frozenset(set(columns) - used))
 
 

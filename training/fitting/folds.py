@@ -65,11 +65,23 @@ def shuffled_folds(
     return [Fold(train, judged) for train, judged in parts]
 
 
-def require_every_class(folds: Sequence[Fold], truth: Integers | Numbers, classes: Sequence[str]) -> None:
-    """Raises FoldsError where a class is absent from one side of a fold: it can be neither learned nor judged there."""
+def require_every_class(
+    folds: Sequence[Fold], truth: Integers | Numbers, classes: Sequence[str], weights: Numbers | None = None
+) -> None:
+    """Raises FoldsError where a class is absent from one side of a fold: it can be neither learned nor judged there.
+
+    weights: [rows]; those whose weight is 0 are absent.
+    """
     for number, fold in enumerate(folds, start=1):
         for side, rows in (("fitted on", fold.train), ("judged on", fold.judged)):
-            seen = set(np.unique(truth[rows]).tolist())
+            counting = rows if weights is None else rows[weights[rows] > 0]
+            if not len(counting):
+                raise FoldsError(
+                    f"Fold {number} of {len(folds)} is {side} {len(rows):,} rows, and their weights (training.weights) "
+                    f"sum to 0. {REMEDY}.",
+                    code="weightless-fold",
+                )
+            seen = set(np.unique(truth[counting]).tolist())
             absent = [name for position, name in enumerate(classes) if position not in seen]
             if absent:
                 raise FoldsError(

@@ -70,7 +70,7 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
 
 
 def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, seed: int) -> pd.DataFrame:
-    """A seeded sample of `table`, in its order: features, target, time, and the prediction out of fold.
+    """A seeded sample of `table`, in its order: features, target, time, weights, and the prediction out of fold.
 
     `predicted`: probabilities [rows of table, classes] or values, from models that were not fitted on these rows. What
     a model says of rows that it was fitted on is too sure of itself to be compared with what it says in production.
@@ -78,7 +78,8 @@ def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, se
     manifest = table.manifest
     count = len(table.frame)
     chosen = np.sort(np.random.default_rng(seed).choice(count, min(rows, count), replace=False))
-    names = [*(one.name for one in manifest.features), manifest.target, *filter(None, [manifest.time])]
+    others = filter(None, [manifest.time, manifest.weights])
+    names = [*(one.name for one in manifest.features), manifest.target, *others]
     reference = table.take(chosen).frame[names]
     return reference.assign(**{PREDICTION_COLUMN: predictions_of(manifest, predicted[chosen])})
 

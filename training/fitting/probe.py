@@ -10,6 +10,7 @@ import numpy as np
 
 from training.fitting.candidates import Candidate
 from training.fitting.export import ExportRefusedError, export
+from training.fitting.fit_weights import WeightsError, fitted
 from training.fitting.proof import prove
 from training.fitting.search import Material, one_thread
 from training.tables import Integers
@@ -22,7 +23,7 @@ def without_refused(
 ) -> tuple[list[Candidate], dict[str, str]]:
     """The candidates to search, and why each of the others cannot be exported, by its name.
 
-    Raises ExportRefusedError where none is left.
+    Raises ExportRefusedError where none is left, and WeightsError where one cannot take the weights that are asked for.
     """
     refused: dict[str, str] = {}
     for candidate in candidates:
@@ -58,7 +59,9 @@ def _why_not(candidate: Candidate, material: Material, nan_columns: Sequence[int
     matrix, truth = material.matrix[rows], material.truth[rows]
     try:
         with one_thread():
-            model = candidate.make(candidate.settings[0]).fit(matrix, truth)
+            model = fitted(candidate.make(candidate.settings[0]), matrix, truth, material.weights.in_fit(rows, truth))
+    except WeightsError:
+        raise
     except Exception:  # an estimator of one's own may raise anything; the search fits it on more rows and tells
         return None
     try:

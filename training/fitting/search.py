@@ -21,6 +21,7 @@ from contracts.features import Matrix
 from contracts.schema import Task
 from contracts.terminal.progress import progress
 from training.fitting.candidates import Candidate, Setting
+from training.fitting.fit_weights import ALL_THE_SAME, RowWeights, fitted
 from training.fitting.folds import Fold
 from training.statistics.metrics import METRICS, ScoringError, score
 from training.tables import Integers, Numbers
@@ -38,12 +39,13 @@ class SearchError(FindingError):
 
 @dataclass(frozen=True)
 class Material:
-    """What candidates are judged on: float32 [rows, features], truth [rows], and folds of these rows."""
+    """What candidates are judged on: float32 [rows, features], truth and weights [rows], and folds of these rows."""
 
     matrix: Matrix
     truth: Integers | Numbers
     folds: Sequence[Fold]
     task: Task
+    weights: RowWeights = ALL_THE_SAME
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,10 @@ def sample_rows(rows: int, seed: int) -> Integers:
     return np.sort(np.random.default_rng(seed).choice(rows, SEARCH_ROWS, replace=False))
 
 
-def fit(trial: Trial, matrix: Matrix, truth: Integers | Numbers) -> Any:
+def fit(trial: Trial, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None = None) -> Any:
     """A new model with the trial's setting, fitted on all of these rows. A forest grows its trees on all cores."""
     with one_thread(), joblib.parallel_config(backend="threading", n_jobs=-1):
-        return trial.candidate.make(trial.setting).fit(matrix, truth)
+        return fitted(trial.candidate.make(trial.setting), matrix, truth, weights)
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -154,7 +156,8 @@ def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Pr
     fold = material.folds[number]
     try:
         with one_thread():
-            estimator.fit(material.matrix[fold.train], material.truth[fold.train])
+            truth = material.truth[fold.train]
+            fitted(estimator, material.matrix[fold.train], truth, material.weights.in_fit(fold.train, truth))
             predict = estimator.predict if material.task == "regression" else estimator.predict_proba
             predicted = np.asarray(predict(material.matrix[fold.judged]), dtype=np.float32)
     except Exception as error:  # an estimator of one's own may raise anything
@@ -171,7 +174,9 @@ def _score(
     name: str, metric: str, material: Material, number: int, predicted: Predicted, threshold: float | None
 ) -> float:
     try:
-        return score(metric, material.truth[material.folds[number].judged], predicted, threshold=threshold)
+        rows = material.folds[number].judged
+        weights = material.weights.of(rows)
+        return score(metric, material.truth[rows], predicted, threshold=threshold, weights=weights)
     except ScoringError as error:
         raise SearchError(
             f"{name} has no {metric} on fold {number + 1}: {error} Choose another training.metric, fewer "

@@ -11,17 +11,20 @@ def cheapest_threshold(
     probability: npt.NDArray[np.floating[Any]],
     cost_of_a_miss: float,
     cost_of_a_false_alarm: float,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> float:
     """The probability from which on "yes" makes cost_of_a_miss × misses + cost_of_a_false_alarm × false alarms least.
 
-    is_positive, probability: [rows] that the model was not fitted on. Decisions are `probability >= threshold`. Among
-    thresholds of equal cost it is the one nearest to `threshold_of_costs`. It lies midway between two scores that
-    differ as float32, and is a float32 itself: so rounding moves no row across it, and JSON holds it exactly.
+    is_positive, probability: [rows] that the model was not fitted on; weights: how much each counts. Decisions are
+    `probability >= threshold`. Among thresholds of equal cost it is the one nearest to `threshold_of_costs`. It lies
+    midway between two scores that differ as float32, and is a float32 itself: so rounding moves no row across it, and
+    JSON holds it exactly.
     """
     edges = np.array([0, 1], dtype=np.float32)  # "always" and "never" are decisions too
     levels, level = np.unique(np.concatenate([edges, probability.astype(np.float32)]), return_inverse=True)
-    rows = np.bincount(level[len(edges) :], minlength=len(levels))
-    positives = np.bincount(level[len(edges) :], weights=is_positive, minlength=len(levels))
+    own = is_positive if weights is None else is_positive * weights
+    rows = np.bincount(level[len(edges) :], weights=weights, minlength=len(levels))
+    positives = np.bincount(level[len(edges) :], weights=own, minlength=len(levels))
     # With the threshold between level i and the next one, positives up to i are missed and negatives above it alarm.
     misses = np.cumsum(positives)[:-1]
     false_alarms = np.cumsum((rows - positives)[::-1])[::-1][1:]

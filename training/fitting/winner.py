@@ -3,12 +3,14 @@ writes it down, and by the gate, which fits the winner again and holds the card 
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from contracts.features import Matrix
 from contracts.model_folder import ColumnHistory, Metric
 from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
+from training.fitting.fit_weights import RowWeights, of_classes
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
 from training.fitting.model_folder import reference_of
 from training.fitting.search import Material, Predicted, SearchError, Trial, sample_rows
@@ -21,12 +23,14 @@ from training.tables import Integers, Numbers, Table, load_table, refuse_changed
 
 @dataclass(frozen=True)
 class TrainRows:
-    """What the winner is fitted on, [rows, features] and [rows]; and of these rows, what the search sees."""
+    """What the winner is fitted on, [rows, features] and [rows], with its weights there; and of these rows, what the
+    search sees."""
 
     matrix: Matrix
     truth: Integers | Numbers
     searched: Table
     material: Material
+    weights: Numbers | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class CandidateScores:
     predicted: Predicted
     threshold: float | None
     metrics: dict[str, Metric]
+    unweighted: dict[str, Metric] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,25 +68,34 @@ def folds_of(table: Table, config: Config) -> TrainRows:
         parts = shuffled_folds(truth, searched.clusters, manifest.task, folds, seed)
     else:
         parts = time_folds(days, folds)
-    require_every_class(parts, truth, manifest.classes)
-    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task)
-    return TrainRows(table.matrix(manifest.features), table.truth, searched, material)
+    require_every_class(parts, truth, manifest.classes, searched.weights)
+    of_class = of_classes(config.training.class_weight, manifest.classes)
+    weights = RowWeights(searched.weights, of_class)
+    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task, weights)
+    every = RowWeights(table.weights, of_class).in_fit(np.arange(len(table.frame)), table.truth)
+    return TrainRows(table.matrix(manifest.features), table.truth, searched, material, every)
 
 
 def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
     """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
     table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
     task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
-    truth, clusters, confidence = table.truth, table.clusters, config.gate.confidence
-    threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs) if task == "binary" else None
-    metrics = {}
-    for name in config.metrics:
-        try:
-            seen = interval(name, truth, predicted, clusters, confidence=confidence, threshold=threshold)
-        except ScoringError as error:
-            raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
-        metrics[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
-    return CandidateScores(table, predicted, threshold, metrics)
+    truth, clusters, weights = table.truth, table.clusters, table.weights
+    threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs, weights) if task == "binary" else None
+
+    def figures(counted: Numbers | None) -> dict[str, Metric]:
+        found, confidence = {}, config.gate.confidence
+        for name in config.metrics:
+            try:
+                seen = interval(
+                    name, truth, predicted, clusters, confidence=confidence, threshold=threshold, weights=counted
+                )
+            except ScoringError as error:
+                raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
+            found[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
+        return found
+
+    return CandidateScores(table, predicted, threshold, figures(weights), None if weights is None else figures(None))
 
 
 def drift_basis(judged: CandidateScores, rows: TrainRows, config: Config) -> DriftBasis:

@@ -14,7 +14,6 @@ that is best for it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,10 +31,10 @@ WEEKS = 28
 YEAR = 364  # days: the same weekday a year before
 LEAST_DAYS = 14  # of train, or there is no past to choose among seasons by
 ALWAYS, MOST_FREQUENT = 0.0, 0.5
+TINY = 1e-300
 
 Times: TypeAlias = "pd.Series[Any]"
 Keys = npt.NDArray[np.int64]
-How = str | Callable[[Times], float]
 
 
 @dataclass(frozen=True)
@@ -93,35 +92,90 @@ IN_TIME = (
 )
 
 
+@dataclass(frozen=True)
+class _Best:
+    """The one answer to several values. `plain`: as pandas has it; `quantile`: None for the mean; `of_shares`: where an
+    error counts as a share of the value, so that a value of 0 is left out."""
+
+    plain: "str | Callable[[pd.Series[Any]], float]"
+    quantile: float | None = None
+    of_shares: bool = False
+
+    def of(self, values: FloatArray, weights: FloatArray) -> float:
+        """NaN where no row counts. Both [rows]."""
+        if self.of_shares:
+            weights = np.divide(weights, np.abs(values), out=np.zeros_like(values), where=values != 0)
+        if not weights.any():
+            return float("nan")
+        if self.quantile is None:
+            return float(np.average(values, weights=weights))
+        order = np.argsort(values, kind="stable")
+        reached = np.cumsum(weights[order])
+        return float(values[order][np.searchsorted(reached, self.quantile * reached[-1])])
+
+
+def _median_of_shares(values: "pd.Series[Any]") -> float:
+    numbers = values.to_numpy(dtype=np.float64)
+    return _Best("", 0.5, of_shares=True).of(numbers, np.ones(len(numbers)))
+
+
+def _quantile(share: float) -> "Callable[[pd.Series[Any]], float]":
+    return lambda values: float(values.quantile(share))
+
+
+MEAN = _Best("mean")
+# Metrics of values for which another answer than the mean is best.
+BEST = {
+    "mae": _Best("median", 0.5),
+    "mape": _Best(_median_of_shares, 0.5, of_shares=True),
+    **{name: _Best(_quantile(quantile), quantile) for name, quantile in QUANTILES.items()},
+}
+
+
+@dataclass(frozen=True)
+class _Past:
+    """Rows with their answers. times, weights: [rows]; answers: [rows, columns]."""
+
+    times: Times
+    answers: pd.DataFrame
+    weights: "pd.Series[float] | None"
+
+    def where(self, rows: npt.NDArray[np.bool_]) -> "_Past":
+        weights = None if self.weights is None else self.weights[rows]
+        return _Past(self.times[rows], self.answers[rows], weights)
+
+    def all(self, best: _Best) -> "pd.Series[Any]":
+        """The answer to all rows, by column."""
+        if self.weights is None:
+            return self.answers.agg(best.plain)
+        weights, columns = np.asarray(self.weights, dtype=np.float64), np.asarray(self.answers, dtype=np.float64).T
+        return pd.Series([best.of(column, weights) for column in columns], index=self.answers.columns)
+
+    def by(self, keys: Keys, best: _Best) -> pd.DataFrame:
+        """The answer to the rows of each key. keys: [rows]."""
+        if self.weights is None:
+            return self.answers.groupby(keys).agg(best.plain)
+        return pd.DataFrame({key: self.where(keys == key).all(best) for key in np.unique(keys)}).T
+
+    def rows(self, keys: Keys) -> "pd.Series[Any]":
+        """How many rows each key has, in rows of an average weight."""
+        if self.weights is None:
+            return self.answers.groupby(keys).size()
+        return self.weights.groupby(keys).sum() / max(float(self.weights.mean()), TINY)
+
+
 def baseline_of(train: Table, holdout: Table, metrics: Sequence[str] = ("mae",)) -> Baseline:
     """The baseline of these tables, for these metrics. Raises TableError where train's answers cannot be read, KeyError
     without times."""
     time = train.manifest.time
     before, after = (one.frame[time] if time else pd.Series(one.frame.index) for one in (train, holdout))
-    answers = _columns(train)
-    rule = min(IN_TIME, key=lambda one: _past_error(one, before, answers, after)) if time else ALL_OF_TRAIN
-    means = _answer(rule, before, answers, after, "mean")
+    past = _Past(before, _columns(train), None if train.weights is None else pd.Series(train.weights))
+    rule = min(IN_TIME, key=lambda one: _past_error(one, past, after)) if time else ALL_OF_TRAIN
+    means = _answer(rule, past, after, MEAN)
     if train.manifest.task != "regression":
         return Baseline(f"each class's share of {rule.name}", means)
-    bests = {metric: best for metric in metrics if (best := _best_for(metric)) is not None}
-    others = {metric: _answer(rule, before, answers, after, best)[:, 0] for metric, best in bests.items()}
+    others = {one: _answer(rule, past, after, BEST[one])[:, 0] for one in metrics if one in BEST}
     return Baseline(f"the mean of {rule.name}", means[:, 0], others)
-
-
-def _best_for(metric: str) -> How | None:
-    """The one answer to several values that is best in this metric, where that is not their mean."""
-    if metric == "mae":
-        return "median"
-    if metric == "mape":
-        return _median_of_shares
-    return partial(pd.Series.quantile, q=QUANTILES[metric]) if metric in QUANTILES else None
-
-
-def _median_of_shares(values: "pd.Series[Any]") -> float:
-    """The median of values weighted by 1 / |value|; values of 0 have no share and are left out."""
-    ordered = np.sort(values[values != 0].to_numpy(dtype=np.float64))
-    reached = np.cumsum(1 / np.abs(ordered))
-    return float(ordered[np.searchsorted(reached, reached[-1] / 2)]) if len(ordered) else 0.0
 
 
 def _columns(train: Table) -> pd.DataFrame:
@@ -130,25 +184,29 @@ def _columns(train: Table) -> pd.DataFrame:
     return pd.DataFrame(truth if train.manifest.task == "regression" else np.eye(len(train.manifest.classes))[truth])
 
 
-def _past_error(rule: _Rule, times: Times, answers: pd.DataFrame, holdout: Times) -> float:
+def _past_error(rule: _Rule, past: _Past, holdout: Times) -> float:
     """Mean squared error on the last days of train; where these are few, 0 for every rule: the first is taken."""
-    days = _day(times)
+    days = _day(past.times)
     length, span = int(np.ptp(_day(holdout))) + 1, int(np.ptp(days)) + 1
     if span < LEAST_DAYS:
         return 0.0
     is_last = days > days.max() - min(length, span // 3)
-    said = _answer(rule, times[~is_last], answers[~is_last], times[is_last], "mean")
-    return rounded(float(((said - answers[is_last].to_numpy()) ** 2).mean()))
+    last = past.where(is_last)
+    said = _answer(rule, past.where(~is_last), last.times, MEAN)
+    squares = (said - last.answers.to_numpy()) ** 2
+    if last.weights is None:
+        return rounded(float(squares.mean()))
+    return rounded(float(np.average(squares, axis=0, weights=last.weights).mean())) if last.weights.any() else 0.0
 
 
-def _answer(rule: _Rule, times: Times, answers: pd.DataFrame, asked: Times, how: How) -> FloatArray:
+def _answer(rule: _Rule, past: _Past, asked: Times, best: _Best) -> FloatArray:
     """[rows asked, columns]. Shares are drawn towards all rows' by the weight of one row, so that none is 0 or 1."""
-    whole = answers.agg(how).to_numpy(dtype=np.float64)
+    times, whole = past.times, past.all(best).to_numpy(dtype=np.float64)
     is_recent = np.ones(len(times), dtype=bool) if rule.days is None else _day(times) > _day(times).max() - rule.days
-    recent, keys = answers[is_recent], rule.key(times)[is_recent] + rule.ahead
-    seen = recent.groupby(keys).agg(how)
-    if answers.shape[1] > 1:
-        rows = recent.groupby(keys).size()
+    recent, keys = past.where(is_recent), rule.key(times)[is_recent] + rule.ahead
+    seen = recent.by(keys, best)
+    if past.answers.shape[1] > 1:
+        rows = recent.rows(keys)
         seen = seen.mul(rows, axis=0).add(whole).div(rows + 1, axis=0)
     found = seen.reindex(rule.key(asked)).to_numpy(dtype=np.float64)
     return np.where(np.isnan(found), whole, found)

@@ -19,7 +19,7 @@ from training.judging.formatting import rounded
 from training.judging.gate import outcome_of
 from training.statistics.costs import Costs
 from training.statistics.intervals import Estimate, interval, of_mean, paired_difference, smallest_detectable
-from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score, scored_mean
 
 POWER = 0.8
 COST_METRIC, COST_ROWS = "cost_per_1000", 1000
@@ -27,7 +27,8 @@ COST_METRIC, COST_ROWS = "cost_per_1000", 1000
 
 @dataclass(frozen=True)
 class Contest:
-    """Both models' answers to the same rows. `truth` and `clusters`: [rows]; no clusters: the rows are independent.
+    """Both models' answers to the same rows. `truth`, `clusters` and `weights`: [rows]; no clusters: the rows are
+    independent; no weights: each counts the same.
 
     baseline: of all these rows; None for a part of them, or where train's answers cannot be read.
     """
@@ -37,6 +38,7 @@ class Contest:
     challenger: Answers
     champion: Answers | None
     baseline: Baseline | None = None
+    weights: FloatArray | None = None
 
     def on(self, rows: npt.NDArray[np.intp]) -> "Contest":
         """The same contest on some of the rows."""
@@ -46,13 +48,29 @@ class Contest:
             None if self.clusters is None else self.clusters[rows],
             Answers(self.challenger.predicted[rows], self.challenger.threshold),
             None if champion is None else Answers(champion.predicted[rows], champion.threshold),
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def figure(self, metric: str, answers: Answers, confidence: float) -> Estimate:
         """One model's metric with its bounds. Raises ScoringError."""
         return interval(
-            metric, self.truth, answers.predicted, self.clusters, confidence=confidence, threshold=answers.threshold
-        )
+            metric, self.truth, answers.predicted, self.clusters, confidence=confidence, threshold=answers.threshold,
+            weights=self.weights,
+        )  # fmt: skip
+
+    def value(self, metric: str, answers: Answers) -> float:
+        """One model's metric. Raises ScoringError."""
+        return score(
+            metric, self.truth, answers.predicted, threshold=answers.threshold, weights=self.weights
+        )  # fmt: skip
+
+    def level(self, values: FloatArray) -> float:
+        """The mean of a value per row."""
+        return scored_mean(values, self.weights).value
+
+    def mean(self, values: FloatArray, confidence: float) -> Estimate:
+        """The mean of a value per row, with its bounds."""
+        return of_mean(values, self.clusters, confidence=confidence, weights=self.weights)
 
     def difference(self, metric: str, other: Answers, confidence: float) -> Estimate:
         """Challenger minus the other, champion or baseline, with its bounds. Raises ScoringError."""
@@ -65,6 +83,7 @@ class Contest:
             self.clusters,
             confidence=confidence,
             threshold=None if new is None or old is None else (new, old),
+            weights=self.weights,
         )
 
 
@@ -112,7 +131,7 @@ def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has
         challenger=as_interval(challenger),
         champion=champion,
         difference=difference,
-        baseline=rounded(score(metric, contest.truth, base.predicted, threshold=base.threshold)) if base else None,
+        baseline=rounded(contest.value(metric, base)) if base else None,
         over_baseline=as_interval(contest.difference(metric, base, confidence)) if base else None,
         margin=gate.margin if decides else None,
         outcome=outcome,
@@ -129,10 +148,12 @@ def compare_costs(contest: Contest, costs: Costs, confidence: float, *, has_cham
         return COST_ROWS * costs.of_rows(truth, answers.predicted[:, 1] >= (answers.threshold or 0.0))
 
     def mean(values: FloatArray) -> Interval:
-        return as_interval(of_mean(values, contest.clusters, confidence=confidence))
+        return as_interval(contest.mean(values, confidence))
 
     own = of(contest.challenger)
-    blind = min((COST_ROWS * costs.of_rows(truth, np.full(len(truth), yes)) for yes in (False, True)), key=np.mean)
+    blind = min(
+        (COST_ROWS * costs.of_rows(truth, np.full(len(truth), yes)) for yes in (False, True)), key=contest.level
+    )
     difference = mean(own - of(contest.champion)) if contest.champion else None
     outcome: Outcome = "inconclusive" if has_champion else "no champion"
     return Comparison(
@@ -142,7 +163,7 @@ def compare_costs(contest: Contest, costs: Costs, confidence: float, *, has_cham
         challenger=mean(own),
         champion=mean(of(contest.champion)) if contest.champion else None,
         difference=difference,
-        baseline=rounded(float(blind.mean())),
+        baseline=rounded(contest.level(blind)),
         over_baseline=mean(own - blind),
         outcome=outcome_of(difference, 0.0, higher_is_better=False) if difference else outcome,
         decides=False,

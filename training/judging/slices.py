@@ -23,7 +23,7 @@ from training.judging.comparisons import Contest, as_interval
 from training.judging.formatting import rounded
 from training.judging.gate import slice_outcome_of
 from training.refusals import nearest
-from training.statistics.metrics import METRICS, ScoringError, score
+from training.statistics.metrics import METRICS, ScoringError
 
 MOST_VALUES = 500
 MOST_NUMBERS = 50
@@ -119,8 +119,8 @@ def _compare(one: Slice, gate: Gate, confidence: float, *, has_champion: bool) -
         column=one.column,
         value=one.value,
         rows=len(one.rows),
-        challenger=_value(contest, gate, contest.challenger.predicted, contest.challenger.threshold),
-        champion=None if champion is None else _value(contest, gate, champion.predicted, champion.threshold),
+        challenger=rounded(contest.value(gate.metric, contest.challenger)),
+        champion=None if champion is None else rounded(contest.value(gate.metric, champion)),
         outcome="inconclusive" if has_champion else "no champion",
     )
     if champion is None or not _is_judged(one, gate):
@@ -129,7 +129,3 @@ def _compare(one: Slice, gate: Gate, confidence: float, *, has_champion: bool) -
     higher = METRICS[gate.metric].higher_is_better
     outcome = slice_outcome_of(difference, gate.slice_margin, higher_is_better=higher)
     return shown.model_copy(update={"difference": difference, "outcome": outcome})
-
-
-def _value(contest: Contest, gate: Gate, predicted: npt.NDArray[np.float64], threshold: float | None) -> float:
-    return rounded(score(gate.metric, contest.truth, predicted, threshold=threshold))

@@ -1,1 +1,1 @@
-"""Columns that a key of pipeline.toml gives a part of their own: what earlier rows tell."""
+"""Columns that a key of pipeline.toml gives a part of their own: what a row counts, and what earlier rows tell it."""

@@ -79,4 +79,5 @@ def _of_earlier(values: Numbers, earlier: Codes, past: Past) -> Numbers:
     sums, counts = (np.append(0.0, np.cumsum(one)) for one in (np.where(is_known, values, 0.0), is_known))
     first = np.maximum(earlier - (past.mean_of or 1), 0)
     seen = counts[earlier] - counts[first]
-    return np.divide(sums[earlier] - sums[first], seen, out=np.full(len(values), np.nan), where=seen > 0)
+    means: Numbers = np.divide(sums[earlier] - sums[first], seen, out=np.full(len(values), np.nan), where=seen > 0)
+    return means

@@ -24,9 +24,9 @@ class Costs(NamedTuple):
         """[rows]: what each row's decision costs. `truth`, `decided`: [rows], whether it is and is called positive."""
         return self.miss * (truth & ~decided) + self.false_alarm * (~truth & decided)
 
-    def of_the_better_blind_decision(self, truth: Truths) -> float:
+    def of_the_better_blind_decision(self, truth: Truths, weights: FloatArray | None = None) -> float:
         """What the better of "always" and "never" costs a row. At least half a row's, where one class is absent."""
-        share = float(truth.mean())
+        share = float(truth.mean() if weights is None else np.average(truth, weights=weights))
         return max(min(self.miss * share, self.false_alarm * (1 - share)), min(self) / (2 * len(truth)))
 
 

@@ -12,6 +12,7 @@ with G clusters. This is the leave-one-cluster-out jackknife of the linearised m
 the usual CR1 estimator, G / (G - 1) · Σ (sum / rows)²; with unequal ones a large cluster no longer hides behind having
 pulled the value towards itself. Without clusters each row is one of its own: for AUC that is DeLong's variance up to
 factors of (m - 1) / m for the m rows of a class and n / (n - 1) for all n; with clusters it is Obuchowski's.
+Weighted rows count by their weights; rows and clusters whose weight is 0 are none.
 
 Sources: DeLong, DeLong & Clarke-Pearson 1988 (Biometrics 44); Obuchowski 1997, "Nonparametric analysis of clustered
 ROC curve data" (Biometrics 53); Cameron & Miller 2015, "A practitioner's guide to cluster-robust inference" (Journal of
@@ -32,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from training.statistics.metrics import METRICS, FloatArray, IntArray, Scored, ScoringError, scored
+from training.statistics.metrics import METRICS, FloatArray, IntArray, Scored, ScoringError, scored, scored_mean
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,17 @@ def interval(
     *,
     confidence: float,
     threshold: float | None,
+    weights: npt.ArrayLike | None = None,
 ) -> Estimate:
     """One model's metric, its bounds cut at the metric's own (an AUC never exceeds 1).
 
-    truth [n], predicted [n, classes] or [n], threshold: as for `metrics.scored`. clusters: integers [n] that say which
-    rows belong together, in any order, or None for independent rows. confidence: one-sided, per end, over 0.5.
+    truth [n], predicted [n, classes] or [n], threshold, weights: as for `metrics.scored`. clusters: integers [n] that
+    say which rows belong together, in any order, or None for independent rows. confidence: one-sided, per end, over
+    0.5.
     Raises ScoringError as `metrics.scored` does, and for fewer than two clusters.
     """
-    model = scored(metric, truth, predicted, threshold=threshold)
-    estimate = _estimate(metric, model, clusters, confidence)
+    model = scored(metric, truth, predicted, threshold=threshold, weights=weights)
+    estimate = _estimate(metric, model, clusters, confidence, weights)
     bounds = METRICS[metric]
     return replace(estimate, low=max(estimate.low, bounds.lowest), high=min(estimate.high, bounds.highest))
 
@@ -78,6 +81,7 @@ def paired_difference(
     *,
     confidence: float,
     threshold: float | tuple[float, float] | None,
+    weights: npt.ArrayLike | None = None,
 ) -> Estimate:
     """Challenger minus champion on the same rows, as it is: for a loss, less than zero is better.
 
@@ -88,16 +92,18 @@ def paired_difference(
         seen = f"the challenger predicts {np.shape(challenger)} and the champion {np.shape(champion)}"
         raise ScoringError(f"{seen}: they must score the same rows and classes.", code="other-shape")
     own = threshold if isinstance(threshold, tuple) else (threshold, threshold)
-    new = _scored_as("challenger", metric, truth, challenger, own[0])
-    old = _scored_as("champion", metric, truth, champion, own[1])
+    new = _scored_as("challenger", metric, truth, challenger, own[0], weights)
+    old = _scored_as("champion", metric, truth, champion, own[1], weights)
     difference = Scored(new.value - old.value, new.influence - old.influence)
-    return _estimate(metric, difference, clusters, confidence)
+    return _estimate(metric, difference, clusters, confidence, weights)
 
 
-def of_mean(values: FloatArray, clusters: npt.ArrayLike | None, *, confidence: float) -> Estimate:
+def of_mean(
+    values: FloatArray, clusters: npt.ArrayLike | None, *, confidence: float, weights: npt.ArrayLike | None = None
+) -> Estimate:
     """The mean of a value per row, such as what a decision costs. Arguments and errors as for `interval`."""
-    mean = float(values.mean())
-    return _estimate("mean", Scored(mean, values - mean), clusters, confidence)
+    mean = scored_mean(values, weights)
+    return _estimate("mean", mean, clusters, confidence, weights)
 
 
 def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha: float, power: float = 0.8) -> float:
@@ -113,20 +119,31 @@ def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha
 
 
 def _scored_as(
-    role: str, metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, threshold: float | None
+    role: str,
+    metric: str,
+    truth: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    threshold: float | None,
+    weights: npt.ArrayLike | None,
 ) -> Scored:
     try:
-        return scored(metric, truth, predicted, threshold=threshold)
+        return scored(metric, truth, predicted, threshold=threshold, weights=weights)
     except ScoringError as error:
         raise ScoringError(f"{role}: {error}", code=error.code) from None
 
 
-def _estimate(metric: str, result: Scored, clusters: npt.ArrayLike | None, confidence: float) -> Estimate:
+def _estimate(
+    metric: str,
+    result: Scored,
+    clusters: npt.ArrayLike | None,
+    confidence: float,
+    weights: npt.ArrayLike | None,
+) -> Estimate:
     if not 0.5 < confidence < 1:
         raise ScoringError(
             f"confidence is {confidence}; required one-sided, over 0.5 and under 1.", code="bad-confidence"
         )
-    sums, sizes = _cluster_sums(result.influence, clusters)
+    sums, sizes = _cluster_sums(result.influence, clusters, None if weights is None else np.asarray(weights))
     standard_error = _jackknife_error(sums, sizes)
     freedom = len(sums) - 1
     reach = _t(confidence, freedom) * standard_error
@@ -141,10 +158,31 @@ def _estimate(metric: str, result: Scored, clusters: npt.ArrayLike | None, confi
     )
 
 
-def _cluster_sums(influence: FloatArray, clusters: npt.ArrayLike | None) -> tuple[FloatArray, IntArray]:
+def _cluster_sums(
+    influence: FloatArray, clusters: npt.ArrayLike | None, weights: FloatArray | None
+) -> tuple[FloatArray, FloatArray | IntArray]:
+    """The influence of each cluster, and its size: rows, or what they weigh where rows weigh 1 on average."""
+    if weights is not None:
+        return _weighted_sums(influence, clusters, weights / weights.mean())
     if clusters is None:
         _check_count(len(influence), "row")
         return influence, np.ones(len(influence), dtype=np.int64)
+    index, sizes = _numbered(influence, clusters)
+    sums: FloatArray = np.bincount(index, weights=influence).astype(np.float64)
+    return sums, sizes.astype(np.int64)
+
+
+def _weighted_sums(
+    influence: FloatArray, clusters: npt.ArrayLike | None, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    index = np.arange(len(influence)) if clusters is None else _numbered(influence, clusters)[0]
+    sums, sizes = (np.bincount(index, weights=one).astype(np.float64) for one in (influence, weights))
+    _check_count(int((sizes > 0).sum()), "row" if clusters is None else "cluster")
+    return sums[sizes > 0], sizes[sizes > 0]
+
+
+def _numbered(influence: FloatArray, clusters: npt.ArrayLike) -> tuple[IntArray, IntArray]:
+    """The number of each row's cluster, and the rows of each."""
     labels = np.asarray(clusters)
     if labels.shape != influence.shape:
         raise ScoringError(
@@ -158,8 +196,7 @@ def _cluster_sums(influence: FloatArray, clusters: npt.ArrayLike | None) -> tupl
         )
     _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     _check_count(len(sizes), "cluster")
-    sums: FloatArray = np.bincount(index, weights=influence).astype(np.float64)
-    return sums, sizes.astype(np.int64)
+    return index, sizes
 
 
 def _check_count(seen: int, unit: str) -> None:
@@ -169,7 +206,7 @@ def _check_count(seen: int, unit: str) -> None:
         )
 
 
-def _jackknife_error(sums: FloatArray, sizes: IntArray) -> float:
+def _jackknife_error(sums: FloatArray, sizes: FloatArray | IntArray) -> float:
     count = len(sums)
     with np.errstate(over="ignore"):
         variance = (count - 1) / count * float(np.sum((sums / (sizes.sum() - sizes)) ** 2))

@@ -15,14 +15,15 @@ from them, for the variance of a mean is easy however the rows hang together. Fo
   Sun & Xu 2014 ("Fast implementation of DeLong's algorithm", IEEE Signal Processing Letters 21);
 - average precision: the mean over positives of the precision at their score, differentiated through both counts.
 
-Several classes are averaged, values and influences alike. A pure function of arrays: reads and writes nothing.
+Several classes are averaged, values and influences alike. With a weight for each row every mean is a weighted one, and
+a row's influence is multiplied by its weight. A pure function of arrays: reads and writes nothing.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,10 @@ from contracts.schema import Task
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Weights: TypeAlias = FloatArray | None  # [n], with a mean of 1; None: every row counts the same
 
 CALIBRATION_BINS = 10
+TINY = 1e-300  # in place of a weight of 0 that is divided by
 SUM_TOLERANCE = 1e-4  # float32 probabilities of many classes sum to 1 within 1e-5
 
 
@@ -70,6 +73,9 @@ class Scored(NamedTuple):
     influence: FloatArray
 
 
+OfClass = Callable[[npt.NDArray[np.bool_], FloatArray, Weights], Scored]
+
+
 _BINARY: frozenset[Task] = frozenset({"binary"})
 _CLASSES: frozenset[Task] = frozenset({"binary", "multiclass"})
 _VALUES: frozenset[Task] = frozenset({"regression"})
@@ -99,12 +105,26 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 
 
-def score(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, threshold: float | None) -> float:
+def score(
+    metric: str,
+    truth: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    *,
+    threshold: float | None,
+    weights: npt.ArrayLike | None = None,
+) -> float:
     """The metric's value. Arguments and errors as for `scored`."""
-    return scored(metric, truth, predicted, threshold=threshold).value
+    return scored(metric, truth, predicted, threshold=threshold, weights=weights).value
 
 
-def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, threshold: float | None) -> Scored:
+def scored(
+    metric: str,
+    truth: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    *,
+    threshold: float | None,
+    weights: npt.ArrayLike | None = None,
+) -> Scored:
     """The metric's value with the influence value of each row.
 
     truth: positions of the classes, integers [n], or values [n] for regression.
@@ -112,6 +132,7 @@ def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, thres
     binary, with class 1 the positive one.
     threshold: binary accuracy, precision, recall and F1 decide class 1 where its probability is at least this; all
     else ignores it. Decisions among several classes take the likeliest, the first of equals.
+    weights: how much each row counts [n], 0 or more, in any unit; None: all the same.
 
     Multiclass ROC AUC and average precision (one class against the rest) and F1 are unweighted averages over classes;
     multiclass Brier is the sum over classes, 0 to 2. Precision is 0 where nothing is decided positive. Calibration
@@ -132,9 +153,43 @@ def scored(metric: str, truth: npt.ArrayLike, predicted: npt.ArrayLike, *, thres
         raise ScoringError(
             f"{metric} is no metric of a {task} task; predictions have shape {predictions.shape}.", code="other-task"
         )
+    counted = None if weights is None else _relative(weights, len(truths))
     if task == "regression":
-        return _of_values(metric, truths, predictions)
-    return _of_classes(known, truths, predictions, threshold)
+        result = _of_values(metric, truths, predictions, counted)
+    else:
+        result = _of_classes(known, truths, predictions, threshold, counted)
+    return result if counted is None else Scored(result.value, result.influence * counted)
+
+
+def scored_mean(values: FloatArray, weights: npt.ArrayLike | None = None) -> Scored:
+    """The mean of a value per row, with its influence values. weights: as for `scored`."""
+    counted = None if weights is None else _relative(weights, len(values))
+    result = _mean(values, counted)
+    return result if counted is None else Scored(result.value, result.influence * counted)
+
+
+def _relative(weights: npt.ArrayLike, rows: int) -> FloatArray:
+    """Weights with a mean of 1."""
+    counted = np.asarray(weights, dtype=np.float64)
+    if counted.shape != (rows,):
+        raise ScoringError(f"weights have shape {counted.shape} for {rows} rows: one each.", code="other-rows")
+    _check_finite("weights", counted)
+    if counted.min() < 0 or not counted.any():
+        raise ScoringError(
+            f"weights run from {counted.min():g} to {counted.max():g}; required 0 or more, and one above 0.",
+            code="bad-weights",
+        )
+    relative: FloatArray = counted / counted.mean()
+    return relative
+
+
+def _counting(weights: Weights) -> npt.NDArray[np.bool_] | slice:
+    """The rows that count at all."""
+    return slice(None) if weights is None else weights > 0
+
+
+def _weighted(values: npt.NDArray[Any], weights: Weights) -> npt.NDArray[Any]:
+    return values if weights is None else values * weights
 
 
 def _task(truth: npt.NDArray[np.generic], predicted: FloatArray) -> Task:
@@ -158,7 +213,7 @@ def _task(truth: npt.NDArray[np.generic], predicted: FloatArray) -> Task:
     return "binary" if predicted.shape[1] == 2 else "multiclass"
 
 
-def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> None:
+def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray, weights: Weights) -> None:
     if truth.dtype.kind not in "iuf":
         raise ScoringError(
             f"truth is of type {truth.dtype}; required numbers, or probabilities of shape [n, classes].",
@@ -166,8 +221,9 @@ def _check_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatA
         )
     for name, values in (("truth", truth.astype(np.float64)), ("predicted", predicted)):
         _check_finite(name, values)
-    if metric == "r2" and (truth == truth[0]).all():
-        raise ScoringError(f"r2 is undefined: truth is {truth[0]} on all {len(truth)} rows.", code="constant-truth")
+    seen = truth[_counting(weights)]
+    if metric == "r2" and (seen == seen[0]).all():
+        raise ScoringError(f"r2 is undefined: truth is {seen[0]} on all {len(truth)} rows.", code="constant-truth")
     if metric == "mape" and not truth.all():
         rows = np.flatnonzero(truth == 0)
         raise ScoringError(
@@ -192,7 +248,7 @@ def _check_probabilities(predicted: FloatArray) -> None:
         )
 
 
-def _check_classes(metric: Metric, truth: npt.NDArray[np.generic], classes: int) -> None:
+def _check_classes(metric: Metric, truth: npt.NDArray[np.generic], classes: int, weights: Weights) -> None:
     if truth.dtype.kind not in "iub":
         raise ScoringError(
             f"truth is of type {truth.dtype}; required the positions of classes, as integers.", code="truth-kind"
@@ -202,7 +258,7 @@ def _check_classes(metric: Metric, truth: npt.NDArray[np.generic], classes: int)
         raise ScoringError(
             f"truth runs from {positions.min()} to {positions.max()}; required 0 to {classes - 1}.", code="truth-range"
         )
-    counts = np.bincount(positions, minlength=classes)
+    counts = np.bincount(positions[_counting(weights)], minlength=classes)
     if metric.needs_every_class and not counts.all():
         missing = ", ".join(str(position) for position in np.flatnonzero(counts == 0))
         raise ScoringError(
@@ -218,10 +274,10 @@ def _check_finite(name: str, values: FloatArray) -> None:
         )
 
 
-def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray) -> Scored:
-    _check_values(metric, truth, predicted)
+def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArray, weights: Weights) -> Scored:
+    _check_values(metric, truth, predicted, weights)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = _VALUE_METRICS[metric](truth.astype(np.float64), predicted)
+        result = _VALUE_METRICS[metric](truth.astype(np.float64), predicted, weights)
     if not (np.isfinite(result.value) and np.isfinite(result.influence).all()):
         raise ScoringError(
             f"{metric} overflows: the largest prediction is {np.abs(predicted).max():g}.", code="overflow"
@@ -230,15 +286,19 @@ def _of_values(metric: str, truth: npt.NDArray[np.generic], predicted: FloatArra
 
 
 def _of_classes(
-    metric: Metric, truth: npt.NDArray[np.generic], predicted: FloatArray, threshold: float | None
+    metric: Metric,
+    truth: npt.NDArray[np.generic],
+    predicted: FloatArray,
+    threshold: float | None,
+    weights: Weights,
 ) -> Scored:
     _check_probabilities(predicted)
-    _check_classes(metric, truth, predicted.shape[1])
+    _check_classes(metric, truth, predicted.shape[1], weights)
     positions = truth.astype(np.int64)
     if not metric.uses_threshold:
-        return _PROBABILITY_METRICS[metric.name](positions, predicted)
+        return _PROBABILITY_METRICS[metric.name](positions, predicted, weights)
     decided = _decisions(metric.name, predicted, threshold)
-    return _DECISION_METRICS[metric.name](positions, decided, predicted.shape[1])
+    return _DECISION_METRICS[metric.name](positions, decided, predicted.shape[1], weights)
 
 
 def _decisions(metric: str, predicted: FloatArray, threshold: float | None) -> IntArray:
@@ -252,16 +312,16 @@ def _decisions(metric: str, predicted: FloatArray, threshold: float | None) -> I
     return (predicted[:, 1] >= threshold).astype(np.int64)
 
 
-def _mean(losses: FloatArray) -> Scored:
-    value = float(losses.mean())
+def _mean(losses: FloatArray, weights: Weights) -> Scored:
+    value = float(_weighted(losses, weights).mean())
     return Scored(value, losses - value)
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> Scored:
-    total = float(denominator.sum())
+def _ratio(numerator: FloatArray, denominator: FloatArray, weights: Weights) -> Scored:
+    total = float(_weighted(denominator, weights).sum())
     if total == 0:
         return Scored(0.0, np.zeros(len(numerator)))  # precision where nothing is positive: scikit-learn says 0, too
-    value = float(numerator.sum()) / total
+    value = float(_weighted(numerator, weights).sum()) / total
     return Scored(value, (numerator - value * denominator) * (len(numerator) / total))
 
 
@@ -272,15 +332,18 @@ def _average(parts: list[Scored]) -> Scored:
     )
 
 
-def _area(is_positive: npt.NDArray[np.bool_], scores: FloatArray) -> Scored:
+def _area(is_positive: npt.NDArray[np.bool_], scores: FloatArray, weights: Weights) -> Scored:
     """AUC of one class. The placement value of a positive is the share of negatives below it, that of a negative the
     share of positives above it, ties counting half; the rarer a class, the more each of its rows weighs."""
     _, level = np.unique(scores, return_inverse=True)
-    negatives_below = _share_below(np.bincount(level, weights=~is_positive).astype(np.float64))
-    positives_above = 1 - _share_below(np.bincount(level, weights=is_positive).astype(np.float64))
+    negatives_below = _share_below(np.bincount(level, weights=_weighted(~is_positive, weights)).astype(np.float64))
+    positives_above = 1 - _share_below(np.bincount(level, weights=_weighted(is_positive, weights)).astype(np.float64))
     placement = np.where(is_positive, negatives_below[level], positives_above[level])
-    value = float(placement[is_positive].mean())
-    share_of_class = np.where(is_positive, is_positive.mean(), 1 - is_positive.mean())
+    share = float(_weighted(is_positive, weights).mean())
+    value = float(
+        placement[is_positive].mean() if weights is None else (placement * is_positive * weights).mean() / share
+    )
+    share_of_class = np.where(is_positive, share, 1 - share)
     return Scored(value, (placement - value) / share_of_class)
 
 
@@ -289,22 +352,26 @@ def _share_below(counts: FloatArray) -> FloatArray:
     return share
 
 
-def _roc_auc(truth: IntArray, predicted: FloatArray) -> Scored:
+def _roc_auc(truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
+    return _one_against_the_rest(_area, truth, predicted, weights)
+
+
+def _average_precision(truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
+    return _one_against_the_rest(_precision_over_ranks, truth, predicted, weights)
+
+
+def _one_against_the_rest(of: OfClass, truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
     classes = [1] if predicted.shape[1] == 2 else range(predicted.shape[1])
-    return _average([_area(truth == position, predicted[:, position]) for position in classes])
+    return _average([of(truth == position, predicted[:, position], weights) for position in classes])
 
 
-def _average_precision(truth: IntArray, predicted: FloatArray) -> Scored:
-    classes = [1] if predicted.shape[1] == 2 else range(predicted.shape[1])
-    return _average([_precision_over_ranks(truth == position, predicted[:, position]) for position in classes])
-
-
-def _precision_over_ranks(truth: npt.NDArray[np.bool_], scores: FloatArray) -> Scored:
+def _precision_over_ranks(truth: npt.NDArray[np.bool_], scores: FloatArray, weights: Weights) -> Scored:
     """Mean over positives of the precision at their score. A row at score s moves it as a positive with a precision of
     its own, and by standing among the rows at or above every positive with a score of at most s."""
-    _, level, rows = np.unique(scores, return_inverse=True, return_counts=True)
-    positives = np.bincount(level, weights=truth)
-    rows_from = np.cumsum(rows[::-1])[::-1]
+    _, level = np.unique(scores, return_inverse=True)
+    rows = np.bincount(level, weights=weights)
+    positives = np.bincount(level, weights=_weighted(truth, weights))
+    rows_from = np.maximum(np.cumsum(rows[::-1])[::-1], TINY)
     precision = np.cumsum(positives[::-1])[::-1] / rows_from
     value = float(positives @ precision / positives.sum())
     as_positive = np.cumsum(positives / rows_from)
@@ -313,77 +380,78 @@ def _precision_over_ranks(truth: npt.NDArray[np.bool_], scores: FloatArray) -> S
     return Scored(value, moves * (len(truth) / positives.sum()))
 
 
-def _brier(truth: IntArray, predicted: FloatArray) -> Scored:
+def _brier(truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
     if predicted.shape[1] == 2:
-        return _mean((predicted[:, 1] - truth) ** 2)
-    return _mean(((predicted - np.eye(predicted.shape[1])[truth]) ** 2).sum(axis=1))
+        return _mean((predicted[:, 1] - truth) ** 2, weights)
+    return _mean(((predicted - np.eye(predicted.shape[1])[truth]) ** 2).sum(axis=1), weights)
 
 
-def _log_loss(truth: IntArray, predicted: FloatArray) -> Scored:
+def _log_loss(truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
     epsilon = np.finfo(np.float64).eps
-    return _mean(-np.log(np.clip(predicted[np.arange(len(truth)), truth], epsilon, 1 - epsilon)))
+    return _mean(-np.log(np.clip(predicted[np.arange(len(truth)), truth], epsilon, 1 - epsilon)), weights)
 
 
-def _calibration_error(truth: IntArray, predicted: FloatArray) -> Scored:
+def _calibration_error(truth: IntArray, predicted: FloatArray, weights: Weights) -> Scored:
     probability = predicted[:, 1]
     edges = np.percentile(probability, np.linspace(0, 100, CALIBRATION_BINS + 1))
     bins = np.searchsorted(edges[1:-1], probability)
     excess = probability - truth
-    return _mean(np.sign(np.bincount(bins, weights=excess))[bins] * excess)
+    return _mean(np.sign(np.bincount(bins, weights=_weighted(excess, weights)))[bins] * excess, weights)
 
 
-def _accuracy(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
-    return _mean((truth == decided).astype(np.float64))
+def _accuracy(truth: IntArray, decided: IntArray, _classes: int, weights: Weights) -> Scored:
+    return _mean((truth == decided).astype(np.float64), weights)
 
 
-def _precision(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
-    return _ratio((truth * decided).astype(np.float64), decided.astype(np.float64))
+def _precision(truth: IntArray, decided: IntArray, _classes: int, weights: Weights) -> Scored:
+    return _ratio((truth * decided).astype(np.float64), decided.astype(np.float64), weights)
 
 
-def _recall(truth: IntArray, decided: IntArray, _classes: int) -> Scored:
-    return _ratio((truth * decided).astype(np.float64), truth.astype(np.float64))
+def _recall(truth: IntArray, decided: IntArray, _classes: int, weights: Weights) -> Scored:
+    return _ratio((truth * decided).astype(np.float64), truth.astype(np.float64), weights)
 
 
-def _f1(truth: IntArray, decided: IntArray, classes: int) -> Scored:
+def _f1(truth: IntArray, decided: IntArray, classes: int, weights: Weights) -> Scored:
     positions = [1] if classes == 2 else range(classes)
-    return _average([_f1_of(truth == position, decided == position) for position in positions])
+    return _average([_f1_of(truth == position, decided == position, weights) for position in positions])
 
 
-def _f1_of(is_class: npt.NDArray[np.bool_], is_decided: npt.NDArray[np.bool_]) -> Scored:
+def _f1_of(is_class: npt.NDArray[np.bool_], is_decided: npt.NDArray[np.bool_], weights: Weights) -> Scored:
     hits, rows, decided = (each.astype(np.float64) for each in (is_class & is_decided, is_class, is_decided))
-    return _ratio(2 * hits, rows + decided)
+    return _ratio(2 * hits, rows + decided, weights)
 
 
-def _rmse(truth: FloatArray, predicted: FloatArray) -> Scored:
-    square = _mean((predicted - truth) ** 2)
+def _rmse(truth: FloatArray, predicted: FloatArray, weights: Weights) -> Scored:
+    square = _mean((predicted - truth) ** 2, weights)
     root = float(np.sqrt(square.value))
     return Scored(root, square.influence / (2 * root) if root else square.influence)
 
 
-def _mae(truth: FloatArray, predicted: FloatArray) -> Scored:
-    return _mean(np.abs(predicted - truth))
+def _mae(truth: FloatArray, predicted: FloatArray, weights: Weights) -> Scored:
+    return _mean(np.abs(predicted - truth), weights)
 
 
-def _r2(truth: FloatArray, predicted: FloatArray) -> Scored:
-    unexplained = _ratio((predicted - truth) ** 2, (truth - truth.mean()) ** 2)
+def _r2(truth: FloatArray, predicted: FloatArray, weights: Weights) -> Scored:
+    mean = _weighted(truth, weights).mean()
+    unexplained = _ratio((predicted - truth) ** 2, (truth - mean) ** 2, weights)
     return Scored(1 - unexplained.value, -unexplained.influence)
 
 
-def _mape(truth: FloatArray, predicted: FloatArray) -> Scored:
-    return _mean(np.abs(predicted - truth) / np.abs(truth))
+def _mape(truth: FloatArray, predicted: FloatArray, weights: Weights) -> Scored:
+    return _mean(np.abs(predicted - truth) / np.abs(truth), weights)
 
 
-def _pinball(truth: FloatArray, predicted: FloatArray, *, quantile: float) -> Scored:
+def _pinball(truth: FloatArray, predicted: FloatArray, weights: Weights, *, quantile: float) -> Scored:
     below = truth - predicted
-    return _mean(np.maximum(quantile * below, (quantile - 1) * below))
+    return _mean(np.maximum(quantile * below, (quantile - 1) * below), weights)
 
 
-def _bias(truth: FloatArray, predicted: FloatArray) -> Scored:
-    error = _mean(predicted - truth)
+def _bias(truth: FloatArray, predicted: FloatArray, weights: Weights) -> Scored:
+    error = _mean(predicted - truth, weights)
     return Scored(abs(error.value), float(np.sign(error.value)) * error.influence)
 
 
-_VALUE_METRICS: Mapping[str, Callable[[FloatArray, FloatArray], Scored]] = {
+_VALUE_METRICS: Mapping[str, Callable[[FloatArray, FloatArray, Weights], Scored]] = {
     "rmse": _rmse,
     "mae": _mae,
     "r2": _r2,
@@ -391,14 +459,14 @@ _VALUE_METRICS: Mapping[str, Callable[[FloatArray, FloatArray], Scored]] = {
     "mape": _mape,
     **{name: partial(_pinball, quantile=quantile) for name, quantile in QUANTILES.items()},
 }
-_PROBABILITY_METRICS: Mapping[str, Callable[[IntArray, FloatArray], Scored]] = {
+_PROBABILITY_METRICS: Mapping[str, Callable[[IntArray, FloatArray, Weights], Scored]] = {
     "roc_auc": _roc_auc,
     "average_precision": _average_precision,
     "brier": _brier,
     "log_loss": _log_loss,
     "calibration_error": _calibration_error,
 }
-_DECISION_METRICS: Mapping[str, Callable[[IntArray, IntArray, int], Scored]] = {
+_DECISION_METRICS: Mapping[str, Callable[[IntArray, IntArray, int, Weights], Scored]] = {
     "accuracy": _accuracy,
     "precision": _precision,
     "recall": _recall,

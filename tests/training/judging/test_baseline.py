@@ -182,6 +182,27 @@ def test_each_metric_has_the_baseline_that_no_other_constant_beats(metric: str, 
     assert said.tolist() == pytest.approx([best] * 10)
 
 
+@pytest.mark.parametrize("metric", ["mae", "mape", "pinball_90", "pinball_10", "rmse"])
+def test_the_baseline_of_weighted_rows_is_that_of_rows_repeated(metric: str) -> None:
+    values, weights = np.array([1.0, 2.0, 5.0, 100.0]), np.array([3.0, 0.0, 2.0, 4.0])
+    manifest = in_time("regression", values, np.arange(4.0))[0].manifest.model_copy(update={"time": ""})
+    weighted = manifest.model_copy(update={"weights": "counts"})
+    train = Table("train", pd.DataFrame({"answer": values, "counts": weights}), weighted)
+    repeated = Table("train", pd.DataFrame({"answer": np.repeat(values, weights.astype(int))}), manifest)
+    own, other = (baseline_of(one, one, (metric,)).answers(metric).predicted[0] for one in (train, repeated))
+    assert own == pytest.approx(other)
+
+
+def test_the_season_of_weighted_rows_is_that_of_their_weighted_mean() -> None:
+    days = np.arange(100.0)
+    train, holdout = in_time("regression", np.arange(100) % 7 * 10.0, days)
+    weights = np.where(np.arange(len(train.frame)) % 2, 2.0, 1.0)
+    manifest = train.manifest.model_copy(update={"weights": "counts"})
+    seen = baseline_of(Table("train", train.frame.assign(counts=weights), manifest), holdout)
+    assert seen.name == "the mean of the same weekday in the last four weeks of train"
+    assert seen.predicted.tolist() == pytest.approx(holdout.truth.tolist())
+
+
 def test_a_pinball_loss_decides_and_its_baseline_is_the_quantile(tmp_path: Path) -> None:
     build = build_of(tmp_path, "regression")
     write_model(build.challenger, build, GOOD_OF_TASK["regression"])

@@ -49,6 +49,12 @@ def test_the_pages_functions_are_taken_with_the_pages_space() -> None:
     assert read_source("own:load", "").table["weekday"].iloc[0] == "Thursday"
 
 
+def test_the_pages_weights_are_keys() -> None:
+    (keys,) = blocks("toml", "class_weight")
+    asked = tomllib.loads(keys)["training"] | {"candidates": ["logistic"], "metric": "roc_auc"}
+    assert Training.model_validate(asked).weights == "households"
+
+
 def test_the_pages_columns_of_the_past_are_made() -> None:
     (keys,) = blocks("toml", "features.past")
     past = Features.model_validate(tomllib.loads(keys)["features"]).past

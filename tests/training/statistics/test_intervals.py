@@ -212,6 +212,29 @@ def test_doubling_every_row_within_its_cluster_adds_no_knowledge(metric: str) ->
     assert rows[1].standard_error < 0.75 * rows[0].standard_error
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "log_loss", "precision"])
+def test_a_row_that_weighs_three_is_three_rows_of_its_cluster(metric: str) -> None:
+    truth, predicted, _, day = flights(4, [30, 50, 80] * 4, 0.3)
+    weights = np.random.default_rng(0).integers(0, 4, len(truth))
+    threefold = np.repeat(np.arange(len(truth)), weights)
+    weighted = interval(metric, truth, predicted, day, confidence=CONFIDENCE, threshold=THRESHOLD, weights=weights)
+    repeated = interval(
+        metric, truth[threefold], predicted[threefold], day[threefold], confidence=CONFIDENCE, threshold=THRESHOLD
+    )
+    assert (weighted.value, weighted.low, weighted.high) == pytest.approx((repeated.value, repeated.low, repeated.high))
+    assert weighted.clusters == repeated.clusters == 12
+
+
+def test_clusters_and_rows_without_weight_are_none() -> None:
+    truth, predicted, _, day = flights(4, [40] * 6, 0.3)
+    of_two, keep = np.where(day < 2, 0.0, 1.0), day >= 2
+    for clusters in (day, None):
+        seen = interval("brier", truth, predicted, clusters, confidence=0.95, threshold=None, weights=of_two)
+        own = None if clusters is None else clusters[keep]
+        left = interval("brier", truth[keep], predicted[keep], own, confidence=0.95, threshold=None)
+        assert (seen.low, seen.high, seen.clusters) == pytest.approx((left.low, left.high, left.clusters))
+
+
 def test_rows_without_clusters_are_clusters_of_their_own() -> None:
     holdout = flights(6, [200], 0.0)
     alone, named = difference("roc_auc", holdout, None), difference("roc_auc", holdout, np.arange(200))

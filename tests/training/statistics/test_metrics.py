@@ -179,6 +179,51 @@ def test_regression_influence_is_what_one_rows_weight_changes(metric: str) -> No
     assert_influence_is_the_change_per_weight(metric, REGRESSION[metric], truth, predicted - 5)
 
 
+def drawn_weights(seed: int, rows: int) -> FloatArray:
+    """Some of them 0, the first rows' never."""
+    random = np.random.default_rng(seed)
+    drawn = random.choice([0.0, 0.5, 1.0, 7.0], rows)
+    drawn[:6] = 1.5
+    return drawn
+
+
+@pytest.mark.parametrize("metric", [*BINARY, *REGRESSION])
+@settings(max_examples=30)
+@given(seed=seeds, rows=row_counts, decimals=decimals)
+def test_a_weighted_metric_equals_scikit_learns(metric: str, seed: int, rows: int, decimals: int) -> None:
+    weights = drawn_weights(seed, rows)
+    truth: npt.NDArray[Any]
+    truth, predicted = probabilities(seed, rows, 2, decimals) if metric in BINARY else values(seed, rows)
+    assume(metric in REGRESSION or len(np.unique(truth[weights > 0])) == 2)
+    wanted = (BINARY | REGRESSION)[metric](truth, predicted, sample_weight=weights)
+    assert score(metric, truth, predicted, threshold=THRESHOLD, weights=weights) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("metric", MULTICLASS)
+def test_a_weighted_metric_of_several_classes_equals_scikit_learns(metric: str) -> None:
+    truth, predicted = probabilities(2, 80, 3, 1)
+    weights = drawn_weights(2, 80)
+    wanted = MULTICLASS[metric](truth, predicted, sample_weight=weights)
+    assert score(metric, truth, predicted, threshold=None, weights=weights) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("metric", [*BINARY, *REGRESSION])
+def test_the_influence_of_weighted_rows_is_what_more_weight_changes(metric: str) -> None:
+    step, rows, weights = 1e-6, 60, drawn_weights(1, 60) + 0.25
+    truth: npt.NDArray[Any]
+    truth, predicted = probabilities(1, rows, 2, 1) if metric in BINARY else values(3, rows)
+    oracle = (BINARY | REGRESSION)[metric]
+    now = oracle(truth, predicted, sample_weight=weights)
+    # A row's influence is the change by one more of its kind, times how many of its kind there are.
+    changes = [
+        oracle(truth, predicted, sample_weight=weights * (1 + step * rows * (np.arange(rows) == row))) - now
+        for row in range(rows)
+    ]
+    influence = scored(metric, truth, predicted, threshold=THRESHOLD, weights=weights).influence
+    np.testing.assert_allclose(influence, np.array(changes) / step, atol=2e-3 * np.abs(influence).max())
+    assert influence.sum() == pytest.approx(0, abs=1e-9 * rows * np.abs(influence).max())
+
+
 @settings(max_examples=50)
 @given(seed=seeds, shift=st.floats(-4, 4))
 def test_adding_a_constant_to_the_logits_leaves_roc_auc_and_average_precision(seed: int, shift: float) -> None:
@@ -330,6 +375,17 @@ def test_a_pinball_loss_weighs_what_is_below_the_truth_by_its_quantile() -> None
     assert score("pinball_90", [10.0], [9.0], threshold=None) == pytest.approx(0.9)
     assert score("pinball_90", [10.0], [11.0], threshold=None) == pytest.approx(0.1)
     assert score("pinball_50", [10.0, 2.0], [9.0, 5.0], threshold=None) == pytest.approx(2 / 2)
+
+
+@pytest.mark.parametrize(
+    ("weights", "code"),
+    [([1.0, 1.0, 1.0], "other-rows"), ([1.0, -1.0, 1.0, 1.0], "bad-weights"), ([0.0] * 4, "bad-weights"),
+     ([1.0, np.nan, 1.0, 1.0], "not-finite"), ([0.0, 1.0, 0.0, 1.0], "missing-class")],
+)  # fmt: skip
+def test_weights_that_cannot_count_are_refused(weights: list[float], code: str) -> None:
+    with pytest.raises(ScoringError) as caught:
+        scored("roc_auc", TRUTH, PREDICTED, threshold=0.5, weights=weights)
+    assert caught.value.code == code
 
 
 def test_losses_that_overflow_are_refused() -> None:

@@ -43,7 +43,9 @@ def decision_checks(
         return
     out_of_fold = reference[PREDICTION_COLUMN].to_numpy(dtype=np.float64)
     truth = (reference[card.target] == card.positive).to_numpy()
-    yield threshold_check(threshold, truth, out_of_fold, costs)
+    weighed_by = config.training.weights
+    weights = reference[weighed_by].to_numpy(dtype=np.float64) if weighed_by in reference else None
+    yield threshold_check(threshold, truth, out_of_fold, costs, weights)
     yield share_check(contest.challenger.predicted[:, 1] >= threshold, out_of_fold >= threshold)
     yield cost_check("expected cost", contest, costs, config, "")
     of_champion = _recorded(champion.gate) if champion else None
@@ -52,13 +54,16 @@ def decision_checks(
         yield cost_check("expected cost by the champion's costs", contest, of_champion, config, words)
 
 
-def threshold_check(threshold: float, truth: Truths, probability: FloatArray, costs: Costs) -> Check:
-    """Inside (0, 1), and about the cheapest one out of fold."""
+def threshold_check(
+    threshold: float, truth: Truths, probability: FloatArray, costs: Costs, weights: FloatArray | None = None
+) -> Check:
+    """Inside (0, 1), and about the cheapest one out of fold. All arrays: [rows] of reference.parquet."""
     inside = 0 < threshold < 1
-    best = cheapest_threshold(truth, probability, *costs)
+    best = cheapest_threshold(truth, probability, *costs, weights)
     # The cheapest of a sample fits its chance, too: with few positives a regret has a large error.
     own, others = (costs.of_rows(truth, probability >= one) for one in (threshold, best))
-    regret = of_mean((own - others) / costs.of_the_better_blind_decision(truth), None, confidence=CONFIDENCE)
+    lost = (own - others) / costs.of_the_better_blind_decision(truth, weights)
+    regret = of_mean(lost, None, confidence=CONFIDENCE, weights=weights)
     return Check(
         name="decision threshold",
         passed=inside and regret.low <= MOST_REGRET,
@@ -85,16 +90,16 @@ def cost_check(name: str, contest: Contest, costs: Costs, config: Config, words:
     """Decisions significantly dearer than the champion's are refused. `words`: what may be signed off, or ""."""
     truth = contest.truth == 1
     own = _row_costs(truth, contest.challenger.predicted[:, 1], contest.challenger.threshold, costs)
-    blind = costs.of_the_better_blind_decision(truth)
-    seen = f"{figure(float(own.mean()) / blind)} of a blind decision's"
+    blind = costs.of_the_better_blind_decision(truth, contest.weights)
     margin, confidence = config.gate.cost_margin, config.gate.confidence
+    seen = f"{figure(contest.level(own) / blind)} of a blind decision's"
     passed = True
     if contest.champion is not None:
         other = _row_costs(truth, contest.champion.predicted[:, 1], contest.champion.threshold, costs)
-        difference = of_mean((own - other) / blind, contest.clusters, confidence=confidence)
+        difference = contest.mean((own - other) / blind, confidence)
         passed = difference.low <= margin
-        seen += f", champion {figure(float(other.mean()) / blind)}; the difference, {difference.value:+.3f} "
-        seen += f"[{difference.low:+.3f}, {difference.high:+.3f}]"
+        seen += f", champion {figure(contest.level(other) / blind)}; the difference, "
+        seen += f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
     is_signed = bool(words) and words in config.gate.signed_off
     sign = f' If that is meant, write "{words}" into gate.signed_off.' if words else ""
     return Check(

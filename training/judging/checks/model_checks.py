@@ -20,7 +20,7 @@ from training.judging.comparisons import ComparedMetrics, Contest
 from training.judging.contestants import Answers, Contestant
 from training.judging.formatting import decimals_to_tell_apart, figure, percent
 from training.refusals import listed
-from training.statistics.metrics import METRICS, ScoringError, score
+from training.statistics.metrics import METRICS, ScoringError
 
 LARGEST_EXPORT_DIFFERENCE = 1e-5
 SHORT_DIGEST = 19
@@ -173,7 +173,7 @@ def calibration(contest: Contest, limit: float) -> Check:
     """Predicted and observed rates agree on average over bins of equal size."""
     answers, seen = contest.challenger, None
     try:
-        seen = score("calibration_error", contest.truth, answers.predicted, threshold=answers.threshold)
+        seen = contest.value("calibration_error", answers)
         shown = f"{METRICS['calibration_error'].title.lower()} {figure(seen, decimals_to_tell_apart(seen, limit))}"
     except ScoringError as error:
         shown = str(error).rstrip(".")

@@ -22,7 +22,7 @@ from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import Contest
 from training.judging.contestants import Answers
 from training.judging.formatting import figure
-from training.statistics.intervals import Estimate, interval
+from training.statistics.intervals import Estimate
 from training.statistics.metrics import METRICS, ScoringError
 from training.tables import Table
 
@@ -53,14 +53,7 @@ def _gap(role: str, contest: Contest, answers: Answers, card: ModelCard, gate: G
     if promised is None:
         return
     try:
-        seen = interval(
-            gate.metric,
-            contest.truth,
-            answers.predicted,
-            contest.clusters,
-            confidence=0.95,
-            threshold=answers.threshold,
-        )
+        seen = contest.figure(gate.metric, answers, 0.95)
     except ScoringError:  # the metric itself is missing, and rejects
         return
     limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap

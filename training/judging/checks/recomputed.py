@@ -73,7 +73,7 @@ def recomputed_checks(
         yield _check("fitted again", str(error).rstrip("."), "a winner that can be fitted again", passed=False)
         return
     yield _answers_check(challenger.answers.predicted, again)
-    yield _metrics_check(card.metrics, again.scores.metrics)
+    yield _metrics_check(_all(card.metrics, card.unweighted), _all(again.scores.metrics, again.scores.unweighted))
     basis = drift_basis(again.scores, again.rows, config)
     yield _rows_check(challenger.reference, basis.reference)
     yield _predictions_check(challenger.reference, basis.reference)
@@ -113,7 +113,7 @@ def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candi
 
 def _answers(trial: Trial, rows: TrainRows, holdout: Table) -> FloatArray:
     """[rows, classes] or [rows], as the gate has a contestant's."""
-    model, matrix = fit(trial, rows.matrix, rows.truth), holdout.matrix(holdout.manifest.features)
+    model, matrix = fit(trial, rows.matrix, rows.truth, rows.weights), holdout.matrix(holdout.manifest.features)
     is_regression = holdout.manifest.task == "regression"
     predict = model.predict if is_regression else model.predict_proba
     answers: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
@@ -149,6 +149,10 @@ def _answers_check(answers: FloatArray, again: FittedAgain) -> Check:
         f"at most {percent(MOST_APART)}",
         passed=apart <= MOST_APART,
     )
+
+
+def _all(metrics: dict[str, Metric], unweighted: dict[str, Metric] | None) -> dict[str, Metric]:
+    return metrics | {f"{name} of rows that count the same": one for name, one in (unweighted or {}).items()}
 
 
 def _metrics_check(told: dict[str, Metric], again: dict[str, Metric]) -> Check:

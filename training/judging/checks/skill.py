@@ -78,14 +78,22 @@ def _with_out_of_fold(
     own = Answers(np.concatenate([contest.challenger.predicted, said]), contest.challenger.threshold)
     try:
         truth = np.concatenate([contest.truth, Table("train", reference, manifest).truth])
-        every = Contest(truth, None, own, None)
+        weights = contest.weights
+        if weights is not None:
+            weights = np.concatenate([weights, reference[manifest.weights].to_numpy(dtype=np.float64)])
+        every = Contest(truth, None, own, None, weights=weights)
         return as_interval(every.difference(metric, Answers(of_all, blind.threshold), confidence))
-    except (ScoringError, TableError):
+    except (ScoringError, TableError, KeyError):
         return None
 
 
 def notes_of(contest: Contest | None, figures: ComparedMetrics, manifest: DataManifest) -> Iterator[str]:
-    """Sentences on decisions that help nobody, though the model may rank well."""
+    """Sentences on what a row counts, and on decisions that help nobody, though the model may rank well."""
+    if contest is not None and contest.weights is not None:
+        yield (
+            f"Rows count by {manifest.weights!r} (training.weights): in each metric and interval, in costs, slices, "
+            "calibration and baseline. The curves, the confusion matrix and the checks of labels and leaks count rows."
+        )
     if contest is not None:
         yield from _same_decision(contest, manifest)
     worse = [one for one in figures.comparisons if _is_worse(one)]

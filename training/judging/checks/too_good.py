@@ -23,7 +23,6 @@ from training.fitting.search import one_thread
 from training.judging.checks.out_of_fold import error_of_gap
 from training.judging.comparisons import Contest
 from training.judging.formatting import figure
-from training.statistics.intervals import interval
 from training.statistics.metrics import METRICS, FloatArray, score
 from training.tables import Integers, Table
 
@@ -88,10 +87,7 @@ def _over_out_of_fold(contest: Contest, card: ModelCard, gate: Gate) -> Iterator
     promised = card.metrics.get(gate.metric)
     if promised is None:
         return
-    answers = contest.challenger
-    seen = interval(
-        gate.metric, contest.truth, answers.predicted, contest.clusters, confidence=0.95, threshold=answers.threshold
-    )
+    seen = contest.figure(gate.metric, contest.challenger, 0.95)
     sign = 1 if METRICS[gate.metric].higher_is_better else -1
     limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
     excess = sign * (seen.value - promised.value)

@@ -1,0 +1,91 @@
+"""How much each row counts in a fit: training.weights times training.class_weight, as an estimator takes it.
+
+Weights go to the `sample_weight` of `fit`; in a pipeline, to that of its last step. Steps before it, such as a scaler,
+see each row once. "balanced" gives every class the same sum of weights on the rows of the fit, as scikit-learn does.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_class_weight
+
+from contracts.exits import UsageError
+from contracts.features import Matrix
+from contracts.pipeline_toml.keys import ClassWeight
+from training.refusals import SettingError, nearest
+from training.tables import Integers, Numbers
+
+PARAMETER = "sample_weight"
+
+
+class WeightsError(UsageError):
+    """A candidate cannot take weights."""
+
+
+@dataclass(frozen=True)
+class RowWeights:
+    """own: training.weights, [rows] of a table; of_class: "balanced", or by the position of a class. None: not set."""
+
+    own: Numbers | None = None
+    of_class: str | Mapping[int, float] | None = None
+
+    def of(self, rows: Integers) -> Numbers | None:
+        """What the rows at these positions count in a figure."""
+        return None if self.own is None else self.own[rows]
+
+    def in_fit(self, rows: Integers, truth: Integers | Numbers) -> Numbers | None:
+        """What they count in a fit. truth: [rows], theirs."""
+        own = self.of(rows)
+        if self.of_class is None:
+            return own
+        classes, codes = np.unique(truth, return_inverse=True)
+        if isinstance(self.of_class, str):
+            of_class = compute_class_weight("balanced", classes=classes, y=truth, sample_weight=own)
+        else:
+            of_class = np.array([self.of_class.get(int(one), 1.0) for one in classes])
+        weights: Numbers = of_class[codes] if own is None else of_class[codes] * own
+        return weights
+
+
+ALL_THE_SAME = RowWeights()
+
+
+def of_classes(asked: ClassWeight | None, classes: Sequence[str]) -> str | Mapping[int, float] | None:
+    """training.class_weight by the position of each class. Raises SettingError for a class that there is not."""
+    if asked is None or isinstance(asked, str):
+        return asked
+    for name in asked:
+        if name not in classes:
+            raise SettingError(
+                f"training.class_weight names {name!r}, which is no class.{nearest(name, classes)}",
+                code="unknown-class",
+            )
+    return {classes.index(name): weight for name, weight in asked.items()}
+
+
+def fitted(estimator: Any, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None) -> Any:
+    """The estimator, fitted. Raises WeightsError where it takes no weights, and whatever it raises itself."""
+    if weights is None:
+        return estimator.fit(matrix, truth)
+    return estimator.fit(matrix, truth, **{_parameter(estimator): weights})
+
+
+def _parameter(estimator: Any) -> str:
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        return f"{name}__{_parameter(last)}"
+    if isinstance(estimator, TransformedTargetRegressor):
+        return _parameter(estimator.regressor)
+    parameters = inspect.signature(estimator.fit).parameters.values()
+    if any(one.name == PARAMETER or one.kind is one.VAR_KEYWORD for one in parameters):
+        return PARAMETER
+    raise WeightsError(
+        f"training.weights or training.class_weight is set, and {type(estimator).__name__} takes no {PARAMETER} in "
+        "fit. Take the key out, or the candidate out of training.candidates.",
+        code="no-weights",
+    )
