@@ -226,10 +226,16 @@ def _sample(
     answers = Answers(
         scores=np.array([[_float(one) for one in field[1 : 1 + len(scores)]] for field in fields], dtype=np.float64)
         .reshape(len(found), len(scores)),
-        actual=np.array([actual for _, actual, *_ in found], dtype=object),
+        actual=np.array([_label(actual, card) for _, actual, *_ in found], dtype=object),
         days=np.array([day for _, _, day, _ in found], dtype=np.int64),
     )  # fmt: skip
     return table, answers, np.array([source for *_, source in found], dtype=np.int64)
+
+
+def _label(actual: str | None, card: ModelCard) -> str | None:
+    """A value beyond float32 is no label of a regression: its square would be infinite, and with it the metric."""
+    is_label = card.task != "regression" or abs(_float(actual)) <= LARGEST_FLOAT32
+    return actual if is_label else None
 
 
 def _score_paths(card: ModelCard) -> list[str]:

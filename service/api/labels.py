@@ -8,12 +8,12 @@ a number or its text, or RFC 3339 with an offset; without one it is hours off so
 """
 
 import datetime as dt
-import math
 import re
 import unicodedata
 from typing import Any, NamedTuple
 
 from contracts.model_folder import ModelCard
+from service.formats.row_schema import FLOAT32_MAX
 
 _ID = re.compile(
     r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.I
@@ -73,10 +73,8 @@ def _value(given: Any) -> float | None:
         given = float(given)
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         return None
-    try:
-        return given if math.isfinite(float(given)) else None
-    except OverflowError:
-        return None
+    # As for a feature: what squared would be infinite is no measurement, and would be all of the drift job's figures.
+    return given if abs(given) <= FLOAT32_MAX else None
 
 
 def _moment(given: Any) -> int | None:

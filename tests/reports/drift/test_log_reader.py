@@ -205,3 +205,11 @@ def test_a_log_without_a_single_record_is_refused(tmp_path: Path) -> None:
     write_log(tmp_path, ["no", "records", "here"])
     with refuses(UsageError, "no-prediction-records", "3 lines"):
         read(tmp_path)
+
+
+def test_a_value_whose_square_is_infinite_is_no_label(tmp_path: Path) -> None:
+    made = [record(name, ROW | {"prediction": 1.0}, MODEL, "regression", at) for at, name in enumerate("ab")]
+    write_log(tmp_path, made)
+    labels = [f'{{"v":1,"id":"{name}","at_us":1,"actual":{actual}}}\n' for name, actual in (("a", 1e200), ("b", 2.5))]
+    (tmp_path / "labels-1-1.jsonl").write_text("".join(labels))
+    assert list(read_window(tmp_path, card("regression"), MODEL, seed=7).answers.actual) == [None, "2.5"]

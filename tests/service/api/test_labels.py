@@ -98,7 +98,18 @@ def test_the_log_has_the_models_own_spelling(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("actual", "value"), [(1.5, 1.5), ("1.5", 1.5), (" -2e3 ", -2000.0), ("1_0", None), ("nan", None)]
+    ("actual", "value"),
+    [
+        (1.5, 1.5),
+        ("1.5", 1.5),
+        (" -2e3 ", -2000.0),
+        ("1_0", None),
+        ("nan", None),
+        (-3e38, -3e38),
+        (1e39, None),
+        (10**400, None),
+        ("1e200", None),
+    ],
 )
 def test_the_value_of_a_regression_may_be_a_numbers_text(tmp_path: Path, actual: Any, value: float | None) -> None:
     label = read_label({"id": ID, "actual": actual}, read_card(write_folder(tmp_path / "model", "regression")))
