@@ -43,7 +43,7 @@ class ApiError(OutsideError):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often a failure is retried, the wait after the first, and the longest wait for a rate limit to end."""
 
     attempts: int = 5
@@ -86,7 +86,7 @@ def run_of(environment: Mapping[str, str]) -> Run:
 
 @contextmanager
 def repository(
-    run: Run, environment: Mapping[str, str], doing: str, patience: Patience = Patience()
+    run: Run, environment: Mapping[str, str], doing: str, patience: RetryPolicy = RetryPolicy()
 ) -> Iterator[Repository]:
     """The repository; its errors become ApiError. `doing`: what the job wanted, for the message. Raises UsageError."""
     token = environment.get("GITHUB_TOKEN", "")
@@ -104,7 +104,7 @@ def repository(
         secondary_rate_wait=min(60.0, patience.most_seconds),
     )  # fmt: skip
     if url.startswith("http://"):
-        Requester.injectConnectionClasses(_Direct, HTTPSRequestsConnectionClass)
+        Requester.injectConnectionClasses(_DirectConnection, HTTPSRequestsConnectionClass)
     client = Github(
         base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER, lazy=True,
         seconds_between_requests=0, seconds_between_writes=0,
@@ -123,7 +123,7 @@ def repository(
         Requester.resetConnectionClasses()
 
 
-class _Direct(HTTPRequestsConnectionClass):
+class _DirectConnection(HTTPRequestsConnectionClass):
     """Connects to this machine directly, whatever proxy the environment names."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

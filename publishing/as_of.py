@@ -28,7 +28,7 @@ def day_of(text: str) -> dt.date:
     raise UsageError(f"AS_OF is {text[:20]!r}; required: a day as YYYY-MM-DD.")
 
 
-def moved(text: str, day: dt.date) -> str:
+def with_day(text: str, day: dt.date) -> str:
     """pipeline.toml's text with the new day. Raises UsageError unless [data] has exactly one such line."""
     begin = re.search(r"^\[data\]\s*$", text, re.M)
     end = re.search(r"^\[", text[begin.end() :], re.M) if begin else None
@@ -50,7 +50,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
 
     def work() -> str:
         day = day_of(environment.get("AS_OF", ""))
-        config.write_text(moved(config.read_text(encoding="utf-8"), day), encoding="utf-8")
+        config.write_text(with_day(config.read_text(encoding="utf-8"), day), encoding="utf-8")
         return f"data.as_of is {day.isoformat()} in {config}."
 
     return run_command("as-of", work)

@@ -60,7 +60,7 @@ class Audit(Schema):
 
 
 @dataclass(frozen=True)
-class Ran:
+class ToolRun:
     """A tool's exit code and output."""
 
     code: int
@@ -68,15 +68,15 @@ class Ran:
     err: str
 
 
-def run_tool(*command: str) -> Ran:
+def run_tool(*command: str) -> ToolRun:
     """Run a tool. A missing tool and a timeout have negative codes of their own."""
     if shutil.which(command[0]) is None:
-        return Ran(-1, "", f"There is no {command[0]} on the PATH. Run `make programs`.")
+        return ToolRun(-1, "", f"There is no {command[0]} on the PATH. Run `make programs`.")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return Ran(-2, "", f"{command[0]} did not end within {MOST_SECONDS} seconds.")
-    return Ran(done.returncode, done.stdout, done.stderr)
+        return ToolRun(-2, "", f"{command[0]} did not end within {MOST_SECONDS} seconds.")
+    return ToolRun(done.returncode, done.stdout, done.stderr)
 
 
 def audit_workflows(environment: Mapping[str, str]) -> Audit:
@@ -120,13 +120,13 @@ def image_of_production(history: Path, dockerfile: str) -> str:
     return base[1] if base else "the Dockerfile's line FROM … AS pinned, which is not there"
 
 
-def could_not_run(what: What, subject: str, ran: Ran) -> Audit:
+def could_not_run(what: What, subject: str, ran: ToolRun) -> Audit:
     """The third state beside clean and found: the audit could not run."""
     said = (ran.err.strip() or ran.out.strip()).splitlines() or ["no reason given"]
     return Audit(what=what, state="could not run", subject=subject, detail=f"code {ran.code}: {one_line(said[-1])}")
 
 
-def _osv(what: What, subject: str, ran: Ran) -> Audit:
+def _osv(what: What, subject: str, ran: ToolRun) -> Audit:
     if ran.code not in OSV_CLEAN | OSV_FOUND:
         return could_not_run(what, subject, ran)
     try:

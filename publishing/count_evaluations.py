@@ -21,17 +21,17 @@ from pydantic import ConfigDict, Field
 from contracts.exits import Exit, UsageError
 from contracts.schema import Schema, read_outside_json, write_json
 from contracts.stage import Build
-from publishing.history_branch import COUNT, united
+from publishing.history_branch import COUNT, merged_counts
 
 MOST_BYTES = 2_000_000
-MOST_BYTES_OF_A_LOOK = 50_000
+MOST_BYTES_OF_AN_EVALUATION = 50_000
 MOST_BYTES_OF_A_DECISION = 5_000_000
-LOOK = "evaluation.json"
+EVALUATION = "evaluation.json"
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 HoldoutDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Counted(Schema):
+class CountedModel(Schema):
     """One challenger, by the digests of its folder and of its function."""
 
     model: Digest
@@ -52,7 +52,7 @@ class Count(Schema):
     """evaluations.json; no other keys are allowed."""
 
     format_version: Literal[1, 2] = 2
-    holdouts: dict[HoldoutDigest, tuple[Counted, ...]] = Field(default_factory=dict)
+    holdouts: dict[HoldoutDigest, tuple[CountedModel, ...]] = Field(default_factory=dict)
     rows: dict[HoldoutDigest, Rows] = Field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ class Judged(Schema):
     comparisons: tuple[Any, ...]
 
 
-class Look(Schema):
+class Evaluation(Schema):
     """evaluation.json: which challenger was judged on which holdout."""
 
     format_version: Literal[1] = 1
@@ -75,17 +75,17 @@ class Look(Schema):
 
     def as_count(self) -> Count:
         """A count of this evaluation alone."""
-        one = Counted(model=self.model, function=self.function)
+        one = CountedModel(model=self.model, function=self.function)
         return Count(holdouts={self.holdout: (one,)}, rows={self.holdout: self.rows})
 
 
-def count(looked: Path, history: Path) -> str:
+def count(evaluated: Path, history: Path) -> str:
     """Add the evaluation if it is new; returns what was done. Raises UsageError."""
-    ours = read_outside_json(looked, Look, "make evaluate", MOST_BYTES_OF_A_LOOK).as_count()
+    ours = read_outside_json(evaluated, Evaluation, "make evaluate", MOST_BYTES_OF_AN_EVALUATION).as_count()
     kept = Count()
     if history.exists():
         kept = read_outside_json(history, Count, "make count-evaluations", MOST_BYTES)
-    both = Count.model_validate(united(kept.model_dump(mode="json"), ours.model_dump(mode="json")))
+    both = Count.model_validate(merged_counts(kept.model_dump(mode="json"), ours.model_dump(mode="json")))
     write_json(history, both)
     return f"{_size(both) - _size(kept)} new, {_size(both)} in all on {len(both.holdouts)} holdouts."
 
@@ -110,10 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
     asked = parser.parse_args(arguments)
     folder = Build(asked.build).stage("evaluate")
     try:
-        if not (folder / LOOK).exists() and not _has_judged(folder / "decision.json"):
+        if not (folder / EVALUATION).exists() and not _has_judged(folder / "decision.json"):
             print("count-evaluations: no challenger was judged.")
             return Exit.PASS
-        print(f"count-evaluations: {count(folder / LOOK, asked.history / COUNT)}")
+        print(f"count-evaluations: {count(folder / EVALUATION, asked.history / COUNT)}")
     except UsageError as error:
         print(f"count-evaluations: {error}", file=sys.stderr)
         return Exit.USAGE

@@ -105,7 +105,7 @@ class History:
         entries = [line.split("\t", 1) for line in listed.split("\0") if line]
         return {path: about.split()[2] for about, path in entries}
 
-    def on_top(self, base: str, ours: str, tip: str) -> str:
+    def merged_tree(self, base: str, ours: str, tip: str) -> str:
         """The tree of `tip` with the changes from `base` to `ours`. Raises RemoteError if both changed one file."""
         before, mine, theirs = self.files(base), self.files(ours), self.files(tip)
         with tempfile.TemporaryDirectory() as scratch:
@@ -116,17 +116,19 @@ class History:
                     continue
                 blob = mine.get(path)
                 if theirs.get(path) != before.get(path):
-                    blob = self._united(path, theirs.get(path), blob)
+                    blob = self._merged_blob(path, theirs.get(path), blob)
                 if blob is None:
                     self.git("update-index", "--force-remove", "--", path, index=index)
                 else:
                     self.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", index=index)
             return self.git("write-tree", index=index)
 
-    def _united(self, path: str, theirs: str | None, ours: str | None) -> str:
+    def _merged_blob(self, path: str, theirs: str | None, ours: str | None) -> str:
         if path != COUNT or theirs is None or ours is None:
             raise RemoteError(f"the branch moved, and {path} was changed there too. Run the job again.")
-        both = united(json.loads(self.git("cat-file", "blob", theirs)), json.loads(self.git("cat-file", "blob", ours)))
+        both = merged_counts(
+            json.loads(self.git("cat-file", "blob", theirs)), json.loads(self.git("cat-file", "blob", ours))
+        )
         return self.git("hash-object", "-w", "--stdin", entered=json.dumps(both, indent=2) + "\n")
 
     def push(self, folder: Path, message: str) -> str:
@@ -134,7 +136,7 @@ class History:
         base = self._base()
         ours, tip = self.tree_of(folder), base
         for attempt in range(ATTEMPTS):
-            tree = ours if tip == base else self.on_top(base, ours, tip)
+            tree = ours if tip == base else self.merged_tree(base, ours, tip)
             if tip and tree == self.git("rev-parse", f"{tip}^{{tree}}"):
                 return ""
             commit = self.git("commit-tree", tree, *(["-p", tip] if tip else []), "-m", message)
@@ -144,7 +146,7 @@ class History:
                 moved = self.git("ls-remote", "origin", BRANCH).partition("\t")[0]
                 if moved == tip or attempt == ATTEMPTS - 1:
                     raise
-                tip = self._moved_to()
+                tip = self._fetch_tip()
                 continue
             self.git("update-ref", FETCHED, commit)
             return commit
@@ -156,13 +158,13 @@ class History:
         except RemoteError:
             return ""
 
-    def _moved_to(self) -> str:
+    def _fetch_tip(self) -> str:
         self.git("fetch", "--quiet", "--no-tags", "--depth=1", "origin", BRANCH)
         return self.git("rev-parse", "FETCH_HEAD")
 
 
-def united(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Both counts of evaluations: theirs keep their numbers, ours come after. A model counts once on each holdout.
+def merged_counts(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Both counts of evaluations: theirs keep their numbers, ours come after. A function counts once on each holdout.
 
     A holdout's rows are taken from theirs, or from ours if theirs has none.
     """
@@ -191,14 +193,14 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return made
 
 
-def bring(history: History, folder: Path, evaluations: Path) -> str:
+def fetch_into(history: History, folder: Path, evaluations: Path) -> str:
     """Replace the folder, merge the counts of evaluations; returns what was fetched. Raises RemoteError, UsageError."""
     commit = history.fetch()
     history.unpack(commit, folder)
     counts = [path for path in (folder / OLD_COUNT, folder / COUNT) if path.is_file()]
     if counts:
         counts += [evaluations] if evaluations.is_file() else []
-        together = functools.reduce(united, [json.loads(path.read_bytes()) for path in counts])
+        together = functools.reduce(merged_counts, [json.loads(path.read_bytes()) for path in counts])
         evaluations.parent.mkdir(parents=True, exist_ok=True)
         evaluations.write_text(json.dumps(together, indent=2) + "\n", encoding="utf-8")
     if not commit:
@@ -217,7 +219,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
     history = History(Path.cwd(), environment)
     try:
         if asked.direction == "fetch":
-            print(f"fetch-history: {bring(history, asked.history, asked.build / COUNT)}")
+            print(f"fetch-history: {fetch_into(history, asked.history, asked.build / COUNT)}")
             return Exit.PASS
         if not asked.history.is_dir():
             raise UsageError(f"{asked.history} is not there. Run `make fetch-history` first.")

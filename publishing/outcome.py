@@ -23,7 +23,7 @@ ON_MAIN = frozenset({"deploy"})
 MAY_WRITE = frozenset({"publish"})
 
 
-def objections(needs: Mapping[str, Any], deploys: bool) -> Iterator[str]:
+def not_passed(needs: Mapping[str, Any], deploys: bool) -> Iterator[str]:
     """One sentence for each job that did not pass."""
     only_documents = needs.get("scope", {}).get("outputs", {}).get("chain") == "false"
     for job, seen in needs.items():
@@ -43,7 +43,7 @@ def main(environment: Mapping[str, str] = os.environ) -> Exit:
     if not needs:
         print("outcome: NEEDS is not the JSON of the `needs` context; it is set by the workflow.", file=sys.stderr)
         return Exit.USAGE
-    against = list(objections(needs, deploys(environment)))
+    against = list(not_passed(needs, deploys(environment)))
     if against:
         print(f"outcome: not passed. {', '.join(against)}", file=sys.stderr)
         return Exit.FINDING

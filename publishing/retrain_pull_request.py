@@ -65,7 +65,7 @@ def open_pull_request(repo: Repository) -> PullRequest | None:
     return None
 
 
-def ask(repo: Repository, config: Path, day: str, body: str) -> str:
+def open_or_find(repo: Repository, config: Path, day: str, body: str) -> str:
     """Create branch, commit and pull request; an interrupted run may have left some of them."""
     waiting = open_pull_request(repo)
     if waiting is not None:
@@ -110,7 +110,7 @@ def retrain_pull_request(config: Path, build: Build, environment: Mapping[str, s
     body = body_of(run, day, reasons(build))
     doing = "Asking for a retrain (contents and pull-requests: write)"
     with repository(run, environment, doing) as repo:
-        return ask(repo, config, day, body)
+        return open_or_find(repo, config, day, body)
 
 
 def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:

@@ -127,7 +127,7 @@ class Process:
                     connection.sendall(piece)
             except OSError:
                 pass
-            return everything(connection)
+            return read_until_closed(connection)
 
     def resident_bytes(self) -> int:
         pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
@@ -139,7 +139,7 @@ class Process:
         return self.child.wait(timeout=PATIENCE_SECONDS)
 
 
-def everything(connection: socket.socket) -> bytes:
+def read_until_closed(connection: socket.socket) -> bytes:
     """All that is received until the other side closes or resets."""
     received = b""
     try:

@@ -104,7 +104,7 @@ def write_model(
         matrix[position] = weights.get(feature.name, 0.0)
     offset = np.broadcast_to(np.asarray(bias, dtype=np.float32), (outputs,)).copy()
     model = ByHand(manifest.task, matrix, offset)
-    said = _said_out_of_fold(build, manifest.model_copy(update={"features": features}), model)
+    said = _out_of_fold(build, manifest.model_copy(update={"features": features}), model)
     of_model = {"estimator": model.name, "metrics": said.scores.metrics, "history": said.basis.history}
     made = _card(manifest, features, of_model | changes)
     onnx_graph = graph(manifest.task, matrix, offset)
@@ -137,12 +137,12 @@ def _train(build: Build) -> pd.DataFrame:
     return pd.read_parquet(build.stage("data") / "train.parquet")
 
 
-class _Said(NamedTuple):
+class _OutOfFold(NamedTuple):
     scores: CandidateScores
     basis: DriftBasis
 
 
-def _said_out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _Said:
+def _out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _OutOfFold:
     """The out-of-fold predictions, in the train stage's form, of a model that learns nothing."""
     config = configured(manifest, model)
     rows = folds_of(LoadedTable("train", _train(build), manifest), config)
@@ -151,7 +151,7 @@ def _said_out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _S
     predicted = predict(rows.material.matrix[judged]).astype(np.float32)
     trial = Trial(Candidate(model.name, lambda _: model, ({},)), {}, (), Judged(judged, predicted))
     scores = judge(trial, rows, config)
-    return _Said(scores, drift_basis(scores, rows, config))
+    return _OutOfFold(scores, drift_basis(scores, rows, config))
 
 
 def graph(task: Task, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> bytes:

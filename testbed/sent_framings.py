@@ -50,7 +50,7 @@ def tried(address: tuple[str, int], framings: Iterable[Framing]) -> Seen:
     return seen
 
 
-def taken_for_requests(exposition: str) -> float:
+def read_as_requests(exposition: str) -> float:
     """How many bodies the service read as requests, by its /metrics."""
     classes = ("2xx", "3xx", "4xx", "5xx")
     return sum(metric_in(exposition, "requests_total", route=HIDDEN_ROUTE, status=one) for one in classes)

@@ -28,7 +28,7 @@ def pin_the_client() -> str:
     return "service on one core, client on another"
 
 
-class Subject:
+class RunningService:
     """A running service."""
 
     def __init__(self, process: Process) -> None:
@@ -72,13 +72,13 @@ class Subject:
 
 
 @contextmanager
-def subject(model: Path, log: Path, **settings: str) -> Iterator[Subject]:
+def running_service(model: Path, log: Path, **settings: str) -> Iterator[RunningService]:
     """A service on a free port with its default limits, not the tests'; killed at the end if it still runs."""
     own_limits = dict.fromkeys(PATIENT, "")
     with ExitStack() as stack:
         with _on_the_services_core():
             process = stack.enter_context(running(model, log, **{**own_limits, **settings}))
-        yield Subject(process)
+        yield RunningService(process)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.faults.service_under_test import Subject
+from benchmarks.faults.service_under_test import RunningService
 from contracts.exits import UsageError
 
 
@@ -18,7 +18,7 @@ def require_strace() -> None:
 
 
 @contextmanager
-def attached(service: Subject, options: Sequence[str], trace: Path) -> Iterator[None]:
+def attached(service: RunningService, options: Sequence[str], trace: Path) -> Iterator[None]:
     """Inside this block strace writes to `trace`. Raises UsageError if it may not attach."""
     command = ["strace", "-f", "-o", str(trace), *options, "-p", str(service.pid)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -34,7 +34,7 @@ def attached(service: Subject, options: Sequence[str], trace: Path) -> Iterator[
 
 
 @contextmanager
-def injecting(service: Subject, call: str, fault: str, file: Path | None = None) -> Iterator[Path]:
+def injecting(service: RunningService, call: str, fault: str, file: Path | None = None) -> Iterator[Path]:
     """Inside this block a system call of the service fails, on one file if it is given. Yields strace's output."""
     trace = service.log.parent / f"{service.log.name}-{call}-{fault.replace(':', '-')}.strace"
     path = [] if file is None else ["-P", str(file)]

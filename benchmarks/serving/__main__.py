@@ -29,11 +29,11 @@ from benchmarks.serving.results import (
     OURS,
     SINGLE,
     USUAL,
-    Cell,
     Cells,
+    Measurement,
     Process,
     Scenario,
-    cell_of,
+    measurement_of,
     tables,
 )
 from benchmarks.serving.servers import Kind, Server, cores, kinds, started
@@ -134,12 +134,12 @@ def add_round(cells: Cells, servers: list[Server], requests: Requests, seconds: 
                 cells.setdefault((server.kind.name, scenario), []).append(cell)
 
 
-def run(server: Server, scenario: Scenario, requests: list[bytes], seconds: float) -> Cell:
+def run(server: Server, scenario: Scenario, requests: list[bytes], seconds: float) -> Measurement:
     """One server, one scenario, once."""
     closed_loop(server.address, requests, scenario.connections, WARM_UP_SECONDS)
     before = server.cpu_seconds()
     seen = closed_loop(server.address, requests, scenario.connections, seconds)
-    return cell_of(seen, server.cpu_seconds() - before, scenario.rows)
+    return measurement_of(seen, server.cpu_seconds() - before, scenario.rows)
 
 
 if __name__ == "__main__":

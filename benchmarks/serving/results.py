@@ -20,7 +20,7 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Measurement:
     """One server in one round of one scenario."""
 
     rows_per_second: float
@@ -47,20 +47,20 @@ class Ratio:
     required: str
 
 
-Cells = dict[tuple[str, Scenario], list[Cell]]
+Cells = dict[tuple[str, Scenario], list[Measurement]]
 SINGLE = tuple(Scenario("single row", connections) for connections in (1, 16, 64))
 JSON_BATCH = Scenario("JSON", 2, 1000)
 ARROW_BATCH = Scenario("Arrow", 2, 1000)
 OURS, BARE, USUAL = "this service", "bare uvicorn", "hand-written"
 
 
-def cell_of(seen: ClosedLoop, cpu_seconds: float, rows: int) -> Cell:
+def measurement_of(seen: ClosedLoop, cpu_seconds: float, rows: int) -> Measurement:
     """The figures of one run."""
     p50, p99 = np.percentile(seen.latencies, [50, 99]) * 1e3
-    return Cell(seen.per_second * rows, float(p50), float(p99), cpu_seconds / len(seen.latencies) * 1e6)
+    return Measurement(seen.per_second * rows, float(p50), float(p99), cpu_seconds / len(seen.latencies) * 1e6)
 
 
-def median(cells: Iterable[Cell], figure: Callable[[Cell], float]) -> float:
+def median(cells: Iterable[Measurement], figure: Callable[[Measurement], float]) -> float:
     """The median of a figure over the rounds."""
     return statistics.median(map(figure, cells))
 
@@ -146,10 +146,10 @@ def _image_line(image: Image | None) -> str:
     )
 
 
-def _per_second(cells: Sequence[Cell]) -> str:
+def _per_second(cells: Sequence[Measurement]) -> str:
     return f"{median(cells, lambda one: one.rows_per_second):,.0f}"
 
 
-def _latencies(cells: Sequence[Cell]) -> str:
+def _latencies(cells: Sequence[Measurement]) -> str:
     p50, p99 = median(cells, lambda one: one.p50_ms), median(cells, lambda one: one.p99_ms)
     return f"{p50:,.3f} | {p99:,.3f}"

@@ -19,7 +19,7 @@ from exercises.graders.grading import EXERCISES as FOLDER
 from exercises.graders.grading import Exercise, Grade, Place, grade
 from exercises.graders.hints import next_hint
 from exercises.graders.rubric import write_rubric
-from exercises.graders.texts import said_of, say
+from exercises.graders.texts import grade_text, say
 
 PROJECT_BUILD = "project"
 
@@ -33,7 +33,7 @@ def graded(exercise: Exercise, build: Path, language: str) -> Exit:
     """Grade an exercise, show the grade and save it."""
     seen = grade(exercise, place_of(exercise, FOLDER, build))
     write_json(build / "exercises" / f"{exercise.folder}.json", seen)
-    print(said_of(exercise, seen, language))
+    print(grade_text(exercise, seen, language))
     return Exit.PASS if not seen.stopped and not seen.count("fail") else Exit.FINDING
 
 

@@ -11,13 +11,13 @@ from exercises.graders.grading import SOLUTIONS, Exercise, Grade, Result
 MARKS = {"pass": "pass", "fail": "FAIL", "waits": "waits", "not asked": "-"}
 
 
-def said_of(exercise: Exercise, seen: Grade, language: str = "en") -> str:
+def grade_text(exercise: Exercise, seen: Grade, language: str = "en") -> str:
     """The whole text. The chapters to read are in `language`; the rest is English."""
     lines = [f"{exercise.title} (exercises/{exercise.folder})"]
     if seen.stopped:
         lines += ["", f"Nothing could be asked: {seen.stopped}"]
     for one in seen.results:
-        lines += _said_of(one, language)
+        lines += _result_text(one, language)
     waits = seen.count("waits")
     lines += ["", f"{seen.count('pass')} of {len(seen.results)} right" + (f", {waits} wait." if waits else ".")]
     command = "project" if exercise.number == "project" else exercise.number
@@ -31,15 +31,15 @@ def said_of(exercise: Exercise, seen: Grade, language: str = "en") -> str:
     return "\n".join(lines)
 
 
-def _said_of(one: Result, language: str) -> list[str]:
+def _result_text(one: Result, language: str) -> list[str]:
     first = f"  {MARKS[one.state]:<6} {one.check:<16} {one.asked}"
     if one.state == "pass" or one.state == "not asked":
         return [first]
     lines = [first, f"         seen: {one.seen}"]
-    return lines if one.state == "waits" else [*lines, f"         read: {led_to(language, one.read)}"]
+    return lines if one.state == "waits" else [*lines, f"         read: {translated_reference(language, one.read)}"]
 
 
-def led_to(language: str, place: str) -> str:
+def translated_reference(language: str, place: str) -> str:
     """The same heading of the same chapter in `language`: both have the same headings in the same order."""
     path, _, anchor = place.partition("#")
     other = path.replace("/en/", f"/{language}/")

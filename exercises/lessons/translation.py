@@ -52,7 +52,7 @@ def differences(english: str, spanish: str) -> list[str]:
     ]
     for what, ours, other in (
         ("numbers", _numbers(english), _numbers(spanish)),
-        ("links", _links(_led_to_spanish(english)), _links(spanish)),
+        ("links", _links(_with_spanish_links(english)), _links(spanish)),
     ):
         if ours != other:
             lacks, extra = sorted((ours - other).elements()), sorted((other - ours).elements())
@@ -74,7 +74,7 @@ def _links(page: str) -> Counter[str]:
     return Counter(one.partition("#")[0] for one in LINK.findall(FENCE.sub("", page)))
 
 
-def _led_to_spanish(english: str) -> str:
+def _with_spanish_links(english: str) -> str:
     """The page with the links of its Spanish version, which has its own pictures, tasks and chapters."""
     page = re.sub(r"-en(-\d)?\.svg\)", r"-es\1.svg)", english)
     return re.sub(r"(exercises/[\w-]+/README)\.md", r"\1.es.md", page).replace("/learn/en/", "/learn/es/")

@@ -35,7 +35,7 @@ def curve_picture(plot: Plot) -> str:
     drawn += [_line(curve, [place(x, y) for x, y in zip(curve.x, curve.y, strict=True)]) for curve in plot.curves]
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="plot"><title>{escape(plot.title)}</title>'
-        f"<desc>{escape(told(plot))}</desc>{''.join(drawn)}</svg>"
+        f"<desc>{escape(describe(plot))}</desc>{''.join(drawn)}</svg>"
     )
 
 
@@ -51,7 +51,7 @@ def curve_rows(plot: Plot) -> list[list[str]]:
     ]
 
 
-def told(plot: Plot) -> str:
+def describe(plot: Plot) -> str:
     """The plot in words."""
     parts = [
         f"{curve.name}: {plot.y} from {number(curve.y[0])} to {number(curve.y[-1])}, where {plot.x} goes from "

@@ -44,7 +44,7 @@ class Panel:
         return form_of(self.rows[-1].seen, with_sign=self.zero is not None)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The panel in words."""
         rows = [f"{row.label} {row.figure}" for row in self.rows]
         margin = [] if self.margin is None else [f"margin {self.form(self.margin)}"]

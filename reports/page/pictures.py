@@ -26,14 +26,14 @@ def interval_picture(one: Comparison) -> str:
     for panel in panels:
         drawn += _panel(panel, top)
         top += _height(panel) + GAP_PX
-    told = ". ".join(panel.told for panel in panels)
-    return _svg(f"{one.title}: right is better", told, top - GAP_PX, drawn, "intervals")
+    description = ". ".join(panel.description for panel in panels)
+    return _svg(f"{one.title}: right is better", description, top - GAP_PX, drawn, "intervals")
 
 
 def row_picture(title: str, panel: Panel) -> str:
     """The first row of a panel alone, for a row of a table."""
     drawn = _marks(panel, 0, SMALL_PX) + _interval(panel, panel.rows[0], SMALL_PX // 2)
-    return _svg(title, panel.told, SMALL_PX, drawn, "intervals small")
+    return _svg(title, panel.description, SMALL_PX, drawn, "intervals small")
 
 
 def difference_bar(one: Comparison) -> str:
@@ -118,8 +118,8 @@ def _x(panel: Panel, value: float) -> float:
     return round(SPARE_PERCENT + (100 - 2 * SPARE_PERCENT) * panel.share(value), 2)
 
 
-def _svg(title: str, told: str, height: int, drawn: str, kind: str) -> str:
+def _svg(title: str, description: str, height: int, drawn: str, kind: str) -> str:
     return (
         f'<svg width="100%" height="{height}" role="img" class="{kind}"><title>{escape(title)}</title>'
-        f"<desc>{escape(told)}</desc>{drawn}</svg>"
+        f"<desc>{escape(description)}</desc>{drawn}</svg>"
     )

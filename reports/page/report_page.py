@@ -16,8 +16,8 @@ from reports.page.intervals import KINDS
 from reports.page.pictures import difference_bar, interval_picture, loss_bar, share_bar
 from reports.results import Results
 from reports.words.numerals import form_of, spoken
+from reports.words.results_in_words import in_words, warnings
 from reports.words.skill import found_and_missed, purpose, question_of, speed
-from reports.words.told import in_words, warnings
 from reports.words.verdict import Place, verdict_of
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -64,7 +64,7 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
             title_of={one.metric: one.title for one in results.decision.comparisons} if results.decision else {},
             confusion_said=found_and_missed(question_of(card), results.figures) if card and results.figures else "",
             bar=lambda value, limit: Markup(share_bar(value, limit)),
-            plots=[_drawn(name, plot) for name, plot in results.plots.plots.items()] if results.plots else [],
+            plots=[_draw(name, plot) for name, plot in results.plots.plots.items()] if results.plots else [],
             ranked=sorted(results.drift.columns, key=lambda one: one.distance / one.threshold, reverse=True)
             if results.drift
             else [],
@@ -78,8 +78,8 @@ def environment() -> Environment:
     """The templates of every page: one layout, one style; an undefined name is an error."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     made.filters["short"] = _short
-    made.filters["spoken"] = _unbroken
-    made.filters["like"] = _like
+    made.filters["spoken"] = _without_breaks
+    made.filters["like"] = _in_the_form_of
     made.filters["commands"] = commands
     return made
 
@@ -91,7 +91,7 @@ def commands(text: str) -> Iterator[tuple[str, bool]]:
             yield part, number % 2 == 1
 
 
-def _drawn(name: str, plot: Plot) -> DrawnPlot:
+def _draw(name: str, plot: Plot) -> DrawnPlot:
     challenger = next((curve for curve in plot.curves if curve.name == "challenger"), None)
     said = calibration_in_words(challenger) if name == "calibration" and challenger else ""
     names = tuple(curve.name for curve in plot.curves)
@@ -114,11 +114,11 @@ def _relative(path: Path, folder: Path) -> str:
     return "../" + path.relative_to(folder.parent).as_posix()
 
 
-def _like(value: float, seen: Interval) -> str:
+def _in_the_form_of(value: float, seen: Interval) -> str:
     return form_of(seen)(value)
 
 
-def _unbroken(seen: Interval, *, with_sign: bool = False) -> str:
+def _without_breaks(seen: Interval, *, with_sign: bool = False) -> str:
     """A figure and its interval, neither of which breaks across lines."""
     return spoken(seen, with_sign=with_sign).replace(" to ", "\u00a0to\u00a0")
 

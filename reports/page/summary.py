@@ -14,7 +14,7 @@ from contracts.verdict import DriftVerdict, LoadRatio, LoadVerdict, PairedRun
 from reports.page.text_picture import text_picture
 from reports.results import Results
 from reports.words.numerals import form_of, spoken
-from reports.words.told import in_words, warnings
+from reports.words.results_in_words import in_words, warnings
 from reports.words.verdict import Place, Verdict, verdict_of
 
 LIMIT_BYTES = 20_000
@@ -95,10 +95,10 @@ def _folded(results: Results) -> Iterator[tuple[str, str]]:
     if results.drift:
         state = DRIFT_STATES[results.drift.state]
         yield f"Drift: {state}{_of_another(results, 'drift')}", _drift(results.drift)
-    yield f"The chain: {_tally(results)}", _stages(results)
+    yield f"The chain: {_stage_counts(results)}", _stages(results)
 
 
-def _tally(results: Results) -> str:
+def _stage_counts(results: Results) -> str:
     left_out = {*results.skipped, *results.stale}
     passed = sum(one.exit_code == 0 and one.stage not in left_out for one in results.records.values())
     skipped = f", {len(results.skipped)} skipped" if results.skipped else ""

@@ -43,7 +43,7 @@ def judge_window(context: Context, history: Path | None) -> Outcome:
     build, drift = context.build, context.config.drift
     standing = champion_of(build, context.config)
     if standing.first_run:
-        return _nothing_to_watch(context, standing.first_run)
+        return _first_run(context, standing.first_run)
     if not (build.champion / CARD_FILE).is_file():
         raise UsageError(f"{build.champion} has no model. Run `make champion` or `make promote` first.")
     folder = build.stage("requests")
@@ -61,7 +61,9 @@ def judge_window(context: Context, history: Path | None) -> Outcome:
     write_json(context.folder / VERDICT_FILE, verdict)
     if history:
         remember_window(history, window)
-    return Outcome(verdict.state, f"{line}{_kept(verdict)}", Exit.FINDING if needs_attention(verdict) else Exit.PASS)
+    return Outcome(
+        verdict.state, f"{line}{_persistence_text(verdict)}", Exit.FINDING if needs_attention(verdict) else Exit.PASS
+    )
 
 
 def needs_attention(verdict: DriftVerdict) -> bool:
@@ -69,7 +71,7 @@ def needs_attention(verdict: DriftVerdict) -> bool:
     return verdict.state == "drift" and (verdict.persistence is None or verdict.persistence.is_lasting)
 
 
-def _nothing_to_watch(context: Context, first_run: str) -> Outcome:
+def _first_run(context: Context, first_run: str) -> Outcome:
     """A first run: write a verdict that says so, and record no window."""
     verdict = DriftVerdict(
         state="insufficient", reasons=(first_run,), model="", data_digest="", settings=context.settings, traffic="none",
@@ -97,7 +99,7 @@ def _window(verdict: DriftVerdict, brought: RequestsBrought) -> DriftWindow:
     )
 
 
-def _kept(verdict: DriftVerdict) -> str:
+def _persistence_text(verdict: DriftVerdict) -> str:
     lasting = verdict.persistence
     if lasting is None:
         return "; this window alone, for no HISTORY is named"

@@ -22,7 +22,7 @@ from contracts.exits import UsageError
 from contracts.outside.addresses import is_local, may_use_proxy
 from contracts.request_log import LabelRecord, PredictionRecord
 
-MOST_PACKED_BYTES = 512 * 1024 * 1024
+MOST_COMPRESSED_BYTES = 512 * 1024 * 1024
 MOST_BYTES = 2 * 1024 * 1024 * 1024
 MOST_LINE_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
@@ -69,16 +69,16 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}" if parts.scheme else url
 
 
-def bring(url: str, key: str, folder: Path) -> Lines:
+def fetch_log(url: str, key: str, folder: Path) -> Lines:
     """Write the records behind `url` into two files of `folder`. Raises UsageError with what to do."""
-    with _opened(url, key) as source:
+    with _open(url, key) as source:
         try:
-            return _sorted_out(_lines(_unpacked(_bounded(source))), folder, shown(url))
+            return _split_by_kind(_lines(_unpacked(_bounded(source))), folder, shown(url))
         except (OSError, http.client.HTTPException, zlib.error) as error:
             raise UsageError(f"{shown(url)} broke off: {type(error).__name__}. Run `make requests` again.") from None
 
 
-def _opened(url: str, key: str) -> IO[bytes]:
+def _open(url: str, key: str) -> IO[bytes]:
     parts = urlsplit(url)
     if parts.scheme in ("", "file"):
         try:
@@ -122,8 +122,8 @@ def _bounded(source: IO[bytes]) -> Iterator[bytes]:
     seen = 0
     while chunk := source.read(CHUNK_BYTES):
         seen += len(chunk)
-        if seen > MOST_PACKED_BYTES:
-            raise UsageError(f"REQUESTS_URL: more than {MOST_PACKED_BYTES:,} bytes. Ask for a shorter window.")
+        if seen > MOST_COMPRESSED_BYTES:
+            raise UsageError(f"REQUESTS_URL: more than {MOST_COMPRESSED_BYTES:,} bytes. Ask for a shorter window.")
         yield chunk
 
 
@@ -163,7 +163,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _sorted_out(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
+def _split_by_kind(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
     counts = {"prediction": 0, "label": 0, "torn": 0, "refused": 0}
     with (folder / PREDICTIONS_FILE).open("wb") as predictions, (folder / LABELS_FILE).open("wb") as labels:
         for line in lines:

@@ -61,20 +61,20 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataF
         raise UsageError("The replay table has no row that can be sent: each lacks a value that must be there.")
     moments = _moments(sendable, manifest.time)
     labels, names = 0, [one.name for one in card.features]
-    with _served(model, folder) as address:
+    with _running_service(model, folder) as address:
         connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
         for begin in range(0, len(sendable), card.max_batch_rows):
             part = sendable.iloc[begin : begin + card.max_batch_rows]
             rows = [_row(row, card.features) for row in part[names].itertuples(index=False)]
-            ids = [one["id"] for one in _posted(connection, "/predict/batch", {"rows": rows})["predictions"]]
-            truth = [_actual(value, card) for value in part[manifest.target]]
+            ids = [one["id"] for one in _post(connection, "/predict/batch", {"rows": rows})["predictions"]]
+            truth = [_label(value, card) for value in part[manifest.target]]
             times = moments[begin : begin + len(part)]
             sent = [
                 {"id": one, "actual": actual} | ({} if moment is None else {"observed_us": moment})
                 for one, actual, moment in zip(ids, truth, times, strict=True)
             ]
             for start in range(0, len(sent), LABELS_AT_ONCE):
-                labels += _posted(connection, "/feedback", {"labels": sent[start : start + LABELS_AT_ONCE]})["recorded"]
+                labels += _post(connection, "/feedback", {"labels": sent[start : start + LABELS_AT_ONCE]})["recorded"]
         connection.close()
     return Replayed(len(sendable), labels, len(table) - len(sendable))
 
@@ -97,10 +97,10 @@ def _moments(table: pd.DataFrame, time_column: str) -> list[int | None]:
 
 
 def _row(values: Sequence[Any], features: Sequence[Feature]) -> dict[str, Value]:
-    return {feature.name: _sent(value, feature) for feature, value in zip(features, values, strict=True)}
+    return {feature.name: _json_value(value, feature) for feature, value in zip(features, values, strict=True)}
 
 
-def _sent(value: Any, feature: Feature) -> Value:
+def _json_value(value: Any, feature: Feature) -> Value:
     """The value as a client writes it: null if missing; for a float32 the shortest text that reads back the same."""
     if feature.kind == "categorical":
         return None if value == MISSING else str(value)
@@ -109,11 +109,11 @@ def _sent(value: Any, feature: Feature) -> Value:
     return bool(value) if feature.kind == "boolean" else float(str(np.float32(value)))
 
 
-def _actual(value: Any, card: ModelCard) -> str | float:
+def _label(value: Any, card: ModelCard) -> str | float:
     return float(value) if card.task == "regression" else str(value)
 
 
-def _posted(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     content = answer.read()
@@ -124,7 +124,7 @@ def _posted(connection: http.client.HTTPConnection, path: str, body: dict[str, A
 
 
 @contextmanager
-def _served(model: Path, folder: Path) -> Iterator[str]:
+def _running_service(model: Path, folder: Path) -> Iterator[str]:
     """Host and port of a service that serves `model`; it is always stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "service.log"

@@ -26,7 +26,7 @@ from contracts.scheduled_drift import RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from reports.drift.log_reader import time_span
-from reports.scheduled.fetch import bring, is_export, shown, with_window
+from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
 from reports.scheduled.replay import replay
 
 REQUESTS_FILE = "requests.json"
@@ -55,11 +55,11 @@ def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsB
     if is_export(url):
         until = now.replace(microsecond=0)
         since = until - dt.timedelta(days=days)
-        lines = bring(with_window(url, since.isoformat(), until.isoformat()), key, context.folder)
+        lines = fetch_log(with_window(url, since.isoformat(), until.isoformat()), key, context.folder)
         span = (since.replace(tzinfo=None), until.replace(tzinfo=None))
         about = f"production's requests of {days} days, from {shown(url)}"
     else:
-        lines = bring(url, key, context.folder)
+        lines = fetch_log(url, key, context.folder)
         found = time_span(context.folder)
         span = found or (now.replace(tzinfo=None),) * 2
         days = max(1, round((span[1] - span[0]) / dt.timedelta(days=1)))

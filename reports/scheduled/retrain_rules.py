@@ -28,7 +28,7 @@ def decide(
     newest: dt.date | None,
 ) -> RetrainDecision:
     """`now`: UTC; `as_of`: the current one; `newest`: the latest day to which it can move, None if unknown."""
-    against = _against(drift, verdict, retrains, now, as_of, newest)
+    against = _reason_against(drift, verdict, retrains, now, as_of, newest)
     if against:
         return RetrainDecision(is_due=False, reasons=(against,), model=verdict.model, as_of_before=as_of)
     return RetrainDecision(
@@ -66,7 +66,7 @@ def with_as_of(text: str, as_of: dt.date) -> str:
     return edited
 
 
-def _against(
+def _reason_against(
     drift: Drift,
     verdict: DriftVerdict,
     retrains: Sequence[Retrain],

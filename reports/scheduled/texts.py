@@ -9,6 +9,8 @@ from reports.page.summary import table
 
 MOST_COLUMNS = 12
 STATES = {"stable": "Stable", "insufficient": "Too few requests to tell", "drift": "Drift"}
+LASTING, NOT_LASTING = "Drift that lasts", "Drift, not yet lasting"
+IS_WORSE, IS_LATE = "Has the model become worse?", "Do the inputs arrive a day late?"
 
 
 def drift_text(verdict: DriftVerdict) -> str:
@@ -36,7 +38,7 @@ def _title(verdict: DriftVerdict) -> str:
     lasting = verdict.persistence
     if verdict.state != "drift" or lasting is None:
         return STATES[verdict.state]
-    return "Drift that lasts" if lasting.is_lasting else "Drift, not yet lasting"
+    return LASTING if lasting.is_lasting else NOT_LASTING
 
 
 def _about(verdict: DriftVerdict) -> Iterator[str]:
@@ -72,19 +74,16 @@ def _answers(verdict: DriftVerdict) -> Iterator[list[str]]:
     yield ["Have the inputs moved?", verdict.inputs]
     yield ["Have the predictions moved?", verdict.predictions]
     if seen := verdict.performance:
-        yield [
-            "Has the model become worse?",
-            f"{seen.outcome}: {cell(seen.metric)} {seen.current:.3f}, {seen.labels:,} labels",
-        ]
+        yield [IS_WORSE, f"{seen.outcome}: {cell(seen.metric)} {seen.current:.3f}, {seen.labels:,} labels"]
     elif guess := verdict.estimated:
         interval = f"{guess.estimate:.3f} [{guess.low:.3f}, {guess.high:.3f}]"
-        yield ["Has the model become worse?", f"no labels; estimated {cell(guess.metric)} {interval}"]
+        yield [IS_WORSE, f"no labels; estimated {cell(guess.metric)} {interval}"]
     else:
         why = f"; no estimate is possible: {cell(verdict.not_estimated)}" if verdict.not_estimated else ""
-        yield ["Has the model become worse?", f"not known, no labels{why}"]
+        yield [IS_WORSE, f"not known, no labels{why}"]
     if timing := verdict.timing:
         said = f"{timing.own:.2f} of their own day, {timing.following:.2f} of the day after"
-        yield ["Do the inputs arrive a day late?", f"{'yes' if timing.is_late else 'no'}; labels follow {said}"]
+        yield [IS_LATE, f"{'yes' if timing.is_late else 'no'}; labels follow {said}"]
     if labels := verdict.labels:
         yield ["Are labels distributed as in training?", f"{'no' if labels.moved else 'yes'}, {labels.distance:.3f}"]
 

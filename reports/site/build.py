@@ -59,7 +59,7 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     site = build.root / "site"
     shutil.rmtree(site, ignore_errors=True)
     shown = [entry for entry in reversed(run_history.entries) if entry.id in sources]
-    kept = [_shown_in_full(site, entry, sources[entry.id]) for entry in shown]
+    kept = [_copy_shown_files(site, entry, sources[entry.id]) for entry in shown]
     page = site / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     lessons = write_lessons(Path(), site, run)
@@ -98,7 +98,7 @@ def champion_of(build: Build) -> Production | None:
     )
 
 
-def _shown_in_full(site: Path, entry: HistoryEntry, source: Build) -> Kept:
+def _copy_shown_files(site: Path, entry: HistoryEntry, source: Build) -> Kept:
     """Copy only the files that a page links to, and write the run's report page beside them."""
     check_kept(source, entry.event)
     place = Build(site / "runs" / entry.id)

@@ -17,7 +17,7 @@ class Event:
 
     at: dt.datetime
     kind: EventKind
-    told: str
+    tooltip: str
 
     @property
     def sign(self) -> str:

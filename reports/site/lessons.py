@@ -47,7 +47,7 @@ def render_lesson(checkout: Path, path: Path, lessons: Sequence[Path], run: Work
             title = title or text
             token.attrSet("id", anchor_of(text))
         for child in token.children or ():
-            _lead_on(child, path, lessons, run)
+            _rewrite_link(child, path, lessons, run)
     body = markdown.renderer.render(tokens, markdown.options, {})
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     language, other = languages_of(path)
@@ -76,13 +76,13 @@ def languages_of(path: Path) -> tuple[str, Path]:
     return "es" if is_spanish else "en", Path(swapped)
 
 
-def _lead_on(token: Token, path: Path, lessons: Sequence[Path], run: WorkflowRun | None) -> None:
+def _rewrite_link(token: Token, path: Path, lessons: Sequence[Path], run: WorkflowRun | None) -> None:
     """Rewrite a lesson's link to its target's place on the site."""
     href = token.attrGet("href")
     if token.type != "link_open" or not isinstance(href, str) or OUTSIDE.match(href):
         return
     target, _, anchor = href.partition("#")
-    place = Path(_normal(path.parent / target))
+    place = Path(_normalized(path.parent / target))
     if place in lessons:
         token.attrSet("href", re.sub(r"\.md$", ".html", target) + (f"#{anchor}" if anchor else ""))
     elif run is not None:
@@ -91,7 +91,7 @@ def _lead_on(token: Token, path: Path, lessons: Sequence[Path], run: WorkflowRun
         del token.attrs["href"]
 
 
-def _normal(path: Path) -> str:
+def _normalized(path: Path) -> str:
     """The path without `..`, from its text alone: the file system is not read."""
     parts: list[str] = []
     for part in path.parts:

@@ -34,7 +34,7 @@ class Point:
 
     at: dt.datetime
     value: float
-    told: str = ""
+    tooltip: str = ""
     mark: str = ""
     low: float | None = None
     high: float | None = None
@@ -145,7 +145,7 @@ def heat_chart(
         f'<text x="{right:.0f}" y="{bottom + 14}" text-anchor="end">{last}</text>'
     )
     rows += [
-        f'<g class="event {event.kind}"><title>{escape(event.told)}</title>'
+        f'<g class="event {event.kind}"><title>{escape(event.tooltip)}</title>'
         f'<line x1="{left + place * width:.1f}" x2="{left + place * width:.1f}" y1="0" y2="{bottom}"/></g>'
         for event in events
         for place, (moment, _) in enumerate(shown)
@@ -158,7 +158,7 @@ def heat_chart(
     return _svg(title, said, bottom + 20, "".join(rows) + ends)
 
 
-def told(line: Line, form: Format) -> str:
+def describe(line: Line, form: Format) -> str:
     """A line in words, for screen readers."""
     if not line.points:
         return f"{line.name}: no figure"
@@ -206,8 +206,8 @@ def _month_ticks(first: dt.datetime, last: dt.datetime) -> Iterator[tuple[dt.dat
 
 def _said(lines: Sequence[Line], form: Format, axes: Axes, events: Sequence[Event]) -> str:
     inside = [event for event in events if axes.first <= event.at <= axes.last]
-    marked = [f"Marked: {len(inside)} deploys, rollbacks and retrains, the last {inside[-1].told}"] if inside else []
-    return ". ".join([*(told(line, form) for line in lines), *marked])
+    marked = [f"Marked: {len(inside)} deploys, rollbacks and retrains, the last {inside[-1].tooltip}"] if inside else []
+    return ". ".join([*(describe(line, form) for line in lines), *marked])
 
 
 def _events(axes: Axes, events: Sequence[Event]) -> str:
@@ -223,9 +223,9 @@ def _events(axes: Axes, events: Sequence[Event]) -> str:
             signs = "".join(one.sign for one in together)
             letters = f'<text x="{x}" y="{TOP + 1}" text-anchor="middle">{signs}</text>'
             free = x
-        told_of = "; ".join(one.told for one in together)
+        tooltip = "; ".join(one.tooltip for one in together)
         drawn.append(
-            f'<g class="event {together[-1].kind}"><title>{escape(told_of)}</title>'
+            f'<g class="event {together[-1].kind}"><title>{escape(tooltip)}</title>'
             f'<line x1="{x}" x2="{x}" y1="{TOP + 4}" y2="{BOTTOM}"/>{letters}</g>'
         )
     return "".join(drawn)
@@ -265,7 +265,7 @@ def _line(axes: Axes, line: Line, form: Format) -> str:
         is_last = number == len(line.points) - 1
         if is_last or point.mark in ("bad", "open") or len(line.points) <= MOST_MARKS:
             kind = f"mark {point.mark}" if point.mark else f"dot c{line.tint}"
-            said = point.told or f"{point.at:%Y-%m-%d %H:%M}: {form(point.value)}"
+            said = point.tooltip or f"{point.at:%Y-%m-%d %H:%M}: {form(point.value)}"
             drawn.append(
                 f'<circle cx="{axes.x(point.at)}" cy="{axes.y(point.value)}" r="{3.4 if is_last else 2.4}" '
                 f'class="{kind}"><title>{escape(f"{line.name}, {said}")}</title></circle>'

@@ -25,9 +25,9 @@ def stopped_at(entry: HistoryEntry) -> StageFigures | None:
 def how_it_ended(entry: HistoryEntry) -> str:
     """One line: how this run, scheduled drift check or rollback ended."""
     if entry.event == "drift":
-        return DRIFT[entry.drift.state] if entry.drift else "The watch could not run"
+        return DRIFT[entry.drift.state] if entry.drift else "The drift check could not run"
     if entry.event == "rollback":
-        return "Rolled back" if entry.deployed else "A rollback that failed"
+        return "Rolled back" if entry.deployed else "The rollback failed"
     metric = deciding(entry)
     if entry.decision and entry.decision.decision == "reject":
         return f"Rejected: {rejection(metric.outcome if metric else None, entry.decision.broken)}"

@@ -100,81 +100,81 @@ def _of_scale(seen: Interval, before: str, after: str) -> str:
     return f"{before} {scale:,} {after} {form(seen.value)}{between(seen, form)}"
 
 
-def _ranks(asked: Question, seen: Interval) -> str:
+def _roc_auc(asked: Question, seen: Interval) -> str:
     name = asked.positives
     return f"Of one row that is {name} and one that is not, it ranks the {name} one higher {_times(seen, 'times')}."
 
 
-def _ranks_classes(asked: Question, seen: Interval) -> str:
+def _roc_auc_of_classes(asked: Question, seen: Interval) -> str:
     return (
         f"Of one row of a class and one of another, it ranks the right one higher for that class "
         f"{_times(seen, 'times')}, on average over {asked.classes} classes."
     )
 
 
-def _above(asked: Question, seen: Interval) -> str:
+def _average_precision(asked: Question, seen: Interval) -> str:
     name = asked.positives
     return f"Of the rows that it ranks at or above a {name} one, {_share(seen)} are {name}, on average."
 
 
-def _above_class(asked: Question, seen: Interval) -> str:
+def _average_precision_of_classes(asked: Question, seen: Interval) -> str:
     return (
         f"Of the rows that it ranks for a class at or above one of it, {_share(seen)} are of that class, on average "
         f"over {asked.classes} classes."
     )
 
 
-def _off(_: Question, seen: Interval) -> str:
+def _brier(_: Question, seen: Interval) -> str:
     root = Interval(value=seen.value**0.5, low=max(seen.low, 0.0) ** 0.5, high=max(seen.high, 0.0) ** 0.5)
     return f"Its probabilities are off by {spoken(root)}, as a root mean square."
 
 
-def _off_classes(_: Question, seen: Interval) -> str:
+def _brier_of_classes(_: Question, seen: Interval) -> str:
     said = f"{spoken(seen)}"
     return f"Its probabilities have a Brier score of {said}; 0 is perfect, 2 the worst."
 
 
-def _given(_: Question, seen: Interval) -> str:
+def _log_loss(_: Question, seen: Interval) -> str:
     kept = Interval(value=math.exp(-seen.value), low=math.exp(-seen.high), high=math.exp(-seen.low))
     said = f"{spoken(kept)}"
     return f"To what really happened it gave a probability of {said}, as a geometric mean."
 
 
-def _right(_: Question, seen: Interval) -> str:
+def _accuracy(_: Question, seen: Interval) -> str:
     return f"It decides {_times(seen, 'rows')} right."
 
 
-def _names(asked: Question, seen: Interval) -> str:
+def _accuracy_of_classes(asked: Question, seen: Interval) -> str:
     return f"It names the right one of {asked.classes} classes for {_times(seen, 'rows')}."
 
 
-def _called(asked: Question, seen: Interval) -> str:
+def _precision(asked: Question, seen: Interval) -> str:
     return _of_scale(seen, "Of", f"rows that it calls {asked.positives}, it is right about") + "."
 
 
-def _found(asked: Question, seen: Interval) -> str:
+def _recall(asked: Question, seen: Interval) -> str:
     return _of_scale(seen, "Of", f"rows that are {asked.positives}, it finds") + "."
 
 
-def _balance(asked: Question, seen: Interval) -> str:
+def _f1(asked: Question, seen: Interval) -> str:
     over = f", on average over {asked.classes} classes" if asked.task == "multiclass" else ""
     return f"Its F1, which is 1 where every row that it calls is right and none is missed, is {spoken(seen)}{over}."
 
 
-def _misses(asked: Question, seen: Interval) -> str:
+def _rmse(asked: Question, seen: Interval) -> str:
     return f"It misses {asked.value} by {spoken(seen)}, as a root mean square."
 
 
-def _misses_on_average(asked: Question, seen: Interval) -> str:
+def _mae(asked: Question, seen: Interval) -> str:
     return f"It misses {asked.value} by {spoken(seen)} on average."
 
 
-def _misses_as_share(asked: Question, seen: Interval) -> str:
+def _mape(asked: Question, seen: Interval) -> str:
     percent = Interval(value=100 * seen.value, low=100 * seen.low, high=100 * seen.high)
     return f"It misses {asked.value} by {spoken(percent)} percent of its size on average."
 
 
-def _explains(asked: Question, seen: Interval) -> str:
+def _r2(asked: Question, seen: Interval) -> str:
     if seen.value <= 0:
         said = f"R² {spoken(seen)}"
         return f"It estimates {asked.value} no better than its mean would: {said}."
@@ -187,22 +187,22 @@ def _cut(text: str) -> str:
 
 
 RULES: dict[tuple[str, str], Rule] = {
-    ("binary", "roc_auc"): _ranks,
-    ("binary", "average_precision"): _above,
-    ("binary", "brier"): _off,
-    ("binary", "log_loss"): _given,
-    ("binary", "accuracy"): _right,
-    ("binary", "precision"): _called,
-    ("binary", "recall"): _found,
-    ("binary", "f1"): _balance,
-    ("multiclass", "roc_auc"): _ranks_classes,
-    ("multiclass", "average_precision"): _above_class,
-    ("multiclass", "brier"): _off_classes,
-    ("multiclass", "log_loss"): _given,
-    ("multiclass", "accuracy"): _names,
-    ("multiclass", "f1"): _balance,
-    ("regression", "rmse"): _misses,
-    ("regression", "mae"): _misses_on_average,
-    ("regression", "mape"): _misses_as_share,
-    ("regression", "r2"): _explains,
+    ("binary", "roc_auc"): _roc_auc,
+    ("binary", "average_precision"): _average_precision,
+    ("binary", "brier"): _brier,
+    ("binary", "log_loss"): _log_loss,
+    ("binary", "accuracy"): _accuracy,
+    ("binary", "precision"): _precision,
+    ("binary", "recall"): _recall,
+    ("binary", "f1"): _f1,
+    ("multiclass", "roc_auc"): _roc_auc_of_classes,
+    ("multiclass", "average_precision"): _average_precision_of_classes,
+    ("multiclass", "brier"): _brier_of_classes,
+    ("multiclass", "log_loss"): _log_loss,
+    ("multiclass", "accuracy"): _accuracy_of_classes,
+    ("multiclass", "f1"): _f1,
+    ("regression", "rmse"): _rmse,
+    ("regression", "mae"): _mae,
+    ("regression", "mape"): _mape,
+    ("regression", "r2"): _r2,
 }

@@ -7,9 +7,9 @@ import pytest
 from benchmarks.faults import __main__ as runner
 from benchmarks.faults.document import BEGIN, END, write_table
 from benchmarks.faults.families import kills
-from benchmarks.faults.families.overload import Offered, normal_after, offer
+from benchmarks.faults.families.overload import OpenLoop, normal_after, open_loop
 from benchmarks.faults.figure import Figure, all_of, at_least, at_most, none_of, note, quantile
-from benchmarks.faults.service_under_test import subject
+from benchmarks.faults.service_under_test import running_service
 from contracts.exits import Exit
 from deploy.load_client import LOST, Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
@@ -65,7 +65,7 @@ def test_a_family_replaces_its_own_lines_of_the_table_alone(tmp_path: Path) -> N
 
 def test_an_unknown_family_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert runner.main(["--only", "kills locusts"]) == Exit.USAGE
-    assert "ONLY names 'locusts'; required: of hostile, " in capsys.readouterr().err
+    assert "'locusts'" in capsys.readouterr().err
 
 
 def test_a_missed_figure_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_kill_loses_nothing_and_a_record_that_is_gone_is_seen(model: Path, tmp
 
 
 def test_the_wire_tells_answers_from_lost_requests(model: Path, tmp_path: Path) -> None:
-    with subject(model, tmp_path) as service, LoadClient(service.address, 2) as client:
+    with running_service(model, tmp_path) as service, LoadClient(service.address, 2) as client:
         assert client.send(request_bytes("/predict", GOOD), 0.0, "good")
         assert client.send(request_bytes("/predict", b"{"), 0.0, "bad")
         assert not client.send(request_bytes("/livez"), 0.0)
@@ -105,16 +105,16 @@ def test_the_wire_tells_answers_from_lost_requests(model: Path, tmp_path: Path) 
 
 
 def test_an_open_loop_sends_what_is_due_whatever_becomes_of_it(model: Path, tmp_path: Path) -> None:
-    with subject(model, tmp_path) as service:
-        offered = offer(service, request_bytes("/predict", GOOD), 200, 0.5)
+    with running_service(model, tmp_path) as service:
+        offered = open_loop(service, request_bytes("/predict", GOOD), 200, 0.5)
     assert len(offered.requests) + offered.unsent + offered.unanswered == 100
     assert all(one.done >= one.sent >= one.due for one in offered.requests)
     assert offered.health
 
 
-def exchanges(status: int, seconds: float) -> Offered:
+def exchanges(status: int, seconds: float) -> OpenLoop:
     several = [Exchange("", number / 10, number / 10, number / 10 + seconds, status, b"") for number in range(50)]
-    return Offered(10, 5, 5, several, [], 0, 0, 0.0)
+    return OpenLoop(10, 5, 5, several, [], 0, 0, 0.0)
 
 
 @pytest.mark.parametrize(("status", "seconds"), [(503, 0.01), (200, 0.5)])

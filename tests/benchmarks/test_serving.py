@@ -17,8 +17,8 @@ from benchmarks.serving.results import (
     OURS,
     SINGLE,
     USUAL,
-    Cell,
     Cells,
+    Measurement,
     Process,
     ratios,
     tables,
@@ -71,9 +71,9 @@ def test_the_client_refuses_to_count_what_is_no_whole_200(pieces: tuple[bytes, .
         closed_loop(address, [REQUEST], 1, 0.1)
 
 
-def measured(speed: float) -> list[Cell]:
+def measured(speed: float) -> list[Measurement]:
     """Two rounds, the second on a machine that is half as fast."""
-    return [Cell(speed, 0.1, 0.2, 50.0), Cell(speed / 2, 0.2, 0.4, 100.0)]
+    return [Measurement(speed, 0.1, 0.2, 50.0), Measurement(speed / 2, 0.2, 0.4, 100.0)]
 
 
 def test_a_ratio_is_of_one_round_so_a_machine_that_slows_down_does_not_change_it() -> None:

@@ -13,7 +13,7 @@ from contracts.stage import Build
 from exercises.graders.catalogue import EVERYTHING, find
 from exercises.graders.grading import EXERCISES, SOLUTIONS, Exercise, Grade, Place, grade
 from exercises.graders.hints import next_hint
-from exercises.graders.texts import led_to
+from exercises.graders.texts import translated_reference
 from tests.exercises import planted
 from tests.exercises.planted import Wrong
 
@@ -104,8 +104,8 @@ def test_there_is_a_planted_mistake_for_every_check(number: str, mistakes: tuple
 def test_each_check_says_where_to_read_in_both_languages(exercise: Exercise) -> None:
     for one in exercise.checks:
         path, _, anchor = one.read.partition("#")
-        spanish, _, heading = led_to("es", one.read).partition("#")
-        assert led_to("en", one.read) == one.read
+        spanish, _, heading = translated_reference("es", one.read).partition("#")
+        assert translated_reference("en", one.read) == one.read
         assert "/es/" in spanish
         assert bool(anchor) == bool(heading)
         assert len(headings_of(path)) == len(headings_of(spanish))
@@ -118,7 +118,7 @@ def headings_of(page: str) -> list[str]:
 
 
 def test_a_page_without_a_translation_is_read_in_english() -> None:
-    assert led_to("es", "docs/gate.md#the-rule") == "docs/gate.md#the-rule"
+    assert translated_reference("es", "docs/gate.md#the-rule") == "docs/gate.md#the-rule"
 
 
 def test_a_hint_in_spanish_is_spanish(build: Build, capsys: pytest.CaptureFixture[str]) -> None:

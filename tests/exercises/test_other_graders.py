@@ -102,7 +102,7 @@ def test_a_mistake_in_an_image_is_caught_by_its_check_and_by_no_other(
     assert list(failures(graded(IMAGE, copied(IMAGE, tmp_path, mistake), build))) == [mistake.check]
 
 
-class Forgetful(image.Workshop):
+class Forgetful(image.BuildContext):
     """An engine that keeps no layer for its first `forgets` builds after the first one, as one short of room does."""
 
     forgets = 0

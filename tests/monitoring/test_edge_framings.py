@@ -10,7 +10,7 @@ import pytest
 from testbed.framings import at_random, cut_anywhere, each
 from testbed.nginx import POOLED, WEBSOCKET, nginx
 from testbed.programs import text_of
-from testbed.sent_framings import taken_for_requests, tried
+from testbed.sent_framings import read_as_requests, tried
 from testbed.serving import Serving, serving
 
 
@@ -38,7 +38,7 @@ def test_no_framing_is_answered_more_often_through_a_proxy_than_it_holds_request
     assert not seen.extra
     assert not seen.unanswered
     assert seen.others_without_theirs == 0
-    assert sum(taken_for_requests(text_of(f"{replica}/metrics")) for replica in edge.replica_urls) == 0
+    assert sum(read_as_requests(text_of(f"{replica}/metrics")) for replica in edge.replica_urls) == 0
     assert seen.right > 200
     with capsys.disabled():
         print(f"\n{seen.tried} framings, {seen.requests} requests in them, {seen.answers} answers")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from testbed.clients import everything, metric_in
+from testbed.clients import metric_in, read_until_closed
 from testbed.nginx import nginx
 from testbed.programs import text_of
 from testbed.serving import ROW, Serving, serving
@@ -43,7 +43,7 @@ def status_of(url: str, spelling: Spelling, method: str = "GET", body: bytes = b
     """The only answer's."""
     with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as client:
         client.sendall(spelling.request(method, body, "Content-Type: application/json"))
-        answer = everything(client)
+        answer = read_until_closed(client)
     assert answer.count(b"HTTP/1.1 ") == 1
     return int(answer.split(b" ", 2)[1])
 

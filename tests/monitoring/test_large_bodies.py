@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from testbed.clients import everything
+from testbed.clients import read_until_closed
 from testbed.serving import Serving, serving
 
 TIMES = 8
@@ -106,4 +106,4 @@ def test_one_setting_is_when_service_and_edge_close_an_idle_connection(model: Pa
             # A quarter of what it is unless it is set.
             with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=15) as client:
                 client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert everything(client).startswith(b"HTTP/1.1 200")
+                assert read_until_closed(client).startswith(b"HTTP/1.1 200")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import UsageError
-from publishing.api import ApiError, Patience, repository, run_of
+from publishing.api import ApiError, RetryPolicy, repository, run_of
 from publishing.command import one_line
 from tests.publishing.github_server import Fault, GitHub, asked
 from tests.refusals import refuses
 
-QUICK = Patience(attempts=3, first_seconds=0.01)
+QUICK = RetryPolicy(attempts=3, first_seconds=0.01)
 
 
 def pull_requests(job: Mapping[str, str]) -> list[int]:

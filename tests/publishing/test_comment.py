@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
+from contracts.stage import Build
 from publishing.comment import MARKER, MOST_BYTES, main
+from reports.results import read_results
+from reports.words.verdict import verdict_of
 from tests.publishing.builds import write_record, write_run
 from tests.publishing.github_server import Fault, GitHub, asked
 
@@ -127,19 +130,19 @@ def test_a_failed_chain_is_shown_too(build: Path, github: GitHub, pull_request_j
     github.pull(7, "faster")
     write_record(write_run(build), "evaluate", "worse than the margin", exit_code=3, verdict="reject")
     assert run(build, pull_request_job) is Exit.PASS
-    assert "Rejected: worse than the champion" in github.comments[0]["body"]
+    assert f"❌ {verdict_of(read_results(Build(build))).headline}" in github.comments[0]["body"]
 
 
 def test_a_refusal_names_the_permission(
     build: Path, github: GitHub, pull_request_job: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     github.pull(7, "faster")
-    refused = Fault("POST", "/comments", 403, {"message": "Resource not accessible by integration"})
-    github.faults = [refused]
+    reason = "Resource not accessible by integration"
+    github.faults = [Fault("POST", "/comments", 403, {"message": reason})]
     assert run(build, pull_request_job) is Exit.CRASH
     said = capsys.readouterr().err
     assert "pull-requests: write" in said
-    assert "403 (Resource not accessible by integration)" in said
+    assert f"403 ({reason})" in said
     assert "a-token" not in said
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.exits import Exit
 from publishing.count_evaluations import MOST_BYTES_OF_A_LOOK, main
-from publishing.history_branch import united
+from publishing.history_branch import merged_counts
 
 HOLDOUT = "a" * 64
 ROWS = [{"rows": 3, "smallest": "0" * 12 + "1" * 12}]
@@ -138,4 +138,4 @@ def test_a_damaged_history_is_not_replaced(folders: tuple[Path, Path]) -> None:
 def test_what_the_history_says_of_a_holdouts_rows_stays() -> None:
     theirs = {"format_version": 1, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: ROWS}}
     ours = {"format_version": 2, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: [], "b" * 64: ROWS}}
-    assert united(theirs, ours)["rows"] == {HOLDOUT: ROWS, "b" * 64: ROWS}
+    assert merged_counts(theirs, ours)["rows"] == {HOLDOUT: ROWS, "b" * 64: ROWS}

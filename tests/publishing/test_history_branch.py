@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
-from publishing.history_branch import BRANCH, History, bring, git_environment, main, united
+from publishing.history_branch import BRANCH, History, fetch_into, git_environment, main, merged_counts
 from tests.publishing.repositories import clone, git, make_remote
 
 # Without what GitHub sets, and a GIT_DIR; with what keeps a person's git configuration out.
@@ -27,7 +27,7 @@ def job(remote: Path, name: str) -> tuple[History, Path]:
     """A job's checkout, and the history that it fetched."""
     checkout = clone(remote, remote.parent / name)
     history = History(checkout, ENVIRONMENT)
-    bring(history, checkout / "history", checkout / "evaluations.json")
+    fetch_into(history, checkout / "history", checkout / "evaluations.json")
     return history, checkout / "history"
 
 
@@ -41,7 +41,7 @@ def held(remote: Path, path: str) -> str:
 
 def test_a_remote_without_the_branch_is_a_first_run(remote: Path) -> None:
     checkout = clone(remote, remote.parent / "one")
-    said = bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    said = fetch_into(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
     assert "first run" in said
     assert list((checkout / "history").iterdir()) == []
     assert not (checkout / "evaluations.json").exists()
@@ -103,7 +103,7 @@ def test_a_count_under_its_old_name_is_still_counted(remote: Path) -> None:
     (folder / "evaluations.json").rename(folder / "tries.json")
     history.push(folder, "Record run 1")
     checkout = clone(remote, remote.parent / "two")
-    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    fetch_into(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
     assert json.loads((checkout / "evaluations.json").read_text())["holdouts"]["h"] == [A]
 
 
@@ -137,15 +137,15 @@ def test_the_count_of_evaluations_comes_with_the_branch_and_is_united_with_what_
     history.push(folder, "Record run 1")
     checkout = clone(remote, remote.parent / "two")
     count(checkout, B, C)
-    bring(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    fetch_into(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
     assert json.loads((checkout / "evaluations.json").read_text())["holdouts"]["h"] == [A, B, C]
 
 
 def test_a_count_is_united_without_taking_one_away_or_renumbering() -> None:
-    both = united({"holdouts": {"h": [A]}}, {"holdouts": {"h": [B, A], "i": [C]}})
+    both = merged_counts({"holdouts": {"h": [A]}}, {"holdouts": {"h": [B, A], "i": [C]}})
     assert both["holdouts"] == {"h": [A, B], "i": [C]}
-    assert united({}, {"holdouts": {"h": [A]}})["holdouts"] == {"h": [A]}
-    assert united({"holdouts": {"h": [A, B]}}, {})["holdouts"] == {"h": [A, B]}
+    assert merged_counts({}, {"holdouts": {"h": [A]}})["holdouts"] == {"h": [A]}
+    assert merged_counts({"holdouts": {"h": [A, B]}}, {})["holdouts"] == {"h": [A, B]}
 
 
 def test_a_link_on_the_branch_leads_nowhere(remote: Path, tmp_path: Path) -> None:

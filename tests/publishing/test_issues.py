@@ -77,7 +77,7 @@ def test_stability_without_an_issue_writes_nothing(tmp_path: Path, github: GitHu
 
 def test_a_run_that_left_nothing_is_not_taken_for_stable(tmp_path: Path, github: GitHub, job: dict[str, str]) -> None:
     assert drift(tmp_path, job) is Exit.PASS
-    assert github.issues[0]["title"] == "Drift could not be judged"
+    assert github.issues[0]["title"] == drift_issue.TOPIC.title_could_not_run
     assert "not known" in github.issues[0]["body"]
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_crashed_does_not_close_an_open_issue(
     assert drift(tmp_path, job) is Exit.PASS
     write_record(Build(tmp_path), "drift", "no answer", exit_code=exit_code, verdict="crashed")
     assert drift(tmp_path, job) is Exit.PASS
-    assert [(one["state"], one["title"]) for one in github.issues] == [("open", "Drift could not be judged")]
+    assert [(one["state"], one["title"]) for one in github.issues] == [("open", drift_issue.TOPIC.title_could_not_run)]
     assert len(github.issue_comments) == 1
 
 
@@ -100,7 +100,7 @@ def test_a_verdict_that_fits_no_schema_is_not_taken_for_stable(
     stable(tmp_path)
     (tmp_path / "drift" / "verdict.json").write_text(content)
     assert drift(tmp_path, job) is Exit.PASS
-    assert github.issues[0]["title"] == "Drift could not be judged"
+    assert github.issues[0]["title"] == drift_issue.TOPIC.title_could_not_run
 
 
 def test_too_little_to_tell_neither_opens_nor_closes(tmp_path: Path, github: GitHub, job: dict[str, str]) -> None:
@@ -162,7 +162,7 @@ def test_issues_switched_off_end_the_job(
 def test_security_has_one_issue_for_three_audits(tmp_path: Path, github: GitHub, job: dict[str, str]) -> None:
     audits(tmp_path, dependencies="found")
     assert security(tmp_path, job) is Exit.PASS
-    assert [one["title"] for one in github.issues] == ["Something is known against what this repository uses"]
+    assert [one["title"] for one in github.issues] == [security_issue.TOPIC.title_found]
     assert "numpy 2.2" in github.issues[0]["body"]
     audits(tmp_path)
     assert security(tmp_path, job) is Exit.PASS
@@ -172,10 +172,12 @@ def test_security_has_one_issue_for_three_audits(tmp_path: Path, github: GitHub,
 def test_one_audit_that_could_not_run_keeps_the_issue_open(tmp_path: Path, github: GitHub, job: dict[str, str]) -> None:
     audits(tmp_path, image="could not run")
     assert security(tmp_path, job) is Exit.PASS
-    assert github.issues[0]["title"] == "A security audit could not run"
+    assert github.issues[0]["title"] == security_issue.TOPIC.title_could_not_run
     (tmp_path / "audit-image" / "image.json").unlink()
     assert security(tmp_path, job) is Exit.PASS
-    assert [(one["state"], one["title"]) for one in github.issues] == [("open", "A security audit could not run")]
+    assert [(one["state"], one["title"]) for one in github.issues] == [
+        ("open", security_issue.TOPIC.title_could_not_run)
+    ]
 
 
 def test_what_was_found_counts_for_more_than_what_could_not_run(
@@ -183,7 +185,7 @@ def test_what_was_found_counts_for_more_than_what_could_not_run(
 ) -> None:
     audits(tmp_path, image="could not run", workflows="found")
     assert security(tmp_path, job) is Exit.PASS
-    assert github.issues[0]["title"] == "Something is known against what this repository uses"
+    assert github.issues[0]["title"] == security_issue.TOPIC.title_found
 
 
 def test_an_audit_that_speaks_of_another_question_could_not_run(
@@ -193,4 +195,4 @@ def test_an_audit_that_speaks_of_another_question_could_not_run(
     audit = tmp_path / "audit-image" / "image.json"
     audit.write_text((tmp_path / "audit-workflows" / "workflows.json").read_text())
     assert security(tmp_path, job) is Exit.PASS
-    assert github.issues[0]["title"] == "A security audit could not run"
+    assert github.issues[0]["title"] == security_issue.TOPIC.title_could_not_run

@@ -22,7 +22,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from contracts.exits import Exit
 from contracts.model_folder import MODEL_FILES, model_digest
 from testbed.clients import JSON, start
@@ -203,7 +203,7 @@ def reload_onto(folder: Path, bad: list[Path]) -> tuple[int, int, bool]:
     link = folder / "served"
     link.symlink_to(good)
     with (
-        subject(link, folder / "log") as service,
+        running_service(link, folder / "log") as service,
         httpx.Client(trust_env=False, base_url=service.process.url) as client,
     ):
         kept = refused = 0
@@ -221,7 +221,7 @@ def reload_resigned(folder: Path) -> tuple[bool, int]:
     link.symlink_to(good)
     content = (good / "model.onnx").read_bytes()
     accepted = 0
-    with subject(link, folder / "log") as service:
+    with running_service(link, folder / "log") as service:
         for number in range(RESIGNED_FLIPS):
             bit = number * (8 * len(content) - 1) // (RESIGNED_FLIPS - 1)
             flipped = bytearray(content)
@@ -236,7 +236,7 @@ def reload_resigned(folder: Path) -> tuple[bool, int]:
         return service.process.child.poll() is not None, accepted
 
 
-def outcome_of(service: Subject, link: Path, folder: Path) -> str:
+def outcome_of(service: RunningService, link: Path, folder: Path) -> str:
     """Point the link at this folder, request a reload, and return the outcome that the service reports."""
     service.forget_events()
     beside = link.with_name("next")

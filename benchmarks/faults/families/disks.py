@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 from benchmarks.faults.figure import Figure, all_of, none_of, note
-from benchmarks.faults.kept import labels_in, predictions_in
+from benchmarks.faults.log_contents import labels_in, predictions_in
 from benchmarks.faults.mixed_load import MixedLoad
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from benchmarks.faults.strace import injecting, injections_in, require_strace
 from deploy.load_client import LoadClient
 from testbed.served_folders import write_folder
@@ -74,7 +74,7 @@ def damage_of(at: str, damages: list[Damage], injected: int) -> list[Figure]:
 
 def failing_writes(model: Path, log: Path, error: str) -> Iterator[Damage]:
     """One service; the n-th of its writes fails, for each n."""
-    with subject(model, log) as service, LoadClient(service.address, 1) as client:
+    with running_service(model, log) as service, LoadClient(service.address, 1) as client:
         load(client, 1)
         (file,) = log.glob("predictions-*.jsonl")
         for nth in NTH:
@@ -87,7 +87,7 @@ def failing_writes(model: Path, log: Path, error: str) -> Iterator[Damage]:
 def failing_openings(model: Path, log: Path, error: str) -> Damage:
     """A service without a log file fails several times to open one, and to read one for feedback."""
     with (
-        subject(model, log) as service,
+        running_service(model, log) as service,
         LoadClient(service.address, 1) as client,
         Measured(service, client) as measured,
         injecting(service, "openat", f"error={error}:when=1..{FAILED_OPENINGS}") as trace,
@@ -98,7 +98,7 @@ def failing_openings(model: Path, log: Path, error: str) -> Damage:
 
 def failing_fsyncs(model: Path, log: Path) -> list[Figure]:
     """Every fsync of the log fails for a while: no record is missing while the machine runs, and /metrics counts it."""
-    with subject(model, log) as service, LoadClient(service.address, 1) as client:
+    with running_service(model, log) as service, LoadClient(service.address, 1) as client:
         load(client, 1)
         (file,) = log.glob("predictions-*.jsonl")
         always = "error=EIO:when=1+"
@@ -124,7 +124,7 @@ def full_disk(model: Path, disk: Path) -> list[Figure]:
     try:
         (disk / "filler").write_bytes(bytes(DISK_BYTES // 2))
         with (
-            subject(model, disk / "log") as service,
+            running_service(model, disk / "log") as service,
             LoadClient(service.address, 8) as client,
             Measured(service, client) as seen,
         ):
@@ -141,7 +141,7 @@ def full_disk(model: Path, disk: Path) -> list[Figure]:
 class Measured:
     """A block whose requests are compared with the log and with /metrics afterwards."""
 
-    def __init__(self, service: Subject, client: LoadClient) -> None:
+    def __init__(self, service: RunningService, client: LoadClient) -> None:
         self._service = service
         self._client = client
         self._load = MixedLoad(client)

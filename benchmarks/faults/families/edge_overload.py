@@ -21,11 +21,11 @@ from benchmarks.faults.families.overload import (
     LIMIT_SECONDS,
     ONE,
     capacity_of,
-    offer,
+    open_loop,
     without_collections,
 )
 from benchmarks.faults.figure import Figure, at_least, none_of, note, quantile
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from testbed.programs import answers, eventually, free_port, program, running
 from testbed.served_folders import write_folder
 from testbed.serving import EDGE_CONFIG
@@ -44,7 +44,7 @@ class Edge:
     """HAProxy, and the replicas behind it."""
 
     address: tuple[str, int]
-    replicas: tuple[Subject, ...]
+    replicas: tuple[RunningService, ...]
 
     def process_seconds(self) -> float:
         """The replicas' CPU seconds."""
@@ -73,7 +73,7 @@ def two_replicas(folder: Path, model: Path) -> Iterator[Edge]:
     port, inside = free_port(), free_port()
     settings = {"EDGE_BIND": f"127.0.0.1:{port}", "EDGE_INSIDE_BIND": f"127.0.0.1:{inside}"}
     with ExitStack() as stack:
-        replicas = tuple(stack.enter_context(subject(model, folder / "log")) for _ in range(2))
+        replicas = tuple(stack.enter_context(running_service(model, folder / "log")) for _ in range(2))
         settings |= {f"REPLICA_{number}": "{}:{}".format(*one.address) for number, one in enumerate(replicas, 1)}
         command = (program("haproxy"), "-W", "-db", "-f", EDGE_CONFIG)
         stack.enter_context(running(command, folder / "edge.log", os.environ | settings))
@@ -84,7 +84,7 @@ def two_replicas(folder: Path, model: Path) -> Iterator[Edge]:
 def overload(edge: Edge, at: str, request: bytes, cpus: float, times: int) -> list[Figure]:
     """The figures at this multiple of the capacity."""
     before = capacity_of(edge, request, CONNECTIONS, CAPACITY_SECONDS)
-    offered = offer(edge, request, times * before, SECONDS)
+    offered = open_loop(edge, request, times * before, SECONDS)
     after = capacity_of(edge, request, CONNECTIONS, CAPACITY_SECONDS)
     share = 100 * offered.answered_in_time / ((before + after) / 2)
     lost = sum(one.status not in (200, 503) for one in offered.requests) + offered.unanswered

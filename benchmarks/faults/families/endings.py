@@ -12,9 +12,9 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
-from benchmarks.faults.kept import predictions_in
+from benchmarks.faults.log_contents import predictions_in
 from benchmarks.faults.mixed_load import ONE, MixedLoad
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from contracts.exits import Exit
 from deploy.load_client import LoadClient, request_bytes
 from testbed.served_folders import write_folder
@@ -49,7 +49,7 @@ def run(folder: Path) -> list[Figure]:
     missing = unanswered = 0
     for number in range(ENDINGS):
         log = folder / str(number)
-        with subject(model, log, DRAIN_SECONDS=str(DRAIN_SECONDS), GRACE_SECONDS=str(GRACE_SECONDS)) as service:
+        with running_service(model, log, DRAIN_SECONDS=str(DRAIN_SECONDS), GRACE_SECONDS=str(GRACE_SECONDS)) as service:
             ending = end(service)
         kept = predictions_in(log).ids
         missing += len(ending.load.predictions - kept)
@@ -61,7 +61,7 @@ def run(folder: Path) -> list[Figure]:
 def held_up(model: Path, log: Path) -> Figure:
     """SIGTERM to a service whose clients do not finish their requests."""
     settings = {"DRAIN_SECONDS": "0", "GRACE_SECONDS": str(SHORT_GRACE_SECONDS), "BODY_SECONDS": "600"}
-    with ExitStack() as open_ones, subject(model, log, **settings) as service:
+    with ExitStack() as open_ones, running_service(model, log, **settings) as service:
         for _ in range(UNFINISHED):
             open_ones.enter_context(service.process.connect()).sendall(ONE[:-1])
         # This connection is accepted after the unfinished ones, so they have arrived when it is answered.
@@ -74,7 +74,7 @@ def held_up(model: Path, log: Path) -> Figure:
     return at_most(what, seconds, SHORT_GRACE_SECONDS + TO_STOP_SECONDS, " s")
 
 
-def end(service: Subject) -> Ending:
+def end(service: RunningService) -> Ending:
     """Send a mixed load, then SIGTERM; go on sending until /readyz is no longer 200; wait for the end."""
     with LoadClient(service.address, at_most=256) as client, LoadClient(service.address, at_most=4) as health:
         load = MixedLoad(client)

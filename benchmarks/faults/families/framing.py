@@ -13,12 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.faults.figure import Figure, all_of, none_of, note
-from benchmarks.faults.service_under_test import subject
+from benchmarks.faults.service_under_test import running_service
 from contracts.exits import UsageError
 from testbed.framings import Framing, at_random, cut_anywhere, each
 from testbed.nginx import POOLED, WEBSOCKET, nginx
 from testbed.programs import SBIN, text_of
-from testbed.sent_framings import Seen, taken_for_requests, tried
+from testbed.sent_framings import Seen, read_as_requests, tried
 from testbed.served_folders import write_folder
 from testbed.serving import serving
 
@@ -31,7 +31,7 @@ def run(folder: Path) -> list[Figure]:
     """Send all framings to each of the three. Raises UsageError if a proxy is not installed."""
     require("haproxy", "nginx")
     model = write_folder(folder / "model", max_batch_rows=1000)
-    with subject(model, folder / "log", **SHORT) as service:
+    with running_service(model, folder / "log", **SHORT) as service:
         seen = tried(service.address, framings())
         figures = figures_of("the service alone", seen, service.process.url)
     with serving(folder, model) as edge:
@@ -64,7 +64,7 @@ def address_of(url: str) -> tuple[str, int]:
 
 def figures_of(where: str, seen: Seen, *services: str) -> list[Figure]:
     """`services`: their own counts show which bodies they read as requests."""
-    hidden = int(sum(taken_for_requests(text_of(f"{url}/metrics")) for url in services))
+    hidden = int(sum(read_as_requests(text_of(f"{url}/metrics")) for url in services))
     return [
         note(f"{where}: cases, requests in them, answers", f"{seen.tried:,}, {seen.requests:,}, {seen.answers:,}"),
         none_of(f"{where}: answered more often than they hold requests", len(seen.extra), seen.tried, "cases"),

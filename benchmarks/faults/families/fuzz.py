@@ -6,7 +6,7 @@ A route without input has one case, a route with few possible inputs has those; 
 from pathlib import Path
 
 from benchmarks.faults.figure import Figure, at_least, note
-from benchmarks.faults.service_under_test import subject
+from benchmarks.faults.service_under_test import running_service
 from testbed.fuzzing import SEED, fuzz
 from testbed.served_folders import write_folder
 
@@ -17,7 +17,7 @@ LEAST_CASES = 5 * EXAMPLES
 
 def run(folder: Path) -> list[Figure]:
     """Fuzz one process."""
-    with subject(write_folder(folder / "model"), folder / "log") as service:
+    with running_service(write_folder(folder / "model"), folder / "log") as service:
         fuzzed = fuzz(service.process.url, EXAMPLES)
     if not fuzzed.passed:
         print(fuzzed.report)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from benchmarks.faults.figure import Figure, at_least, at_most, none_of, note
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from testbed.clients import JSON
 from testbed.hostile import ACCEPTED, BATCHES, GOOD, MARK, REFUSED
 from testbed.served_folders import write_folder
@@ -38,7 +38,7 @@ class Answered(NamedTuple):
 def run(folder: Path) -> list[Figure]:
     """Send everything and count."""
     model = write_folder(folder / "model")
-    with subject(model, folder / "log", HEADER_SECONDS="1", BODY_SECONDS="1") as service:
+    with running_service(model, folder / "log", HEADER_SECONDS="1", BODY_SECONDS="1") as service:
         with httpx.Client(trust_env=False, base_url=service.process.url, timeout=30) as client:
             paths: dict[str, Any] = client.get("/openapi.json").json()["paths"]
             for _ in range(200):
@@ -54,7 +54,7 @@ def run(folder: Path) -> list[Figure]:
     return figures(answers, before, largest, after, is_alive)
 
 
-def everything(client: httpx.Client, service: Subject, paths: Mapping[str, Any]) -> Iterator[Answered]:
+def everything(client: httpx.Client, service: RunningService, paths: Mapping[str, Any]) -> Iterator[Answered]:
     """The corpus once: bodies to each route that takes one, then malformed requests."""
     for path, bodies in targets(paths).items():
         documented = frozenset(map(int, paths[path]["post"]["responses"]))

@@ -5,9 +5,9 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, none_of, note
-from benchmarks.faults.kept import labels_in, predictions_in, window_in
+from benchmarks.faults.log_contents import labels_in, predictions_in, window_in
 from benchmarks.faults.mixed_load import MixedLoad
-from benchmarks.faults.service_under_test import subject
+from benchmarks.faults.service_under_test import running_service
 from deploy.load_client import LoadClient
 from testbed.served_folders import write_folder
 
@@ -40,7 +40,7 @@ def run(folder: Path) -> list[Figure]:
 
 def kill_once(model: Path, log: Path, after_seconds: float) -> MixedLoad:
     """Start, load, kill. Returns the load with its acknowledgements."""
-    with subject(model, log) as service, LoadClient(service.address, CONNECTIONS) as client:
+    with running_service(model, log) as service, LoadClient(service.address, CONNECTIONS) as client:
         load = MixedLoad(client, BATCH_ROWS)
         kill_at = perf_counter() + after_seconds
         load.keep_busy(CONNECTIONS, until=lambda: bool(load.predictions) and perf_counter() > kill_at)

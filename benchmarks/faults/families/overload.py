@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Protocol
 
 from benchmarks.faults.figure import Figure, at_most, none_of, note, quantile
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
@@ -52,7 +52,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class Offered:
+class OpenLoop:
     """The results of an open loop's requests and of the health checks beside it.
 
     `unsent`: the client had no time to send them; `unanswered`: still waiting seconds after the end; `cpu_seconds`:
@@ -82,7 +82,7 @@ class Offered:
 def run(folder: Path) -> list[Figure]:
     """Measure the capacity, exceed it, and time the recovery."""
     model = write_folder(folder / "model", max_batch_rows=BATCH_ROWS)
-    with without_collections(), subject(model, folder / "log") as service:
+    with without_collections(), running_service(model, folder / "log") as service:
         figures = [note("load", f"batches of {BATCH_ROWS:,} rows, {len(BATCH) / 1000:.0f} kB, default settings")]
         for times in TIMES:
             figures += overload(service, times)
@@ -90,12 +90,12 @@ def run(folder: Path) -> list[Figure]:
     return figures
 
 
-def overload(service: Subject, times: int) -> list[Figure]:
+def overload(service: RunningService, times: int) -> list[Figure]:
     """The figures at this multiple of the capacity."""
     capacity = capacity_of(service, BATCH)
-    before = offer(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
-    offered = offer(service, BATCH, times * capacity, SECONDS)
-    after = offer(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
+    before = open_loop(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
+    offered = open_loop(service, BATCH, times * capacity, SECONDS)
+    after = open_loop(service, BATCH, LIGHT_LOAD * capacity, LIGHT_SECONDS)
     capacities = capacity, capacity_of(service, BATCH)
     lost = sum(one.status not in (200, 503) for one in offered.requests) + offered.unanswered
     health = [1000 * one.seconds for one in offered.health]
@@ -118,10 +118,10 @@ def overload(service: Subject, times: int) -> list[Figure]:
     ]
 
 
-def single_rows(service: Subject) -> Figure:
+def single_rows(service: RunningService) -> Figure:
     """The share of the capacity that is answered at 2× in single rows."""
     capacity = capacity_of(service, ONE)
-    offered = offer(service, ONE, 2 * capacity, SINGLE_ROWS_SECONDS)
+    offered = open_loop(service, ONE, 2 * capacity, SINGLE_ROWS_SECONDS)
     seen = f"{100 * offered.answered_in_time / capacity:.0f} % of {capacity:,.0f} requests/s"
     return note(
         "single rows at 2×: answered in time, of capacity", f"{seen}; refusals p99 {offered.p99_ms(503):.0f} ms"
@@ -144,7 +144,7 @@ def capacity_of(
         return answered / (now - started)
 
 
-def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offered:
+def open_loop(service: Target, request: bytes, rate: float, seconds: float) -> OpenLoop:
     """An open loop: each request is due at its time, whether or not earlier ones were answered."""
     requests: list[Exchange] = []
     checks: list[Exchange] = []
@@ -163,7 +163,7 @@ def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offer
             requests += client.poll(0.01)
             checks += health.poll(0)
         cpu_seconds = service.process_seconds() - cpu_before
-        return Offered(
+        return OpenLoop(
             rate,
             seconds,
             started + seconds,
@@ -175,7 +175,7 @@ def offer(service: Target, request: bytes, rate: float, seconds: float) -> Offer
         )
 
 
-def normal_after(before: Offered, after: Offered) -> float:
+def normal_after(before: OpenLoop, after: OpenLoop) -> float:
     """Seconds until a window of a light load is fully answered, and as fast as before the overload."""
     normal = 2 * quantile([one.seconds for one in before.requests], 0.95)
     started = after.end - after.seconds

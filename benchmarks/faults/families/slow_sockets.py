@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
@@ -84,7 +84,7 @@ def _try(call: "object", argument: bytes | int) -> bytes:
 
 def run(folder: Path) -> list[Figure]:
     """Open all slow sockets, and send other requests at a steady rate until the last is closed."""
-    with subject(write_folder(folder / "model"), folder / "log") as service:
+    with running_service(write_folder(folder / "model"), folder / "log") as service:
         slow, others = beside_each_other(service)
     seconds = [one.seconds for one in others]
     return [
@@ -97,7 +97,7 @@ def run(folder: Path) -> list[Figure]:
     ]
 
 
-def beside_each_other(service: Subject) -> tuple[SlowClients, list[Exchange]]:
+def beside_each_other(service: RunningService) -> tuple[SlowClients, list[Exchange]]:
     """The slow clients, and the results of the others' requests."""
     request = request_bytes("/predict", GOOD)
     others: list[Exchange] = []

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
 from benchmarks.faults.mixed_load import MixedLoad
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from benchmarks.faults.strace import attached, require_strace
 from deploy.load_client import LoadClient
 from service.settings import Settings
@@ -43,7 +43,7 @@ def run(folder: Path) -> list[Figure]:
     require_strace()
     trace = folder / "calls.strace"
     with (
-        subject(write_folder(folder / "model"), folder / "log") as service,
+        running_service(write_folder(folder / "model"), folder / "log") as service,
         attached(service, ["-ttt", "-T", "-y", "-s", "0", "-e", "trace=write,fsync"], trace),
     ):
         statuses = load(service)
@@ -59,7 +59,7 @@ def run(folder: Path) -> list[Figure]:
     ]
 
 
-def load(service: Subject) -> list[int]:
+def load(service: RunningService) -> list[int]:
     """A steady load, one request after the other. Returns the statuses of the predictions."""
     with LoadClient(service.address, 1) as client:
         made = MixedLoad(client)

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.faults.figure import Figure, all_of, at_most, note, quantile
-from benchmarks.faults.service_under_test import Subject, subject
+from benchmarks.faults.service_under_test import RunningService, running_service
 from deploy.load_client import Exchange, LoadClient, request_bytes
 from testbed.hostile import GOOD
 from testbed.served_folders import write_folder
@@ -36,7 +36,7 @@ def run(folder: Path) -> list[Figure]:
     for name, request, count in kinds:
         log = folder / name
         write_log(log)
-        with subject(model, log) as service:
+        with running_service(model, log) as service:
             figures += beside(service, f"{count} unread {name}", request, count)
     return figures
 
@@ -49,7 +49,7 @@ def write_log(folder: Path) -> None:
     (folder / "predictions-0-0.jsonl").write_text(line * (LOG_MB * 1_000_000 // len(line)))
 
 
-def beside(service: Subject, name: str, request: bytes, count: int) -> list[Figure]:
+def beside(service: RunningService, name: str, request: bytes, count: int) -> list[Figure]:
     """The others without and with this many clients that do not read, in turns, after a warm-up."""
     others(service, SECONDS)
     idle = most = service.process.resident_bytes()
@@ -72,7 +72,7 @@ def beside(service: Subject, name: str, request: bytes, count: int) -> list[Figu
     ]
 
 
-def ask_and_never_read(stack: ExitStack, service: Subject, request: bytes) -> None:
+def ask_and_never_read(stack: ExitStack, service: RunningService, request: bytes) -> None:
     """Send a request with a small receive buffer, and leave the answer unread."""
     opened = stack.enter_context(socket.socket())
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -81,7 +81,7 @@ def ask_and_never_read(stack: ExitStack, service: Subject, request: bytes) -> No
     opened.sendall(request)
 
 
-def others(service: Subject, seconds: float) -> tuple[list[Exchange], int]:
+def others(service: RunningService, seconds: float) -> tuple[list[Exchange], int]:
     """The results of a steady load, and the service's peak memory meanwhile, in bytes."""
     request = request_bytes("/predict", GOOD)
     ended: list[Exchange] = []

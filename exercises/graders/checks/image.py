@@ -47,7 +47,7 @@ class Layers:
 
 
 @dataclass
-class Workshop:
+class BuildContext:
     """A context, built when the first check asks for it. `secret` is in its .env, `recipe` in training/."""
 
     context: Path
@@ -107,7 +107,7 @@ class Workshop:
 
 
 @check(CHECKS, "hadolint finds nothing in the Dockerfile.", f"{CHAPTER}#the-idea")
-def lint(shop: Workshop) -> str:
+def lint(shop: BuildContext) -> str:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [str(hadolint), "--no-color", "--disable-ignore-pragma", "-"],
@@ -117,13 +117,13 @@ def lint(shop: Workshop) -> str:
 
 
 @check(CHECKS, "The program does not run as root.", f"{CHAPTER}#non-root")
-def user(shop: Workshop) -> str:
+def user(shop: BuildContext) -> str:
     said = docker("run", "--rm", "--network=none", "--entrypoint=id", shop.image, "-u")
     return f"the container runs as uid {said}." if said == "0" else ""
 
 
 @check(CHECKS, "It answers on port 8000 with a read-only file system and without capabilities.", f"{CHAPTER}#read-only")
-def read_only(shop: Workshop) -> str:
+def read_only(shop: BuildContext) -> str:
     limits = ("--memory=512m", "--pids-limit=64", "--publish=127.0.0.1::8000")
     with container(shop.image, *NO_RIGHTS, *limits) as name:
         try:
@@ -135,13 +135,13 @@ def read_only(shop: Workshop) -> str:
 
 
 @check(CHECKS, f"It adds at most {MOST_ADDED_MB} MB to the Python image.", f"{CHAPTER}#layers")
-def size(shop: Workshop) -> str:
+def size(shop: BuildContext) -> str:
     added = sum(shop.layers.bytes_of.values()) / 1e6
     return f"it adds {added:.0f} MB. What does serving never import?" if added > MOST_ADDED_MB else ""
 
 
 @check(CHECKS, "A change of app.py leaves the layer with the dependencies as it is.", f"{CHAPTER}#layers")
-def order(shop: Workshop) -> str:
+def order(shop: BuildContext) -> str:
     layers = shop.layers.bytes_of
     largest = max(layers, key=lambda digest: layers[digest])
     place = _digests(shop.image).index(largest)
@@ -166,7 +166,7 @@ def order(shop: Workshop) -> str:
     "No layer holds the secret that lay in .env beside the Dockerfile.",
     f"{CHAPTER}#what-goes-wrong-in-practice",
 )
-def no_secret(shop: Workshop) -> str:
+def no_secret(shop: BuildContext) -> str:
     found = shop.layers.secret_in
     return (
         f"the secret is readable in {', '.join(found[:3])}; deleting it in a later layer does not help."
@@ -176,7 +176,7 @@ def no_secret(shop: Workshop) -> str:
 
 
 @check(CHECKS, "No layer holds training code.", f"{CHAPTER}#what-goes-wrong-in-practice")
-def no_training(shop: Workshop) -> str:
+def no_training(shop: BuildContext) -> str:
     found = shop.layers.training_in
     return f"training code is in {', '.join(found[:3])}." if found else ""
 
@@ -247,7 +247,7 @@ def _opened(tar: tarfile.TarFile, member: str | tarfile.TarInfo) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def context_of(place: Place) -> Iterator[Workshop]:
+def context_of(place: Place) -> Iterator[BuildContext]:
     """A context to build. Raises ProgramError if one of the learner's files is missing."""
     model = place.build / "train" / "model"
     with tempfile.TemporaryDirectory(prefix="exercise-") as root:
@@ -263,7 +263,7 @@ def context_of(place: Place) -> Iterator[Workshop]:
         (context / ".env").write_text(f"REGISTRY_TOKEN={secret}\n", encoding="utf-8")
         (context / TRAINING).parent.mkdir()
         (context / TRAINING).write_text(f'"""Training code, {recipe}."""\n', encoding="utf-8")
-        shop = Workshop(context, secret, recipe)
+        shop = BuildContext(context, secret, recipe)
         try:
             yield shop
         finally:

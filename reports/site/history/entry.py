@@ -137,8 +137,9 @@ def _of_one_model(entry: HistoryEntry, spoken: dict[str, str]) -> HistoryEntry:
     for stage, digest in spoken.items():
         if digest != entry.model.digest:
             raise UsageError(
-                f"{stage} speaks of model {digest[:19]}, the model folder is {entry.model.digest[:19]}: files of two "
-                "runs. Run `make pipeline`."
+                f"{stage} is about model {digest[:19]}, the model folder is {entry.model.digest[:19]}: files of two "
+                "runs. Run `make pipeline`.",
+                code="mixed-runs",
             )
     if entry.deployed is None or entry.deployed.model in ("", entry.model.digest):
         return entry

@@ -106,15 +106,15 @@ proxy, server = pytest.fixture(answering, name="proxy"), pytest.fixture(answerin
 # Each asks URL in its own way, with a key where it can have one.
 CLIENTS = {
     "make requests": """
-        from reports.scheduled.fetch import bring
-        bring(URL + "/requests", KEY, Path(FOLDER))""",
+        from reports.scheduled.fetch import fetch_log
+        fetch_log(URL + "/requests", KEY, Path(FOLDER))""",
     "data.source": """
         from training.dataset.sources import _files
         with _files(URL.replace("://", "://me:secret@" if KEY else "://") + "/table.csv") as files: list(files)""",
     "publishing": """
-        from publishing.api import Patience, repository, run_of
+        from publishing.api import RetryPolicy, repository, run_of
         job = {"GITHUB_API_URL": URL, "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "1", "GITHUB_TOKEN": KEY}
-        with repository(run_of(job), job, "Asking", Patience(1, 0.01)) as repo: list(repo.get_pulls())""",
+        with repository(run_of(job), job, "Asking", RetryPolicy(1, 0.01)) as repo: list(repo.get_pulls())""",
     "traces": """
         import os
         os.environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": URL, "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer " + KEY}

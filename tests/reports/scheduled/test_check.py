@@ -22,8 +22,9 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, StageRecord, execute
 from contracts.verdict import DriftVerdict
 from reports.scheduled import check, requests
-from reports.scheduled.fetch import bring, is_export, shown, with_window
+from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
 from reports.scheduled.replay import replay
+from reports.scheduled.texts import IS_LATE, LASTING
 from testbed.served_folders import FEATURES, write_folder
 from tests.refusals import refuses
 from tests.reports.logged_requests import NOON_US, records, rows, write_config, write_log, write_model
@@ -101,7 +102,7 @@ def test_drift_calls_nobody_before_it_lasts(tmp_path: Path) -> None:
         lasting.append((verdict.persistence.windows, verdict.persistence.is_lasting))
     assert codes == [Exit.PASS, Exit.PASS, Exit.FINDING]
     assert lasting == [(1, False), (1, False), (2, True)]
-    assert (build.stage("drift") / "drift.md").read_text().startswith("## Drift that lasts")
+    assert (build.stage("drift") / "drift.md").read_text().startswith(f"## {LASTING}")
 
 
 def test_without_a_history_the_window_alone_counts(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_weeks_add_up_until_they_show_that_inputs_are_a_day_late(tmp_path: Path)
     assert (week.timing, len(week.labelled_days)) == (None, 7)
     assert four_more.timing
     assert (four_more.timing.days, four_more.timing.is_late, four_more.state) == (30, True, "drift")
-    assert "Do the inputs arrive a day late? | yes" in (build.stage("drift") / "drift.md").read_text()
+    assert f"{IS_LATE} | yes" in (build.stage("drift") / "drift.md").read_text()
 
 
 def test_inputs_that_moved_while_labels_still_follow_call_nobody(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_requests_without_a_champion_or_an_address_says_what_to_do(tmp_path: Pat
     code = execute("requests", config, Build(tmp_path / "build"), requests.work)
     record = read_json(tmp_path / "build" / "requests" / "stage.json", StageRecord, "make requests")
     assert code is Exit.USAGE
-    assert "Run `make champion` or `make promote` first" in record.headline
+    assert "`make champion`" in record.headline
 
 
 class Answering(http.server.BaseHTTPRequestHandler):
@@ -281,7 +282,7 @@ def test_an_export_is_asked_for_its_window_with_the_key(tmp_path: Path, server: 
     address, handler = server
     handler.replies["/requests"] = (200, {}, log_bytes())
     url = with_window(f"{address}/requests", "2013-10-01T00:00:00+00:00", "2013-10-08T00:00:00+00:00")
-    found = bring(url, "secret", tmp_path)
+    found = fetch_log(url, "secret", tmp_path)
     assert (found.predictions, found.labels, found.torn, found.refused) == (30, 30, 0, 0)
     asked = "/requests?since=2013-10-01T00%3A00%3A00%2B00%3A00&until=2013-10-08T00%3A00%3A00%2B00%3A00"
     assert handler.asked == [(asked, "Bearer secret")]
@@ -290,31 +291,31 @@ def test_an_export_is_asked_for_its_window_with_the_key(tmp_path: Path, server: 
 def test_a_packed_log_is_unpacked(tmp_path: Path, server: tuple[str, type[Answering]]) -> None:
     address, handler = server
     handler.replies["/requests"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(log_bytes()))
-    assert bring(f"{address}/requests", "", tmp_path).predictions == 30
+    assert fetch_log(f"{address}/requests", "", tmp_path).predictions == 30
 
 
 def test_a_file_of_lines_does_as_well(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl.gz").write_bytes(gzip.compress(log_bytes()))
-    assert bring(str(tmp_path / "log.jsonl.gz"), "", tmp_path).labels == 30
-    assert bring((tmp_path / "log.jsonl.gz").as_uri(), "", tmp_path).labels == 30
+    assert fetch_log(str(tmp_path / "log.jsonl.gz"), "", tmp_path).labels == 30
+    assert fetch_log((tmp_path / "log.jsonl.gz").as_uri(), "", tmp_path).labels == 30
 
 
 def test_a_torn_last_line_is_counted_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_bytes(log_bytes()[:-20])
-    found = bring(str(tmp_path / "log.jsonl"), "", tmp_path)
+    found = fetch_log(str(tmp_path / "log.jsonl"), "", tmp_path)
     assert (found.predictions, found.labels, found.torn) == (30, 29, 1)
 
 
 def test_a_log_of_another_shape_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_bytes(log_bytes(3) + b'{"v":2}\n')
     with refuses(UsageError, "not-a-request-log", "1 of 7"):
-        bring(str(tmp_path / "log.jsonl"), "", tmp_path)
+        fetch_log(str(tmp_path / "log.jsonl"), "", tmp_path)
 
 
 def test_a_packed_log_that_breaks_off_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.gz").write_bytes(gzip.compress(log_bytes())[:-30])
     with pytest.raises(UsageError, match="broke off"):
-        bring(str(tmp_path / "log.gz"), "", tmp_path)
+        fetch_log(str(tmp_path / "log.gz"), "", tmp_path)
 
 
 def test_more_than_its_bound_is_refused_however_well_it_was_packed(
@@ -323,7 +324,7 @@ def test_more_than_its_bound_is_refused_however_well_it_was_packed(
     monkeypatch.setattr("reports.scheduled.fetch.MOST_BYTES", 1_000_000)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"\n" * 40_000_000))
     with refuses(UsageError, "too-large", "1,000,000 bytes"):
-        bring(str(tmp_path / "bomb.gz"), "", tmp_path)
+        fetch_log(str(tmp_path / "bomb.gz"), "", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_an_export_that_refuses_says_what_to_do_and_never_the_key(
     address, handler = server
     handler.replies["/requests"] = (status, headers, b"")
     with pytest.raises(UsageError, match=says) as refused:
-        bring(f"{address}/requests?token=hidden", "secret", tmp_path)
+        fetch_log(f"{address}/requests?token=hidden", "secret", tmp_path)
     assert "secret" not in str(refused.value)
     assert "hidden" not in str(refused.value)
     assert len(handler.asked) == 1
@@ -349,13 +350,13 @@ def test_an_export_that_refuses_says_what_to_do_and_never_the_key(
 
 def test_a_key_does_not_go_over_an_open_line(tmp_path: Path) -> None:
     with refuses(UsageError, "key-in-clear-text", "http://models.example/requests"):
-        bring("http://models.example/requests", "secret", tmp_path)
+        fetch_log("http://models.example/requests", "secret", tmp_path)
 
 
 @pytest.mark.parametrize("url", ["ftp://models.example/requests", "/not/there.jsonl", "http://127.0.0.1:1/requests"])
 def test_an_address_that_cannot_be_read_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError):
-        bring(url, "", tmp_path)
+        fetch_log(url, "", tmp_path)
 
 
 def test_only_the_services_own_route_is_asked_for_a_window() -> None:

@@ -12,7 +12,7 @@ from contracts.pipeline_toml.keys import Drift
 from contracts.scheduled_drift import Retrain, RetrainDecision
 from contracts.verdict import DriftVerdict, PerformanceComparison, PerformanceOutcome, Persistence, Timing
 from reports.scheduled.retrain_rules import decide, newest_day, with_as_of
-from reports.scheduled.texts import drift_text, retrain_text
+from reports.scheduled.texts import IS_WORSE, LASTING, NOT_LASTING, drift_text, retrain_text
 from tests.refusals import refuses
 from tests.reports.records import drift_verdict
 
@@ -79,17 +79,17 @@ def test_the_cooldown_is_kept() -> None:
 
 
 def test_the_cap_of_a_week_is_kept() -> None:
-    assert "2 retrains in a week is the most" in due(verdict(), asked(4), asked(6.9)).reasons[0]
+    assert "drift.max_retrains_per_week" in due(verdict(), asked(4), asked(6.9)).reasons[0]
     assert due(verdict(), asked(4), asked(7.1)).is_due
 
 
 @pytest.mark.parametrize("newest", [AS_OF, dt.date(2013, 9, 1), None])
 def test_as_of_never_moves_back_nor_stays(newest: dt.date | None) -> None:
-    assert "There are no rows to move to" in due(verdict(), newest=newest).reasons[0]
+    assert f"data.as_of = {AS_OF}" in due(verdict(), newest=newest).reasons[0]
 
 
 def test_a_table_without_time_has_nothing_to_move() -> None:
-    assert "no as_of to move" in due(verdict(), as_of=None).reasons[0]
+    assert "`make pin`" in due(verdict(), as_of=None).reasons[0]
 
 
 def test_a_whole_day_of_rows_is_left_after_it() -> None:
@@ -137,9 +137,9 @@ def test_texts_for_issues_and_pull_requests_let_nothing_in() -> None:
 
 
 def test_the_text_of_an_issue_says_whether_it_lasts() -> None:
-    assert drift_text(verdict()).startswith("## Drift that lasts")
-    assert drift_text(verdict(drifted=1)).startswith("## Drift, not yet lasting")
-    assert "| Has the model become worse? | worse: roc_auc 0.660, 9,000 labels |" in drift_text(verdict())
+    assert drift_text(verdict()).startswith(f"## {LASTING}")
+    assert drift_text(verdict(drifted=1)).startswith(f"## {NOT_LASTING}")
+    assert f"| {IS_WORSE} | worse: roc_auc 0.660, 9,000 labels |" in drift_text(verdict())
 
 
 def test_the_text_of_a_pull_request_has_both_days() -> None:

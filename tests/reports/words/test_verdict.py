@@ -11,6 +11,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from contracts.verdict import DriftVerdict, LoadReason
 from reports.results import read_results
+from reports.words.against_baseline import COST, against_baseline
 from reports.words.verdict import (
     LOAD_REASONS,
     Place,
@@ -20,7 +21,6 @@ from reports.words.verdict import (
     rejection,
     verdict_of,
 )
-from reports.words.worth import COST, worth
 from tests.reports import scenes
 
 FIRST_SKIPPED = (
@@ -158,7 +158,7 @@ def of_costs(tmp_path: Path, one: Comparison) -> str:
         build.stage("evaluate") / "decision.json",
         decided.model_copy(update={"comparisons": (*decided.comparisons, one)}),
     )
-    return worth(read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate"))
+    return against_baseline(read_json(build.stage("evaluate") / "decision.json", Decision, "make evaluate"))
 
 
 def test_what_decisions_cost_comes_before_the_metric(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.clients import Process, running
 from testbed.framings import at_random, cut_anywhere, each
-from testbed.sent_framings import taken_for_requests, tried
+from testbed.sent_framings import read_as_requests, tried
 from testbed.served_folders import write_folder
 
 
@@ -28,7 +28,7 @@ def test_no_framing_is_answered_more_often_than_it_holds_requests(
     assert not seen.extra
     assert not seen.unanswered
     assert seen.others_without_theirs == 0
-    assert taken_for_requests(httpx.get(f"{roomy.url}/metrics").text) == 0
+    assert read_as_requests(httpx.get(f"{roomy.url}/metrics").text) == 0
     assert seen.right > 500
     with capsys.disabled():
         print(f"\n{seen.tried} framings, {seen.requests} requests in them, {seen.answers} answers")

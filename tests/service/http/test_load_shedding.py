@@ -16,7 +16,7 @@ from service.http.load_shedding import EXEMPT, STANDING_SECONDS, Admission, refu
 from service.http.problems import OVERLOADED, TOO_LARGE, Problem
 from service.http.time_slices import Turns
 from service.metrics import Metrics
-from testbed.clients import JSON, Process, everything, metric_in, running
+from testbed.clients import JSON, Process, metric_in, read_until_closed, running
 from testbed.hostile import GOOD
 
 Message = dict[str, object]
@@ -175,7 +175,7 @@ def test_a_full_service_refuses_with_a_moment_to_come_back_and_keeps_the_connect
         assert metric_in(text, "shed_total", reason="full") == 20
         assert metric_in(text, "refusals_total", problem="overloaded") == 20
         assert metric_in(text, "requests_total", route="/predict", status="5xx") == 20
-        everything(holder)
+        read_until_closed(holder)
         # An answer may be here before the task that sent it has ended, which takes the one place.
         while (status := client.post("/predict", content=GOOD, headers=JSON).status_code) == 503:
             pass
@@ -196,7 +196,7 @@ def test_the_body_of_a_refused_request_is_skipped(full: tuple[Process, socket.so
         connection.sendall(head)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
         connection.sendall(b"a" * 299 + b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_refused_client_whose_body_was_whole_keeps_its_connection(
@@ -209,7 +209,7 @@ def test_a_refused_client_whose_body_was_whole_keeps_its_connection(
         # A body that begins now and stops is given up after the time for a body.
         assert process.exchange(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n{")
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 200 ")
 
 
 LARGE = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + b"a" * 3_000_000
@@ -222,7 +222,7 @@ def test_a_large_refused_body_is_skipped_to_the_byte(full: tuple[Process, socket
     text = LARGE + LARGE + LAST
     size = len(text) // pieces + 1
     with process.connect() as connection:
-        answers = Thread(target=lambda: received.append(everything(connection)))
+        answers = Thread(target=lambda: received.append(read_until_closed(connection)))
         received: list[bytes] = []
         answers.start()
         for start in range(0, len(text), size):
@@ -271,7 +271,7 @@ def test_the_headers_after_a_refusal_are_bounded_too(full: tuple[Process, socket
         assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         connection.sendall(b"X-A: b\r\n" * 100_000)
-        assert b"HTTP/1.1 431 " in everything(connection)
+        assert b"HTTP/1.1 431 " in read_until_closed(connection)
 
 
 class Pieces:

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from service.http.problems import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_LARGE, TOO_SLOW, Kind
-from testbed.clients import JSON, Process, everything, metric_in
+from testbed.clients import JSON, Process, metric_in, read_until_closed
 from testbed.hostile import GOOD
 from testbed.transports import ANSWERED, HEAD, STOPPED, status_of, whole
 
@@ -61,7 +61,7 @@ def test_a_request_that_arrives_byte_by_byte_in_time_is_answered(process: Proces
     with process.connect() as connection:
         for byte in whole():
             connection.sendall(bytes([byte]))
-        assert status_of(everything(connection)) == 200
+        assert status_of(read_until_closed(connection)) == 200
 
 
 def test_a_second_slow_request_on_a_good_connection_is_ended_too(hurried: Process) -> None:
@@ -75,7 +75,7 @@ def test_a_client_that_waits_for_100_continue_gets_it_only_for_a_body_that_fits(
         connection.sendall(expecting + b"Content-Length: %d\r\n\r\n" % len(GOOD))
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
         connection.sendall(GOOD)
-        assert status_of(everything(connection)) == 200
+        assert status_of(read_until_closed(connection)) == 200
     assert status_of(process.exchange(expecting + b"Content-Length: 9999999\r\n\r\n")) == 413
 
 

@@ -12,7 +12,7 @@ import pytest
 from service.http.unread_answers import MAX_UNREAD_BYTES, UnreadAnswers
 from service.http.write_coalescing import GatheredTransport, Outbox
 from service.metrics import Metrics
-from testbed.clients import Process, everything, metric_in, running
+from testbed.clients import Process, metric_in, read_until_closed, running
 from testbed.programs import eventually
 
 EXPORT = b"GET /requests HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -57,9 +57,9 @@ def test_a_client_that_reads_nothing_is_cut_off_and_its_place_is_free(folder: Pa
         eventually(lambda: counted(process, "unread_answers", "slow") == 2, "both are cut off")
         assert process.exchange(EXPORT).count(b'"id"') == RECORDS
         for one in opened:
-            assert everything(one).count(b'"id"') < RECORDS
+            assert read_until_closed(one).count(b'"id"') < RECORDS
             # No end of chunks: what is cut off must not look whole.
-            assert not everything(one).endswith(b"0\r\n\r\n")
+            assert not read_until_closed(one).endswith(b"0\r\n\r\n")
 
 
 def test_more_than_two_exports_at_once_are_told_to_come_back(folder: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_page_that_is_not_read_is_cut_off_too(folder: Path, tmp_path: Path) ->
     with running(folder, tmp_path / "log", WRITE_SECONDS="0.5") as process, ExitStack() as stack:
         opened = unread(stack, process, script)
         eventually(lambda: counted(process, "unread_answers", "slow") == 1, "it is cut off")
-        assert everything(opened).startswith(b"HTTP/1.1 200 OK")
+        assert read_until_closed(opened).startswith(b"HTTP/1.1 200 OK")
 
 
 class _Behind(asyncio.Protocol):

@@ -8,12 +8,12 @@ COST = "cost_per_1000"
 COUNTED = frozenset({"roc_auc", "accuracy", "precision", "recall", "average_precision"})
 
 
-def worth(decision: Decision) -> str:
+def against_baseline(decision: Decision) -> str:
     """One sentence, on costs if they are known, else on the deciding metric; empty without a baseline."""
     known = {one.metric: one for one in decision.comparisons if one.baseline is not None}
     deciding = next((one for one in known.values() if one.decides), None)
     if chosen := known.get(COST, deciding):
-        return f"{_against(chosen, chosen.baseline or 0.0)}{_doubt(chosen)}."
+        return f"{_against(chosen, chosen.baseline or 0.0)}{_caveat(chosen)}."
     return ""
 
 
@@ -31,7 +31,7 @@ def _against(one: Comparison, baseline: float) -> str:
     return f"{subject} {percent(saved)} {'less' if saved >= 0 else 'more'} than without a model, {figures}"
 
 
-def _doubt(one: Comparison) -> str:
+def _caveat(one: Comparison) -> str:
     """A caveat where the challenger's interval includes the baseline."""
     over = one.over_baseline
     if over is None:

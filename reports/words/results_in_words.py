@@ -1,8 +1,8 @@
 """A run in sentences, from all stages: what the model does, and the warnings."""
 
 from reports.results import Results
+from reports.words.against_baseline import against_baseline
 from reports.words.skill import question_of, skill, speed
-from reports.words.worth import worth
 
 
 def in_words(results: Results) -> list[str]:
@@ -12,7 +12,7 @@ def in_words(results: Results) -> list[str]:
         asked = question_of(results.card)
         said.append(skill(asked, one.metric, one.title, one.challenger, higher_is_better=one.higher_is_better))
     if results.decision:
-        said.append(worth(results.decision))
+        said.append(against_baseline(results.decision))
     if results.load and "load-test" not in results.stale:
         said.append(speed(results.load))
     return [one for one in said if one]

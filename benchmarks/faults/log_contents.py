@@ -11,7 +11,7 @@ from reports.drift.log_reader import RequestWindow, read_window
 
 
 @dataclass(frozen=True)
-class Kept:
+class LogContents:
     """Ids in whole records, and for each file the number of torn lines."""
 
     ids: set[str]
@@ -24,14 +24,14 @@ class Kept:
         return sum(self.torn_lines)
 
 
-def predictions_in(folder: Path) -> Kept:
+def predictions_in(folder: Path) -> LogContents:
     """Every prediction."""
-    return _kept(folder, PREDICTIONS_GLOB, PredictionRecord)
+    return _contents(folder, PREDICTIONS_GLOB, PredictionRecord)
 
 
-def labels_in(folder: Path) -> Kept:
+def labels_in(folder: Path) -> LogContents:
     """Every label."""
-    return _kept(folder, LABELS_GLOB, LabelRecord)
+    return _contents(folder, LABELS_GLOB, LabelRecord)
 
 
 def window_in(folder: Path, model: Path) -> RequestWindow:
@@ -39,7 +39,7 @@ def window_in(folder: Path, model: Path) -> RequestWindow:
     return read_window(folder, read_card(model), model_digest(model), seed=1)
 
 
-def _kept(folder: Path, pattern: str, kind: type[PredictionRecord] | type[LabelRecord]) -> Kept:
+def _contents(folder: Path, pattern: str, kind: type[PredictionRecord] | type[LabelRecord]) -> LogContents:
     ids: list[str] = []
     torn_lines = []
     for path in sorted(folder.glob(pattern)):
@@ -51,4 +51,4 @@ def _kept(folder: Path, pattern: str, kind: type[PredictionRecord] | type[LabelR
             except ValidationError:
                 torn += 1
         torn_lines.append(torn)
-    return Kept(set(ids), len(ids), torn_lines)
+    return LogContents(set(ids), len(ids), torn_lines)
