@@ -89,6 +89,22 @@ def repository(
     run: Run, environment: Mapping[str, str], doing: str, patience: RetryPolicy = RetryPolicy()
 ) -> Iterator[Repository]:
     """The repository; its errors become ApiError. `doing`: what the job wanted, for the message. Raises UsageError."""
+    client = _client(environment, patience)
+    try:
+        yield client.get_repo(run.repository)
+    except GithubException as error:
+        raise ApiError(f"{doing}: {_explain(error)}", code="refused-by-github") from None
+    except requests.exceptions.RequestException as error:
+        raise ApiError(
+            f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.",
+            code="github-unreachable",
+        ) from None
+    finally:
+        client.close()
+        Requester.resetConnectionClasses()
+
+
+def _client(environment: Mapping[str, str], patience: RetryPolicy) -> Github:
     token = environment.get("GITHUB_TOKEN", "")
     if not token:
         raise UsageError(
@@ -105,22 +121,10 @@ def repository(
     )  # fmt: skip
     if url.startswith("http://"):
         Requester.injectConnectionClasses(_DirectConnection, HTTPSRequestsConnectionClass)
-    client = Github(
+    return Github(
         base_url=url, auth=Auth.Token(token), retry=retry, per_page=100, timeout=SECONDS_TO_ANSWER, lazy=True,
         seconds_between_requests=0, seconds_between_writes=0,
     )  # fmt: skip
-    try:
-        yield client.get_repo(run.repository)
-    except GithubException as error:
-        raise ApiError(f"{doing}: {_explain(error)}", code="refused-by-github") from None
-    except requests.exceptions.RequestException as error:
-        raise ApiError(
-            f"{doing}: GitHub's API does not answer ({type(error).__name__}). Run the job again.",
-            code="github-unreachable",
-        ) from None
-    finally:
-        client.close()
-        Requester.resetConnectionClasses()
 
 
 class _DirectConnection(HTTPRequestsConnectionClass):

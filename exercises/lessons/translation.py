@@ -42,22 +42,27 @@ def differences(english: str, spanish: str) -> list[str]:
         found.append(f"the digest is {seen}: read the English page again, then write <!-- english: {right} --> on top.")
     if _levels(english) != _levels(spanish):
         found.append(f"headings: English has levels {_levels(english)}, Spanish {_levels(spanish)}.")
-    blocks, theirs = FENCE.findall(english), FENCE.findall(spanish)
-    if len(blocks) != len(theirs):
-        found.append(f"code blocks: English has {len(blocks)}, Spanish {len(theirs)}.")
-    found += [
+    found += _of_code_blocks(FENCE.findall(english), FENCE.findall(spanish))
+    found += _of_counts("numbers", _numbers(english), _numbers(spanish))
+    return found + _of_counts("links", _links(_with_spanish_links(english)), _links(spanish))
+
+
+def _of_code_blocks(english: list[str], spanish: list[str]) -> list[str]:
+    found = []
+    if len(english) != len(spanish):
+        found.append(f"code blocks: English has {len(english)}, Spanish {len(spanish)}.")
+    return found + [
         f"code block {number} differs: {ours.splitlines()[1:2]}"
-        for number, (ours, other) in enumerate(zip(blocks, theirs, strict=False), 1)
+        for number, (ours, other) in enumerate(zip(english, spanish, strict=False), 1)
         if ours != other
     ]
-    for what, ours, other in (
-        ("numbers", _numbers(english), _numbers(spanish)),
-        ("links", _links(_with_spanish_links(english)), _links(spanish)),
-    ):
-        if ours != other:
-            lacks, extra = sorted((ours - other).elements()), sorted((other - ours).elements())
-            found.append(f"{what}: Spanish lacks {lacks}, and has {extra} more.")
-    return found
+
+
+def _of_counts(what: str, english: Counter[str], spanish: Counter[str]) -> list[str]:
+    if english == spanish:
+        return []
+    lacks, extra = sorted((english - spanish).elements()), sorted((spanish - english).elements())
+    return [f"{what}: Spanish lacks {lacks}, and has {extra} more."]
 
 
 def _levels(page: str) -> list[int]:

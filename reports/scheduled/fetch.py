@@ -92,6 +92,10 @@ def _open(url: str, key: str) -> IO[bytes]:
             f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.",
             code="key-in-clear-text",
         )
+    return _get(url, key)
+
+
+def _get(url: str, key: str) -> IO[bytes]:
     headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
     try:
         proxies: dict[str, str] | None = None if may_use_proxy(url, bool(key)) else {}

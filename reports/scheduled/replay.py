@@ -60,23 +60,35 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataF
     if sendable.empty:
         raise UsageError("The replay table has no row that can be sent: each lacks a value that must be there.")
     moments = _moments(sendable, manifest.time)
-    labels, names = 0, [one.name for one in card.features]
+    labels = 0
     with _running_service(model, folder) as address:
         connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
         for begin in range(0, len(sendable), card.max_batch_rows):
-            part = sendable.iloc[begin : begin + card.max_batch_rows]
-            rows = [_row(row, card.features) for row in part[names].itertuples(index=False)]
-            ids = [one["id"] for one in _post(connection, "/predict/batch", {"rows": rows})["predictions"]]
-            truth = [_label(value, card) for value in part[manifest.target]]
-            times = moments[begin : begin + len(part)]
-            sent = [
-                {"id": one, "actual": actual} | ({} if moment is None else {"observed_us": moment})
-                for one, actual, moment in zip(ids, truth, times, strict=True)
-            ]
-            for start in range(0, len(sent), LABELS_AT_ONCE):
-                labels += _post(connection, "/feedback", {"labels": sent[start : start + LABELS_AT_ONCE]})["recorded"]
+            batch = slice(begin, begin + card.max_batch_rows)
+            ids = _predict(connection, sendable.iloc[batch], card)
+            truth = [_label(value, card) for value in sendable[manifest.target].iloc[batch]]
+            labels += _send_labels(connection, ids, truth, moments[batch])
         connection.close()
     return Replayed(len(sendable), labels, len(table) - len(sendable))
+
+
+def _predict(connection: http.client.HTTPConnection, rows: pd.DataFrame, card: ModelCard) -> list[str]:
+    """The ids of the predictions for these rows."""
+    names = [one.name for one in card.features]
+    sent = [_row(row, card.features) for row in rows[names].itertuples(index=False)]
+    return [one["id"] for one in _post(connection, "/predict/batch", {"rows": sent})["predictions"]]
+
+
+def _send_labels(
+    connection: http.client.HTTPConnection, ids: list[str], truth: list[str | float], moments: list[int | None]
+) -> int:
+    """How many labels the service recorded."""
+    labels = [
+        {"id": one, "actual": actual} | ({} if moment is None else {"observed_us": moment})
+        for one, actual, moment in zip(ids, truth, moments, strict=True)
+    ]
+    parts = [labels[start : start + LABELS_AT_ONCE] for start in range(0, len(labels), LABELS_AT_ONCE)]
+    return sum(int(_post(connection, "/feedback", {"labels": part})["recorded"]) for part in parts)
 
 
 def _sendable(table: pd.DataFrame, features: Sequence[Feature]) -> "pd.Series[bool]":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from contracts.decision import Interval
 from contracts.exits import Exit, FindingError, UsageError
-from contracts.history import HistoryEntry
+from contracts.history import HistoryEntry, WorkflowRun
 from contracts.model_folder import CARD_FILE, model_digest, read_card
 from contracts.pipeline_toml.reader import load_config
 from contracts.release import Deployment
@@ -28,7 +28,7 @@ from reports.page.report_page import render_page
 from reports.results import read_results
 from reports.site.feed import render_feed
 from reports.site.first_page import Kept, Production, production_of, render_production, render_site
-from reports.site.history.drill_tables import read_drill_tables
+from reports.site.history.drill_tables import DrillTables, read_drill_tables
 from reports.site.history.entry import entry_of
 from reports.site.history.folder import RunHistory, check_kept, keep, read_run_history
 from reports.site.history.workflow_run import workflow_run
@@ -43,19 +43,7 @@ EVIDENTLY_PAGE = "drift/evidently.html"
 def build_site(name: str, build: Build, history: Path | None, environment: Mapping[str, str]) -> Path:
     """Write the site anew and return its first page. Raises UsageError."""
     run = workflow_run(environment)
-    if history is None:
-        entry = entry_of(build, "run", _newest(build), run)
-        run_history, sources = RunHistory((entry,), ()), {entry.id: build}
-        production = production_of(run_history.entries) or champion_of(build)
-        drills = read_drill_tables(build.root / "drills", RATES)
-    else:
-        if not history.is_dir():
-            raise UsageError(f"{history} is no folder. `make history HISTORY={history}` makes it.")
-        run_history = read_run_history(history)
-        sources = {folder.name: Build(folder) for folder in (history / "kept").glob("*")}
-        production = production_of(run_history.entries)
-        here = build.root / "drills"
-        drills = read_drill_tables(here if here.is_dir() else history / "drills", RATES)
+    run_history, sources, production, drills = _from_history(build, history) if history else _from_build(build, run)
     site = build.root / "site"
     shutil.rmtree(site, ignore_errors=True)
     shown = [entry for entry in reversed(run_history.entries) if entry.id in sources]
@@ -71,6 +59,27 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     reports = {one.entry.id: one.report for one in kept if one.report}
     (site / "decisions.xml").write_text(render_feed(name, run_history.entries, reports, run), encoding="utf-8")
     return page
+
+
+Content = tuple[RunHistory, dict[str, Build], Production | None, DrillTables]
+
+
+def _from_build(build: Build, run: WorkflowRun | None) -> Content:
+    """This run alone: its entry, its folder, production on this laptop, and the drills."""
+    entry = entry_of(build, "run", _newest(build), run)
+    production = production_of((entry,)) or champion_of(build)
+    return RunHistory((entry,), ()), {entry.id: build}, production, read_drill_tables(build.root / "drills", RATES)
+
+
+def _from_history(build: Build, history: Path) -> Content:
+    """Every run: the entries, the folders of runs kept in full, production, and the last drills."""
+    if not history.is_dir():
+        raise UsageError(f"{history} is no folder. `make history HISTORY={history}` makes it.")
+    run_history = read_run_history(history)
+    sources = {folder.name: Build(folder) for folder in (history / "kept").glob("*")}
+    here = build.root / "drills"
+    drills = read_drill_tables(here if here.is_dir() else history / "drills", RATES)
+    return run_history, sources, production_of(run_history.entries), drills
 
 
 def champion_of(build: Build) -> Production | None:

@@ -126,17 +126,9 @@ def heat_chart(
         return ""
     left, height = 96, 15
     width = (RIGHT - left) / max(len(shown), 12)
-    rows = []
-    for row, name in enumerate(names):
-        top = row * height
-        rows.append(f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_cut(name))}</text>')
-        for column, (moment, ratios) in enumerate(shown):
-            if name in ratios:
-                rows.append(
-                    f'<rect x="{left + column * width:.1f}" y="{top + 1}" width="{max(width - 1, 1):.1f}" '
-                    f'height="{height - 2}" class="heat h{_heat(ratios[name])}"><title>{escape(name)}, '
-                    f"{escape(moment)}: {ratios[name]:.2f} × threshold</title></rect>"
-                )
+    rows = [
+        mark for row, name in enumerate(names) for mark in _heat_row(name, shown, row * height, left, width, height)
+    ]
     bottom = len(names) * height
     first, last = escape(shown[0][0]), escape(shown[-1][0])
     right = max(left + len(shown) * width, left + 150)
@@ -278,6 +270,19 @@ def _svg(title: str, said: str, height: float, drawn: str) -> str:
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" class="plot"><title>{escape(title)}</title>'
         f"<desc>{escape(said)}</desc>{drawn}</svg>"
     )
+
+
+def _heat_row(
+    name: str, shown: Sequence[tuple[str, dict[str, float]]], top: int, left: int, width: float, height: int
+) -> Iterator[str]:
+    yield f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_cut(name))}</text>'
+    for column, (moment, ratios) in enumerate(shown):
+        if name in ratios:
+            yield (
+                f'<rect x="{left + column * width:.1f}" y="{top + 1}" width="{max(width - 1, 1):.1f}" '
+                f'height="{height - 2}" class="heat h{_heat(ratios[name])}"><title>{escape(name)}, '
+                f"{escape(moment)}: {ratios[name]:.2f} × threshold</title></rect>"
+            )
 
 
 def _heat(ratio: float) -> int:
