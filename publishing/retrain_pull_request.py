@@ -25,7 +25,7 @@ from contracts.exits import Exit, UsageError
 from contracts.schema import require_file
 from contracts.stage import Build
 from publishing.api import BOT, Run, repository, run_of
-from publishing.as_of import day_of, moved
+from publishing.as_of import day_of, with_day
 from publishing.command import run_command
 
 PREFIX = "retrain/"
@@ -43,7 +43,7 @@ def due_day(config: Path) -> str:
     if now == done.stdout:
         return ""
     day = day_of(str(tomllib.loads(now)["data"]["as_of"]))
-    if moved(done.stdout, day) != now:
+    if with_day(done.stdout, day) != now:
         raise UsageError(f"{config} differs from the last commit in more than data.as_of. Undo that first.")
     return day.isoformat()
 

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.exits import Exit
 from contracts.schema import read_json
-from publishing.audit import Audit, Ran, audit_dependencies, audit_workflows, image_of_production, main, run_tool
+from publishing.audit import Audit, ToolRun, audit_dependencies, audit_workflows, image_of_production, main, run_tool
 from publishing.audit import _osv as osv
 from tests.repository.test_promises import ROOT
 
@@ -35,13 +35,13 @@ def advisory(name: str, fixed: str = "", **more: Any) -> dict[str, Any]:
     return {"id": "OSV-1", "summary": "bad", "affected": affected, **more}
 
 
-def found(*packages: tuple[str, dict[str, Any]]) -> Ran:
+def found(*packages: tuple[str, dict[str, Any]]) -> ToolRun:
     """osv-scanner's answer: exit code 1 and its JSON."""
     listed = [
         {"package": {"name": name, "version": "1.0", "ecosystem": "PyPI"}, "vulnerabilities": [about]}
         for name, about in packages
     ]
-    return Ran(1, json.dumps({"results": [{"source": {"path": "x", "type": "lockfile"}, "packages": listed}]}), "")
+    return ToolRun(1, json.dumps({"results": [{"source": {"path": "x", "type": "lockfile"}, "packages": listed}]}), "")
 
 
 def test_a_weak_workflow_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,20 +101,20 @@ def test_a_fixed_version_of_another_package_is_no_remedy() -> None:
 @pytest.mark.parametrize(
     "ran",
     [
-        Ran(127, "", "failed to reach api.osv.dev"),
-        Ran(128, "", "No package sources found"),
-        Ran(1, "not json", ""),
-        Ran(1, '{"results": [{"packages": [{}]}]}', ""),
-        Ran(0, "", ""),
-        Ran(-9, "{}", ""),
+        ToolRun(127, "", "failed to reach api.osv.dev"),
+        ToolRun(128, "", "No package sources found"),
+        ToolRun(1, "not json", ""),
+        ToolRun(1, '{"results": [{"packages": [{}]}]}', ""),
+        ToolRun(0, "", ""),
+        ToolRun(-9, "{}", ""),
     ],
 )
-def test_an_answer_that_is_none_is_not_clean(ran: Ran) -> None:
+def test_an_answer_that_is_none_is_not_clean(ran: ToolRun) -> None:
     assert osv("dependencies", "x", ran).state == "could not run"
 
 
 def test_no_results_are_clean() -> None:
-    assert osv("dependencies", "x", Ran(0, '{"results": []}', "")).state == "clean"
+    assert osv("dependencies", "x", ToolRun(0, '{"results": []}', "")).state == "clean"
 
 
 def test_the_reason_is_one_line_of_the_tools_own(tmp_path: Path) -> None:

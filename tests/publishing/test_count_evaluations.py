@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.exits import Exit
-from publishing.count_evaluations import MOST_BYTES_OF_A_LOOK, main
+from publishing.count_evaluations import MOST_BYTES_OF_AN_EVALUATION, main
 from publishing.history_branch import merged_counts
 
 HOLDOUT = "a" * 64
@@ -120,7 +120,7 @@ def test_what_is_no_look_is_refused(folders: tuple[Path, Path], content: str) ->
 
 def test_a_file_that_is_too_large_or_a_link_is_not_read(folders: tuple[Path, Path], tmp_path: Path) -> None:
     look(folders[0], 1)
-    folders[0].write_bytes(b" " * (MOST_BYTES_OF_A_LOOK + 1))
+    folders[0].write_bytes(b" " * (MOST_BYTES_OF_AN_EVALUATION + 1))
     assert run(folders) is Exit.USAGE
     folders[0].unlink()
     look(tmp_path / "elsewhere.json", 1)

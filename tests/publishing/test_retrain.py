@@ -136,4 +136,4 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 )
 def test_a_file_without_exactly_one_such_line_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        as_of.moved(text, as_of.day_of("2013-11-01"))
+        as_of.with_day(text, as_of.day_of("2013-11-01"))
