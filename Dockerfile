@@ -13,7 +13,9 @@ FROM scratch AS model
 
 FROM ${PYTHON_IMAGE} AS files
 ENV PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/pip-cache
-COPY requirements/service.txt /requirements.txt
+# s3: with what brings the request log to object storage (docs/scale.md).
+ARG REQUIREMENTS=service
+COPY requirements/${REQUIREMENTS}.txt /requirements.txt
 RUN --mount=type=cache,target=/pip-cache \
     python -m venv /pip \
     && /pip/bin/pip install --quiet --no-compile --require-hashes --target /dependencies --requirement /requirements.txt

@@ -18,6 +18,7 @@ LABELS_GLOB = "labels-*.jsonl"
 SHADOW_GLOB = "shadow-*.jsonl"
 SOURCES_GLOB = "sources-*.jsonl"
 NOT_TRAFFIC = -2
+ANY_KEY = "*"
 
 
 class PredictionRecord(Schema):
@@ -42,6 +43,9 @@ class LabelRecord(Schema):
 
     `at_us`: when the label came in; `observed_us`: when it happened, where the client said so. `brought`: the id of its
     place in the request that brought it, where that has a name; a replay of the request gives the same.
+    `for_keys`: where the replica that took it did not have the prediction, whose predictions it may be the label of
+    (ids of keys, ANY_KEY for all), because only a reader of all replicas' logs can tell; a prediction without a key is
+    anybody's.
     """
 
     v: Literal[1] = 1
@@ -51,6 +55,7 @@ class LabelRecord(Schema):
     key: str | None = None
     actual: str | float
     observed_us: int | None = None
+    for_keys: tuple[str, ...] | None = None
 
 
 class ShadowRecord(Schema):

@@ -12,6 +12,8 @@ from typing import Literal
 from contracts.schema import Schema
 from contracts.verdict import DriftState, LabelledDay, PerformanceOutcome
 
+REQUESTS_FILE = "requests.json"
+
 
 class RequestsBrought(Schema):
     """Where the log in build/requests comes from. `first`, `last`: the window, ISO 8601; for a replay the table's time.
@@ -20,7 +22,7 @@ class RequestsBrought(Schema):
     """
 
     format_version: Literal[1] = 1
-    kind: Literal["export", "file", "replay"]
+    kind: Literal["export", "bucket", "file", "replay"]
     about: str
     first: str
     last: str

@@ -111,7 +111,7 @@ class Metrics:
     """The service's series, by what they count. `score_bounds`: the buckets of the prediction distribution."""
 
     def __init__(self, score_bounds: Sequence[float] = PROBABILITIES) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self.requests = Counter(registry, "requests", "Requests answered", ("route", "status"))
@@ -155,7 +155,7 @@ class Metrics:
         self._next = 0
 
     def _gauge(self, name: str, meaning: str, labels: Labels = ()) -> Gauge:
-        return Gauge(PREFIX + name, meaning, labels, registry=self._registry)
+        return Gauge(PREFIX + name, meaning, labels, registry=self.registry)
 
     def show_model(self, name: str, digest: str) -> None:
         """Name the model that answers from now on."""
@@ -180,4 +180,24 @@ class Metrics:
     def exposition(self) -> bytes:
         """All series in Prometheus' text format."""
         self.fold()
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
+
+
+class UploadMetrics:
+    """What became of closed segments of the log, where they go to object storage; elsewhere there is none of it.
+
+    Only the thread that uploads counts here, and retention what is lost. `waited`: for how many seconds what waits
+    longest has been closed.
+    """
+
+    def __init__(self, metrics: Metrics, logs: Iterable[str], waited: Callable[[], float]) -> None:
+        registry = metrics.registry
+        self.uploaded = Counter(registry, "log_segments_uploaded", "Closed segments of a log in the bucket", ("log",))
+        self.failures = Counter(registry, "log_upload_failures", "Uploads that failed, to be tried again", ("log",))
+        self.lost = Counter(registry, "log_segments_lost", "Segments that retention removed unsent", ("log",))
+        for one in (self.uploaded, self.failures, self.lost):
+            one.make((log,) for log in logs)
+        self.backlog = Gauge(PREFIX + "log_upload_backlog", "Closed segments that wait for upload", registry=registry)
+        self.backlog_bytes = Gauge(PREFIX + "log_upload_backlog_bytes", "Their size on the disk", registry=registry)
+        waiting = Gauge(PREFIX + "log_upload_waiting_seconds", "Since when the oldest of them waits", registry=registry)
+        waiting.set_function(waited)

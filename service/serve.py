@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
-from contracts.request_log import LogName
+from contracts.request_log import ANY_KEY, LogName
 from service.api.export import ExportPlaces
 from service.api.feedback import Feedback
 from service.api.routes import Parts, build_app
@@ -30,6 +30,7 @@ from service.http.root_path import BelowRoot
 from service.http.server import Readiness, Server, listen
 from service.http.unread_answers import UnreadAnswers
 from service.http.write_coalescing import Outbox
+from service.log.upload import uploads_to
 from service.log.writer import KeyedLog, Limits, LogKeeper, prepare_folder
 from service.logs import say
 from service.metrics import Metrics
@@ -74,13 +75,24 @@ class Service:
         self.metrics.refusals.make((kind.slug,) for kind in KINDS)
         self.readiness = Readiness()
         self.metrics.ready.set_function(self.readiness)
-        self.keeper = LogKeeper(settings.request_log_dir, _limits(settings), settings.log_fsync_ms / 1000)
+        self.uploads = None
+        if settings.request_log_bucket is not None:
+            self.uploads = uploads_to(
+                settings.request_log_bucket, settings.aws_endpoint_url_s3, settings.request_log_dir, self.metrics
+            )
+        self.keeper = LogKeeper(
+            settings.request_log_dir, _limits(settings), settings.log_fsync_ms / 1000,
+            self.uploads.count_lost if self.uploads else None,
+        )  # fmt: skip
         self.shadow = self._shadow(model)
         self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
         folder = settings.request_log_dir
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
         reader = BodyReader(admission, settings.max_body_bytes)
-        feedback = Feedback(folder, self._log("labels"), settings.feedback_days, self._may_label, self.metrics)
+        feedback = Feedback(
+            folder, self._log("labels"), settings.feedback_days, self._may_label, self.metrics,
+            self._labels_of if self.uploads else None,
+        )  # fmt: skip
         self.parts = Parts(
             self.predictor, feedback, reader, self.metrics, folder, ExportPlaces(self.metrics), self.readiness,
             settings.root_path,
@@ -105,6 +117,10 @@ class Service:
     def _may_label(self, client: str, made_by: str) -> bool:
         keys = self.front.keys
         return keys is None or keys.may_label(client, made_by)
+
+    def _labels_of(self, client: str) -> tuple[str, ...]:
+        keys = self.front.keys
+        return (ANY_KEY,) if keys is None else keys.labels_of(client)
 
     def _shadow(self, model: ServedModel) -> Shadow | None:
         if self._settings.shadow_model_dir is None:
@@ -188,6 +204,9 @@ class Service:
         # An export or an index works in another thread: so long at most it holds up the answers.
         sys.setswitchinterval(0.0005)
         async with contextlib.AsyncExitStack() as background:
+            if self.uploads is not None:
+                self.uploads.start()
+                background.callback(self.uploads.finish, self._settings.grace_seconds)
             for finish in (*self._at_the_end, self.keeper.close):
                 background.callback(finish)
             await background.enter_async_context(_in_background(self.keeper.run(self.metrics.fold_next)))

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.exits import UsageError
+from contracts.outside.buckets import ADDRESS
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 OrZero = Annotated[float, Field(ge=0, le=3600)]
@@ -64,6 +65,13 @@ class Settings(BaseModel):
     log_rotate_hours: Annotated[Count, Field(description="a log file is closed at this age")] = 24
     log_keep_mb: Annotated[Count, Field(description="the oldest log files go when all are larger")] = 1024
     log_keep_days: Annotated[Count, Field(description="log files go when they are older")] = 90
+    request_log_bucket: Annotated[
+        str | None,
+        Field(pattern=ADDRESS, description="closed log files also go there, s3://bucket/prefix; unset: they stay here"),
+    ] = None
+    aws_endpoint_url_s3: Annotated[str | None, Field(description="the bucket's server, where it is not Amazon's")] = (
+        None
+    )
     feedback_days: Annotated[Count, Field(description="a label for an older prediction comes too late")] = 60
 
 

@@ -6,7 +6,7 @@
 # Two workers a core, because half of the tests wait for a process; one OpenMP thread each, because four would fight.
 test: setup ## The tests that need no engine, browser, drill or whole chain: in random order, on all cores
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder \
-	    tests $(addprefix --ignore tests/,containers machine monitoring clients browser drills chain situations exercises adopting boosters \
+	    tests $(addprefix --ignore tests/,containers machine monitoring scale clients browser drills chain situations exercises adopting boosters \
 	    workflows/test_parser.py)
 
 .PHONY: chain-test
@@ -51,6 +51,11 @@ deploy-test: setup #. Deploy under load with every failure there is, some ten mi
 workflow-check: setup $(TOOLS)/actionlint $(PARSER) #. GitHub's own parser, actionlint, zizmor, the schemas and our own rules, on .github
 	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -q -rs -n $$(getconf _NPROCESSORS_ONLN) --dist loadfile \
 	    tests/repository/test_workflows.py tests/workflows/test_parser.py $(wildcard tests/situations)
+
+.PHONY: scale-test
+# Where something is missing that a test needs, it fails and is not skipped.
+scale-test: setup #. What is beyond one host, on real engines; PART=s3 or drift does one; docs/scale.md
+	@NO_SKIPS=1 $(VENV)/bin/pytest -n0 -rs $(if $(PART),$(wildcard tests/scale/test_$(PART)*.py),tests/scale)
 
 .PHONY: structure
 structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>

@@ -7,8 +7,9 @@ In the chain, where no container engine answers, it says so and is skipped: the 
 a process. `make build` alone asks for the image, and is refused there.
 
 Reads   build/train/model; the Dockerfile, service/, scoring/, contracts/,
-        requirements/service.txt; from the environment PYTHON_IMAGE (another base than the Dockerfile's), BUILD_OPTIONS
-        (more options for `docker buildx build`) and TARGET (image; auto: skip without an engine; process: skip)
+        requirements/service.txt; from the environment PYTHON_IMAGE (another base than the Dockerfile's),
+        IMAGE_REQUIREMENTS (another file of requirements/: s3), BUILD_OPTIONS (more options for `docker buildx build`)
+        and TARGET (image; auto: skip without an engine; process: skip)
 Writes  the image, tagged <project>:sha-<commit>; build/image/image.json, sbom.json (CycloneDX), provenance.json (SLSA)
 Exits   0 built or skipped · 3 the model folder or the image's self-test is refused · 2 no container engine, or the base
         image cannot be had · 1 the build failed
@@ -41,7 +42,8 @@ from deploy.target import wanted_target
 from scoring.scorer import Scorer, load_scorer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-INPUTS = ("Dockerfile", ".dockerignore", "requirements/service.txt")
+INPUTS = ("Dockerfile", ".dockerignore")
+SERVICE = "service"
 ROOMS = ("service", "scoring", "contracts")
 MEGABYTE = 1_000_000
 INSTEAD = "The load test takes the same service as a process."
@@ -75,7 +77,8 @@ def build(context: Context) -> Outcome:
     revision = revision_of(CHECKOUT)
     base = os.environ.get("PYTHON_IMAGE") or default_base((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
     reference = f"{context.config.project.name}:{revision.tag}"
-    labels = build_arguments(challenger, revision, base, context.config.gate.metric)
+    requirements = wanted_requirements(os.environ)
+    labels = build_arguments(challenger, revision, base, context.config.gate.metric) | requirements_argument(os.environ)
     options = shlex.split(os.environ.get("BUILD_OPTIONS", ""))
     run_build(build_command(reference, context.build.challenger, labels, options), base)
     here = engine_id(reference)
@@ -86,7 +89,7 @@ def build(context: Context) -> Outcome:
     image = describe(reference, image_id(here), base, revision, challenger, context.settings, parts, figures)
     write_json(context.folder / "image.json", image)
     _write(context.folder / "sbom.json", bill_of_materials(image, challenger.card, layers))
-    _write(context.folder / "provenance.json", provenance(image, dict(_inputs()), _builder(os.environ)))
+    _write(context.folder / "provenance.json", provenance(image, dict(_inputs(requirements)), _builder(os.environ)))
     return Outcome("built", headline(image))
 
 
@@ -96,6 +99,23 @@ def default_base(dockerfile: str) -> str:
     if found is None:
         raise EngineError("The Dockerfile has no line FROM … AS pinned.", code="no-pinned-base")
     return found[1]
+
+
+def wanted_requirements(environment: Mapping[str, str]) -> str:
+    """Which file of requirements/ the image is to have. Raises UsageError where there is no such file."""
+    wanted = environment.get("IMAGE_REQUIREMENTS") or SERVICE
+    if not (CHECKOUT / "requirements" / f"{wanted}.txt").is_file():
+        raise UsageError(
+            f"IMAGE_REQUIREMENTS is {wanted!r}, and requirements/ has no {wanted}.txt. Use service or s3.",
+            code="no-requirements",
+        )
+    return wanted
+
+
+def requirements_argument(environment: Mapping[str, str]) -> dict[str, str]:
+    """For the Dockerfile, where it is to have another file than by itself."""
+    wanted = wanted_requirements(environment)
+    return {} if wanted == SERVICE else {"REQUIREMENTS": wanted}
 
 
 def build_arguments(challenger: Scorer, revision: Revision, base: str, metric: str) -> dict[str, str]:
@@ -229,9 +249,9 @@ def _saved(image: str, folder: Path) -> tuple[tuple[LayerContent, ...], list[int
         return read_layers(archive), packed_sizes(archive)
 
 
-def _inputs() -> Iterator[tuple[str, str]]:
+def _inputs(requirements: str) -> Iterator[tuple[str, str]]:
     """Path in the checkout and sha256 of each file that went in."""
-    for name in INPUTS:
+    for name in (*INPUTS, f"requirements/{requirements}.txt"):
         yield name, sha256_of(CHECKOUT / name)
     for room in ROOMS:
         for path in sorted((CHECKOUT / room).rglob("*.py")):

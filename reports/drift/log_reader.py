@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature, text_reader
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
-from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
+from contracts.request_log import ANY_KEY, LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
 
 # Begins a category that the model does not know, before a digest of it: a table with a long tail always has new ones,
 # each as rare as those that training saw once. A client's text stays out of a published page.
@@ -63,19 +63,26 @@ _DRAW = "CREATE TEMP TABLE drawn AS SELECT DISTINCT key FROM found WHERE ours OR
 _SAMPLE = f"""
     CREATE TEMP TABLE sample AS
     WITH mine AS MATERIALIZED (SELECT key, at_us, line FROM ({_RECORDS}) SEMI JOIN drawn USING (key) WHERE ours)
-    SELECT key, at_us, TRY(json_extract_string(line, $pointers)) AS field FROM mine
+    SELECT key, at_us, TRY(json_extract_string(line, $pointers)) AS field,
+           coalesce(TRY(json_extract_string(line, '/key')), $any_key) AS owner
+    FROM mine
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY at_us, line) = 1
 """
 # The moments of datetime64[D]: what lies outside of them is a mistake, and then the request's own time is used.
+# A label that came where its prediction was not is compared with whose that is only here.
 _LABELS = """
     CREATE TEMP TABLE labels AS
-    SELECT md5_number($seed || ':' || field[2]) AS key, TRY_CAST(field[3] AS BIGINT) AS labelled_us,
-           field[4] AS actual, TRY_CAST(field[5] AS BIGINT) AS observed_us
-    FROM (SELECT line, TRY(json_extract_string(line, $label)) AS field
-          FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
-                        header = false, auto_detect = false, ignore_errors = true))
-    WHERE field[1] = '1' AND field[2] IS NOT NULL AND field[3] IS NOT NULL AND field[4] IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY field[2] ORDER BY labelled_us, line) = 1
+    SELECT key, labelled_us, actual, observed_us
+    FROM (SELECT md5_number($seed || ':' || field[2]) AS key, TRY_CAST(field[3] AS BIGINT) AS labelled_us,
+                 field[4] AS actual, TRY_CAST(field[5] AS BIGINT) AS observed_us,
+                 CASE WHEN field[6] IS NOT NULL THEN coalesce(TRY(field[6]::JSON::VARCHAR[]), []) END AS for_keys, line
+          FROM (SELECT line, TRY(json_extract_string(line, $label)) AS field
+                FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+                              header = false, auto_detect = false, ignore_errors = true))
+          WHERE field[1] = '1' AND field[2] IS NOT NULL AND field[3] IS NOT NULL AND field[4] IS NOT NULL)
+    JOIN sample USING (key)
+    WHERE for_keys IS NULL OR owner = $any_key OR list_has_any(for_keys, [owner, $any_key])
+    QUALIFY row_number() OVER (PARTITION BY key ORDER BY labelled_us, line) = 1
 """
 _NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
 _SOURCES = """
@@ -97,7 +104,7 @@ _SPAN = """
         FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
                       header = false, auto_detect = false, ignore_errors = true))
 """
-_LABEL = ("/v", "/id", "/at_us", "/actual", "/observed_us")
+_LABEL = ("/v", "/id", "/at_us", "/actual", "/observed_us", "/for_keys")
 _SOURCE = ("/v", "/id", "/row")
 
 
@@ -148,7 +155,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         raise UsageError(f"{folder} has no {PREDICTIONS_GLOB}. Run `make load-test` first.", code="no-request-log")
     asked = _asked(files, card, digest, seed)
     lines, torn = map(sum, zip(*(_line_ends(file) for file in files), strict=True))
-    with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
+    with tempfile.TemporaryDirectory() as spill, connect(spill) as connection:
         connection.execute(_FIND, asked)
         ours, requests, others, first, last = connection.execute(_COUNT).fetchall()[0]
         rows, answers, sources = _sample(connection, folder, asked, card, at_most)
@@ -175,13 +182,14 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
 def time_span(folder: Path) -> tuple[dt.datetime, dt.datetime] | None:
     """The first and last moment of all predictions in `folder`, UTC; None where there are none."""
     files = [glob.escape(str(file)) for file in sorted(folder.glob(PREDICTIONS_GLOB))]
-    with tempfile.TemporaryDirectory() as spill, _connect(spill) as connection:
+    with tempfile.TemporaryDirectory() as spill, connect(spill) as connection:
         first, last = connection.execute(_SPAN, {"files": files}).fetchall()[0]
     moments = [dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=one) for one in (first, last) if one is not None]
     return (moments[0], moments[1]) if moments else None
 
 
-def _connect(spill: str) -> duckdb.DuckDBPyConnection:
+def connect(spill: str) -> duckdb.DuckDBPyConnection:
+    """DuckDB with little memory, for the rest a folder."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "512MB",
         "temp_directory": spill,
@@ -213,9 +221,9 @@ def _sample(
     scores = _score_paths(card)
     pointers = [quantity, *scores, *(f"/features/{_escaped(feature.name)}" for feature in features)]
     connection.execute(_DRAW, {"at_most": at_most})
-    connection.execute(_SAMPLE, {**asked, "pointers": pointers})
+    connection.execute(_SAMPLE, {**asked, "pointers": pointers, "any_key": ANY_KEY})
     for name, read, absent, of in (
-        (LABELS_GLOB, _LABELS, _NO_LABELS, {"label": list(_LABEL)}),
+        (LABELS_GLOB, _LABELS, _NO_LABELS, {"label": list(_LABEL), "any_key": ANY_KEY}),
         (SOURCES_GLOB, _SOURCES, _NO_SOURCES, {"source": list(_SOURCE)}),
     ):
         files = [glob.escape(str(file)) for file in sorted(folder.glob(name))]

@@ -19,14 +19,13 @@ from pathlib import Path
 from contracts.exits import Exit, UsageError
 from contracts.model_folder import CARD_FILE, model_digest
 from contracts.pipeline_toml.champion import champion_of
-from contracts.scheduled_drift import DriftWindow, RequestsBrought
+from contracts.scheduled_drift import REQUESTS_FILE, DriftWindow, RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict
 from reports.drift.stage import Traffic, examine
 from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import persistence_of, read_windows, remember_window
-from reports.scheduled.requests import REQUESTS_FILE
 from reports.scheduled.texts import drift_text
 
 TEXT_FILE = "drift.md"

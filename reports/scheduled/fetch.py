@@ -73,7 +73,7 @@ def fetch_log(url: str, key: str, folder: Path) -> Lines:
     """Write the records behind `url` into two files of `folder`. Raises UsageError with what to do."""
     with _open(url, key) as source:
         try:
-            return _split_by_kind(_lines(_unpacked(_bounded(source))), folder, shown(url))
+            return split_by_kind(_lines(_unpacked(_bounded(source))), folder, shown(url))
         except (OSError, http.client.HTTPException, zlib.error) as error:
             raise UsageError(f"{shown(url)} broke off: {type(error).__name__}. Run `make requests` again.") from None
 
@@ -86,7 +86,7 @@ def _open(url: str, key: str) -> IO[bytes]:
         except OSError as error:
             raise UsageError(f"REQUESTS_URL: {parts.path} cannot be read ({error.strerror}).") from None
     if parts.scheme not in ("http", "https"):
-        raise UsageError(f"REQUESTS_URL is a {parts.scheme} address; required: https, http, file, or a path.")
+        raise UsageError(f"REQUESTS_URL is a {parts.scheme} address; required: https, http, s3, file, or a path.")
     if key and parts.scheme == "http" and not is_local(parts.hostname):
         raise UsageError(
             f"REQUESTS_KEY is not sent to {shown(url)}: without TLS anybody can read it. Use https.",
@@ -167,7 +167,8 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _split_by_kind(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
+def split_by_kind(lines: Iterator[bytes], folder: Path, name: str) -> Lines:
+    """Write records into two files of `folder`. Raises UsageError where too many of the lines are none."""
     counts = {"prediction": 0, "label": 0, "torn": 0, "refused": 0}
     with (folder / PREDICTIONS_FILE).open("wb") as predictions, (folder / LABELS_FILE).open("wb") as labels:
         for line in lines:

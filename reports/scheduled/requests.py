@@ -1,11 +1,14 @@
 """requests: fetches production's request log into build/requests, for `make scheduled-drift`.
 
 With REQUESTS_URL: an address that ends in /requests is the service's own export, asked for the last drift.window_days
-with the key in REQUESTS_KEY; anything else (https, http, file, a path) is a file in the log's format, gzipped or not.
+with the key in REQUESTS_KEY; s3://bucket/prefix is where all replicas put their logs (docs/scale.md), on the server
+AWS_ENDPOINT_URL_S3 where that is not Amazon's; anything else (https, http, file, a path) is a file in the log's format,
+gzipped or not.
 Without: the table's next window is replayed against the champion, served by a real process, with its labels as
 feedback, and the verdict says so. Until the first deploy of this project nothing is fetched.
 
-Reads   REQUESTS_URL, REQUESTS_KEY; or build/champion, build/data/data.json and build/data/replay.parquet.
+Reads   REQUESTS_URL, REQUESTS_KEY, AWS_ENDPOINT_URL_S3 and, for a bucket, obstore's AWS_* variables; or build/champion,
+        build/data/data.json and build/data/replay.parquet.
 Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.
 Exits   0 fetched, or a first run · 2 address, key or content cannot be used · 3 the champion could not be served ·
         1 a crash.
@@ -20,16 +23,17 @@ import pandas as pd
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import CARD_FILE, read_card
+from contracts.outside.buckets import Bucket
 from contracts.pipeline_toml.champion import champion_of
 from contracts.pipeline_toml.keys import Config
-from contracts.scheduled_drift import RequestsBrought
+from contracts.scheduled_drift import REQUESTS_FILE, RequestsBrought
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from reports.drift.log_reader import time_span
+from reports.scheduled.bucket import fetch_segments, is_bucket, window_of
 from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
 from reports.scheduled.replay import replay
 
-REQUESTS_FILE = "requests.json"
 TABLE_FILE = "replay.parquet"
 
 
@@ -52,6 +56,8 @@ def work(context: Context) -> Outcome:
 def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsBrought:
     """Production's log. The window is the one asked of the export, or the span of the file's records."""
     days = context.config.drift.window_days
+    if is_bucket(url):
+        return from_bucket(context, url, os.environ.get("AWS_ENDPOINT_URL_S3"), now)
     if is_export(url):
         until = now.replace(microsecond=0)
         since = until - dt.timedelta(days=days)
@@ -67,6 +73,21 @@ def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsB
     return RequestsBrought(
         kind="export" if is_export(url) else "file", about=about,
         first=span[0].isoformat(timespec="seconds"), last=span[1].isoformat(timespec="seconds"), days=days,
+        predictions=lines.predictions, labels=lines.labels, torn_lines=lines.torn, refused_lines=lines.refused,
+    )  # fmt: skip
+
+
+def from_bucket(context: Context, url: str, endpoint: str | None, now: dt.datetime) -> RequestsBrought:
+    """What all replicas of the service have put there."""
+    address, span = window_of(url, now, context.config.drift.window_days)
+    seed = context.config.data.seed
+    lines, share = fetch_segments(Bucket(address, endpoint), span, now, seed, context.folder)
+    days = max(1, round((span.until - span.since) / dt.timedelta(days=1)))
+    drawn = f", {share:.2%} of them by their ids (data.seed)" if share < 1 else ""
+    return RequestsBrought(
+        kind="bucket", about=f"production's requests of {days} days, from {address}{drawn}",
+        first=span.since.replace(tzinfo=None).isoformat(timespec="seconds"),
+        last=span.until.replace(tzinfo=None).isoformat(timespec="seconds"), days=days,
         predictions=lines.predictions, labels=lines.labels, torn_lines=lines.torn, refused_lines=lines.refused,
     )  # fmt: skip
 

@@ -20,13 +20,12 @@ from pathlib import Path
 from contracts.data_manifest import DataManifest
 from contracts.exits import Exit, UsageError
 from contracts.pipeline_toml.reader import edit, load_config
-from contracts.scheduled_drift import RequestsBrought, Retrain, RetrainDecision
+from contracts.scheduled_drift import REQUESTS_FILE, RequestsBrought, Retrain, RetrainDecision
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from contracts.verdict import DriftVerdict
 from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import read_retrains, remember_retrain
-from reports.scheduled.requests import REQUESTS_FILE
 from reports.scheduled.retrain_rules import decide, newest_day, with_as_of
 from reports.scheduled.texts import retrain_text
 

@@ -2,7 +2,8 @@
 
 An edge whose replica dies replays the request on another: what the first has recorded is "recorded", not "repeated".
 
-recorded    it is in the log of labels
+recorded    it is in the log of labels. With REQUEST_LOG_BUCKET so is one whose prediction this replica does not have:
+            another may, and a reader of all their logs brings the two together (LabelRecord.for_keys)
 unknown     no prediction with this id is in the log (never made, dropped by a full disk, or removed by retention), or
             it was made with another key, whose predictions this key may not label
 repeated    this prediction has a label already; the first one stays
@@ -89,13 +90,23 @@ class Feedback:
     """Takes labels for the predictions in one folder."""
 
     def __init__(
-        self, folder: Path, log: KeyedLog, max_age_days: int, may_label: Callable[[str, str], bool], metrics: Metrics
+        self,
+        folder: Path,
+        log: KeyedLog,
+        max_age_days: int,
+        may_label: Callable[[str, str], bool],
+        metrics: Metrics,
+        labels_of: Callable[[str], tuple[str, ...]] | None = None,
     ) -> None:
-        """`may_label`: whether the key with the first id may label predictions made with the second."""
+        """`may_label`: whether the key with the first id may label predictions made with the second.
+
+        `labels_of`: whose predictions a key may label, where other replicas have logs that this one cannot see.
+        """
         self._predictions = IdIndex(folder, PREDICTIONS_GLOB, RECORD)
         self._labels = IdIndex(folder, LABELS_GLOB, RECORD, BROUGHT)
         self._log = log
         self._may_label = may_label
+        self._labels_of = labels_of
         self._max_age_us = max_age_days * _US_PER_DAY
         self._metrics = metrics
         metrics.feedback.make((outcome,) for outcome in get_args(FeedbackOutcome))
@@ -141,12 +152,16 @@ class Feedback:
         if record is None:
             return "malformed"
         prediction = known.predictions.get(record.id)
-        if prediction is None or not self._may_label(client, prediction.key):
+        if prediction is None and self._labels_of is not None:
+            record = record.model_copy(update={"for_keys": self._labels_of(client)})
+        elif prediction is None or not self._may_label(client, prediction.key):
             return "unknown"
-        if record.id in new or record.id in known.labels:
+        label = known.labels.get(record.id)
+        # Where the prediction is not here, another key's label may not be one.
+        if record.id in new or (label is not None and (prediction is not None or label.key == client)):
             # Recorded by this very request, on a replica that died before it could answer, or repeated.
             return "recorded" if record.brought in known.brought else "repeated"
-        if record.at_us - prediction.minute * MINUTE_US > self._max_age_us:
+        if prediction is not None and record.at_us - prediction.minute * MINUTE_US > self._max_age_us:
             return "late"
         new[record.id] = record
         return "recorded"

@@ -23,6 +23,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from contracts.exits import UsageError
+from contracts.request_log import ANY_KEY
 from contracts.schema import Schema, without_mark
 from service.http.problems import NO_KEY, NOT_ALLOWED, Problem
 
@@ -37,7 +38,6 @@ SCOPES: dict[str, ApiScope] = {
 INFERENCE_PREFIX = "/v2/models/"
 # An orchestrator that asks for these has no key.
 OPEN = frozenset({"/livez", "/readyz", "/startupz", "/v2/health/live", "/v2/health/ready"})
-EVERY_KEY = "*"
 CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 
 
@@ -70,7 +70,11 @@ class Keys:
 
     def may_label(self, client: str, made_by: str) -> bool:
         """Whether a key may label a prediction; where that was made without a key, any may."""
-        return made_by in ("", client) or not self._labels_for.get(client, frozenset()).isdisjoint({made_by, EVERY_KEY})
+        return made_by in ("", client) or not self._labels_for.get(client, frozenset()).isdisjoint({made_by, ANY_KEY})
+
+    def labels_of(self, client: str) -> tuple[str, ...]:
+        """Whose predictions a key may label: ids of keys, or ANY_KEY."""
+        return (client, *sorted(self._labels_for.get(client, frozenset())))
 
     def client(self, headers: Mapping[bytes, bytes], path: str) -> str:
         """The id of the request's key; nothing on a path that is open.

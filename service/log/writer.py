@@ -97,10 +97,8 @@ class RecordLog:
         start = time.time()
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(start)) + f".{int(start % 1 * 1e6):06d}Z"
         path = self._folder / f"{self._name}-{stamp}-{self._ending}"
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._file = _open_locked(path)
         self._size, self._opened, self._is_torn, self._is_new = 0, time.monotonic(), False, True
-        with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self._file
 
     def _complain(self, reason: str) -> None:
@@ -155,6 +153,20 @@ class RecordLog:
                 self._complain(reason)
             _close(self._file)
             self._file = None
+
+
+def _open_locked(path: Path) -> int:
+    """A new file that has its lock before it has its name, so that nobody takes it for one that is closed."""
+    unnamed = path.with_name(f".{path.name}")
+    file = os.open(unnamed, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unnamed.rename(path)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _fsync(file: int, folder: Path | None) -> str:
@@ -218,10 +230,18 @@ class KeyedLog:
 class LogKeeper:
     """Opens the logs of one folder and looks after them: to the disk every `every_seconds`, the oldest files away."""
 
-    def __init__(self, folder: Path, limits: Limits, every_seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Limits,
+        every_seconds: float,
+        on_removed: Callable[[list[str]], None] | None = None,
+    ) -> None:
+        """`on_removed`: called with the names of the files that retention took."""
         self._folder = folder
         self._limits = limits
         self._every_seconds = every_seconds
+        self._on_removed = on_removed
         self._logs: list[KeyedLog] = []
 
     def open(self, name: LogName, metrics: Metrics) -> KeyedLog:
@@ -241,14 +261,17 @@ class LogKeeper:
                 # A client may fill a file in a second: what is kept is bounded by its size, not by the next minute.
                 if has_closed or time.monotonic() >= next_cleaning:
                     next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
-                    await self._clean()
+                    await asyncio.to_thread(self.clean, time.time())
             except Exception as error:  # the next tick tries again; without ticks the log would never reach the disk
                 complaints.say("tick-failed", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(self._every_seconds)
 
-    async def _clean(self) -> None:
-        removed = await asyncio.to_thread(remove_old_files, self._folder, self._limits, time.time())
+    def clean(self, now: float) -> None:
+        """Remove what retention says."""
+        removed = remove_old_files(self._folder, self._limits, now)
         if removed:
+            if self._on_removed is not None:
+                self._on_removed(removed)
             say("log-files-removed", folder=str(self._folder), files=removed)
 
     def close(self) -> None:

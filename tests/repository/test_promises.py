@@ -188,7 +188,9 @@ def pins(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt"])
+@pytest.mark.parametrize(
+    "name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "s3.txt"]
+)
 def test_a_requirement_has_one_version_everywhere(name: str) -> None:
     everything = pins("dev.txt")
     assert pins(name)
@@ -196,7 +198,20 @@ def test_a_requirement_has_one_version_everywhere(name: str) -> None:
         assert versions <= everything[package], package
 
 
-GROUPS = ("service", "train", "lightgbm", "xgboost", "catboost", "load", "report", "pages", "publish", "dev", "uv")
+GROUPS = (
+    "service",
+    "train",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "load",
+    "report",
+    "pages",
+    "publish",
+    "s3",
+    "dev",
+    "uv",
+)
 
 
 @pytest.mark.parametrize("name", [f"{name}.txt" for name in GROUPS])

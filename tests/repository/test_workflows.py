@@ -226,7 +226,7 @@ def environments(job: dict[str, Any]) -> set[str]:
 def test_the_handbook_names_every_variable_secret_and_environment() -> None:
     handbook = (ROOT / "docs" / "github.md").read_text(encoding="utf-8")
     text = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
-    named = set(re.findall(r"(?:vars|secrets)\.([A-Z_]+)", text))
+    named = set(re.findall(r"(?:vars|secrets)\.([A-Z0-9_]+)", text))
     named |= {one for _, job in all_jobs() for one in environments(job)}
     assert {name for name in named if f"`{name}`" not in handbook} == set()
     for workflow in WORKFLOWS:

@@ -26,6 +26,8 @@ from deploy.image.build import (
     describe,
     headline,
     list_layers,
+    requirements_argument,
+    wanted_requirements,
 )
 from deploy.image.layers import packed_sizes, read_layers
 from deploy.image.measure import ContainerCost, resident_mb
@@ -48,6 +50,7 @@ from tests.refusals import refuses
 ROOT = Path(__file__).parents[3]
 COMMIT = "c" * 40
 DIGEST = "sha256:" + "a" * 64
+S3 = {"IMAGE_REQUIREMENTS": "s3"}
 OURS = "ENV MODEL_DIR=/model"
 REVISION = Revision(COMMIT, 1_700_000_000)
 BASE = {
@@ -168,7 +171,7 @@ def test_the_build_context_is_denied_before_it_is_allowed() -> None:
     allowed = [line for line in lines if line.startswith("!")]
     assert lines[0] == "*"
     assert allowed
-    assert all(line.endswith((".py", "service.txt")) for line in allowed)
+    assert all(line.endswith((".py", "service.txt", "s3.txt")) for line in allowed)
 
 
 def test_a_dockerfile_without_a_base_is_refused() -> None:
@@ -192,6 +195,18 @@ def test_a_build_takes_the_model_as_a_context_of_its_own_and_the_options_given(t
     assert f"--build-context=model={tmp_path.resolve()}" in command
     assert command[-3:] == ("--network", "host", str(ROOT))
     assert "--provenance=false" in command
+
+
+@pytest.mark.parametrize(("told", "wanted"), [({}, "service"), ({"IMAGE_REQUIREMENTS": ""}, "service"), (S3, "s3")])
+def test_the_image_has_what_serving_needs_unless_more_is_asked_for(told: dict[str, str], wanted: str) -> None:
+    assert wanted_requirements(told) == wanted
+    arguments = requirements_argument(told)
+    assert arguments == ({} if wanted == "service" else {"REQUIREMENTS": wanted})
+
+
+def test_requirements_that_are_not_there_are_refused() -> None:
+    with refuses(UsageError, "no-requirements", "IMAGE_REQUIREMENTS", "s4"):
+        wanted_requirements({"IMAGE_REQUIREMENTS": "s4"})
 
 
 def test_the_headline_tells_the_base_apart(image: Image) -> None:

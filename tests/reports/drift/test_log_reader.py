@@ -9,9 +9,10 @@ import pytest
 
 from contracts.exits import UsageError
 from contracts.features import MISSING, RARE, Feature
+from contracts.request_log import LabelRecord
 from reports.drift.log_reader import RequestWindow, read_window
 from tests.refusals import refuses
-from tests.reports.logged_requests import FEATURES, card, record, records, rows, write_log
+from tests.reports.logged_requests import FEATURES, NOON_US, card, record, records, rows, write_log
 
 MODEL = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -213,3 +214,20 @@ def test_a_value_whose_square_is_infinite_is_no_label(tmp_path: Path) -> None:
     labels = [f'{{"v":1,"id":"{name}","at_us":1,"actual":{actual}}}\n' for name, actual in (("a", 1e200), ("b", 2.5))]
     (tmp_path / "labels-1-1.jsonl").write_text("".join(labels))
     assert list(read_window(tmp_path, card("regression"), MODEL, seed=7).answers.actual) == [None, "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "for_keys", "counts"),
+    [
+        ("web", ("web",), True), ("web", ("new-web", "web"), True), ("web", ("*",), True), (None, ("mobile",), True),
+        ("web", ("mobile",), False), ("web", (), False),
+    ],
+)  # fmt: skip
+def test_a_label_from_another_replica_counts_for_the_keys_it_names_alone(
+    tmp_path: Path, owner: str | None, for_keys: tuple[str, ...], counts: bool
+) -> None:
+    write_log(tmp_path, [record("a", ROW, MODEL).model_copy(update={"key": owner})])
+    first = LabelRecord(id="a", at_us=NOON_US, actual="true", for_keys=for_keys)
+    second = LabelRecord(id="a", at_us=NOON_US + 1, actual="false")
+    (tmp_path / "labels-1.jsonl").write_text(f"{first.model_dump_json()}\n{second.model_dump_json()}\n")
+    assert list(read(tmp_path).answers.actual) == ["true" if counts else "false"]

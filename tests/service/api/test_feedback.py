@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.request_log import LabelRecord
+from contracts.request_log import ANY_KEY, LabelRecord
 from testbed.clients import InProcess
 from testbed.served_folders import ROW, write_folder
 from tests.service.log.test_writer import disk_full_after
@@ -207,3 +207,17 @@ def test_a_body_that_is_no_list_of_labels_is_refused(service: InProcess, name: s
     assert answer.status_code == status
     assert len(answer.content) <= 2000
     assert service.records("labels") == []
+
+
+def test_a_label_of_a_prediction_that_another_replica_made_is_kept_for_who_reads_all_logs(
+    folder: Path, tmp_path: Path
+) -> None:
+    bucket = {"REQUEST_LOG_BUCKET": "s3://bucket/log", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
+    first, second = (InProcess(folder, tmp_path / name, None, **bucket) for name in ("first", "second"))
+    identity = predicted(first)
+    assert outcomes(second, {"id": identity, "actual": "no"}) == ["recorded"]
+    assert outcomes(second, {"id": identity, "actual": "yes"}) == ["repeated"]
+    (line,) = second.records("labels")
+    assert LabelRecord.model_validate(line).for_keys == (ANY_KEY,)
+    assert outcomes(first, {"id": identity, "actual": "no"}) == ["recorded"]
+    assert "for_keys" not in first.records("labels")[0]

@@ -87,3 +87,16 @@ def test_an_id_that_shares_half_of_its_bits_is_another(service: InProcess, kept:
     assert outcomes(service, {"id": forged, "actual": "yes"}) == ["unknown"]
     assert outcomes(service, {"id": identity, "actual": "no"}) == ["recorded"]
     assert [(one["id"], one["actual"]) for one in service.records("labels")] == [(identity, "no")]
+
+
+def test_where_the_prediction_is_not_here_a_label_says_whose_it_may_be_and_keeps_no_other_out(
+    folder: Path, tmp_path: Path
+) -> None:
+    keys = keys_of(tmp_path, entry("web", *BOTH), entry("new-web", *BOTH, labels_for=["web"]), entry("mobile", *BOTH))
+    bucket = {"REQUEST_LOG_BUCKET": "s3://bucket/log", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
+    here, elsewhere = (InProcess(folder, tmp_path / name, keys, **bucket) for name in ("here", "elsewhere"))
+    identity = predicted(elsewhere, "web")
+    assert labelled(here, "mobile", identity, "yes") == ["recorded"]
+    assert labelled(here, "new-web", identity) == ["recorded"]
+    assert [record["for_keys"] for record in here.records("labels")] == [["mobile"], ["new-web", "web"]]
+    assert labelled(elsewhere, "mobile", identity) == ["unknown"]
