@@ -1,4 +1,4 @@
-"""What a command prints of texts from outside is plain: no control character reaches the terminal."""
+"""What a command prints of texts from outside is plain: no control character reaches the terminal, no command a log."""
 
 import json
 import subprocess
@@ -10,13 +10,16 @@ import pytest
 from contracts.terminal.plain import plain
 
 ROOT = Path(__file__).parents[3]
-# A window's title, a line that is overwritten, a screen that is cleared, an eight-bit escape, text turned round.
+# A window's title, a line that is overwritten, a screen that is cleared, an eight-bit escape, text turned round, and
+# what GitHub's runner takes out of a log as a command.
 HOSTILE = {
     "\x1b]0;owned\x07": r"\x1b]0;owned\x07",
     "passed\rfailed": r"passed\rfailed",
     "\x1b[2J": r"\x1b[2J",
     "\x9b31m": r"\x9b31m",
     "\u202egnp.exe": r"\u202egnp.exe",
+    "AA ##[add-mask]true": r"AA ##\x5badd-mask]true",
+    "AA\n \t::stop-commands::x": "AA\n \t\\x3a:stop-commands::x",
 }
 
 
@@ -25,7 +28,9 @@ def test_controls_are_spelled_out(text: str) -> None:
     assert plain(text) == HOSTILE[text]
 
 
-@pytest.mark.parametrize("text", ["a line\nand\tanother", "Łódź, 東京, 👩‍👩‍👧, −0.5 ≤ x…", ""])
+@pytest.mark.parametrize(
+    "text", ["a line\nand\tanother", "test_a.py::test_b ## [1]", "Łódź, 東京, 👩‍👩‍👧, −0.5 ≤ x…", ""]
+)
 def test_other_text_stays(text: str) -> None:
     assert plain(text) == text
 
