@@ -34,7 +34,7 @@ def refuse_bad_names(names: Sequence[object], where: str) -> None:
         if not name.strip():
             raise UnfitTableError(
                 f"{where}: column {position} has no name. A CSV written with its index has one: "
-                "write it without (index=False), or give the column a name.",
+                "write it without (pandas: index=False, R: row.names=FALSE), or give the column a name.",
                 code="bad-name",
             )
         if not name.isprintable() or name != name.strip() or len(name) > MAX_NAME_LENGTH:
