@@ -1,6 +1,6 @@
-"""What training, the service and the drift check must compute alike: predictions of rows, distances of samples.
+"""What training, the service and the drift check must compute identically: predictions, and distances of samples.
 
-Imports contracts alone, and goes into the image with them.
+Imports only contracts, and is copied into the image with it.
 
 Taught in docs/learn/en/02-api.md.
 """

@@ -1,7 +1,7 @@
-"""Loads and proves a model folder, and says its digest: `python -m scoring FOLDER SECONDS`, for `proved_apart`.
+"""Loads and proves a model folder, and prints its digest: `python -m scoring FOLDER SECONDS`.
 
-In a process of its own, because a graph that was made for it can take any time and memory to load. This process has
-SECONDS of CPU, and is the first that the kernel ends where memory runs out.
+`prove_in_subprocess` runs it, because a malicious graph can take any time and memory to load. This process may use
+SECONDS of CPU, and is the first that the kernel ends when memory runs out.
 
 Writes  the digest on standard output; the reason on standard error.
 Exits   0 proved · 3 a folder that cannot be trusted; by a signal where it took too much.
@@ -21,7 +21,7 @@ MAX_BYTES = 8 * 1024**3
 def main() -> Exit:
     """Prove the folder and return the exit code."""
     folder, seconds = sys.argv[1:]
-    _bound(int(seconds))
+    _set_limits(int(seconds))
     try:
         print(load_scorer(Path(folder)).digest)
     except FindingError as error:
@@ -30,12 +30,12 @@ def main() -> Exit:
     return Exit.PASS
 
 
-def _bound(cpu_seconds: int) -> None:
+def _set_limits(cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit, or a lower one is set
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit; elsewhere it may be lower already
         resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
-    with contextlib.suppress(OSError):  # Linux alone
+    with contextlib.suppress(OSError):  # Linux only
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 

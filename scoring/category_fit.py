@@ -1,9 +1,9 @@
-"""Each category given the column that goes with it most: does a row's pair come as often as in the reference?
+"""Residuals of categories: is a row's category as usual beside its most associated column as it was in the reference?
 
-The score of a row is its pointwise mutual information, log P(other | category) / P(other), less the mean of that over
-P(other | category). Where categories only come more or less often, the mean of the scores stays 0; where they no longer
-go with the other column, because two sources were joined wrongly or one was mapped anew, it falls. Like the linear fits
-of numbers, each fold of the reference is scored by counts of the other folds (`drift_statistics.py`).
+The score of a row is its pointwise mutual information, log P(other | category) / P(other), minus its mean over
+P(other | category). The mean score stays 0 where only the shares of categories change. It falls where the association
+is lost, because sources were joined wrongly or a mapping changed. As for numbers, each fold of the reference is scored
+by the counts of the other folds (`drift_statistics.py`).
 
 Source: Church & Hanks 1990, "Word association norms, mutual information, and lexicography" (Computational Linguistics
 16); Miller 1955, "Note on the bias of information estimates", for the correction by which columns are chosen.
@@ -19,18 +19,18 @@ import numpy.typing as npt
 from scoring.distances import DECILES, FloatArray, IntArray
 
 Columns = Mapping[str, npt.NDArray[Any]]
-# Theil's U: of what there is to know of a category, the share that the other column tells. In a year of flights the
-# pressure tells the weekday to 0.04, for some storms came on a Friday; carriers, places and aircraft tell 0.3 or more.
-LEAST_TOLD = 0.1
-# Rows that a category is given of what all rows have: one that is rare has no score of its own.
+# The least uncertainty coefficient (Theil's U) of an association. In a year of flights, pressure and weekday have 0.04,
+# because some storms came on a Friday; carriers, places and aircraft have 0.3 or more.
+MIN_ASSOCIATION = 0.1
+# Pseudo-counts: so many rows with the overall shares are added to each category, so that a rare one scores near 0.
 PRIOR_ROWS = 10.0
-# Of the reference, evenly; enough to choose by.
+# Evenly spaced rows of the reference; enough to find the association.
 ROWS_TO_CHOOSE_BY = 5000
 
 
 @dataclass(frozen=True)
 class Codes:
-    """How a column's values become cells: `levels` of text, or `edges` of numbers. The last cell is for all else."""
+    """How a column's values become cells: by `levels` (text) or `edges` (numbers). The last cell is for all others."""
 
     levels: npt.NDArray[np.str_] | None
     edges: FloatArray
@@ -60,7 +60,7 @@ class CategoryFit:
     scores: FloatArray
 
     def residuals(self, table: Columns, folds: IntArray) -> FloatArray:
-        """[rows]: each row by the counts of the folds that it is not in."""
+        """[rows]: the score of each row, by the counts of the other folds."""
         found: FloatArray = self.scores[folds, self.codes.of(table[self.name]), self.of_other.of(table[self.other])]
         return found
 
@@ -68,19 +68,19 @@ class CategoryFit:
 def fit_categories(
     table: Columns, categories: Sequence[str], others: Sequence[str], folds: IntArray
 ) -> list[CategoryFit]:
-    """One for each of `categories` that goes with another column. `others`: numbers; `folds`: [rows]."""
+    """A fit for each of `categories` that is associated with a column. `others`: numbers; `folds`: [rows]."""
     codes = {name: _codes_of(table[name], is_text=name in categories) for name in (*categories, *others)}
     rows = np.unique(np.linspace(0, len(folds) - 1, min(len(folds), ROWS_TO_CHOOSE_BY)).astype(np.int64))
     cells = {name: codes[name].of(table[name][rows]) for name in codes}
     found = []
     for name in categories:
-        told = {
-            other: _told(cells[name], cells[other], codes[name].cells, codes[other].cells)
+        association = {
+            other: _uncertainty_coefficient(cells[name], cells[other], codes[name].cells, codes[other].cells)
             for other in codes
             if other != name
         }
-        best = max(told, key=lambda other: told[other], default="")
-        if best and told[best] >= LEAST_TOLD:
+        best = max(association, key=lambda other: association[other], default="")
+        if best and association[best] >= MIN_ASSOCIATION:
             found.append(_fit(table, name, best, codes, folds))
     return found
 
@@ -116,8 +116,8 @@ def _scores(counts: IntArray) -> FloatArray:
     return rounded
 
 
-def _told(one: IntArray, two: IntArray, cells: int, others: int) -> float:
-    """Theil's U of the first given the second: their mutual information, less what chance gives to so many cells."""
+def _uncertainty_coefficient(one: IntArray, two: IntArray, cells: int, others: int) -> float:
+    """Theil's U of the first given the second, corrected for the mutual information that chance gives."""
     joint = np.bincount(one * others + two, minlength=cells * others).reshape(cells, others) / len(one)
     sides = joint.sum(axis=1), joint.sum(axis=0)
     of_one, of_two, of_both = (_entropy(shares) for shares in (*sides, joint))

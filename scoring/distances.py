@@ -1,14 +1,14 @@
-"""Distances between two samples of one column. Numpy alone, for training and the drift job must measure alike.
+"""Distances between two samples of one column. numpy only, because training and the drift job must agree.
 
 wasserstein     the area between the two distribution functions, in standard deviations of the reference; numbers of the
                 window that are far beyond all of it count as FAR
 jensenshannon   0 for equal shares to 0.83 for disjoint ones, with the natural logarithm; numbers by reference deciles
 psi             the population stability index, Σ (p - q) ln(p / q); numbers by reference deciles
 difference      the absolute difference of two shares, for a column of 0 and 1
-gained          the most by which the share of any one value has grown that not already most rows of the reference have
+gained          the largest growth of any value's share, except of a value that most reference rows have already
 
-Missing numbers (NaN) are left out, except that a share of them is a column of its own. Each distance is a function of
-counts over the distinct values, so that a bootstrap is a matter of counting; `Counted` holds the values.
+Missing numbers (NaN) are left out; their share is a column of its own. Each distance is a function of counts over the
+distinct values, so a bootstrap only draws counts; `Counted` holds the values.
 """
 
 from dataclasses import dataclass
@@ -34,9 +34,10 @@ MOST_ROWS = 0.5
 
 @dataclass(frozen=True)
 class Counted:
-    """Two samples as codes. `values`: what the codes stand for, ascending, where the method needs it; else empty.
+    """Two samples as codes; -1 is a missing number.
 
-    Codes are -1 where a number is missing. `scale`: standard deviation of the reference's numbers.
+    `values`: the numbers of the codes, ascending, or empty if the method needs none. `scale`: standard deviation of the
+    reference.
     """
 
     method: Method
@@ -47,13 +48,13 @@ class Counted:
     scale: float
 
     def distance(self) -> float:
-        """Between the two samples; NaN where one has no value at all."""
+        """Between the two samples; NaN if one of them has no value."""
         counts = [np.bincount(codes[codes >= 0], minlength=self.cells) for codes in (self.reference, self.current)]
         return float(distance_of_counts(self, *(one.astype(np.float64) for one in counts)))
 
 
 def counted(method: Method, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Counted:
-    """Numbers (float arrays) or categories (arrays of text), each [rows], made ready to be compared."""
+    """Two samples of numbers (float arrays) or categories (text arrays), each [rows], as codes."""
     if reference.dtype.kind not in "fiub":
         return _by_cell(method, reference.astype(str), current.astype(str))
     first, second = reference.astype(np.float64), current.astype(np.float64)
@@ -65,10 +66,10 @@ def counted(method: Method, reference: npt.NDArray[Any], current: npt.NDArray[An
 
 
 def coarsened(one: Counted, most_cells: int) -> Counted:
-    """The same with about so many distinct numbers, each the mean of those that it stands for.
+    """The same with about `most_cells` distinct numbers, each the mean of those that it replaces.
 
-    Numbers are put together where the gap between them adds least to what chance makes of a distance: the gap times the
-    standard deviation of the distribution function there. So a few far ones stay apart.
+    It merges neighbours whose gap adds least to the distance that chance gives: the gap times the standard deviation of
+    the distribution function there. So a few outliers stay separate.
     """
     if one.cells <= most_cells or not len(one.values):
         return one
@@ -84,7 +85,7 @@ def coarsened(one: Counted, most_cells: int) -> Counted:
 
 
 def distance_of_counts(counted: Counted, reference: FloatArray, current: FloatArray) -> FloatArray:
-    """Distances of counts [..., cells]; NaN where a sample is empty."""
+    """The distance of counts [..., cells]; NaN if a sample is empty."""
     with np.errstate(invalid="ignore", divide="ignore"):
         one = reference / reference.sum(axis=-1, keepdims=True)
         two = current / current.sum(axis=-1, keepdims=True)
@@ -136,7 +137,7 @@ def _difference(counted: Counted, one: FloatArray, two: FloatArray) -> FloatArra
 
 
 def _gained(_: Counted, one: FloatArray, two: FloatArray) -> FloatArray:
-    # A dry month has more rows without rain: what most rows say anyway is no sign of a value that is stuck.
+    # A dry month has more rows without rain: growth of the value of most rows is no sign of a stuck sensor.
     grown = np.where(one > MOST_ROWS, 0, two - one)
     result: FloatArray = np.maximum(grown.max(axis=-1), 0)
     return result

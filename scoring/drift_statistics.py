@@ -1,16 +1,16 @@
-"""What is compared of a table, for the drift verdict and for the historic distances that travel with a model.
+"""The drift statistics of a table, for the drift verdict and for the historic distances in a model folder.
 
-Each feature gives up to four statistics, because a mistake may show in one alone:
+Each feature gives up to four statistics, because a fault may show in only one of them:
 
     temp                    its values
-    temp, given the others  what linear fits from the other numbers leave over: a season moves temperature and dew
-                            point together and stays out of it, °C in place of °F does not; of a category, how usual it
-                            is beside the column that goes with it most (`category_fit.py`)
-    temp at one value       by how much the share of any one value has grown: a sensor that is stuck in some rows
+    temp, given the others  the residual of a linear fit on the other numbers: it ignores a season, which moves
+                            temperature and dew point together, and shows °C in place of °F. For a category: how usual
+                            it is beside its most associated column (`category_fit.py`)
+    temp at one value       the growth of any one value's share: a stuck sensor
     temp is missing         which rows lack it
 
-beside the predictions and, where labels came in, the target. Tables are arrays by name, as float with NaN where
-missing, or text.
+The predictions and, where there are labels, the target give one each. Tables are arrays by name: float, with NaN for
+missing values, or text.
 """
 
 import difflib
@@ -31,17 +31,17 @@ from scoring.distances import FloatArray, Method
 
 Kind = Literal["value", "residual", "repeated", "missing", "prediction", "label"]
 CATEGORICAL_METHODS = ("jensenshannon", "psi")
-# Keeps the fit finite where two columns say the same, and a residual from being all rounding.
+# Keeps the fit finite where two columns are equal, and the residual larger than rounding errors.
 RIDGE = 0.01
 FOLDS = 5
-# A number is given so many others at most, and one more for so many rows.
+# A fit uses at most NEIGHBOURS other columns, and at most one per ROWS_OF_A_NEIGHBOUR rows.
 NEIGHBOURS = 16
 ROWS_OF_A_NEIGHBOUR = 10
 
 
 @dataclass(frozen=True)
 class DriftStatistic:
-    """One column of what is compared. `effect`: the least distance that matters. `source`: the column it is made of."""
+    """One statistic. `effect`: the least distance that matters. `source`: the column that it is computed from."""
 
     column: str
     source: str
@@ -52,7 +52,7 @@ class DriftStatistic:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Each number given those that go with it most, fitted on all rows of the reference but a fold of them.
+    """Each number given its most correlated columns, fitted on all folds of the reference but one.
 
     `neighbours`, `weights`: [columns, others]; the weights are for standardised numbers.
     """
@@ -73,10 +73,10 @@ class LinearFit:
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Each number given the others, so that reference and window are measured alike.
+    """Each number given the others, measured in the same way for reference and window.
 
-    A fit knows the rows that it was made on too well: what it leaves over of them is smaller than of any other row. So
-    each fold of the reference is measured by the fit on the other folds, and a window is dealt out to the same fits.
+    Residuals of the rows that a fit was made on are too small. So each fold of the reference is measured by the fit on
+    the other folds, and the rows of a window are divided among the same fits.
 
     Source: Chernozhukov et al. 2018, "Double/debiased machine learning" (The Econometrics Journal 21), for
     cross-fitting.
@@ -96,7 +96,7 @@ class CrossFit:
 
 @dataclass(frozen=True)
 class GivenOthers:
-    """Of a reference: the fits of its numbers, if there are several, and of each category that goes with something."""
+    """The fits of a reference: of its numbers, if it has several, and of each category with an associated column."""
 
     numbers: CrossFit | None
     categories: tuple[CategoryFit, ...]
@@ -106,14 +106,14 @@ class GivenOthers:
         return (*(self.numbers.names if self.numbers else ()), *(one.name for one in self.categories))
 
     def residuals(self, table: Columns) -> dict[str, FloatArray]:
-        """For each of `names` [rows]. A window is dealt out to the same fits as the folds of the reference."""
+        """For each of `names` [rows]. A window's rows are divided among the fits, as those of the reference are."""
         folds = _folds(len(next(iter(table.values()))))
         left = self.numbers.residuals(table, folds) if self.numbers else {}
         return left | {one.name: one.residuals(table, folds) for one in self.categories}
 
 
 def _folds(rows: int) -> npt.NDArray[np.int64]:
-    """[rows]: the fold of each, at random and of equal sizes; the same for the same number of rows."""
+    """[rows]: the fold of each row, random and of equal sizes; the same for the same number of rows."""
     return np.random.default_rng(rows).permutation(np.arange(rows) % FOLDS)
 
 
@@ -122,7 +122,7 @@ def _stacked(table: Columns, names: Sequence[str]) -> FloatArray:
 
 
 def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
-    """Raises UsageError where [drift.columns] names no feature, or a method that cannot compare its kind."""
+    """Raises UsageError where [drift.columns] names an unknown feature, or a method that does not fit its kind."""
     kinds = {feature.name: feature.kind for feature in features}
     for name, own in drift.columns.items():
         if name not in kinds:
@@ -138,7 +138,7 @@ def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
 
 
 def fit_others(table: Columns, features: Sequence[Feature]) -> GivenOthers:
-    """The fits on a reference. A column that stands alone, or goes with nothing, is in none of them."""
+    """The fits on a reference. A constant column and a category without an association are in none of them."""
     numbers = tuple(one.name for one in features if one.kind != "categorical" and _varies(table[one.name]))
     categories = tuple(one.name for one in features if one.kind == "categorical")
     folds = _folds(len(table[features[0].name]))
@@ -150,7 +150,7 @@ def fit_others(table: Columns, features: Sequence[Feature]) -> GivenOthers:
 
 
 def _fit(known: FloatArray) -> LinearFit:
-    """Ridge regressions on the most correlated columns. The cost per column is the same, however many there are."""
+    """Ridge regressions on the most correlated columns. The cost per column does not grow with their number."""
     present = ~np.isnan(known)
     counts = np.maximum(present.sum(axis=0), 1)
     means = np.where(present, known, 0).sum(axis=0) / counts
@@ -169,7 +169,7 @@ def _fit(known: FloatArray) -> LinearFit:
 
 
 def _correlations(filled: FloatArray) -> FloatArray:
-    """[columns, columns], rounded: BLAS adds in an order that depends on the number of cores."""
+    """[columns, columns], rounded, because the order of BLAS' additions depends on the number of cores."""
     rounded: FloatArray = np.round(filled.T @ filled / len(filled), 9)
     return rounded
 
@@ -212,13 +212,13 @@ def _value(drift: Drift, feature: Feature) -> DriftStatistic:
 
 
 def prediction_statistic(drift: Drift, task: Task) -> DriftStatistic:
-    """The positive class's probability, the value, or the class."""
+    """Of the positive class's probability (binary), the value (regression) or the class (multiclass)."""
     method: Method = drift.categorical_method if task == "multiclass" else drift.numeric_method
     return DriftStatistic(PREDICTION_COLUMN, PREDICTION_COLUMN, "prediction", method, drift.prediction_effect)
 
 
 def label_statistic(drift: Drift, target: str, task: Task) -> DriftStatistic:
-    """The target: shares of classes by their largest difference, or values."""
+    """Of the target: its classes or its values."""
     method: Method = drift.numeric_method if task == "regression" else "jensenshannon"
     return DriftStatistic(target, target, "label", method, drift.label_effect)
 

@@ -1,4 +1,4 @@
-"""From named values to the one float32 matrix that a model reads; the same code in training and in the service.
+"""Encodes named values as the float32 matrix that a model reads; the same code in training and in the service.
 
 `contracts/features.py` says how each kind of value is encoded.
 """

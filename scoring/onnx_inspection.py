@@ -1,10 +1,10 @@
-"""Looks through an ONNX file before anything loads it: does it reach outside itself, and can loading it end?
+"""Inspects an ONNX file before ONNX Runtime loads it: no external data, no custom operators, bounded work.
 
-A tensor may say that its data is in another file, and then the path in it decides what is read (CVE-2022-25882,
-CVE-2024-27318); an operator set may name a domain that only a custom library brings. A loop's length may be anything,
-and may come from a row; what loading costs grows faster than the number of nodes. The file is a protobuf message, so
-names are numbers in it: this walks the fields that can lead to a tensor or a domain, in graphs within graphs too, by
-the field numbers of onnx.proto, and skips the rest. It needs no library; ONNX Runtime gets the bytes only after it.
+A tensor may name another file for its data, and its path then decides what is read (CVE-2022-25882, CVE-2024-27318).
+An operator set may name a domain that only a custom library provides. A loop may have any length, even one from a row.
+The cost of loading grows faster than the number of nodes. The file is a protobuf message: this walks the fields that
+lead to tensors, operators and domains, also in nested graphs, by the field numbers of onnx.proto, and skips the rest.
+It needs no library.
 """
 
 import re
@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-# No converter of scikit-learn's models makes one: what is repeated there is a scan, over what is in memory already.
+# No converter of scikit-learn's models makes a Loop: they use Scan, which iterates over a tensor in memory.
 UNBOUNDED_OPERATORS = frozenset({b"Loop"})
 MAX_DEPTH = 64
-# ONNX Runtime loads so many in a second, ten times as many in minutes; a thousand trees are one node.
+# ONNX Runtime loads this many in a second, ten times as many in minutes; a thousand trees are one node.
 MAX_NODES = 20_000
 
 Kind = Literal[
     "model", "opset", "training", "function", "graph", "node", "attribute", "tensor", "sparse", "domain", "operator"
 ]
-# Of each message: the fields that lead on, and to what. "domain" is a string, to be known.
+# The fields of each message to follow, and the message or string that each holds.
 _CHILDREN: dict[Kind, dict[int, Kind]] = {
     "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
     "opset": {1: "domain"},
@@ -36,27 +36,27 @@ _CHILDREN: dict[Kind, dict[int, Kind]] = {
     "operator": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-# A tree ensemble has millions of numbers in an attribute, each a field of its own: leap over those of `floats`, `ints`.
+# A tree ensemble has millions of numbers in an attribute, each a field of its own: skips runs of `floats` and `ints`.
 _NUMBERS = re.compile(rb"(?:\x3d[\x00-\xff]{4}){1,20000}+|(?:\x40[\x80-\xff]{0,9}[\x00-\x7f]){1,20000}+")
 
 
 class OnnxBytesError(ValueError):
-    """The file is no ONNX model, or reaches outside itself; the text says which."""
+    """The file is not an ONNX model, or not a safe one; the text says why."""
 
 
-def refuse_what_cannot_be_trusted(model: bytes) -> None:
+def inspect_onnx(model: bytes) -> None:
     """Raises OnnxBytesError for external data, an unknown domain, a function, a loop, too many nodes, or no model."""
     _Walk().into("model", memoryview(model), 0)
 
 
 class _Walk:
-    """One look through a file, which counts its nodes."""
+    """One walk through a file, which counts its nodes."""
 
     def __init__(self) -> None:
         self._nodes = 0
 
     def into(self, kind: Kind, message: memoryview, depth: int) -> None:
-        """Check this message and what it leads to."""
+        """Check this message and those inside it."""
         if kind == "function":
             raise OnnxBytesError("has a function of its own: refused. Export it with ONNX's operators alone.")
         if kind in _CHECKS:
@@ -69,7 +69,7 @@ class _Walk:
         children = _CHILDREN[kind]
         for number, value in _fields(message, kind == "attribute"):
             if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
-                raise OnnxBytesError("points at data outside itself: refused. Export it with its weights inside.")
+                raise OnnxBytesError("has external data: refused. Export it with its weights inside.")
             if number in children and isinstance(value, memoryview):
                 self.into(children[number], value, depth + 1)
 
@@ -81,7 +81,7 @@ class _Walk:
 
 def _check_operator(name: memoryview) -> None:
     if bytes(name) in UNBOUNDED_OPERATORS:
-        raise OnnxBytesError(f"has a {bytes(name).decode()}, of which nobody knows when it ends: refused.")
+        raise OnnxBytesError(f"has a {bytes(name).decode()}, which may run for ever: refused.")
 
 
 def _check_domain(name: memoryview) -> None:

@@ -1,4 +1,4 @@
-"""A model folder as a function: verified, loaded from bytes into ONNX Runtime, and proved on its golden rows."""
+"""Loads a model folder: verifies its files, loads the graph into ONNX Runtime, and proves it on the golden rows."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from contracts.model_folder import Golden, ModelCard, ModelFolderError, model_di
 from contracts.schema import Task
 from scoring.encoder import Encoder
 from scoring.onnx_inspection import KNOWN_DOMAINS as KNOWN_DOMAINS
-from scoring.onnx_inspection import OnnxBytesError, refuse_what_cannot_be_trusted
+from scoring.onnx_inspection import OnnxBytesError, inspect_onnx
 
 INPUT_NAME = "X"
 OUTPUT_NAMES: dict[Task, str] = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
@@ -35,14 +35,14 @@ class Scorer:
 
 
 class RowScorer:
-    """Scores one row at a time at half the cost: input and output are bound to the graph once.
+    """Scores one row at half the cost of `Scorer.predict`: input and output are bound to the graph once.
 
     Write float32 [features] into `buffer`, then call `score`. Not thread-safe: there is one buffer.
     """
 
     def __init__(self, scorer: Scorer) -> None:
         self.buffer = bytearray(4 * len(scorer.card.features))
-        # The session reads and writes this memory itself, so it must live as long as the binding.
+        # The session reads and writes this memory directly, so it must live as long as the binding.
         self._input: Matrix = np.frombuffer(self.buffer, dtype=np.float32).reshape(1, -1)
         self._output = np.zeros((1, max(1, len(scorer.card.classes))), dtype=np.float32)
         self._values = self._output[0].tolist
@@ -55,7 +55,7 @@ class RowScorer:
         self._run = session.run_with_iobinding
 
     def score(self) -> list[float]:
-        """What the graph gives for the row in `buffer`: probabilities in the order of the classes, or one value."""
+        """The graph's output for the row in `buffer`: probabilities in the order of the classes, or one value."""
         self._run(self._binding)
         values: list[float] = self._values()
         return values
@@ -71,7 +71,7 @@ def load_scorer(folder: Path) -> Scorer:
 
 
 def prove(scorer: Scorer, golden: Golden) -> None:
-    """Raises ModelFolderError where the graph does not give, on this machine, what the golden rows say."""
+    """Raises ModelFolderError if the graph's outputs on this machine differ from the golden rows."""
     for number, row in enumerate(golden.rows):
         seen = scorer.predict(scorer.encoder.rows([row.inputs]))[0].astype(np.float64)
         required = np.array(row.output)
@@ -84,7 +84,7 @@ def prove(scorer: Scorer, golden: Golden) -> None:
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
-        refuse_what_cannot_be_trusted(graph)
+        inspect_onnx(graph)
     except OnnxBytesError as error:
         raise ModelFolderError(f"model.onnx {error}") from None
     options = onnxruntime.SessionOptions()

@@ -1,7 +1,7 @@
-"""What the process says of itself: one JSON object a line on standard output, for its parent and for collectors.
+"""The service's own log: JSON lines on standard output, for its parent process and for log collectors.
 
-A reader that is slow or gone never stops the service: a line that a pipe has no room for is left out, and counted in
-the next one.
+A reader that is slow or gone never blocks the service: a line that the pipe has no room for is dropped, and the next
+line says how many were.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-# What a pipe takes whole or not at all (POSIX: PIPE_BUF).
+# A pipe writes up to this many bytes atomically (POSIX: PIPE_BUF).
 MAX_LINE_BYTES = 4096
 MAX_LINES_A_SECOND = 20
 STANDARD_OUTPUT = 1

@@ -1,8 +1,8 @@
-"""Every series that the service exposes. All of them exist, at zero, from the first scrape on.
+"""Every metric of the service. All series exist, at zero, from the first scrape on.
 
-prometheus_client does the exposition; counting is our own, because it happens several times in each request. A counter
-is an addition in a dict. A histogram only remembers what it observed, and sorts it into buckets later, many at once: in
-`fold`, before a scrape, and one of them on every tick. Only the event loop's thread counts.
+prometheus_client does the exposition. Counting is our own, because each request counts several times: a counter adds to
+a dict, and a histogram appends to a list. `fold` sorts these values into buckets, many at once: all before a scrape,
+and one histogram on every tick. Only the event loop's thread counts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +50,7 @@ class Counter(Collector):
 
 
 class Series:
-    """One histogram. `observe` is an append: what is seen is sorted into buckets by `fold`."""
+    """One histogram. `observe` only appends to a list; `fold` sorts the values into buckets."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.total = 0.0
@@ -164,16 +164,16 @@ class Metrics:
         self.model_loaded.set_to_current_time()
 
     def fold_with(self, fold: Callable[[], None]) -> None:
-        """Also call `fold` whenever what was seen is to be counted."""
+        """Call this `fold` together with those of the histograms."""
         self._folds.append(fold)
 
     def fold(self) -> None:
-        """Count all that was only remembered."""
+        """Count everything observed so far."""
         for fold in self._folds:
             fold()
 
     def fold_next(self) -> None:
-        """Count a part of it: the next one at each tick, so that no tick holds up an answer for long."""
+        """Count a part of it, another at each tick, so that no tick delays an answer for long."""
         self._next = (self._next + 1) % len(self._folds)
         self._folds[self._next]()
 

@@ -1,4 +1,4 @@
-"""Puts the parts together and runs them until a signal."""
+"""Makes the parts of the service, connects them, and runs them until a signal."""
 
 import asyncio
 import contextlib
@@ -16,13 +16,13 @@ from starlette.types import ASGIApp
 
 from contracts.exits import Exit, UsageError
 from contracts.request_log import ANY_KEY, LogName
-from service.api.export import ExportPlaces
+from service.api.export import ExportSlots
 from service.api.feedback import Feedback
 from service.api.routes import Parts, build_app
 from service.http.api_keys import Keys, read_keys
-from service.http.application import Front
+from service.http.application import Application
 from service.http.body import BodyReader
-from service.http.content_types import Choice, Direct, JsonOnly, JsonOrArrow
+from service.http.content_types import DirectRoute, JsonOnly, JsonOrArrow, Negotiation
 from service.http.load_shedding import Admission
 from service.http.problems import KINDS
 from service.http.protocol import BoundedProtocol, Deadlines
@@ -41,7 +41,7 @@ from service.prediction.shadow import Shadow, refuse_other_features
 from service.settings import Settings
 
 MEBIBYTE = 1024 * 1024
-# What a page may send and read beside what every page may.
+# The headers that pages of other origins may send, beyond the safelisted ones; below, those that they may read.
 CORS_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "Inference-Header-Content-Length", "Traceparent",
     "X-Request-ID",
@@ -52,7 +52,7 @@ CORS_EXPOSED = ("Inference-Header-Content-Length", "Retry-After", "X-Request-ID"
 def serve(settings: Settings) -> Exit:
     """Load, prove, listen, answer. Raises UsageError and ModelFolderError before anything listens."""
     started = time.perf_counter()
-    # Until there is something to reload, it must not end the process, as is its default.
+    # By default SIGHUP ends the process: ignore it until there is something to reload.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     model = load_bounded(settings.model_dir, settings.model_load_seconds)
     keys = None if settings.api_keys_file is None else read_keys(settings.api_keys_file)
@@ -94,12 +94,12 @@ class Service:
             self._labels_of if self.uploads else None,
         )  # fmt: skip
         self.parts = Parts(
-            self.predictor, feedback, reader, self.metrics, folder, ExportPlaces(self.metrics), self.readiness,
+            self.predictor, feedback, reader, self.metrics, folder, ExportSlots(self.metrics), self.readiness,
             settings.root_path,
         )  # fmt: skip
         app = build_app(self.parts, model)
         routes = tuple(sorted({path for route in app.routes if (path := getattr(route, "path", ""))}))
-        self.front = Front(app, self._direct(), routes, admission, reader, keys, self.metrics)
+        self.application = Application(app, self._direct(), routes, admission, reader, keys, self.metrics)
         self.reloader = Reloader(
             settings.model_dir, lambda: self.predictor.model.digest, self.adopt, self._read_keys,
             lambda folder: load_bounded(folder, settings.model_load_seconds), self.metrics,
@@ -115,11 +115,11 @@ class Service:
         return self.keeper.open(name, self.metrics)
 
     def _may_label(self, client: str, made_by: str) -> bool:
-        keys = self.front.keys
+        keys = self.application.keys
         return keys is None or keys.may_label(client, made_by)
 
     def _labels_of(self, client: str) -> tuple[str, ...]:
-        keys = self.front.keys
+        keys = self.application.keys
         return (ANY_KEY,) if keys is None else keys.labels_of(client)
 
     def _shadow(self, model: ServedModel) -> Shadow | None:
@@ -129,10 +129,10 @@ class Service:
         refuse_other_features(shadow, model)
         return Shadow(shadow, self._log("shadow"), self.metrics)
 
-    def _direct(self) -> dict[str, Choice]:
+    def _direct(self) -> dict[str, Negotiation]:
         predictor = self.predictor
         return {
-            "/predict": JsonOnly(Direct(predictor.one, predictor.model.max_row_bytes)),
+            "/predict": JsonOnly(DirectRoute(predictor.one, predictor.model.max_row_bytes)),
             "/predict/batch": JsonOrArrow(predictor.batch, predictor.model.max_batch_bytes),
         }
 
@@ -148,8 +148,8 @@ class Service:
             metrics=self.metrics,
         )
         return uvicorn.Config(
-            self._below_root(self._traced(self._shared(self.front))),
-            # uvicorn calls it as it would call the class.
+            self._below_root(self._traced(self._with_cors(self.application))),
+            # uvicorn calls it like a protocol class.
             http=connection,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
@@ -163,8 +163,8 @@ class Service:
     def _below_root(self, app: ASGIApp) -> ASGIApp:
         return BelowRoot(app, self._settings.root_path) if self._settings.root_path else app
 
-    def _shared(self, app: ASGIApp) -> ASGIApp:
-        """With the pages of other origins, where some are named."""
+    def _with_cors(self, app: ASGIApp) -> ASGIApp:
+        """Open to the pages of CORS_ORIGINS, where it names some."""
         origins = [one.strip() for one in self._settings.cors_origins.split(",") if one]
         if not origins:
             return app
@@ -176,32 +176,32 @@ class Service:
     def _traced(self, app: ASGIApp) -> ASGIApp:
         if self._settings.otel_exporter_otlp_endpoint is None:
             return app
-        # Here, because it costs 0.3 s and 10 MB.
+        # Imported only here, because it costs 0.3 s and 10 MB.
         from service.http import tracing
 
         model = self.predictor.model
         provider = tracing.provider_of(model.card.name, model.digest)
         self._at_the_end.append(functools.partial(tracing.finish, provider))
-        return tracing.Traced(app, provider.get_tracer("gatehouse"), self.front.route_of)
+        return tracing.Traced(app, provider.get_tracer("gatehouse"), self.application.route_of)
 
     def adopt(self, model: ServedModel) -> None:
         """Document this model, then answer with it from the next request on."""
         app = build_app(self.parts, model)
         self.predictor.adopt(model)
-        self.front.app, self.front.direct = app, self._direct()
+        self.application.app, self.application.direct = app, self._direct()
 
     def _read_keys(self) -> None:
         if self._settings.api_keys_file is not None:
-            self.front.keys = read_keys(self._settings.api_keys_file)
+            self.application.keys = read_keys(self._settings.api_keys_file)
 
     async def run(self, listener: socket.socket) -> None:
-        """Serve until a signal, then bring the logs to the disk."""
-        # What was made so far stays for ever, so collections need not look at it again; what a batch makes by the
-        # thousand is gone when it is answered, so they need not look at it at all.
+        """Serve until a signal, then sync the logs to disk."""
+        # Everything made so far stays for ever, so exclude it from garbage collection. Collect seldom: a batch makes
+        # thousands of objects, and reference counting frees them once it is answered.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        # An export or an index works in another thread: so long at most it holds up the answers.
+        # Another thread (an export, an index) may hold the interpreter for at most this long.
         sys.setswitchinterval(0.0005)
         async with contextlib.AsyncExitStack() as background:
             if self.uploads is not None:

@@ -41,7 +41,7 @@ class InProcess:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self.service.front)
+            transport = httpx.ASGITransport(self.service.application)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
                 return await client.request(method, path, **options)
 

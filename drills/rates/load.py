@@ -46,7 +46,7 @@ from drills.rates.proportion import Proportion
 from scoring.scorer import load_scorer
 from service import serve
 from service.__main__ import main as serve_one_model
-from service.http.application import Front
+from service.http.application import Application
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "load-tests"))
@@ -122,7 +122,7 @@ def serve_slowed(slower_by: float) -> Exit:
     """Our service, burning that share of its own CPU time ahead of each request."""
     burnt_s = 0.0
 
-    class SlowedFront(Front):
+    class SlowedApplication(Application):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             nonlocal burnt_s
             began = time.process_time()
@@ -131,7 +131,7 @@ def serve_slowed(slower_by: float) -> Exit:
             burnt_s += now - began
             await super().__call__(scope, receive, send)
 
-    vars(serve)["Front"] = SlowedFront  # the planted fault
+    vars(serve)["Application"] = SlowedApplication  # the planted fault
     started = time.process_time()
     sys.argv = sys.argv[:1]
     return serve_one_model()

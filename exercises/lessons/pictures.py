@@ -56,7 +56,7 @@ def api(words: dict[str, str]) -> str:
     named("service/api/routes.py", '"/predict"')
     steps = (
         ("POST /predict", words["client"]),
-        (named("service/http/application.py", "class Front"), words["front"]),
+        (named("service/http/application.py", "class Application"), words["front"]),
         (named("service/formats/row_schema.py", "strict=True"), words["check"]),
         (named("scoring/encoder.py", "class Encoder"), words["encode"]),
         (named("scoring/scorer.py", "class RowScorer"), words["score"]),

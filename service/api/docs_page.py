@@ -1,4 +1,4 @@
-"""GET /docs: Swagger UI from this service's own address, because many networks reach no content delivery network."""
+"""GET /docs: Swagger UI, served from here because many networks block content delivery networks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,13 +9,13 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-# No icon: the default one is another server's.
+# No icon: the default one is on another server.
 NO_ICON = "data:,"
 PIECE_BYTES = 16 * 1024
 
 
 def add_docs_page(app: FastAPI, root: str) -> None:
-    """The page and the two files that it loads. `root`: the prefix under which a proxy shows the service."""
+    """Add the page and the two files that it loads. `root`: the prefix under which a proxy serves this service."""
     page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title=app.title,
@@ -42,8 +42,8 @@ def _add_file(app: FastAPI, name: str, media_type: str) -> None:
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    """The next when the client has read: so many clients that do not cannot fill the memory."""
+    """Each piece waits until the client has read the last: many slow clients must not fill the memory."""
     for start in range(0, len(content), PIECE_BYTES):
         yield content[start : start + PIECE_BYTES]
-        # What is written goes out when the turn ends, and only then is it known whether the client keeps up.
+        # Writes are sent at the end of the iteration; only then is it known whether the client keeps up.
         await asyncio.sleep(0)

@@ -1,8 +1,8 @@
-"""GET /requests: the log of predictions and labels of a window of time, as NDJSON, for the drift job.
+"""GET /requests: the logged predictions and labels of a time window, as NDJSON, for the drift job.
 
-Every process's files of the folder are read, each in its own order, up to the size they had when the request came.
+It reads the files of every process, each in its own order, up to the size that it had when the request came.
 Lines are sent as they are stored (contracts/request_log.py): a record with `features` is a prediction, one with
-`actual` a label. A torn line is left out. At most two exports run at once, and one for each key; more are answered 503.
+`actual` a label. A torn line is left out. At most two exports run at once, one for each key; more are answered 503.
 """
 
 import datetime as dt
@@ -22,10 +22,10 @@ from service.http.problems import BAD_WINDOW, Problem
 from service.metrics import Metrics
 
 CONTENT_TYPE = "application/x-ndjson"
-# Small: what waits for a client that does not read must not fill the memory.
+# Small, because unread chunks of slow clients must not fill the memory.
 CHUNK_BYTES = 64 * 1024
 MAX_EXPORTS = 2
-# A record is written a moment after the time in it.
+# A record is written a little later than its timestamp.
 SLACK_SECONDS = 60.0
 _GZIP = 16 + zlib.MAX_WBITS
 _RECORD = re.compile(rb'^\{"v":1,"id":"[^"]{36}","at_us":(\d+),.*\}$', re.M)
@@ -39,8 +39,8 @@ class Window:
     until_us: int
 
 
-class ExportPlaces:
-    """Who exports at the moment, by the ids of their keys."""
+class ExportSlots:
+    """The running exports, by the ids of their keys."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._taken: list[str] = []
@@ -49,7 +49,7 @@ class ExportPlaces:
 
     @contextmanager
     def one_for(self, client: str) -> Iterator[None]:
-        """A place until it is left. Raises Problem where none is free, or this key has one already."""
+        """A slot for the length of the block. Raises Problem if none is free or this key has one already."""
         if len(self._taken) >= MAX_EXPORTS or (client and client in self._taken):
             self._shed.add("exports")
             raise refused_for_now()
@@ -61,20 +61,20 @@ class ExportPlaces:
 
 
 class ExportResponse(StreamingResponse):
-    """Sends records, while it has a place."""
+    """Sends records while it holds a slot."""
 
-    def __init__(self, place: AbstractContextManager[None], records: Iterator[bytes], headers: dict[str, str]) -> None:
+    def __init__(self, slot: AbstractContextManager[None], records: Iterator[bytes], headers: dict[str, str]) -> None:
         super().__init__(records, headers=headers, media_type=CONTENT_TYPE)
-        self._place = place
+        self._slot = slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises Problem, before anything is sent, where there is no place."""
-        with self._place:
+        """Raises Problem, before anything is sent, if no slot is free."""
+        with self._slot:
             await super().__call__(scope, receive, send)
 
 
 def window_of(since: str | None, until: str | None) -> Window:
-    """The window that a client asked for; open ends where it did not say. Raises Problem."""
+    """The window that a client asked for; a bound that it left out is open. Raises Problem."""
     window = Window(
         0 if since is None else _microseconds(since),
         2**63 - 1 if until is None else _microseconds(until),
@@ -134,7 +134,7 @@ def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header names gzip, and not with a weight of zero."""
+    """Whether an Accept-Encoding header names gzip with a weight above zero."""
     for part in accept_encoding.lower().split(","):
         name, _, weight = part.replace(" ", "").partition(";q=")
         if name == "gzip":

@@ -1,6 +1,7 @@
-"""POST /feedback: what really happened, by prediction id. Every label is answered for and counted; none is kept unseen.
+"""POST /feedback: labels (what really happened) by prediction id. Each label has an outcome, which is counted.
 
-An edge whose replica dies replays the request on another: what the first has recorded is "recorded", not "repeated".
+An edge replays a request when its replica dies. A label that the first replica has recorded is "recorded" then, not
+"repeated".
 
 recorded    it is in the log of labels. With REQUEST_LOG_BUCKET so is one whose prediction this replica does not have:
             another may, and a reader of all their logs brings the two together (LabelRecord.for_keys)
@@ -37,14 +38,14 @@ _US_PER_DAY = 86_400 * 1_000_000
 
 
 class FeedbackAnswer(BaseModel):
-    """What became of each label, in their order."""
+    """The outcome of each label, in the order of the request."""
 
     recorded: int
     outcomes: list[FeedbackOutcome]
 
 
 class _Envelope(BaseModel):
-    """The body's outer form; each label is looked at on its own, so that one bad label does not lose the others."""
+    """The body without its labels: each is validated on its own, so that one bad label does not lose the others."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

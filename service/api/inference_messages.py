@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol's requests and answers are made of, and how they become rows and tensors."""
+"""The Open Inference Protocol's requests and answers: their types, and their conversion to rows and from tensors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ JSON_LENGTH = b"inference-header-content-length"
 
 
 class Parameters(BaseModel):
-    """Of what clients put here, what this service reads."""
+    """The parameters that this service reads; it ignores others."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -41,7 +41,7 @@ class InputTensor(BaseModel):
     data: list[Any] | None = None
 
 
-class AskedOutput(BaseModel):
+class RequestedOutput(BaseModel):
     """One output that the client wants."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -58,7 +58,7 @@ class InferenceRequest(BaseModel):
     id: Annotated[str, Field(max_length=200)] | None = None
     parameters: Parameters = Parameters()
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=10_000)]
-    outputs: Annotated[list[AskedOutput], Field(max_length=10)] | None = None
+    outputs: Annotated[list[RequestedOutput], Field(max_length=10)] | None = None
 
 
 def request_type(card: ModelCard) -> type[BaseModel]:
@@ -153,7 +153,7 @@ def _ids(identities: list[str]) -> Tensor:
 
 
 def response_of(model: ServedModel, asked: InferenceRequest, tensors: list[Tensor]) -> Response:
-    """The answer, with the outputs that were asked for, each as JSON or binary as was asked."""
+    """The answer with the requested outputs, each as JSON or binary as requested."""
     wanted = {one.name: one.parameters.binary_data for one in asked.outputs or ()}
     shown: list[dict[str, Any]] = []
     binary = b""
@@ -193,5 +193,5 @@ def metadata_of(model: ServedModel) -> dict[str, Any]:
 
 
 def version_of(model: ServedModel) -> str:
-    """The model's version, as the protocol wants one: the start of its digest."""
+    """The protocol's model version: the start of the model's digest."""
     return model.digest.removeprefix("sha256:")[:12]

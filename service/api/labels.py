@@ -1,10 +1,10 @@
-"""Reads one label as clients write it: in any spelling that has one meaning, and in no other.
+"""Reads one label. It accepts every unambiguous spelling that clients use, and no other.
 
-A class may differ in case, in white space around it, or in how Unicode composes it, and may be the JSON value of its
-name: `true` and "True" for the class "true", 1 and 1.0 for the class "1". Where two classes answer to one spelling,
-only the exact name is taken. 1 is not taken for the class "true": a client that numbers the classes the other way
-would teach the opposite. A regression's value may be a number's text. A time may be whole microseconds since 1970, as
-a number or its text, or RFC 3339 with an offset; without one it is hours off somewhere.
+A class may differ in case, in surrounding white space or in Unicode composition, and may be the JSON value of its name:
+`true` and "True" for the class "true", 1 and 1.0 for the class "1". Where a spelling fits two classes, only the exact
+name is accepted. 1 does not mean the class "true": a client that numbers the classes the other way round would teach
+the opposite. A regression's value may be a number's text. A time is whole microseconds since 1970, as a number or its
+text, or RFC 3339 with an offset; without an offset it would be hours off in some time zone.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ class Label(NamedTuple):
 
 
 def read_label(label: Any, card: ModelCard) -> Label | None:
-    """The label; None where it is none, or could be two."""
+    """The label; None if it is malformed or ambiguous."""
     if not isinstance(label, dict) or not set(label) <= {"id", "actual", "observed_us"}:
         return None
     identity, observed = _identity(label.get("id")), label.get("observed_us")
@@ -54,15 +54,15 @@ def _identity(given: Any) -> str | None:
 def _class(given: Any, classes: tuple[str, ...]) -> str | None:
     if given in classes and isinstance(given, str):
         return str(given)
-    key = _spoken(given)
-    meant = [one for one in classes if key is not None and _spoken(one) == key]
+    key = _normalized(given)
+    meant = [one for one in classes if key is not None and _normalized(one) == key]
     if not meant and isinstance(given, (int, float)) and not isinstance(given, bool):
         meant = [one for one in classes if _NUMBER.fullmatch(one) and float(one) == given]
     return meant[0] if len(meant) == 1 else None
 
 
-def _spoken(given: Any) -> str | None:
-    """What spellings of one name have in common."""
+def _normalized(given: Any) -> str | None:
+    """The same for every spelling of a name."""
     if isinstance(given, bool):
         return str(given).lower()
     return unicodedata.normalize("NFKC", given).strip().casefold() if isinstance(given, str) else None

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over HTTP: what KServe's and Triton's own clients speak.
+"""The Open Inference Protocol, version 2, over HTTP, which KServe's and Triton's clients use.
 
 One input tensor for each feature, [rows] or [rows, 1]: numbers (FP32 or another numeric type), BOOL, or BYTES for
 categories. A missing number is NaN in a binary tensor and null in JSON; a feature that may be missing may be left out.
@@ -84,7 +84,7 @@ def add_inference_routes(
 
     @app.get(version_path, **known)
     async def version_metadata(model_name: Name, model_version: Version) -> dict[str, Any]:
-        """The same of a version: the one that is served."""
+        """The same by version: only the served one exists."""
         check(model_name, model_version)
         return metadata_of(predictor.model)
 
@@ -102,7 +102,7 @@ def add_inference_routes(
 
     @app.post(model_path + "/infer", **inferring)
     async def infer(model_name: Name, request: HttpRequest) -> Response:
-        """Predict a batch of rows that are given by column."""
+        """Predict a batch of rows, one tensor per feature."""
         if model_name != name:
             raise Problem(NOT_FOUND)
         model = predictor.model
@@ -116,7 +116,7 @@ def add_inference_routes(
 
     @app.post(version_path + "/infer", **inferring)
     async def version_infer(model_name: Name, model_version: Version, request: HttpRequest) -> Response:
-        """The same by this version. Another than the one that is served is 404."""
+        """The same by version: any but the served one is 404."""
         if model_version != current:
             raise Problem(NOT_FOUND)
         return await infer(model_name, request)

@@ -1,4 +1,4 @@
-"""How refusals look in the OpenAPI document: every status that a route can answer, each with its example."""
+"""The refusals in the OpenAPI document: every status that a route can return, each with an example."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ _ARROW_TYPES = {
 Responses = dict[int | str, dict[str, Any]]
 PLACE = "#/components/schemas/{model}"
 
-# What the connection itself may be answered, on any route.
+# Refusals of the HTTP protocol itself, on any route.
 TRANSPORT = (BAD_REQUEST, TOO_SLOW, HEADERS_TOO_LARGE)
 ANY = (*TRANSPORT, CRASHED, OVERLOADED)
 KEYED = (NO_KEY, NOT_ALLOWED)
@@ -49,14 +49,14 @@ READING_BATCHES = (
 
 
 class ErrorDetail(BaseModel):
-    """One thing that does not fit: where, and what is required there."""
+    """One mistake: where it is, and what is required there."""
 
     pointer: str
     required: str
 
 
 class ProblemDetail(BaseModel):
-    """RFC 9457. Never repeats what was sent."""
+    """RFC 9457. Never repeats the request."""
 
     type: str
     title: str
@@ -84,7 +84,7 @@ def _response(kind: Kind) -> dict[str, Any]:
 
 
 def body_of(app: FastAPI, model: type[BaseModel], *examples: Any) -> dict[str, Any]:
-    """`openapi_extra` for a route that reads its body itself: the body's type, which the document then names."""
+    """`openapi_extra` for a route that reads its body itself: adds the body's type to the document."""
     schema = model.model_json_schema(ref_template=PLACE)
     named = schema.pop("$defs", {}) | {model.__name__: schema}
     app.state.schemas = {**getattr(app.state, "schemas", {}), **named}
@@ -117,7 +117,7 @@ def _arrow_content(meaning: str, columns: dict[str, str]) -> dict[str, Any]:
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, made once: what FastAPI knows, and the problem detail that all refusals refer to."""
+    """The OpenAPI document, made once: FastAPI's own, and the schemas of problem details and bodies."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -129,13 +129,13 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schema = ProblemDetail.model_json_schema(ref_template=PLACE)
         parts = document.setdefault("components", {}).setdefault("schemas", {})
         parts |= getattr(app.state, "schemas", {}) | schema.pop("$defs", {}) | {ProblemDetail.__name__: schema}
-        _forget_fastapis_own_refusals(document)
+        _remove_fastapi_refusals(document)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _forget_fastapis_own_refusals(document: dict[str, Any]) -> None:
-    """Take out the 422 that FastAPI documents for every parameter: none of ours can fail in that form."""
+def _remove_fastapi_refusals(document: dict[str, Any]) -> None:
+    """Remove the 422 that FastAPI documents for every parameter: this service never answers in that form."""
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     for operations in document["paths"].values():

@@ -1,7 +1,7 @@
-"""The routes: what each takes and gives, documented for /docs, and the small ones answered.
+"""The routes, with their types for /docs. The small ones are also answered here.
 
-POST /predict and /predict/batch stand here for their documentation alone; what answers them is
-`prediction/predictor.py`, called by the outermost application (`http/application.py`) ahead of this router.
+POST /predict and /predict/batch are only documented here. `prediction/predictor.py` answers them, called by the
+outermost application (`http/application.py`) before this router.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ from service.metrics import Metrics
 from service.prediction.predictor import Predictor
 from service.prediction.served_model import ServedModel
 
-# The bounds are documented here and enforced in http/request_ids.py.
+# The limits are documented here and enforced in http/request_ids.py.
 RequestName = Annotated[
     str | None,
     Header(
@@ -76,14 +76,14 @@ Moment = Annotated[
 
 @dataclass(frozen=True)
 class Parts:
-    """What the routes call. `root`: the prefix under which a proxy shows them."""
+    """What the routes use. `root`: the prefix under which a proxy serves them."""
 
     predictor: Predictor
     feedback: Feedback
     reader: BodyReader
     metrics: Metrics
     log_folder: Path
-    exports: export.ExportPlaces
+    exports: export.ExportSlots
     is_ready: Callable[[], bool]
     root: str = ""
 
@@ -95,7 +95,7 @@ class Health(BaseModel):
 
 
 def build_app(parts: Parts, model: ServedModel) -> FastAPI:
-    """FastAPI's part, as this model has to be documented; another model needs another app."""
+    """The FastAPI application, documented for this model; another model needs a new one."""
     card, digest = model.card, model.digest
     app = FastAPI(
         title=card.name,
@@ -180,7 +180,7 @@ def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:
         return await parts.feedback.take(body, card, request.scope[CLIENT], headers)
 
 
-def _export_route(app: FastAPI, folder: Path, places: export.ExportPlaces) -> None:
+def _export_route(app: FastAPI, folder: Path, slots: export.ExportSlots) -> None:
     lines: Responses = {200: {"description": "records, one a line", "content": {export.CONTENT_TYPE: {}}}}
 
     @app.get(
@@ -195,7 +195,7 @@ def _export_route(app: FastAPI, folder: Path, places: export.ExportPlaces) -> No
         headers = {"vary": "accept-encoding"}
         if export.accepts_gzip(request.headers.get("accept-encoding", "")):
             records, headers["content-encoding"] = export.compressed(records), "gzip"
-        return export.ExportResponse(places.one_for(request.scope[CLIENT]), records, headers)
+        return export.ExportResponse(slots.one_for(request.scope[CLIENT]), records, headers)
 
 
 def _model_routes(app: FastAPI, card: ModelCard, metrics: Metrics) -> None:

@@ -1,7 +1,7 @@
-"""What every request meets first: is there room, whose key is it, how large is the body; and what is counted after.
+"""The outermost ASGI application: load shedding, API keys, body limits, refusals and metrics.
 
-The routes that must be fast are answered from here, ahead of FastAPI's router, which only documents them: an ASGI
-callable costs a third of a route. Everything else goes on to FastAPI.
+The fast routes are answered here, before FastAPI's router, which only documents them: an ASGI callable costs a third of
+a route. All other requests go on to FastAPI.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.http.answer import Answer
 from service.http.api_keys import Keys
 from service.http.body import BodyReader, Disconnected
-from service.http.content_types import Choice
+from service.http.content_types import Negotiation
 from service.http.load_shedding import Admission
 from service.http.problems import CLOSE, CRASHED, NOT_FOUND, OVERLOADED, Problem
 from service.http.protocol import ARRIVED, MALFORMED, UNMATCHED
@@ -26,16 +26,16 @@ CLIENT = "gatehouse.client"
 STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 
 
-class Front:
+class Application:
     """The outermost ASGI application.
 
-    `app` (FastAPI's), `direct` and `keys` (None: not asked) may be replaced between two requests.
+    `app` (FastAPI's), `direct` and `keys` (None: no key is needed) may be replaced between two requests.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        direct: Mapping[str, Choice],
+        direct: Mapping[str, Negotiation],
         routes: tuple[str, ...],
         admission: Admission,
         reader: BodyReader,
@@ -46,7 +46,7 @@ class Front:
         self.keys = keys
         self.direct = direct
         self._refuse_late = admission.refuse_late
-        self._read, self._forget = reader.read, reader.forget
+        self._read, self._discard = reader.read, reader.discard
         self._metrics = metrics
         self._complaints = Throttled()
         self._refusals = Throttled()
@@ -54,7 +54,7 @@ class Front:
         metrics.request_seconds.make((route,) for route in known)
         metrics.requests.make((route, status) for route in known for status in STATUS_CLASSES)
         self._counts = metrics.requests.values
-        self._saw_seconds = {route: metrics.request_seconds.of(route).observe for route in known}
+        self._observe_seconds = {route: metrics.request_seconds.of(route).observe for route in known}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,17 +72,17 @@ class Front:
             if not is_plain(scope):
                 raise Problem(NOT_FOUND)
             client = "" if self.keys is None else self.keys.client(headers, route)
-            choice = self.direct.get(route)
-            if choice is None or scope["method"] != "POST":
+            negotiation = self.direct.get(route)
+            if negotiation is None or scope["method"] != "POST":
                 scope[CLIENT] = client
                 if scope["method"] == "HEAD":
-                    # A copy, for the server must know that it was HEAD.
+                    # A copy, because the server must still see HEAD.
                     scope = dict(scope)
                 route, status = await self._pass_on(scope, receive, send)
                 if status >= 400:
                     self._refusals.say("refused", path=scope["path"][:200], status=status, **names_of(headers))
             else:
-                direct = choice.of(headers)
+                direct = negotiation.of(headers)
                 is_unread = False
                 body = await self._read(receive, headers, direct.max_bytes)
                 content = direct.handle(headers, body, time_ns() // 1000, client)
@@ -94,8 +94,8 @@ class Front:
             return
         except Problem as problem:
             route = self.route_of(scope)
-            # Where there is too much to do already, what comes is not read as well.
-            if is_unread and problem.kind is not OVERLOADED and not await self._forget(receive, headers):
+            # Under overload, the body of a refused request is not read either.
+            if is_unread and problem.kind is not OVERLOADED and not await self._discard(receive, headers):
                 problem.headers += CLOSE
             status = await self._refuse(problem, scope, headers, send)
         except Exception:
@@ -103,13 +103,13 @@ class Front:
             status = await self._refuse(Problem(CRASHED), scope, headers, send)
         if status:
             self._counts[(route, STATUS_CLASSES[status // 100 - 2])] += 1
-            self._saw_seconds[route](perf_counter() - started)
+            self._observe_seconds[route](perf_counter() - started)
 
     def route_of(self, scope: Scope) -> str:
         """The template of the route that answered; UNMATCHED where none did."""
-        # Only FastAPI's own routes say so; its documentation's pages and ours have no parameters.
+        # Only FastAPI's routes set this; the documentation pages have no parameters, so their path is the template.
         path: str = getattr(scope.get("route"), "path", None) or scope["path"]
-        return path if path in self._saw_seconds and is_plain(scope) else UNMATCHED
+        return path if path in self._observe_seconds and is_plain(scope) else UNMATCHED
 
     async def _refuse(self, problem: Problem, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> int:
         kind = problem.kind
@@ -122,6 +122,7 @@ class Front:
         return answer.status
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        """Let FastAPI answer; return the route and the status."""
         status = 0
         more_body = True
         is_head = scope["method"] == "HEAD"
@@ -132,7 +133,7 @@ class Front:
         async def read() -> Message:
             nonlocal more_body
             if is_head:
-                # So that an export ends where its head is all that is asked for.
+                # Ends an export, whose body nobody wants.
                 await started.wait()
                 return {"type": "http.disconnect"}
             message = await receive()
@@ -143,7 +144,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if status >= 400 and more_body and not await self._forget(receive, dict(scope["headers"])):
+                if status >= 400 and more_body and not await self._discard(receive, dict(scope["headers"])):
                     message["headers"] = [*message["headers"], *CLOSE]
                 started.set()
             elif is_head:
@@ -155,7 +156,7 @@ class Front:
         except Exception:
             if not status:
                 raise
-            # FastAPI has answered 500 already, and raises it again for the log.
+            # FastAPI has answered 500 already, and raises the error again for the log.
             self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
         if is_head:
             await send({"type": "http.response.body", "body": b""})
@@ -163,7 +164,7 @@ class Front:
 
 
 def _joined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers that stand on several lines as one list each (RFC 9110, section 5.3); the same value twice is one."""
+    """Repeated headers as one comma-separated list each (RFC 9110, section 5.3), without repeated values."""
     values: dict[bytes, dict[bytes, None]] = {}
     for name, value in lines:
         values.setdefault(name, {})[value] = None
@@ -171,9 +172,7 @@ def _joined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def is_plain(scope: Scope) -> bool:
-    """Whether the path was sent as it is meant. A proxy that hides a path may look at it before it is decoded: so each
-    path has one spelling that is answered, and no other is.
-    """
+    """Whether the path has no percent-encoding: a proxy may block paths before decoding, so only one spelling works."""
     return bool(scope["raw_path"] == scope["path"].encode())
 
 

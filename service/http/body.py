@@ -1,8 +1,8 @@
-"""Reads a request's body within its bounds: a declared type and length first, then what really arrives.
+"""Reads a request's body within its limits: checks the declared type and length, then the bytes that arrive.
 
-Bodies that arrive in pieces share one budget of memory, so that many slow clients together cannot fill it. What is
-refused is read to its end first, and dropped: where the connection then closes, bytes that nobody has read reset it,
-and the client, or the edge before it, may never see the answer.
+Bodies that arrive in pieces share one memory budget, so many slow clients together cannot fill the memory. A refused
+body is read to its end and discarded: closing a connection with unread bytes resets it, and then the client, or the
+edge before it, may never see the answer.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from service.http.load_shedding import Admission, refused_for_now
 from service.http.problems import CLOSE, NOT_JSON_TYPE, TOO_LARGE, Problem
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
-# The name, and what clients call it besides; US-ASCII is a part of it.
+# The name, a common alias, and US-ASCII, which is a subset.
 UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
-# Of a body that is refused, so many times MAX_BODY_BYTES are read and dropped before it is refused.
-FORGOTTEN_TIMES = 4
+# A refused body is read and discarded up to this many times MAX_BODY_BYTES.
+DISCARD_FACTOR = 4
 
 
 class Disconnected(Exception):  # noqa: N818 — not an error: the client has gone
@@ -24,21 +24,21 @@ class Disconnected(Exception):  # noqa: N818 — not an error: the client has go
 
 
 class BodyReader:
-    """Reads bodies, and tells the admission which requests are still arriving."""
+    """Reads bodies, and tells `Admission` how many are still arriving."""
 
     def __init__(self, admission: Admission, most_bytes: int) -> None:
-        """`most_bytes`: the largest body that is read, on whatever route."""
+        """`most_bytes`: the largest body on any route."""
         self._most_bytes = most_bytes
         self._admission = admission
-        self._turns = admission.turns
+        self._slices = admission.slices
         self._pending_bytes = 0
 
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
-        """The body of a request, when it is whole and its turn. Raises Problem for too many bytes, and Disconnected."""
+        """The whole body, once the request may be worked on. Raises Problem for too many bytes, and Disconnected."""
         max_bytes = min(max_bytes, self._most_bytes)
         declared = headers.get(b"content-length")
         if declared is not None and int(declared) > max_bytes:
-            raise Problem(TOO_LARGE, headers=() if await self.forget(receive, headers) else CLOSE)
+            raise Problem(TOO_LARGE, headers=() if await self.discard(receive, headers) else CLOSE)
         self._admission.reading += 1
         try:
             message = await receive()
@@ -48,14 +48,14 @@ class BodyReader:
                 body = await self._read_in_pieces(message, receive, headers, max_bytes)
         finally:
             self._admission.reading -= 1
-        if not self._turns.have_room():
-            await self._admission.wait_for_a_turn()
+        if not self._slices.have_room():
+            await self._admission.wait_for_a_slice()
         return body
 
-    async def forget(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
-        """Read what is still to come of a body, and drop it. False where it is too much, or waits to be asked for."""
+    async def discard(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
+        """Read the rest of a body and drop it. False if it is too large, or the client waits for `100 Continue`."""
         length = headers.get(b"content-length", b"0" if b"transfer-encoding" not in headers else b"1")
-        left = FORGOTTEN_TIMES * self._most_bytes
+        left = DISCARD_FACTOR * self._most_bytes
         if int(length) > left or b"expect" in headers:
             return False
         more = int(length) > 0
@@ -78,7 +78,7 @@ class BodyReader:
                 pieces += message["body"]
                 self._pending_bytes += len(message["body"])
                 if len(pieces) > max_bytes:
-                    is_whole = not message["more_body"] or await self.forget(receive, headers)
+                    is_whole = not message["more_body"] or await self.discard(receive, headers)
                     raise Problem(TOO_LARGE, headers=() if is_whole else CLOSE)
                 if self._pending_bytes > MAX_PENDING_BYTES:
                     raise refused_for_now()
@@ -92,20 +92,20 @@ class BodyReader:
 
 
 def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:
-    """Raises Problem unless the body is said to be plain JSON."""
+    """Raises Problem unless the headers declare uncompressed JSON."""
     content_type = headers.get(b"content-type", b"")
     if (content_type != b"application/json" and not is_json(content_type)) or is_compressed(headers):
         raise Problem(NOT_JSON_TYPE)
 
 
 def refuse_compression(headers: Mapping[bytes, bytes]) -> None:
-    """Raises Problem where the body is compressed, for routes that read more types than JSON."""
+    """Raises Problem for a compressed body, on routes that read more types than JSON."""
     if is_compressed(headers):
         raise Problem(NOT_JSON_TYPE)
 
 
 def is_json(content_type: bytes) -> bool:
-    """Whether a Content-Type says JSON in UTF-8. What other parameters say is nothing to us (RFC 9110, section 8.3)."""
+    """Whether a Content-Type is JSON in UTF-8. Other parameters are ignored (RFC 9110, section 8.3)."""
     kind, *parameters = content_type.lower().split(b";")
     named = dict(_parameter(one) for one in parameters)
     return kind.strip() == b"application/json" and named.get(b"charset", b"utf-8") in UTF_8
@@ -117,5 +117,5 @@ def _parameter(text: bytes) -> tuple[bytes, bytes]:
 
 
 def is_compressed(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a body is encoded in any way; `identity` says that it is not."""
+    """Whether a body has a content coding other than `identity`."""
     return headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity")

@@ -1,7 +1,7 @@
-"""Which types a request comes in and is answered in: 415 for a type that is not read, 406 for one that is not written.
+"""Content negotiation: 415 for a request type that is not read, 406 for an answer type that is not written.
 
-/predict/batch reads and writes JSON and Arrow. The answer has the request's own type unless Accept prefers the other.
-RFC 9110, section 12.5.1.
+/predict/batch reads and writes JSON and Arrow. The answer has the request's type unless Accept prefers the other
+(RFC 9110, section 12.5.1).
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ Handle = Callable[[Headers, bytes, int, str], bytes]
 
 
 @dataclass(frozen=True)
-class Direct:
-    """A route that is answered ahead of the router: POST, answered with 200.
+class DirectRoute:
+    """A POST route that is answered without the router, with status 200.
 
-    `handle`: headers, body, microseconds since 1970 and the key's id to the answer's bytes; raises Problem.
+    `handle` takes headers, body, microseconds since 1970 and the key's id; it returns the answer or raises Problem.
     """
 
     handle: Handle
@@ -30,20 +30,20 @@ class Direct:
     content_type: tuple[bytes, bytes] = (b"content-type", JSON)
 
 
-class Choice(Protocol):
-    """How a request's headers decide what answers it."""
+class Negotiation(Protocol):
+    """Chooses the route by the request's headers."""
 
-    def of(self, headers: Headers) -> Direct:
+    def of(self, headers: Headers) -> DirectRoute:
         """Raises Problem."""
 
 
 class JsonOnly:
     """One handler, for JSON."""
 
-    def __init__(self, direct: Direct) -> None:
+    def __init__(self, direct: DirectRoute) -> None:
         self._direct = direct
 
-    def of(self, headers: Headers) -> Direct:
+    def of(self, headers: Headers) -> DirectRoute:
         """Raises Problem for another type."""
         if headers.get(b"content-type") != JSON or b"content-encoding" in headers:
             refuse_another_type(headers)
@@ -51,16 +51,16 @@ class JsonOnly:
 
 
 class JsonOrArrow:
-    """A handler for each pair of types. `make`: from the type of the request and that of the answer to a handler."""
+    """A handler for each pair of types. `make` takes the request's type and the answer's, and returns the handler."""
 
     def __init__(self, make: Callable[[bytes, bytes], Handle], max_bytes: int) -> None:
         self._by_types = {
-            (takes, gives): Direct(make(takes, gives), max_bytes, (b"content-type", gives))
+            (takes, gives): DirectRoute(make(takes, gives), max_bytes, (b"content-type", gives))
             for takes in (JSON, ARROW)
             for gives in (JSON, ARROW)
         }
 
-    def of(self, headers: Headers) -> Direct:
+    def of(self, headers: Headers) -> DirectRoute:
         """Raises Problem: 415 before 406."""
         content_type = headers.get(b"content-type", b"")
         takes = _type_of(content_type)
@@ -77,7 +77,7 @@ def _type_of(content_type: bytes) -> bytes | None:
 
 
 def _preferred(accept: bytes, own: bytes) -> bytes:
-    """The type that `accept` likes best; of equals, `own`. Raises Problem where it takes neither."""
+    """The type with the highest quality in `accept`; `own` if both are equal. Raises Problem if neither is accepted."""
     ranges = [_range(one) for one in accept.lower().split(b",")]
     qualities = {offered: _quality(offered, ranges) for offered in (own, *({JSON, ARROW} - {own}))}
     best = max(qualities, key=lambda offered: qualities[offered])

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from service.http.answer import Answer
 
 CONTENT_TYPE = "application/problem+json"
-# What a list of errors may hold, so that no answer passes 2 kB.
+# Limits of the list of errors, which keep each answer below 2 kB.
 MAX_ERRORS = 8
 MAX_ERROR_BYTES = 1200
-# For refusals after which the connection cannot be used: some of the request is still to come.
+# For refusals that leave a part of the request unread: the connection cannot be used again.
 CLOSE = ((b"connection", b"close"),)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of refusal: what it is called, its status, and what the person reading it should know."""
+    """One kind of refusal: its name, its status, and what its reader should do."""
 
     slug: str
     status: int
@@ -91,7 +91,7 @@ KINDS = tuple(value for value in list(globals().values()) if isinstance(value, K
 
 
 class Problem(Exception):  # noqa: N818 — an answer to the client, named as RFC 9457 names it
-    """A request ends here. `errors` says what is required and where; it must not hold anything that was sent."""
+    """Ends the request. `errors` says where something is wrong and what is required; it must not repeat the request."""
 
     def __init__(
         self, kind: Kind, errors: tuple[tuple[str, str], ...] = (), headers: tuple[tuple[bytes, bytes], ...] = ()

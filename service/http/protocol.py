@@ -1,11 +1,11 @@
-"""What arrives on a connection, within its bounds: uvicorn's HTTP protocol has none for slow or large headers.
+"""Limits on each connection, which uvicorn's HTTP protocol does not have: slow requests, large headers, unread answers.
 
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
-headers; headers may have 16 KiB. What does not keep to that is answered with a problem detail and closed. A request for
-which there is no room is refused by its headers alone (load_shedding.py), and its body skipped. An answer must be read
-(unread_answers.py).
+headers; headers may have 16 KiB. A request beyond these limits is answered with a problem detail, and the connection
+is closed. Load shedding refuses a request by its headers alone (load_shedding.py) and skips its body. A client must
+read its answers (unread_answers.py).
 
-An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) lets a server: Java's HttpClient offers one by default.
+An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) allows: Java's HttpClient offers one by default.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from service.metrics import Metrics
 
 MAX_HEADER_BYTES = 16 * 1024
 ARRIVED = "gatehouse.arrived"
-# Routes of requests that match none, and of bytes that are no request.
+# The metrics' route for requests that match none, and for bytes that are no request.
 UNMATCHED = "(none)"
 MALFORMED = "(malformed)"
-# While a body arrives, within bounds of its own.
+# While a body arrives: it has its own limits.
 UNBOUNDED = sys.maxsize
 END_OF_HEADERS = b"\r\n\r\n"
 
@@ -87,14 +87,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_url(self, url: bytes) -> None:
-        # uvicorn drops a fragment (RFC 9112, section 3.2 has none), so a proxy would see another path than the service.
+        # RFC 9112 (3.2) allows no fragment. uvicorn drops it, so a proxy would see another path than the service.
         if b"#" in url:
             raise ValueError("a fragment in a request's target")
         super().on_url(url)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # it comes again, without that (_parse)
+            return  # _parse feeds it again without `Upgrade`
         path = self.url.partition(b"?")[0].decode("latin-1")
         if self._is_idle() and self._admission.sheds(path):
             self._refuse_for_now(path)
@@ -102,7 +102,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope[ARRIVED] = perf_counter()  # type: ignore[literal-required]  # a key of our own
         super().on_headers_complete()
         if self._readiness.is_draining and self.cycle is not None:
-            # uvicorn then says `connection: close`, and the client's next request goes elsewhere.
+            # uvicorn then sends `connection: close`, so the client's next request goes elsewhere.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -132,10 +132,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._room_for_headers = MAX_HEADER_BYTES
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser, in place of uvicorn, which forgets the body of a request with `Upgrade`.
+        """Feed the parser. uvicorn's own method loses the body of a request with `Upgrade`.
 
-        The parser stops after such a head and would take what follows for a new request, whatever length the head
-        gives. So another reads that head without the header, and then the body.
+        The parser stops after such a head and would read its body as a new request. So a new parser reads the head
+        again without that header, and then the body.
         """
         self._unset_keepalive_if_required()
         rest = memoryview(data)
@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 except httptools.HttpParserUpgrade as stop:
                     rest = rest[stop.args[0] :]
                     head = self._head_without_upgrade()
-                    # One that has also seen `Connection: close` reads no more.
+                    # A new one, because a parser that has seen `Connection: close` reads no more.
                     self.parser = httptools.HttpRequestParser(self)
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
                     self.parser.feed_data(head)
@@ -155,7 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(BAD_REQUEST)
 
     def _head_without_upgrade(self) -> bytes:
-        """What the parser has just read. Raises HttpParserError for CONNECT, which is followed by no request."""
+        """The head that the parser has just read. Raises HttpParserError for CONNECT, which no request follows."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             raise httptools.HttpParserError("no tunnels here")
@@ -178,19 +178,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _is_idle(self) -> bool:
-        """Whether no earlier request of this connection waits for its answer."""
+        """Whether every earlier request of this connection was answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _refuse_for_now(self, path: str) -> None:
-        """Answer 503 without an ASGI task, for a third of what one costs. The connection stays."""
-        # A stand-in with what uvicorn asks of a request that it has answered, which mypy cannot know to be all.
+        """Answer 503 without an ASGI task, at a third of its cost. The connection stays open."""
+        # It has every attribute that uvicorn reads of an answered request, which mypy cannot know.
         self.cycle = _Refused(self.scope, closes=not self.parser.should_keep_alive())  # type: ignore[assignment]
         self.transport.write(random.choice(_FOR_NOW))
         self._metrics.refusals.add(OVERLOADED.slug)
         self._metrics.requests.add(path if (path, "5xx") in self._metrics.requests.values else UNMATCHED, "5xx")
 
     def _end_refused(self, refused: "_Refused") -> None:
-        """All of a refused request has come: wait for the next, or close, now that nothing unread resets the answer."""
+        """The whole refused request was read, so closing no longer resets the answer: wait for the next, or close."""
         refused.more_body = False
         if refused.closes:
             self.transport.close()
@@ -202,7 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self.transport.is_closing():
             return
-        # Where only the rest of an answered request's body is missing, there is nothing to say.
+        # A request that was answered already gets no second answer.
         if self._awaits_headers or not self.cycle.response_started:
             self.transport.write(_on_the_wire(Problem(kind, headers=CLOSE)))
             self._metrics.refusals.add(kind.slug)
@@ -218,14 +218,14 @@ def _on_the_wire(problem: Problem) -> bytes:
     return b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head, answer.body)
 
 
-# Made once: under overload, little else is done.
+# Made once, because overload sends little else.
 _FOR_NOW = tuple(_on_the_wire(refused_for_now(seconds)) for seconds in RETRY_AFTER_SECONDS)
 
 
 class _Refused:
-    """Stands for a request that was answered before it became one.
+    """A request that was refused by its headers, in place of uvicorn's RequestResponseCycle.
 
-    `more_body`: until all of it has come; `closes`: the connection, then.
+    `more_body`: its body is still arriving; `closes`: the connection closes after it.
     """
 
     response_started = response_complete = True

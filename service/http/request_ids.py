@@ -1,7 +1,7 @@
-"""What a log line names a request by: the client's or the edge's name for it, and its trace (W3C Trace Context).
+"""How log lines identify a request: the client's or the edge's name for it, and its trace (W3C Trace Context).
 
-A proxy that finds an X-Request-ID may add its own, on a line of its own or behind a comma: together they are one name,
-the same when an edge replays the request. Two Idempotency-Keys that differ are two names, which is an error.
+A proxy may add its own X-Request-ID, as another header or after a comma. All of them together are one name, which is
+the same when an edge replays the request. Two different Idempotency-Keys are an error.
 """
 
 import re
@@ -14,7 +14,7 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a
 
 
 def names_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """`request`, `trace` and `parent` as far as the headers have them in a usable form."""
+    """`request`, `trace` and `parent`, each if the headers have it in a valid form."""
     names: dict[str, str] = {}
     try:
         name = name_of_request(headers)

@@ -1,13 +1,13 @@
-"""The prefix under which a proxy shows this service, ROOT_PATH: taken off here, where the proxy has left it on.
+"""Removes ROOT_PATH, the prefix under which a proxy serves this service, where the proxy has not removed it.
 
-So both kinds of proxy work, and everything behind (keys, routes, metrics) knows one path for each route.
+So both kinds of proxy work, and keys, routes and metrics see one path for each route.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class BelowRoot:
-    """An ASGI application around another. `root`: begins with a slash and does not end with one."""
+    """ASGI middleware. `root` begins with a slash and does not end with one."""
 
     def __init__(self, app: ASGIApp, root: str) -> None:
         self._app = app

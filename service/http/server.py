@@ -1,8 +1,8 @@
-"""From start to stop: a uvicorn server that says where it listens, and leaves in the order that loses nothing.
+"""A uvicorn server that logs where it listens, and shuts down without losing a request.
 
-SIGTERM or SIGINT: /readyz turns to 503 at once, the service answers on for the drain delay, so that whoever routes
-traffic here can see it, then takes no new connection, finishes what is at work, and exits 0. A second signal skips the
-delay.
+On SIGTERM or SIGINT /readyz turns to 503 at once. The service goes on answering for the drain delay, in which load
+balancers see that. Then it accepts no new connection, finishes the requests at work, and exits 0. A second signal skips
+the delay.
 """
 
 import socket
@@ -13,8 +13,8 @@ import uvicorn
 
 from service.logs import say
 
-ACCEPTS_A_TURN = 16
-# Of answers that are not read, the kernel would take megabytes for each connection. It doubles what it is asked for.
+ACCEPTS_PER_ITERATION = 16
+# Without a limit the kernel buffers megabytes of unread answers per connection. It doubles the size set here.
 SEND_BUFFER_BYTES = 128 * 1024
 
 
@@ -60,15 +60,15 @@ class Server(uvicorn.Server):
 
 
 def _copies_of(listener: socket.socket) -> list[socket.socket]:
-    """uvloop accepts one connection a turn from each: a health check that connects anew must not wait for hundreds."""
-    return [listener, *(listener.dup() for _ in range(ACCEPTS_A_TURN - 1))]
+    """uvloop accepts one connection per iteration from each: a new health check must not wait behind hundreds."""
+    return [listener, *(listener.dup() for _ in range(ACCEPTS_PER_ITERATION - 1))]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; `::` takes what comes by IPv4, too, where the system can. Raises OSError."""
+    """A bound socket; `::` also accepts IPv4 where the system supports both. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     listener = socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
-    # Connections inherit it.
+    # Accepted connections inherit this.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     return listener

@@ -1,9 +1,8 @@
-"""One span a request, sent to an OpenTelemetry collector where one is named; nothing of it is imported where none is.
+"""One OpenTelemetry span per request. Imported only where a collector is configured.
 
-The W3C trace that a request belongs to is continued. Spans follow the semantic conventions for HTTP servers and name
-the route's template, never the path, and no value out of a body. They leave in batches from a thread of their own: a
-collector that is slow or gone costs spans, never answers. What overload refuses before anything is made for it has no
-span; it is counted in the metrics like everything else.
+A span continues the request's W3C trace. It follows the semantic conventions for HTTP servers and names the route's
+template, never the path or a value of the body. A thread of its own sends spans in batches: a collector that is slow or
+down costs spans, never answers. Requests that load shedding refuses have no span; the metrics count them.
 
 The library itself reads OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME and the other variables of the
 OpenTelemetry specification.
@@ -32,7 +31,7 @@ _UNNAMED = "unknown_service"
 
 
 def provider_of(name: str, digest: str) -> TracerProvider:
-    """What makes and sends spans. `name`: the model's, where OTEL_SERVICE_NAME says nothing else."""
+    """Makes and sends spans. `name`: the service's name, unless OTEL_SERVICE_NAME gives another."""
     resource = Resource.create({SERVICE_VERSION: digest})
     if str(resource.attributes[SERVICE_NAME]).startswith(_UNNAMED):
         resource = resource.merge(Resource({SERVICE_NAME: name}))
@@ -42,7 +41,7 @@ def provider_of(name: str, digest: str) -> TracerProvider:
 
 
 class _Session(requests.Session):
-    """OTEL_EXPORTER_OTLP_HEADERS may hold a key."""
+    """Uses no proxy that could read the key in OTEL_EXPORTER_OTLP_HEADERS."""
 
     def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
         self.trust_env = may_use_proxy(url, has_key=True)
@@ -50,14 +49,14 @@ class _Session(requests.Session):
 
 
 def finish(provider: TracerProvider) -> None:
-    """Send what waits, for FLUSH_SECONDS at most: an unreachable collector must not hold up the end."""
+    """Send the remaining spans, for at most FLUSH_SECONDS: an unreachable collector must not delay the shutdown."""
     thread = threading.Thread(target=provider.shutdown, daemon=True)
     thread.start()
     thread.join(FLUSH_SECONDS)
 
 
 class Traced:
-    """An ASGI application around another; `route_of` gives the route's template after the answer, what it was."""
+    """ASGI middleware. `route_of`: the route's template, known once the request is answered."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer, route_of: Callable[[Scope], str]) -> None:
         self._app = app

@@ -1,8 +1,7 @@
-"""Answers that nobody reads: how long each may wait for its client, and how much of them memory may hold.
+"""Slow readers: limits on how long an unread answer may wait, and on the memory of all of them.
 
-A connection counts from the moment at which more waits for it than the kernel and a buffer of 64 KiB take. One whose
-client takes nothing for `write_seconds` is reset; where all of them together hold more than `MAX_UNREAD_BYTES`, so is
-the one that has waited for longest.
+A connection counts once its unsent bytes exceed the kernel's buffer and 64 KiB. It is reset if its client reads nothing
+for `write_seconds`. If together they hold more than `MAX_UNREAD_BYTES`, the one that has waited longest is reset.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ MAX_UNREAD_BYTES = 32 * 1024 * 1024
 
 
 class UnreadAnswers:
-    """The connections whose clients are behind, the one that has waited for longest first."""
+    """The connections with slow readers, the one that has waited longest first."""
 
     def __init__(self, write_seconds: float, metrics: Metrics) -> None:
         self._write_seconds = write_seconds
@@ -23,13 +22,13 @@ class UnreadAnswers:
         metrics.unread.make([("slow",), ("full",)])
 
     def add(self, transport: GatheredTransport) -> None:
-        """This client is behind: its answer is larger than its buffer."""
+        """This client reads too slowly: its buffer is full."""
         self._wait_for(transport)
         while len(self._timers) > 1 and sum(one.unread_bytes() for one in self._timers) > MAX_UNREAD_BYTES:
             self._reset(next(iter(self._timers)), "full")
 
     def discard(self, transport: GatheredTransport) -> None:
-        """This client has caught up, or is gone."""
+        """This client has caught up or disconnected."""
         if timer := self._timers.pop(transport, None):
             timer.cancel()
 

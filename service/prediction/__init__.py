@@ -1,1 +1,1 @@
-"""From validated rows to a recorded prediction, and the model that makes it."""
+"""Scores validated rows and records each prediction; holds the model, and reloads it."""

@@ -1,7 +1,7 @@
-"""The id of a prediction: a UUIDv7, or one that is derived from what the client or the edge calls the request.
+"""The id of a prediction: a UUIDv7, or one derived from the name that the client or the edge gives the request.
 
-An edge that replays a request sends the same name and the same body, so both get the same id and every reader of the
-log counts one prediction. The body is part of it, because a name that is used twice for different rows means two.
+An edge that replays a request sends the same name and the same body. Both get the same id, so every reader of the log
+counts one prediction. The id also depends on the body, because a name may be used twice for different rows.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _VARIANTS = np.array([ord(_VARIANT.get(chr(byte), "8")) for byte in range(128)],
 
 
 class IdSource:
-    """Makes ids. The random bits are fetched for many at once: asking the kernel costs more than all the rest."""
+    """Makes ids. It fetches random bits for many at once, because the system call costs more than all the rest."""
 
     def __init__(self) -> None:
         self._millisecond = -1
@@ -38,7 +38,7 @@ class IdSource:
         return self._head + self._tails.pop()
 
     def many(self, at_us: int, count: int) -> list[bytes]:
-        """So many new ids."""
+        """`count` new ids."""
         first = self.new(at_us)
         if len(self._tails) < count:
             self._tails += _tails(os.urandom(10 * max(count, TAILS_AT_ONCE)))
@@ -57,7 +57,7 @@ class IdSource:
 
 
 def derived_of_parts(headers: Mapping[bytes, bytes], client: str, body: bytes, parts: int) -> list[bytes] | None:
-    """An id for each part of a request, by its position: the same when it is replayed. None where it has no name.
+    """An id for each part of a request by its position, the same in a replay. None for a request without a name.
 
     Raises Problem.
     """
@@ -70,8 +70,8 @@ def derived_of_parts(headers: Mapping[bytes, bytes], client: str, body: bytes, p
 
 def derived(name: bytes, client: str, body: bytes) -> bytes:
     """An id of version 8 (RFC 9562): 122 bits of SHA-256 over the client, its name for the request, and the body."""
-    told_apart = b"%d:%b%d:%b%b" % (len(client.encode()), client.encode(), len(name), name, body)
-    digest = hashlib.sha256(told_apart).digest()
+    unambiguous = b"%d:%b%d:%b%b" % (len(client.encode()), client.encode(), len(name), name, body)
+    digest = hashlib.sha256(unambiguous).digest()
     tail = digest[6:16].hex()
     ends = (tail[:3], _VARIANT[tail[3]] + tail[4:7], tail[7:19])
     return b"%b-%b-8%b" % (digest[:4].hex().encode(), digest[4:6].hex().encode(), "-".join(ends).encode())

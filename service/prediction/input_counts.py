@@ -1,6 +1,6 @@
-"""Counts what is odd about scored rows: values missing, categories unknown, numbers outside training's range.
+"""Counts unusual inputs: missing values, unknown categories, numbers outside the training range.
 
-Rows are remembered as the model saw them and looked at later, many at once.
+Rows are kept as the model saw them and counted later, many at once.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from contracts.features import MISSING, Feature
 from service.metrics import Counter, Metrics
 
 
-class FeatureWatch:
+class InputCounts:
     """Counts for one list of features."""
 
     def __init__(self, features: Sequence[Feature], metrics: Metrics) -> None:
@@ -27,11 +27,11 @@ class FeatureWatch:
             counter.make((name,) for name in self._names)
 
     def add(self, encoded: bytes | bytearray | memoryview) -> None:
-        """Remember rows: float32 [rows, features] as bytes."""
+        """Keep rows to be counted: float32 [rows, features] as bytes."""
         self._seen += encoded
 
     def fold(self) -> None:
-        """Count what was remembered since the last call."""
+        """Count the rows that were added since the last call."""
         if not self._seen:
             return
         rows = np.frombuffer(bytes(self._seen), dtype=np.float32).reshape(-1, len(self._names))
@@ -49,10 +49,10 @@ class FeatureWatch:
 
 
 def _missing_code(feature: Feature) -> float:
-    """The code of a missing category; NaN, which equals nothing, where there is none."""
+    """The code of a missing category; NaN, which equals nothing, if the feature has none."""
     return float(feature.categories.index(MISSING)) if MISSING in feature.categories else np.nan
 
 
 def _wider(bound: float | None, direction: float) -> np.float32:
-    """The bound as the next float32 outwards: a decimal that rounds to the bound itself is inside."""
+    """The next float32 beyond the bound, so that a decimal which rounds to the bound is inside."""
     return np.float32(direction) if bound is None else np.nextafter(np.float32(bound), np.float32(direction))

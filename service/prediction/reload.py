@@ -1,7 +1,7 @@
-"""Another model while serving: on SIGHUP, or when the files of the model folder change.
+"""Reloads the model on SIGHUP, or when a file of the model folder changes.
 
-It is loaded and proved beside the one that answers, then takes its place between two requests. A folder that cannot be
-trusted changes nothing and says why. SIGHUP also reads the API keys again, under the same rule.
+The new model is loaded and proved while the old one answers, and replaces it between two requests. A folder that cannot
+be trusted changes nothing, and the log says why. SIGHUP also reads the API keys again, under the same rule.
 """
 
 import asyncio
@@ -68,13 +68,13 @@ class Reloader:
             say("keys-refused", reason=str(error))
 
     async def reload(self) -> None:
-        """Load the folder, prove it, and swap it in; or say why not."""
+        """Load and prove the folder, and answer with its model; log the reason if it is refused."""
         async with self._one_at_a_time:
             self._tried = signature_of(self._folder)
             before = self._digest()
             try:
                 outcome = await self._swap()
-            except Exception as error:  # whatever is in the folder, the model that answers goes on
+            except Exception as error:  # no folder may stop the model that answers
                 outcome = "refused"
                 reason = str(error) if isinstance(error, FindingError) else f"{type(error).__name__}: {error}"
                 say("model-refused", folder=str(self._folder), reason=reason, still=before)
@@ -91,7 +91,7 @@ class Reloader:
 
 
 def signature_of(folder: Path) -> Signature:
-    """Changes when one of the model's files does; the link to the folder may be what changed."""
+    """Inode, time and size of each file: it changes with any file, and where `folder` is a link to another folder."""
     signature = []
     for name in (CARD_FILE, *MODEL_FILES):
         try:

@@ -1,9 +1,9 @@
-"""Everything that depends on the model folder, loaded and proved together, so that it is swapped together."""
+"""Everything that depends on the model folder, so that a reload replaces all of it at once."""
 
 from pathlib import Path
 
 from contracts.model_folder import Golden, ModelFolderError
-from scoring.proved_apart import proved_apart
+from scoring.prove_in_subprocess import prove_in_subprocess
 from scoring.scorer import RowScorer, Scorer, load_scorer
 from service.formats.answers import shape_of
 from service.formats.arrow.answer import ArrowAnswer
@@ -34,12 +34,11 @@ class ServedModel:
         self.max_row_bytes = max(16 * 1024, row_bytes(card))
         self.max_batch_bytes = self.max_row_bytes + row_bytes(card) * card.max_batch_rows
         digest = scorer.digest.encode()
-        # Of the id, then the shape's arguments; in a batch, the model is named once.
+        # Formats of the id, then the shape's arguments; a batch names the model once.
         self.answer = b'{"id":"%%b","model":"%b",%b}' % (digest, self.shape.answer_format)
         self.batch_row = b'{"id":"%%b",%b},' % self.shape.answer_format
         self.batch_answer = b'{"model":"%b","predictions":[%%b]}' % digest
-        # A PredictionRecord (contracts/request_log.py): the start, an id, the middle of time and key, the features, and
-        # what the shape says.
+        # A PredictionRecord (contracts/request_log.py): start, id, middle (time and key), features, shape's arguments.
         self.record_start = b'{"v":1,"id":"'
         self.record_middle = b'","at_us":%%d,"model":"%b",%%b"features":' % digest
         self.record = b"%b%%b%b%%b,%b}\n" % (self.record_start, self.record_middle, self.shape.record_format)
@@ -48,14 +47,14 @@ class ServedModel:
 
 
 def bounds_of_values(folder: Path) -> tuple[float, ...]:
-    """Buckets for a regression's values: the golden rows lie at even distances in the order of their values."""
+    """Histogram buckets for a regression: the outputs of the golden rows, which are evenly spaced quantiles."""
     golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
     return tuple(sorted({value for row in golden.rows for value in row.output}))
 
 
 def load_bounded(folder: Path, cpu_seconds: int) -> ServedModel:
-    """As load_served_model, for a folder that may be anything. Raises ModelFolderError with the reason."""
-    proved = proved_apart(folder, cpu_seconds)
+    """As load_served_model, for a folder that is not trusted. Raises ModelFolderError with the reason."""
+    proved = prove_in_subprocess(folder, cpu_seconds)
     model = load_served_model(folder)
     if model.digest != proved:
         raise ModelFolderError(f"{folder} was changed while it was read.")

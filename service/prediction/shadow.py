@@ -1,7 +1,7 @@
-"""A second model that scores the same rows unseen: SHADOW_MODEL_DIR. Its answers go to a log of their own.
+"""The shadow model (SHADOW_MODEL_DIR): scores the same rows, and its predictions go to a log of their own.
 
-It works in another thread behind a short queue, so its failure or slowness never touches an answer: what it cannot keep
-up with is dropped and counted. Its features must be among those of the model that answers.
+It works in another thread behind a short queue, so its failures and delays never affect an answer. Rows beyond the
+queue are dropped and counted. The model that answers must have all of its features.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Work(NamedTuple):
 
 
 class Shadow:
-    """Scores what it is offered, later."""
+    """Scores offered rows in the background."""
 
     def __init__(self, model: ServedModel, log: KeyedLog, metrics: Metrics) -> None:
         self.model = model
@@ -42,7 +42,7 @@ class Shadow:
         metrics.shadow.make([("scored",), ("failed",), ("dropped",)])
 
     def offer(self, work: Sequence[Work]) -> None:
-        """Score these rows when there is time, unless too many wait already."""
+        """Queue these rows, or drop them if the queue is full."""
         if len(self._waiting) + len(work) > MAX_WAITING_ROWS:
             self._metrics.shadow.add("dropped", count=len(work))
             return
@@ -50,7 +50,7 @@ class Shadow:
         self._has_work.set()
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Score queued rows, for ever."""
         while True:
             await self._has_work.wait()
             self._has_work.clear()
@@ -58,7 +58,7 @@ class Shadow:
             self._waiting.clear()
             try:
                 scored = await asyncio.to_thread(self._score, work)
-            except Exception as error:  # whatever the second model does, the first goes on
+            except Exception as error:  # the shadow model must never stop the one that answers
                 self._metrics.shadow.add("failed", count=len(work))
                 self._complaints.say("shadow-failed", error=f"{type(error).__name__}: {error}")
                 continue
@@ -73,12 +73,12 @@ class Shadow:
         lines = [form % (one.identity, one.at_us, *record) for one, (_, _, _, record) in zip(work, scored, strict=True)]
         self._log.append(b"".join(lines), len(lines))
         self._metrics.shadow.add("scored", count=len(lines))
-        others = sum(one.label != label for one, (label, _, _, _) in zip(work, scored, strict=True))
-        self._metrics.shadow_disagreements.add(count=others)
+        disagreements = sum(one.label != label for one, (label, _, _, _) in zip(work, scored, strict=True))
+        self._metrics.shadow_disagreements.add(count=disagreements)
 
 
 def refuse_other_features(shadow: ServedModel, model: ServedModel) -> None:
-    """Raises UsageError where the shadow reads what the rows do not have."""
+    """Raises UsageError where the shadow reads a feature that the rows do not have."""
     known = {(one.name, one.kind) for one in model.card.features}
     if unknown := [one.name for one in shadow.card.features if (one.name, one.kind) not in known]:
         raise UsageError(

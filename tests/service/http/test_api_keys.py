@@ -88,7 +88,7 @@ def test_health_is_open(guarded: InProcess, path: str) -> None:
 
 
 def test_every_other_route_needs_a_key(guarded: InProcess) -> None:
-    routes = guarded.service.front.app.routes  # type: ignore[attr-defined]  # the innermost application is FastAPI's
+    routes = guarded.service.application.app.routes  # type: ignore[attr-defined]  # the innermost application is FastAPI's
     paths = {re.sub(r"{\w+}", "x", getattr(route, "path", "")) for route in routes}
     assert paths >= {*HEALTH, *DESCRIBING, "/predict"}
     for path in paths - set(HEALTH):
@@ -123,7 +123,7 @@ def test_two_keys_are_valid_at_once_while_one_replaces_the_other(folder: Path, t
     keys = keys_of(tmp_path, entry("old", "predict"), entry("new", "predict"))
     service = InProcess(folder, tmp_path / "log", keys)
     assert {call(service, "/predict", f"Bearer {key}") for key in ("old", "new")} == {200}
-    service.service.front.keys = keys_of(tmp_path, entry("new", "predict"))
+    service.service.application.keys = keys_of(tmp_path, entry("new", "predict"))
     assert [call(service, "/predict", f"Bearer {key}") for key in ("old", "new")] == [401, 200]
 
 

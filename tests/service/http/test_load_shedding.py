@@ -12,9 +12,9 @@ from time import perf_counter
 import pytest
 
 from service.http.body import MAX_PENDING_BYTES, BodyReader, Disconnected
-from service.http.load_shedding import EXEMPT, STANDING_SECONDS, Admission, refused_for_now
+from service.http.load_shedding import EXEMPT, STANDING_QUEUE_SECONDS, Admission, refused_for_now
 from service.http.problems import OVERLOADED, TOO_LARGE, Problem
-from service.http.time_slices import Turns
+from service.http.time_slices import TimeSlices
 from service.metrics import Metrics
 from testbed.clients import JSON, Process, metric_in, read_until_closed, running
 from testbed.hostile import GOOD
@@ -33,7 +33,7 @@ def test_a_request_is_shed_only_beyond_the_cap() -> None:
     assert crowded(10).sheds("/predict")
 
 
-class Backlog(Turns):
+class Backlog(TimeSlices):
     """So many seconds of work wait, and others have been refused for long, or not."""
 
     def __init__(self, seconds: float, overflows: bool = False) -> None:
@@ -49,21 +49,21 @@ class Backlog(Turns):
 
 def test_a_request_is_shed_where_the_work_before_it_takes_too_long() -> None:
     admission = crowded(1)
-    admission.turns = Backlog(0.49)
+    admission.slices = Backlog(0.49)
     assert not admission.sheds("/predict")
-    admission.turns = Backlog(0.51)
+    admission.slices = Backlog(0.51)
     assert admission.sheds("/predict")
     assert not admission.sheds("/readyz")
 
 
 def test_the_queue_is_short_where_others_are_refused_all_the_time() -> None:
     admission = crowded(1)
-    for seconds in (0.9 * STANDING_SECONDS, 0.49):
-        admission.turns = Backlog(seconds)
+    for seconds in (0.9 * STANDING_QUEUE_SECONDS, 0.49):
+        admission.slices = Backlog(seconds)
         assert not admission.sheds("/predict")
-    admission.turns = Backlog(0.9 * STANDING_SECONDS, overflows=True)
+    admission.slices = Backlog(0.9 * STANDING_QUEUE_SECONDS, overflows=True)
     assert not admission.sheds("/predict")
-    admission.turns = Backlog(1.1 * STANDING_SECONDS, overflows=True)
+    admission.slices = Backlog(1.1 * STANDING_QUEUE_SECONDS, overflows=True)
     assert admission.sheds("/predict")
 
 
@@ -72,7 +72,7 @@ def test_a_request_that_waited_too_long_for_its_turn_is_refused() -> None:
     admission = Admission(10, 0.01, metrics)
 
     async def works() -> None:
-        admission.turns.have_room()
+        admission.slices.have_room()
         time.sleep(0.05)
 
     async def comes_between_two_others() -> None:

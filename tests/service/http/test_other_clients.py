@@ -144,11 +144,11 @@ def test_a_prefix_may_be_taken_off_by_the_proxy_or_left_on(folder: Path, tmp_pat
 def send(service: InProcess, method: str, path: str, body: bytes) -> str:
     """The status, through everything that a connection meets."""
     outermost: Any = service.service.config.app
-    inner, service.service.front = service.service.front, outermost
+    inner, service.service.application = service.service.application, outermost
     try:
         return str(service.request(method, path, content=body).status_code)
     finally:
-        service.service.front = inner
+        service.service.application = inner
 
 
 @pytest.mark.parametrize("name", ["ROOT_PATH", "CORS_ORIGINS"])

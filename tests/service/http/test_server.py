@@ -76,7 +76,7 @@ BAD: dict[str, tuple[dict[str, onnx.ModelProto], Callable[[Path], None], str]] =
     "truncated": ({}, truncate, "has sha256"),
     "bit-flipped": ({}, flip_a_bit, "has sha256"),
     "wrong schema": ({}, other_schema, "reads"),
-    "external data": ({"model": external_data()}, break_nothing, "points at data outside itself"),
+    "external data": ({"model": external_data()}, break_nothing, "external data"),
     "another model's graph": ({"model": graph(bias=1.0)}, break_nothing, "golden row 0 gives"),
     "a renamed pickle": ({}, pickle_with_the_right_digest, "not an ONNX model"),
 }

@@ -1,4 +1,4 @@
-"""Turns: long work is spread over turns of the event loop, in its order; between them it looks at its connections."""
+"""Time slices: long work is spread over iterations of the event loop, in order; the loop polls between them."""
 
 import asyncio
 import contextlib
@@ -7,97 +7,97 @@ from pathlib import Path
 
 import uvloop
 
-from service.http.server import ACCEPTS_A_TURN, listen
-from service.http.time_slices import STANDING_PIECES, TURN_SECONDS, Turns
+from service.http.server import ACCEPTS_PER_ITERATION, listen
+from service.http.time_slices import SLICE_SECONDS, STANDING_QUEUE, TimeSlices
 from testbed.clients import InProcess
 
 
 class Clock:
-    """Counts the loop's turns for as long as it runs, and the seconds of the work that is done in them."""
+    """Counts the loop's iterations, and the seconds of the work done in them."""
 
     def __init__(self) -> None:
-        self.turn = 0
+        self.iteration = 0
         self.seconds = 0.0
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(0)
-            self.turn += 1
+            self.iteration += 1
 
     def now(self) -> float:
         self.seconds += 1e-6  # so that nothing takes no time at all
         return self.seconds
 
-    async def work(self, turns: Turns, seconds: float) -> None:
-        if not turns.have_room():
-            await turns.wait()
+    async def work(self, slices: TimeSlices, seconds: float) -> None:
+        if not slices.have_room():
+            await slices.wait()
         self.seconds += seconds
 
 
-def turns_of(pieces: int, seconds: float) -> list[int]:
-    """In which turn of the loop each piece of work of so many seconds began."""
+def iterations_of(pieces: int, seconds: float) -> list[int]:
+    """In which iteration each of these pieces of work began. `seconds`: the length of each."""
 
     async def all_at_once() -> list[int]:
         clock, began = Clock(), []
-        turns = Turns(clock.now)
+        slices = TimeSlices(clock.now)
 
         async def piece(number: int) -> None:
-            await clock.work(turns, seconds)
-            began.append((number, clock.turn))
+            await clock.work(slices, seconds)
+            began.append((number, clock.iteration))
 
         ticking = asyncio.ensure_future(clock.run())
         await asyncio.gather(*(piece(number) for number in range(pieces)))
         ticking.cancel()
         assert [number for number, _ in began] == list(range(pieces))
-        return [turn for _, turn in began]
+        return [iteration for _, iteration in began]
 
     return asyncio.run(all_at_once())
 
 
-def test_long_pieces_of_work_begin_in_turns_of_their_own() -> None:
-    began = turns_of(10, 1.5 * TURN_SECONDS)
+def test_long_pieces_of_work_begin_in_iterations_of_their_own() -> None:
+    began = iterations_of(10, 1.5 * SLICE_SECONDS)
     assert len(set(began)) == 10
 
 
-def test_short_pieces_of_work_share_turns() -> None:
-    assert len(set(turns_of(200, 0))) < 100
+def test_short_pieces_of_work_share_iterations() -> None:
+    assert len(set(iterations_of(200, 0))) < 100
 
 
-def test_what_waits_is_known_beforehand() -> None:
+def test_the_wait_is_estimated_beforehand() -> None:
     async def crowd() -> float:
         clock = Clock()
-        turns = Turns(clock.now)
-        tasks = [asyncio.ensure_future(clock.work(turns, 1.5 * TURN_SECONDS)) for _ in range(12)]
+        slices = TimeSlices(clock.now)
+        tasks = [asyncio.ensure_future(clock.work(slices, 1.5 * SLICE_SECONDS)) for _ in range(12)]
         await tasks[1]
-        waiting = turns.backlog_seconds()
+        waiting = slices.backlog_seconds()
         await asyncio.gather(*tasks)
-        assert turns.backlog_seconds() == 0
+        assert slices.backlog_seconds() == 0
         return waiting
 
-    assert asyncio.run(crowd()) > TURN_SECONDS
+    assert asyncio.run(crowd()) > SLICE_SECONDS
 
 
-def test_one_long_stop_does_not_make_all_the_rest_look_slow() -> None:
+def test_one_long_pause_does_not_make_the_service_look_slow() -> None:
     async def crowd() -> float:
         clock = Clock()
-        turns = Turns(clock.now)
+        slices = TimeSlices(clock.now)
         for _ in range(20):
-            await clock.work(turns, 0.0)
+            await clock.work(slices, 0.0)
             await asyncio.sleep(0)
-        tasks = [asyncio.ensure_future(clock.work(turns, seconds)) for seconds in (0.5, *[0.0] * 12)]
+        tasks = [asyncio.ensure_future(clock.work(slices, seconds)) for seconds in (0.5, *[0.0] * 12)]
         await tasks[1]
-        waiting = turns.backlog_seconds()
+        waiting = slices.backlog_seconds()
         await asyncio.gather(*tasks)
         return waiting
 
     assert asyncio.run(crowd()) < 0.25
 
 
-def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
+def test_a_cancelled_request_does_not_block_the_queue() -> None:
     async def crowd() -> None:
         clock = Clock()
-        turns = Turns(clock.now)
-        tasks = [asyncio.ensure_future(clock.work(turns, 1.5 * TURN_SECONDS)) for _ in range(4)]
+        slices = TimeSlices(clock.now)
+        tasks = [asyncio.ensure_future(clock.work(slices, 1.5 * SLICE_SECONDS)) for _ in range(4)]
         await tasks[0]
         tasks[2].cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -107,18 +107,18 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     asyncio.run(crowd())
 
 
-def test_more_than_can_be_done_is_told_from_a_burst() -> None:
+def test_overload_is_told_from_a_burst() -> None:
     async def crowd(of: int, pause: int = 0, refused: bool = True) -> list[bool]:
         """Whether it was too much for 50 ms, asked whenever a piece of work is done; one more is refused at once.
 
-        `pause`: turns of the loop between one piece and the next.
+        `pause`: iterations between one piece and the next.
         """
         clock, answers = Clock(), []
-        turns = Turns(clock.now)
+        slices = TimeSlices(clock.now)
 
         async def piece() -> None:
-            await clock.work(turns, 1.5 * TURN_SECONDS)
-            answers.append(turns.overflow_for(0.05))
+            await clock.work(slices, 1.5 * SLICE_SECONDS)
+            answers.append(slices.overflow_for(0.05))
 
         tasks = []
         for _ in range(of):
@@ -127,35 +127,35 @@ def test_more_than_can_be_done_is_told_from_a_burst() -> None:
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         if refused:
-            turns.overflow()
+            slices.overflow()
         await asyncio.gather(*tasks)
         return answers
 
     answers = asyncio.run(crowd(30))
     assert not answers[0]
     assert any(answers)
-    assert not any(answers[-STANDING_PIECES:])
+    assert not any(answers[-STANDING_QUEUE:])
     assert not any(asyncio.run(crowd(30, refused=False)))
-    assert not any(asyncio.run(crowd(STANDING_PIECES)))
+    assert not any(asyncio.run(crowd(STANDING_QUEUE)))
     assert not any(asyncio.run(crowd(10, pause=3)))
 
 
-def test_a_queue_that_was_empty_since_is_another() -> None:
+def test_overload_is_timed_anew_after_an_empty_queue() -> None:
     async def twice() -> bool:
         clock = Clock()
-        turns = Turns(clock.now)
+        slices = TimeSlices(clock.now)
 
         async def crowd() -> None:
-            await asyncio.gather(*(clock.work(turns, 1.5 * TURN_SECONDS) for _ in range(10)))
+            await asyncio.gather(*(clock.work(slices, 1.5 * SLICE_SECONDS) for _ in range(10)))
 
         first = asyncio.ensure_future(crowd())
         await asyncio.sleep(0)
-        turns.overflow()
+        slices.overflow()
         await first
         second = asyncio.ensure_future(crowd())
-        while not turns.backlog_seconds():
+        while not slices.backlog_seconds():
             await asyncio.sleep(0)
-        overflows = turns.overflow_for(0.0)
+        overflows = slices.overflow_for(0.0)
         await second
         return overflows
 
@@ -182,4 +182,4 @@ def test_many_connections_are_accepted_in_one_turn(folder: Path, tmp_path: Path)
         return taken
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(turns_to_accept(10 * ACCEPTS_A_TURN)) <= 30
+        assert runner.run(turns_to_accept(10 * ACCEPTS_PER_ITERATION)) <= 30

@@ -1,16 +1,16 @@
-"""A folder that is proved in another process: what a bad graph takes, it takes there."""
+"""A folder is proved in another process, which alone suffers from a bad graph."""
 
 import time
 from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.model_folder import ModelFolderError, model_digest
-from scoring.proved_apart import proved_apart
+from scoring.prove_in_subprocess import prove_in_subprocess
 from testbed.served_folders import graph, write_folder
+from tests.refusals import refuses
 
 PATIENCE = 60
 
@@ -44,28 +44,28 @@ def with_work(rows: int, fold: bool) -> onnx.ModelProto:
 
 def test_a_folder_that_is_right_is_proved(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model")
-    assert proved_apart(folder, PATIENCE) == model_digest(folder)
+    assert prove_in_subprocess(folder, PATIENCE) == model_digest(folder)
     folder = write_folder(tmp_path / "working", model=with_work(100, fold=False))
-    assert proved_apart(folder, PATIENCE) == model_digest(folder)
+    assert prove_in_subprocess(folder, PATIENCE) == model_digest(folder)
 
 
 def test_a_folder_that_is_wrong_is_refused_with_its_reason(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model", model=graph(bias=1.0))
-    with pytest.raises(ModelFolderError, match="golden row 0 gives"):
-        proved_apart(folder, PATIENCE)
-    with pytest.raises(ModelFolderError, match=r"model\.json cannot be read"):
-        proved_apart(tmp_path / "nothing", PATIENCE)
+    with refuses(ModelFolderError, "not-proved", "golden row 0"):
+        prove_in_subprocess(folder, PATIENCE)
+    with refuses(ModelFolderError, "not-proved", "model.json"):
+        prove_in_subprocess(tmp_path / "nothing", PATIENCE)
 
 
 def test_a_graph_that_does_not_end_is_refused_in_time(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model", model=with_work(2**27, fold=False))
     began = time.monotonic()
-    with pytest.raises(ModelFolderError, match=r"took more than 3 s of CPU .* MODEL_LOAD_SECONDS"):
-        proved_apart(folder, 3)
+    with refuses(ModelFolderError, "load-limits", "3 s of CPU", "MODEL_LOAD_SECONDS"):
+        prove_in_subprocess(folder, 3)
     assert time.monotonic() - began < PATIENCE
 
 
 def test_a_graph_that_takes_all_memory_is_refused(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model", model=with_work(2**40, fold=True))
-    with pytest.raises(ModelFolderError, match=r"model cannot be loaded and proved: .*[Aa]lloc"):
-        proved_apart(folder, PATIENCE)
+    with refuses(ModelFolderError, "load-crashed", "lloc"):
+        prove_in_subprocess(folder, PATIENCE)
