@@ -21,6 +21,7 @@ from deploy.registry.fetch_image import fetch
 from deploy.target import wanted_target
 
 REMEDY = "Run `make build`, or load a process: TARGET=process."
+IN_CHALLENGERS_IMAGE = "the challenger's image with the champion's model folder in it"
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,7 @@ def champion_target(build: Build, digest: str, challenger: Target) -> Target:
     own = _own_image(build, digest)
     if own is not None:
         return Target(f"the champion's own image {own.reference}", own.engine_id)
-    return Target(
-        "the challenger's image with the champion's model folder in it", challenger.image, model=build.champion
-    )
+    return Target(IN_CHALLENGERS_IMAGE, challenger.image, model=build.champion)
 
 
 def _own_image(build: Build, digest: str) -> ChampionImage | None:

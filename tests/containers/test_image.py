@@ -294,7 +294,7 @@ def make_build(build: Path, **environment: str) -> "subprocess.CompletedProcess[
 def test_without_an_engine_the_stage_says_so(tmp_path: Path) -> None:
     done = make_build(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     assert done.returncode == Exit.USAGE
-    assert "No container engine answers" in done.stderr
+    assert "container engine" in done.stderr
 
 
 def test_a_damaged_challenger_is_refused_before_anything_is_built(tmp_path: Path) -> None:
@@ -308,14 +308,16 @@ def test_a_damaged_challenger_is_refused_before_anything_is_built(tmp_path: Path
 def test_without_an_engine_the_chain_skips_the_image_and_says_why(tmp_path: Path) -> None:
     done = make_build(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/nothing.sock", TARGET="auto")
     assert done.returncode == Exit.PASS
-    assert "build: skipped. no container engine: No container engine answers" in done.stdout
-    assert read_json(tmp_path / "image" / "stage.json", StageRecord, "make build").verdict == "skipped"
+    record = read_json(tmp_path / "image" / "stage.json", StageRecord, "make build")
+    assert record.verdict == "skipped"
+    assert "container engine" in record.headline
 
 
 def test_a_process_may_be_asked_for_where_an_engine_answers(tmp_path: Path) -> None:
     done = make_build(tmp_path, TARGET="process")
     assert done.returncode == Exit.PASS
-    assert "build: skipped. as asked (TARGET=process)" in done.stdout
+    assert "build: skipped" in done.stdout
+    assert "TARGET=process" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["image", "auto"])
@@ -323,7 +325,7 @@ def test_a_base_image_that_cannot_be_had_is_named_with_what_to_do(tmp_path: Path
     write_model(tmp_path / "train" / "model")
     done = make_build(tmp_path, PYTHON_IMAGE="127.0.0.1:9/no/such:image", TARGET=target)
     assert done.returncode == Exit.USAGE
-    assert "The base image 127.0.0.1:9/no/such:image is neither on this engine nor to be had" in done.stderr
+    assert "127.0.0.1:9/no/such:image" in done.stderr
     assert "PYTHON_IMAGE=" in done.stderr
     assert "TARGET=process" in done.stderr
     assert not list(tmp_path.rglob("image.json"))

@@ -30,6 +30,7 @@ from deploy.registry.registry import NoSuchImageError, WrongDigestError, look_up
 from scoring.scorer import load_scorer
 from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, free_port, variant
+from tests.refusals import refuses
 from tests.reports.records import write_record
 
 pytestmark = pytest.mark.image_store
@@ -148,16 +149,18 @@ def test_the_champion_tag_moves_to_another_digest_and_back(built: Built, pushed:
 
 @pytest.mark.usefixtures("untouched")
 def test_a_tag_that_is_not_there_is_refused_and_never_means_none(pushed: PushedImage, build: Build) -> None:
-    done = fetch(build, f"docker://{repository_of(pushed)}:nobody")
+    missing = f"{repository_of(pushed)}:nobody"
+    done = fetch(build, f"docker://{missing}")
     assert done.returncode == Exit.USAGE
-    assert "is not in the registry" in done.stderr
+    assert missing in done.stderr
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_repository_that_is_not_there_is_refused(registry: str, build: Build) -> None:
-    done = fetch(build, f"docker://{registry}/user/nothing:champion")
+    missing = f"{registry}/user/nothing:champion"
+    done = fetch(build, f"docker://{missing}")
     assert done.returncode == Exit.USAGE
-    assert "is not in the registry" in done.stderr
+    assert missing in done.stderr
 
 
 @pytest.mark.usefixtures("untouched")
@@ -173,7 +176,7 @@ def test_no_engine_is_told_apart_from_a_missing_tag(build: Build, tmp_path: Path
     done = command("champion", "--build", str(build.root), "--champion", "docker://user/flights:champion",
                    DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")  # fmt: skip
     assert done.returncode == Exit.USAGE
-    assert "No container engine answers" in done.stderr
+    assert "container engine" in done.stderr
 
 
 @pytest.mark.usefixtures("untouched")
@@ -217,7 +220,7 @@ def test_a_push_of_an_image_that_is_gone_says_to_build_again(built: Built, regis
         (folder / name).write_text(text.replace(built.image.image_id, "sha256:" + "0" * 64))
     done = command("push", "--build", str(tmp_path), "--repository", f"{registry}/user/gone")
     assert done.returncode == Exit.USAGE
-    assert "Run `make build` again" in done.stderr
+    assert "make build" in done.stderr
     assert done.stdout == ""
 
 
@@ -249,7 +252,7 @@ def test_what_a_stage_did_not_pass_for_is_neither_pushed_nor_attested(built: Bui
     before = record.read_bytes()
     try:
         write_record(built.build, "evaluate", exit_code=Exit.FINDING)
-        with pytest.raises(NotAdmittedError, match=r"^Not published: evaluate ended with exit code 3"):
+        with refuses(NotAdmittedError, "stage-failed", "Not published", "evaluate"):
             publish(built.build, built.config, repository)
     finally:
         record.write_bytes(before)
@@ -295,7 +298,8 @@ def test_the_champions_tag_moves_after_a_deploy_and_back_after_a_rollback(
     repository = f"{registry}/user/moves"
     publish(built.build, built.config, repository)
     first = read_json(built.build.stage("build") / "pushed.json", PushedImage, "make publish-image").reference
-    assert "has the tag champion" in move(built.build, load_config(built.config))
+    move(built.build, load_config(built.config))
+    assert look_up(f"{repository}:champion") == look_up(first)
     other = push(built.here, repository, "other")
     assert look_up(f"{repository}:champion").image_id == built.image.image_id
     build = Build(tmp_path / "build")

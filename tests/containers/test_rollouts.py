@@ -129,8 +129,8 @@ def test_a_live_owners_lock_is_not_taken_and_a_dead_ones_is(stage: Arena) -> Non
     name = f"{stage.host.project}-deploy-lock"
     docker("create", f"--name={name}", "--entrypoint=true", image)
     with (
-        lock(stage.host, image, {}, "after a dead one"),
-        pytest.raises(LockedError, match=r"for after a dead one"),
+        lock(stage.host, image, {}, "succession"),
+        pytest.raises(LockedError, match="succession"),
         lock(stage.host, image, {}, "another"),
     ):
         pass
@@ -140,4 +140,4 @@ def test_the_releases_are_listed_with_when_why_and_what_was_measured(stage: Aren
     done = stage.begin("releases").wait()
     assert done.exit_code == 0
     assert "(serves)" in done.output
-    assert "attested: Attested by the test." in done.output
+    assert "by the test" in done.output

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from answers import fault
+from answers import NO_PREDICTION, NOT_JSON, OTHER_MODEL, fault
 from plan import Request
 
 MODEL = "sha256:" + "a" * 64
@@ -45,7 +45,7 @@ def test_on_the_border_between_two_classes_both_are_right() -> None:
         (BINARY, {"prediction": "true"}, "wrong probability"),
         (BINARY, {"prediction": "true", "probability": None}, "wrong probability"),
         (BINARY, {"prediction": "true", "probability": float("nan")}, "wrong probability"),
-        (BINARY, {"probability": 0.62}, "answer has no prediction"),
+        (BINARY, {"probability": 0.62}, NO_PREDICTION),
         (MULTICLASS, {"prediction": "a", "probabilities": {"a": 0.2, "b": 0.5, "c": 0.3}}, "wrong prediction"),
         (MULTICLASS, {"prediction": "b", "probabilities": {"a": 0.3, "b": 0.5, "c": 0.2}}, "wrong probabilities"),
         (MULTICLASS, {"prediction": "b", "probabilities": {"a": 0.2, "b": 0.5}}, "wrong probabilities"),
@@ -63,13 +63,13 @@ def test_another_status_is_named() -> None:
 
 
 def test_an_answer_of_another_model_is_named() -> None:
-    assert judged(BINARY, model="sha256:b", prediction="true", probability=0.62) == "answer of another model"
+    assert judged(BINARY, model="sha256:b", prediction="true", probability=0.62) == OTHER_MODEL
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff", b'{"prediction": "true"'])
 def test_what_is_not_json_is_named(content: bytes) -> None:
-    assert fault(200, content, BINARY, MODEL) == "answer is not JSON"
+    assert fault(200, content, BINARY, MODEL) == NOT_JSON
 
 
 def test_a_list_is_no_answer() -> None:
-    assert fault(200, b"[1]", BINARY, MODEL) == "answer has no prediction"
+    assert fault(200, b"[1]", BINARY, MODEL) == NO_PREDICTION

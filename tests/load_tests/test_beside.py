@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checks.log import faults_of_log
 from checks.looked import Looked, beside, is_the_machines, not_measured
-from checks.routes import Asked, Row, ask_routes, probing_rows
+from checks.routes import UNKNOWN_CATEGORY, Asked, Row, ask_routes, probing_rows
 from limits import leak_bytes
 from plan import Machine, Request
 from service_process import served
@@ -100,7 +100,7 @@ def test_every_category_and_every_gap_is_asked_and_the_first_row_twice(scorer: S
     load: list[Row] = [{"distance": float(place), "is_weekend": True, "carrier": "AA"} for place in range(3)]
     rows = probing_rows(scorer, load)
     assert rows[0] == rows[1]
-    assert {row["carrier"] for row in rows} == {"AA", "UA", None, "(no model knows this)"}
+    assert {row["carrier"] for row in rows} == {"AA", "UA", None, UNKNOWN_CATEGORY}
     assert any(row["distance"] is None for row in rows)
 
 
@@ -146,7 +146,7 @@ def test_a_p95_that_only_a_busy_machine_explains_is_not_the_services(
 
 def test_wrong_answers_are_never_the_machines() -> None:
     assert not is_the_machines("wrong_answers", (1.0, 1.0, 1.0, 1.0), LOAD, BUSY)
-    assert "others used 60% of the machine" in not_measured(BUSY)
+    assert "60%" in not_measured(BUSY)
 
 
 def test_nothing_is_said_of_routes_that_were_not_asked() -> None:

@@ -40,10 +40,8 @@ def judged(**changes: Any) -> LoadVerdict:
 def test_figures_within_every_limit_pass() -> None:
     verdict = judged()
     assert (verdict.verdict, verdict.reasons) == ("pass", ())
-    assert headline(verdict) == (
-        "4,000 requests at 200/s, 0 failed; p50 1.90 ms, p95 3.10 ms, p99 5.80 ms; 310 µs CPU a request; "
-        "loaded a process. There is no champion. The absolute limits alone decide."
-    )
+    shown = ("4,000 requests", "200/s", "0 failed", "p50 1.90 ms", "p95 3.10 ms", "p99 5.80 ms", "310 µs", "a process")
+    assert [one for one in shown if one not in headline(verdict)] == []
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_the_plan_can_be_replayed_with_locusts_own_command(build: Build, passed:
 def test_locusts_own_command_without_a_plan_says_what_makes_one(tmp_path: Path) -> None:
     ended = locusts_own_command("--host", "http://127.0.0.1:9", "--plan", str(tmp_path / "plan.json"))
     assert ended.returncode == Exit.USAGE
-    assert "Run `make load-test` first" in ended.stderr
+    assert "make load-test" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_pa
     outcome, verdict = load(build, tmp_path, "one in a hundred fails")
     assert outcome.exit_code is Exit.FINDING
     assert verdict.failures == 1
-    assert "1 × status 500" in outcome.headline
+    assert "status 500" in outcome.headline
     assert of_load(verdict) == ("errors",)
     assert rows_of(tmp_path / "locust_failures.csv")[0]["Error"] == "status 500"
 
@@ -182,7 +182,7 @@ def test_a_stall_is_found_by_all_the_requests_that_were_due_in_it(build: Build, 
 def test_a_service_that_cannot_keep_up_is_found_by_its_rate(build: Build, tmp_path: Path) -> None:
     outcome, verdict = load(build, tmp_path, "slow", seconds=0.5, min_rate_share=0.95)
     assert outcome.exit_code is Exit.FINDING
-    assert "could not keep up" in outcome.headline
+    assert "rate" in of_load(verdict)
     assert verdict.requests_per_second < 60
 
 
@@ -218,7 +218,8 @@ def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(bu
     assert [row["Name"] for row in rows_of(log)] == [*named, "Aggregated"]
     page = log.with_name("locust.html").read_text(encoding="utf-8")
     assert all(f'"name": "{name}"' in page for name in named)
-    assert re.search(r'"host": "http://[\d.:]+ \(challenger\), http://[\d.:]+ \(champion\)"', page)
+    hosts = r'"host": "http://[\d.:]+ \(challenger\), http://[\d.:]+ \(champion\)"'
+    assert re.search(hosts, page)
     assert all(f'"{name}": {{"ratio": 0.5' in page for name in ("Challenger", "Champion"))
 
 
@@ -227,7 +228,7 @@ def test_an_equal_champion_is_loaded_in_the_same_way_and_nobody_is_refused(build
     assert (verdict.verdict, verdict.reasons) == ("pass", ())
     assert verdict.paired is not None
     assert verdict.paired.failures == 0
-    assert "with the champion's model folder, as a process" in verdict.paired.served
+    assert verdict.paired.served.endswith("as a process")
     assert all(one.low <= one.ratio <= one.high for one in verdict.paired.ratios)
 
 
@@ -299,7 +300,8 @@ def test_a_script_that_cannot_import_the_checkout_says_how_to_run_it() -> None:
         [sys.executable, "load-tests/run.py"], cwd=ROOT, env=without, capture_output=True, text=True, check=False
     )
     assert ended.returncode == Exit.USAGE
-    assert ended.stderr == "Run `make load-test`, or set PYTHONPATH to the checkout's root.\n"
+    assert "`make load-test`" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_path: Path) -> None:
@@ -309,7 +311,7 @@ def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_
     table = tmp_path / "data" / "replay.parquet"
     rows = pyarrow.parquet.read_table(table)
     pyarrow.parquet.write_table(rows.slice(0, 999), table)
-    with refuses(FindingError, "other-replay", "is not the table that data.json describes"):
+    with refuses(FindingError, "other-replay", "data.json", "`make data`"):
         load_test(Context(config(), own, tmp_path), misbehaving("none"))
 
 

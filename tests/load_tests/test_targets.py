@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from targets import Target, challenger_target, champion_target
+from targets import IN_CHALLENGERS_IMAGE, Target, challenger_target, champion_target
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import write_json
@@ -23,20 +23,21 @@ def record(build: Build, verdict: str, headline: str, exit_code: Exit = Exit.PAS
 
 def test_a_process_is_loaded_where_that_is_asked_for(tmp_path: Path) -> None:
     target = challenger_target(Build(tmp_path), DIGEST, {"TARGET": "process"})
-    assert (target.kind, target.served) == ("process", "a process, as asked (TARGET=process)")
+    assert target.kind == "process"
+    assert "TARGET=process" in target.served
 
 
 def test_where_the_build_was_skipped_its_reason_is_said(tmp_path: Path) -> None:
     record(Build(tmp_path), "skipped", "no container engine: There is no docker.")
     target = challenger_target(Build(tmp_path), DIGEST, {"TARGET": "auto"})
-    assert (target.kind, target.served) == (
-        "process",
-        "a process: no image was built (no container engine: There is no docker)",
-    )
+    assert target.kind == "process"
+    assert "no docker" in target.served
 
 
 def test_without_a_build_stage_a_process_is_loaded_and_that_is_said(tmp_path: Path) -> None:
-    assert challenger_target(Build(tmp_path), DIGEST, {}).served == "a process: `make build` has not run"
+    target = challenger_target(Build(tmp_path), DIGEST, {})
+    assert target.kind == "process"
+    assert "make build" in target.served
 
 
 def test_a_target_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -69,4 +70,4 @@ def test_the_champion_is_a_process_where_the_challenger_is(tmp_path: Path) -> No
 def test_a_champion_that_came_out_of_no_image_runs_in_the_challengers(tmp_path: Path) -> None:
     target = champion_target(Build(tmp_path), DIGEST, Target("the image", "sha256:1"))
     assert (target.image, target.model) == ("sha256:1", tmp_path / "champion")
-    assert target.served == "the challenger's image with the champion's model folder in it"
+    assert target.served == IN_CHALLENGERS_IMAGE

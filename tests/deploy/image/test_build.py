@@ -135,7 +135,8 @@ def seen_by_dependabot(dockerfile: str) -> list[dict[str, str]]:
 def test_the_dockerfile_is_short_pinned_and_has_its_stages() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 70
-    assert re.findall(r"^FROM \S+ AS (\S+)$", text, re.M) == ["pinned", "model", "files", "service"]
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", text, re.M)
+    assert stages == ["pinned", "model", "files", "service"]
     assert re.search(r"@sha256:[0-9a-f]{64}$", default_base(text))
 
 
@@ -211,11 +212,13 @@ def test_requirements_that_are_not_there_are_refused() -> None:
 
 def test_the_headline_tells_the_base_apart(image: Image) -> None:
     assert "without the base" in headline(image)
-    assert "cold start 0.61 s, idle 99 MB" in headline(image)
+    assert "0.61 s" in headline(image)
+    assert "99 MB" in headline(image)
 
 
 def test_the_resident_memory_is_read_in_millions_of_bytes() -> None:
-    assert resident_mb("Name:\tpython\nVmRSS:\t   96784 kB\n") == pytest.approx(99.1, abs=0.05)
+    status = "Name:\tpython\nVmRSS:\t   96784 kB\n"
+    assert resident_mb(status) == pytest.approx(99.1, abs=0.05)
 
 
 def test_a_changed_checkout_is_no_commit(tmp_path: Path) -> None:
@@ -351,7 +354,8 @@ def test_a_name_that_can_be_moved_is_no_digest(name: str) -> None:
 
 
 def test_one_digest_is_read_from_what_a_push_says() -> None:
-    assert only_digest(f"abc: Pushed\nsha-x: digest: {DIGEST} size: 1787") == DIGEST
+    said = f"abc: Pushed\nsha-x: digest: {DIGEST} size: 1787"
+    assert only_digest(said) == DIGEST
 
 
 @pytest.mark.parametrize("said", ["", f"a: digest: {DIGEST} size: 1\nb: digest: sha256:{'b' * 64} size: 1"])

@@ -33,6 +33,7 @@ from deploy.rollout.rollback import NoSuchReleaseError, find
 from deploy.rollout.steps import steps_of
 from testbed.images import image
 from testbed.tiny_build import write_model
+from tests.refusals import refuses
 from tests.reports.records import CONFIG, DATA_DIGEST, SETTINGS, decision, load_verdict, pass_every_stage
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +99,8 @@ def judged_whole(build: Build, contents: str = CONTENTS) -> Candidate:
 
 def test_an_attestation_lets_an_image_in_and_says_what_it_was_compared_with(build: Build) -> None:
     seen = judged(build, attested=attestation())
-    assert (seen.decision, seen.champion) == ("attested: It is better.", CHAMPION)
+    assert seen.decision.endswith(attestation().decision)
+    assert seen.champion == CHAMPION
 
 
 def test_a_label_on_the_image_says_nothing(build: Build) -> None:
@@ -150,7 +152,7 @@ def test_a_record_that_cannot_be_read_is_no_permission(build: Build) -> None:
 
 
 def test_an_image_of_another_kind_is_refused(build: Build) -> None:
-    with pytest.raises(NotAdmittedError, match="`make build` did not make it"):
+    with refuses(NotAdmittedError, "not-built-here", MODEL_LABEL):
         judge(IMAGE, CONTENTS, {}, build, CONFIG, State(), lambda: attestation())
 
 
@@ -159,7 +161,7 @@ needs_the_chain = pytest.mark.skipif({"load-test", "drift"} - set(CHAIN) != set(
 
 @needs_the_chain
 def test_a_whole_run_of_this_very_image_lets_it_in(finished: Build) -> None:
-    assert f"every stage passed in {finished.root}" in judged_whole(finished).decision
+    assert str(finished.root) in judged_whole(finished).decision
 
 
 @needs_the_chain
@@ -259,7 +261,7 @@ def test_more_failures_than_allowed_are_stopped_at_every_level(old: float, new: 
 def test_a_version_that_knows_less_of_its_inputs_is_stopped(new: float | None, requests: float, stopped: bool) -> None:
     old = GOOD.model_copy(update={"odd_share": 0.01, "requests": 10 * requests})
     against = said(GOOD.model_copy(update={"odd_share": new, "requests": requests}), old)
-    assert ("missing or of no category that it knows, allowed are" in against) == stopped
+    assert ("deploy.max_odd_increase" in against) == stopped
     assert (against == "") != stopped
 
 
@@ -426,7 +428,7 @@ def test_anything_but_exactly_one_digest_is_wrong_usage_before_the_engine_is_ask
 def test_no_engine_is_said_so(build: Build, arguments: tuple[str, ...]) -> None:
     done = command(build, *arguments, DOCKER_HOST=f"unix://{build.root}/nothing.sock")
     assert done.returncode == Exit.USAGE
-    assert "No container engine answers" in done.stderr
+    assert "container engine" in done.stderr
 
 
 def test_keys_that_are_on_need_a_key_for_the_golden_rows(build: Build) -> None:

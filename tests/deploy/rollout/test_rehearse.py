@@ -38,7 +38,8 @@ def test_a_failure_counts_whenever_it_was() -> None:
     seen = [request(1, OLD, "reset"), request(11, "", "status 503"), request(21, "", "reset"), request(22, NEW)]
     act = played("deploy", rollout(20), seen, 10, NEW)
     assert (act.failed, act.wrong_version) == (3, 0)
-    assert "| deploy | 3 | 3 | 0 |" in table([act])
+    _, _, row = table([act]).splitlines()
+    assert row.split(" | ")[1:4] == ["3", "3", "0"]
 
 
 def rehearsed(build: Path) -> "subprocess.CompletedProcess[str]":
@@ -61,4 +62,5 @@ def test_an_image_that_is_gone_is_said_to_be_built_again(tmp_path: Path) -> None
         check_engine()
     except NoEngineError:
         return
-    assert "nobody/nothing:gone is not on this engine" in done.stderr
+    assert "nobody/nothing:gone" in done.stderr
+    assert "make build" in done.stderr

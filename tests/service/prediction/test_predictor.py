@@ -100,7 +100,8 @@ def test_only_the_allowed_features_are_logged(tmp_path: Path) -> None:
 def test_each_record_is_one_line_whatever_the_white_space(service: InProcess, layout: int | None) -> None:
     text = json.dumps(ROW, indent=layout, ensure_ascii=False)
     assert service.send("/predict", text.encode()).status_code == 200
-    assert service.send("/predict/batch", f'{{ "rows" : [ {text} , {text} ] }}'.encode()).status_code == 200
+    batch = f'{{ "rows" : [ {text} , {text} ] }}'
+    assert service.send("/predict/batch", batch.encode()).status_code == 200
     assert [record["features"] for record in service.records()] == [ROW] * 3
 
 
