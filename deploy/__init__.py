@@ -1,4 +1,4 @@
-"""Puts what passed every stage into production.
+"""Builds the image, pushes it, and deploys what passed every stage.
 
 Taught in docs/learn/en/03-image.md.
 """

@@ -1,4 +1,4 @@
-"""A command that is no stage: what it says, and the exit code of what went wrong."""
+"""Runs a command that is not a stage: prints its result or its error, and returns the exit code."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ CODES: dict[type[Exception], Exit] = {
 
 
 def run_command(name: str, work: Callable[[], str]) -> Exit:
-    """Print what `work` returns, or on standard error why it could not, and return the exit code."""
+    """Print what `work` returns, or its error on standard error, and return the exit code."""
     try:
         print(work())
     except tuple(CODES) as error:

@@ -1,11 +1,11 @@
-"""The digests of one image, and which of them an engine or a registry goes by. Nothing else asks an engine for `.Id`.
+"""The digests of an image, and which of them an engine or a registry uses. No other module reads an engine's `.Id`.
 
 image id   the digest of the configuration, as OCI's image specification defines it: names the contents, and is the
            same on every engine and in every registry. image.json and pushed.json hold this one
-manifest   names the configuration and the packed layers: what a registry has under a tag, and what a deploy takes
-index      names manifests: one for each platform, and their attestations. It stands in a manifest's place
-engine id  what this engine calls it (`.Id`): the image id on the older image store; on containerd's, the default
-           since Docker Engine 29, the manifest or the index. It is good for running an image here, and no more
+manifest   names the configuration and the packed layers: a registry has it under a tag, and a deploy takes it
+index      names manifests, one per platform, and their attestations. It may take the place of a manifest
+engine id  this engine's name for it (`.Id`): the image id on the older image store; on containerd's, the default since
+           Docker Engine 29, the manifest or the index. Use it only to run an image here
 """
 
 import hashlib
@@ -23,18 +23,18 @@ MOST_BYTES_OF_JSON = 4_000_000
 
 
 def engine_id(name: str) -> str:
-    """What this engine calls the image of that name, tag or digest. Raises EngineError where it has none."""
+    """This engine's id of an image. `name`: with a tag or digest. Raises EngineError if it has none."""
     return docker("image", "inspect", "--format", "{{.Id}}", name)
 
 
 def image_id(name: str) -> str:
-    """The image id of what this engine has under that name. Raises EngineError where it has none."""
+    """The image id of an image on this engine. Raises EngineError if it has none."""
     here = engine_id(name)
     return _saved_image_id(here) if has_containerd_store() else here
 
 
 def on_engine(image: Image) -> str | None:
-    """The engine id of the image that image.json describes; None where its name is gone or names other contents."""
+    """The engine id of the image that image.json describes; None if its name is gone or names another image."""
     try:
         here = engine_id(image.reference)
     except EngineError:
@@ -53,7 +53,7 @@ def sha256(content: bytes) -> str:
 
 
 def _saved_image_id(here: str) -> str:
-    """The containerd store shows no configuration's digest; its archive has it. Half a second for 120 MB."""
+    """From the archive of `docker save`, because the containerd store does not show it. Half a second for 120 MB."""
     with subprocess.Popen(["docker", "save", here], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as saving:
         assert saving.stdout is not None
         found = configuration_in(saving.stdout)
@@ -63,9 +63,9 @@ def _saved_image_id(here: str) -> str:
 
 
 def configuration_in(archive: IO[bytes]) -> str:
-    """The digest of the one image's configuration in what `docker save` writes; empty where there is not one.
+    """The digest of the configuration in an archive of `docker save`; empty if it has not exactly one image.
 
-    It is taken from the configuration's bytes, not from what the archive says of them.
+    It is computed from the configuration's bytes, not taken from the archive's own index.
     """
     small: dict[str, bytes] = {}
     try:

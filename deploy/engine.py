@@ -1,4 +1,4 @@
-"""The container engine's command line: one call, its answer, and errors that say what to do."""
+"""Calls the container engine's command line, with errors that say what to do."""
 
 import re
 import subprocess
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from contracts.exits import OutsideError, UsageError
 
-# How every container of ours runs: no root, no capability, nothing to write on but the folder of the request log.
+# How the service's containers run: no capabilities, no new privileges, nothing writable but the request log's folder.
 NO_RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 HARDENED = (*NO_RIGHTS, "--tmpfs=/requests")
 NO_DOCKER = "There is no `docker` on the PATH. Install Docker, or run the chain without it."
-# The command line's own last lines where it was called wrongly: the reason stands before them.
+# The last lines of docker's usage errors; the reason is above them.
 HINTS = ("See 'docker ", "Run 'docker ", "Usage:")
 NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "permission denied while trying")
 
 
 class EngineError(OutsideError):
-    """The engine, or a registry behind it, could not do what was asked: the text has its last words. Ends in exit 1."""
+    """The engine, or a registry behind it, failed: the text has its last line. Ends in exit 1."""
 
 
 class NoEngineError(UsageError):
@@ -25,7 +25,7 @@ class NoEngineError(UsageError):
 
 
 class NoBuilderError(UsageError):
-    """An engine answers, and cannot build."""
+    """An engine answers, but it cannot build."""
 
 
 def docker(*arguments: str) -> str:
@@ -39,7 +39,7 @@ def docker_bytes(
     seconds: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Run `docker …` with this on its standard input. Raises NoEngineError, and EngineError, after `seconds` too."""
+    """Run `docker …` with this standard input. Raises NoEngineError, and EngineError on failure or after `seconds`."""
     try:
         done = subprocess.run(
             ["docker", *arguments], input=stdin, capture_output=True, timeout=seconds, check=False, env=environment
@@ -54,7 +54,7 @@ def docker_bytes(
 
 
 def container_logs(name: str, lines: int) -> str:
-    """The last lines that a container wrote, on both of its streams; empty where it is not there."""
+    """The last lines of a container's output and errors; empty if it does not exist."""
     command = ["docker", "logs", "--tail", str(lines), name]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -66,7 +66,7 @@ def docker_shown(*arguments: str) -> None:
 
 
 def check_engine() -> None:
-    """Raises NoEngineError where none answers, NoBuilderError where it cannot build."""
+    """Raises NoEngineError if none answers, NoBuilderError if it cannot build."""
     docker("version", "--format", "{{.Server.Version}}")
     try:
         docker("buildx", "version")
@@ -75,7 +75,7 @@ def check_engine() -> None:
 
 
 def engine_platform() -> str:
-    """What this engine runs, such as linux/amd64; DOCKER_HOST's where that names another machine."""
+    """The platform of this engine, or of the one that DOCKER_HOST names, such as linux/amd64."""
     return docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
 
 
@@ -110,7 +110,7 @@ def _failure(arguments: Sequence[str], code: int, said: str) -> NoEngineError | 
 
 
 def _failed_step(said: str) -> str:
-    """The last two lines of a build's step that failed; BuildKit repeats them between dashes, each with its seconds."""
+    """The last two lines of the failed build step, which BuildKit repeats between dashed lines, with timestamps."""
     found = re.search(r"^------\n > .*?\n(.*?)^------$", said, re.M | re.S)
     lines = [re.sub(r"^[\d.]+ ", "", line).strip() for line in found[1].splitlines()] if found else []
     return " ".join([line for line in lines if line][-2:])[:300]

@@ -1,10 +1,10 @@
-"""HTTP load from one thread: many connections, requests made before, and each answer's status, bytes and times.
+"""HTTP load from one thread: many connections, prepared requests, and the status, bytes and times of each answer.
 
-Benchmarks, faults and rehearsals share it. Plain sockets and one selector, because a client must be quicker than what
-it measures: an HTTP library of Python answers to a tenth of what bare uvicorn serves. The caller sets the pace:
+Benchmarks, faults and rehearsals share it. It uses plain sockets and one selector, because a client must be faster than
+what it measures: Python's HTTP libraries reach a tenth of the rate that bare uvicorn serves. The caller sets the pace:
 
     closed loop   send again as soon as `poll` returns an answer
-    open loop     send whatever is due by now, whatever became of the requests before
+    open loop     send whatever is due by now, whether or not earlier requests were answered
 
 Times are `perf_counter` seconds. `due` is when a request should have been sent, so a latency counted from then includes
 the time in which no connection was free for it.
@@ -35,7 +35,7 @@ def request_bytes(path: str, body: bytes | None = None, name: str = "") -> bytes
 
 
 class Exchange(NamedTuple):
-    """One request and what became of it. `status` LOST: no connection, or it ended without a whole answer."""
+    """One request and its answer. `status` LOST: no connection, or it ended without a whole answer."""
 
     tag: str
     due: float
@@ -51,7 +51,7 @@ class Exchange(NamedTuple):
 
 
 class Connection:
-    """A socket and the request on it. `unsent`: bytes still to send; `size`: of the whole answer, 0 if unknown."""
+    """A socket and its request. `unsent`: bytes still to send; `size`: of the whole answer, 0 if unknown."""
 
     __slots__ = ("due", "is_busy", "is_kept", "received", "sent", "size", "socket", "tag", "unsent", "waits_for")
 
@@ -64,7 +64,7 @@ class Connection:
 
 
 class LoadClient:
-    """Connections to one server, opened as they are needed, at most so many."""
+    """Connections to one server, opened as needed, up to `at_most`."""
 
     def __init__(self, address: tuple[str, int], at_most: int) -> None:
         self._address = address
@@ -90,9 +90,9 @@ class LoadClient:
         return len(self._open) - len(self._idle)
 
     def send(self, request: bytes, due: float, tag: str = "", *, on_new: bool = False) -> bool:
-        """Send on a free connection or on a new one. False where there is no room for another.
+        """Send on a free connection or a new one. False if there are `at_most` already.
 
-        `on_new`: on a new connection in any case, closed after the answer.
+        `on_new`: always use a new connection, and close it after the answer.
         """
         connection = self._idle.pop() if self._idle and not on_new else self._connect()
         if connection is None:
@@ -106,7 +106,7 @@ class LoadClient:
         return True
 
     def poll(self, seconds: float) -> Sequence[Exchange]:
-        """What ended until now, or within so many seconds."""
+        """The exchanges that have ended; waits up to this long for one."""
         for key, events in self._selector.select(0 if self._ended else seconds):
             connection: Connection = key.data
             if events & WRITE:
@@ -127,7 +127,7 @@ class LoadClient:
         opened = socket.socket()
         opened.setblocking(False)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # In progress, or refused already: either is seen by the first write.
+        # Success or failure shows at the first write.
         opened.connect_ex(self._address)
         connection = Connection(opened)
         self._open.add(connection)

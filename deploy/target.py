@@ -1,4 +1,4 @@
-"""What a model is served as while it is tested: TARGET in the environment, read here and nowhere else.
+"""TARGET: whether a model is tested in its image or in a process of this checkout.
 
 `image`     the image that `make build` made
 `process`   the service of this checkout, without a container

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 
 from plan import Request
 
-# The service answers one row at a time, the stage scored all rows at once: float32 sums may differ in the last bits.
+# The service scores one row at a time, the stage all rows at once: float32 sums may differ in the last bits.
 TOLERANCE = 1e-5
 NOT_JSON, NO_PREDICTION, OTHER_MODEL = "answer is not JSON", "answer has no prediction", "answer of another model"
 PREDICTION, PROBABILITY, PROBABILITIES = "wrong prediction", "wrong probability", "wrong probabilities"
-# What comes with status 200, whole, and is wrong: worse than a failure, because no client can see it.
+# Wrong answers with status 200, which are worse than failures because no client notices them.
 WRONG = frozenset({NOT_JSON, NO_PREDICTION, OTHER_MODEL, PREDICTION, PROBABILITY, PROBABILITIES})
 
 
 def fault(status: int, content: bytes, request: Request, model: str) -> str:
-    """What is wrong with an answer, in words that are equal for equal faults; empty where it is right."""
+    """What is wrong with an answer, the same text for the same fault; empty if it is right."""
     if status != 200:
         return f"status {status}"
     try:
@@ -29,7 +29,7 @@ def fault(status: int, content: bytes, request: Request, model: str) -> str:
 
 
 def wrong_prediction(answer: Mapping[str, object], request: Request) -> str:
-    """What is wrong with the prediction of a row; empty where it is right."""
+    """What is wrong with the prediction of a row; empty if it is right."""
     if request.value is not None:
         return "" if _close(answer["prediction"], request.value) else PREDICTION
     if answer["prediction"] not in request.labels:

@@ -1,4 +1,4 @@
-"""A process that the stage starts and always ends: in a session of its own, its output in a file."""
+"""Starts a process and always ends it: in a session of its own, its output in a file."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ STOP_SECONDS = 10.0
 
 @contextmanager
 def running(command: Sequence[str], log: Path, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, ended by SIGTERM when the block is left, in whatever way. `settings` go into its environment."""
+    """The process, ended by SIGTERM when the block ends in any way. `settings` go into its environment."""
     process = None
     try:
         with _interrupts_held(), log.open("wb") as output:
@@ -32,12 +32,12 @@ def running(command: Sequence[str], log: Path, settings: Mapping[str, str]) -> I
 
 
 def _search_path() -> str:
-    """The checkout, after what is asked for: a drill puts a service with a fault before it."""
+    """PYTHONPATH, then the checkout: a drill puts a faulty service before it."""
     return os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
 
 
 def stop(process: "subprocess.Popen[bytes]", seconds: float = STOP_SECONDS) -> None:
-    """End a process by SIGTERM, and by SIGKILL after that many seconds; `returncode` says which it was."""
+    """End a process by SIGTERM, and by SIGKILL after `seconds`; `returncode` says by which."""
     process.terminate()
     try:
         process.wait(seconds)
@@ -47,14 +47,14 @@ def stop(process: "subprocess.Popen[bytes]", seconds: float = STOP_SECONDS) -> N
 
 
 def last_lines(log: Path, count: int = 6) -> str:
-    """The end of what a process wrote, as a sentence."""
+    """The last lines that a process wrote, as a sentence."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-count:]
     return "Its last lines:\n" + "\n".join(lines) if lines else "It wrote nothing."
 
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait for the end of the block: inside Popen they would leave a process without an owner."""
+    """Delay Ctrl-C and SIGTERM until the block ends: inside Popen they would leave an orphaned process."""
     held: list[int] = []
     before = {one: signal.signal(one, lambda number, _: held.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
     try:

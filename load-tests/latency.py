@@ -1,8 +1,8 @@
-"""Latencies, and their percentiles as Locust counts them, but in buckets of 10 µs.
+"""Latencies, and their percentiles as Locust computes them, but in buckets of 10 µs.
 
-A latency runs from the moment when a request was *due* to its answer, not from when it was sent. A client that waits
-for a slow answer sends its next request late; timed from the sending, the wait of that next one would vanish, and a
-service that stalls for two seconds would show one slow request instead of hundreds (Gil Tene: coordinated omission).
+A latency counts from when a request was *due*, not from when it was sent. A client that waits for a slow answer sends
+its next request late. Timed from sending, that delay would vanish, and a service that stalls for two seconds would show
+one slow request instead of hundreds (Gil Tene: coordinated omission).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ def from_due_ms(samples: Iterable[Sample]) -> list[float]:
 
 
 def from_sent_ms(samples: Iterable[Sample]) -> list[float]:
-    """Milliseconds from sending to answer, in buckets, ascending: what the service alone took."""
+    """Milliseconds from sending to answer, in buckets, ascending: the time of the service alone."""
     return sorted(bucket((sample.done_s - sample.sent_s) * 1000) for sample in samples)
 
 
@@ -26,5 +26,5 @@ def bucket(milliseconds: float) -> float:
 
 
 def percentile(ascending: Sequence[float], share: float) -> float:
-    """The smallest latency that is above `share` of all; the same rank that Locust takes, so that its pages agree."""
+    """The smallest latency above `share` of all; of the same rank as Locust's, so that its pages agree."""
     return ascending[min(int(len(ascending) * share), len(ascending) - 1)]

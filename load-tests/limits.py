@@ -1,4 +1,4 @@
-"""From what was measured to a verdict: for each broken limit of [load] a sentence and a code."""
+"""Judges the measurements by the limits of [load]: each broken limit gives a sentence and a code."""
 
 import itertools
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answers import WRONG
-from checks.looked import Looked, beside, is_the_machines, most_frequent, not_measured, told
+from checks.looked import Looked, beside, described, is_the_machines, most_frequent, not_measured
 from child_process import STOP_SECONDS
 from latency import from_due_ms, from_sent_ms, percentile
 from paired import CONFIDENCE
@@ -18,7 +18,7 @@ from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadRatio, LoadReason, LoadVerdict, PairedRun
 
 LEAST_LOOKS = 9
-# What an allocator asks for at once: less may be chance.
+# Allocators request memory in such blocks, so less may be chance.
 LEAST_GROWN_MB = 1.0
 MEBIBYTE = 1024 * 1024
 TITLES = {"p50": "p50 latency", "p95": "p95 latency", "cpu": "CPU time of a request"}
@@ -27,7 +27,7 @@ CODES: dict[str, LoadReason] = {"p50": "slower_p50", "p95": "slower_p95", "cpu":
 
 @dataclass(frozen=True)
 class VariantFigures:
-    """What a client and the machine saw of one service. Latencies in ms from due; one from the sending beside them."""
+    """The figures of one service. Latencies in ms count from due; `p99_from_sent_ms` counts from sending."""
 
     requests: int
     faults: tuple[tuple[str, int], ...]
@@ -60,7 +60,7 @@ class VariantFigures:
 def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_killed: bool) -> VariantFigures:
     """Figures of one variant. `was_killed`: SIGTERM did not end the service.
 
-    `seconds`: how long its requests were due; in a block with a backlog it took longer.
+    `seconds`: the length of its blocks; a block with a backlog lasts until its last answer.
     """
     blocks = {number: block for number, block in enumerate(plan.blocks) if block.variant == variant}
     samples = [sample for sample in measured.samples if sample.block in blocks]
@@ -88,9 +88,9 @@ def figures(plan: Plan, measured: Measured, variant: int, peak_mb: float, was_ki
 
 
 def leak_bytes(memory: Sequence[float], requests: int) -> float:
-    """Bytes kept of each request, where memory grows in each of the last three quarters. `memory`: MiB, at even times.
+    """Bytes kept per request, if memory grows in each of the last three quarters; else 0. `memory`: MiB, evenly spaced.
 
-    The first quarter fills what a process keeps once. What grows for a while and then stands still keeps nothing: 0.
+    The first quarter does not count, because a process fills its caches then.
     """
     if len(memory) < LEAST_LOOKS:
         return 0.0
@@ -120,7 +120,7 @@ def judge(
 ) -> LoadVerdict:
     """The verdict on the service that holds the model: pass if every check did.
 
-    `first_run`: contracts/pipeline_toml/champion.py. `looked`: what was seen beside the load.
+    `first_run`: contracts/pipeline_toml/champion.py. `looked`: the checks besides the load.
     """
     looked = looked or Looked()
     checks = (*_checks(seen, load), *(_comparison(paired, load) if paired else ()), *beside(looked))
@@ -153,7 +153,7 @@ def judge(
         cpu_us_per_request=round(seen.cpu_us_per_request, 1),
         peak_mb=round(seen.peak_mb, 1),
         growth_mb=round(seen.growth_mb, 1),
-        machine=told(looked.machine),
+        machine=described(looked.machine),
         checks=tuple(one for _, one in checks),
         paired=paired,
         first_run=first_run,
@@ -161,7 +161,7 @@ def judge(
 
 
 def headline(verdict: LoadVerdict) -> str:
-    """The figures to remember, in a line."""
+    """The main figures in one line."""
     absolute = (
         f"{verdict.requests:,} requests at {verdict.requests_per_second:.0f}/s, {verdict.failures:,} failed; "
         f"p50 {verdict.p50_ms:.2f} ms, p95 {verdict.p95_ms:.2f} ms, p99 {verdict.p99_ms:.2f} ms; "
@@ -206,7 +206,7 @@ def _stall(seen: VariantFigures, load: Load) -> Check:
         passed=seen.largest_ms <= load.max_stall_ms,
         seen=f"{seen.largest_ms:.0f} ms",
         required=f"at most {load.max_stall_ms:g} ms",
-        remedy="The service, or the whole machine, stood still: look into measured.json for when, or raise "
+        remedy="The service, or the whole machine, stopped for a while: measured.json says when. Or raise "
         "load.max_stall_ms in pipeline.toml.",
     )
 
@@ -231,7 +231,7 @@ def _wrong_answers(seen: VariantFigures) -> Check:
         passed=not seen.wrong,
         seen=f"{seen.wrong:,} of {seen.requests:,}{most_frequent(faults)}",
         required="0, whatever load.max_error_share in pipeline.toml allows",
-        remedy="The service does not answer what its model says of the same row as training has it: look into "
+        remedy="The service answers otherwise than its model for the same row as training has it: see "
         "locust_failures.csv. Either the service is wrong, or the data stage reads the source otherwise.",
     )
 

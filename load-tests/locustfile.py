@@ -1,16 +1,15 @@
-"""What a client does: it sends the rows of a plan, each when it is due, and checks the answer.
+"""A Locust client: sends the rows of a plan, each when it is due, and checks the answer.
 
-An open loop, as far as one connection allows: each client has its own due times, evenly staggered with those of the
-others, and sleeps until the next. One that is late sends at once; the latency counts from the due time all the same, in
-the verdict and on Locust's pages.
+An open loop, as far as one connection allows: each client has its own due times, evenly spaced between those of the
+others, and sleeps until the next. A late client sends at once; its latency still counts from the due time, in the
+verdict and on Locust's pages.
 
 `make load-test` runs it headless (measured_run.py). With Locust's own page, against any host, after `make load-test`
 has written the plan and without an end:
 
     .venv/bin/locust -f load-tests/locustfile.py --host http://127.0.0.1:8000
 
-Each of its users then sends load.requests_per_second / load.connections; as many users as load.connections are the
-load of the stage.
+Each user then sends load.requests_per_second / load.connections; load.connections users give the load of the stage.
 """
 
 import itertools
@@ -34,7 +33,7 @@ from contracts.exits import Exit, UsageError
 from contracts.schema import read_json
 
 ANSWER_SECONDS = 10.0
-# A timer of the event loop fires late, by 0.1 ms (select) to 1 ms (epoll): so it is set early, and the rest is spun.
+# The event loop's timers fire 0.1 ms (select) to 1 ms (epoll) late: so they are set early, and the rest is a busy wait.
 EARLY_SECONDS = 0.0002
 JSON = {"Content-Type": "application/json"}
 
@@ -54,7 +53,7 @@ class Client(FastHttpUser):
     begins_at: ClassVar[float | None] = None
     gives_up_at: ClassVar[float] = math.inf
     numbers: ClassVar["itertools.count[int]"] = itertools.count()
-    # Which row of the replay table was asked, and what the service said; by hand, where it has no end, nothing is kept.
+    # Each row of the replay table that was sent, and the answer. None in Locust's own page, which runs without an end.
     answers: ClassVar[list[tuple[int, bytes]] | None] = None
 
     def on_start(self) -> None:
@@ -66,7 +65,7 @@ class Client(FastHttpUser):
         gevent.sleep(self.wait_time())
 
     def timetable(self) -> Iterator[Due]:
-        """What all clients of this variant together send; by hand, requests without an end."""
+        """The requests of all clients of this variant; here, for Locust's own page, without an end."""
         return (Due(number, number / self.plan.requests_per_second, 0) for number in itertools.count())
 
     def wait_time(self) -> float:
@@ -100,7 +99,7 @@ class Client(FastHttpUser):
         return wrong_with(answer, request, self.plan.variants[self.variant].model)
 
     def _report(self, sample: Sample, answer: Any) -> None:
-        """Tell Locust, and whoever listens to its requests: the times count from the beginning, in `context`."""
+        """Report to Locust and its listeners. `context` has the times, in seconds after counting began."""
         self.environment.events.request.fire(
             request_type="POST",
             name=self.label,
@@ -112,7 +111,7 @@ class Client(FastHttpUser):
 
 
 def wrong_with(answer: Any, request: Request, model: str) -> str:
-    """The fault of what Locust's client gave for a request; None is a request that was not sent."""
+    """What is wrong with an answer of Locust's client; None is a request that was not sent."""
     if answer is None:
         return f"not sent within {ANSWER_SECONDS:.0f} s of the end"
     broken = answer.request_meta["exception"]

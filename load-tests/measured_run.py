@@ -1,7 +1,7 @@
-"""One measured run of Locust: warm up, replay the plan, write what was seen. A process of its own, started by run.py.
+"""One measured run of Locust: warm up, replay the plan, write the measurements. Started by run.py.
 
-A process of its own, because Locust replaces Python's sockets and threads by gevent's on import, and because its CPU
-time must not be mixed with that of reading tables.
+It is a process of its own, because Locust replaces Python's sockets and threads by gevent's on import, and its CPU time
+must not include the reading of tables.
 
 Reads   the plan
 Writes  measured.json; requests/sources-load-test.jsonl of each variant, which row of the table each prediction answers;
@@ -32,11 +32,11 @@ from process_figures import Watched
 from contracts.request_log import SourceRecord
 from contracts.schema import read_json, write_json
 
-# Time for all clients to start, before the first request of the warm-up is due.
+# For all clients to start before the first request of the warm-up is due.
 SPAWN_SECONDS = 0.5
-# Locust's clock starts a little early, lest its reset come after the first counted answer.
+# Locust's statistics are reset this long before counting begins, and so before the first counted answer.
 RESET_SECONDS = 0.1
-# How Locust's own pages name the variants, where there are more than one.
+# The variants' names on Locust's pages, if there are several.
 LABELS = ("/predict (challenger)", "/predict (champion)", "/predict (third)")
 NAMES = ("Challenger", "Champion", "Third")
 MEMORY_LOOKS = 40
@@ -52,7 +52,7 @@ class FineStatsCSV(StatsCSV):
         return [str(stats_entry.get_response_time_percentile(share)) for share in self.percentiles_to_report]
 
 
-# What Locust's page names as its script.
+# The script that Locust's page names.
 SCRIPT = "load-tests/locustfile.py"
 
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
-    """The clients of one variant. They have their own connections, so that waiting for it delays no other variant."""
+    """The clients of one variant, with connections of their own, so that a slow variant does not delay another."""
 
     class VariantClient(Client):
         fixed_count = plan.connections
@@ -86,7 +86,7 @@ def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
     VariantClient.host, VariantClient.plan, VariantClient.answers = host, plan, []
     VariantClient.variant = variant
     VariantClient.label = LABELS[variant] if len(plan.variants) > 1 else "/predict"
-    # Locust tells its users apart by their names, and shows them on its pages.
+    # Locust identifies its user classes by name, and shows them on its pages.
     VariantClient.__name__ = VariantClient.__qualname__ = NAMES[variant]
     return VariantClient
 
@@ -97,7 +97,7 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
     request: Any = environment.events.request  # untyped for it
     request.add_listener(lambda context, **_: samples.append(context["sample"]))
     gc.collect()
-    gc.freeze()  # the plan's objects stay: no pause for looking through them again
+    gc.freeze()  # the plan's objects stay, so the collector need not pause to scan them
     begins_at = time.perf_counter() + SPAWN_SECONDS + plan.warmup_seconds
     Client.begins_at, Client.gives_up_at = begins_at, begins_at + plan.ends_s + ANSWER_SECONDS
     runner: Any = environment.create_local_runner()
@@ -114,7 +114,7 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
     for own, one in zip(memory, watched, strict=True):
         own.append(one.resident_mb())
     runner.quit()
-    # Locust's page shows the shares of the users at the end, where each has left with its last request.
+    # Locust's page shows the ratio of the users at the end, when all of them have stopped already.
     runner.final_user_classes_count = {one.__name__: plan.connections for one in environment.user_classes}
     due = sum(block.requests for block in plan.blocks)
     if len(samples) != due:
@@ -128,7 +128,7 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
 
 
 def _look_at_memory(plan: Plan, watched: Sequence[Watched], memory: Sequence[list[float]]) -> None:
-    """At even distances of time. One that must be asked inside its container is not asked during the load."""
+    """Read each service's memory at even intervals; not if that needs a command in its container."""
     while not any(one.container for one in watched):
         gevent.sleep(plan.ends_s / MEMORY_LOOKS)
         for own, one in zip(memory, watched, strict=True):
@@ -136,7 +136,7 @@ def _look_at_memory(plan: Plan, watched: Sequence[Watched], memory: Sequence[lis
 
 
 def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: float, clients: Any) -> list[float]:
-    """Read a block's service at its begin and in the middle of the gap after it; the last one's when all is done."""
+    """CPU seconds of each block's service, from its beginning to the middle of the gap after it."""
     spent = []
     for block in plan.blocks:
         service = watched[block.variant]
@@ -155,7 +155,7 @@ def _sleep_until(moment: float) -> None:
 
 
 def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
-    """One line for each answer that names a prediction: a row that is replayed many times is worth one."""
+    """Write which row each prediction answers, so that drift counts a row that is replayed many times once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for row, content in answers:
@@ -164,7 +164,7 @@ def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:
 
 
 def write_locusts_own(environment: Environment, folder: Path) -> None:
-    # Two hosts, of which the page would say "None"; set here, because before the run it would be everybody's host.
+    # With two hosts the page would say "None". Set after the run: before it, this would override each class's host.
     environment.host = ", ".join(f"{one.host} ({one.__name__.lower()})" for one in environment.user_classes)
     page: str = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]  # untyped
     (folder / "locust.html").write_text(page, encoding="utf-8")

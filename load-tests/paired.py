@@ -1,11 +1,11 @@
-"""Challenger and champion in interleaved blocks: the ratio of what they cost, and how sure it is.
+"""Compares challenger and champion in interleaved blocks: the ratio of their figures, with its interval.
 
-Each block has three figures: p50 and p95 of the latency from due, and the service's CPU seconds per request. Blocks
-that stand beside each other in the plan make a pair, one of each variant, so that both have the machine's slow changes.
+Each block has three figures: p50 and p95 of the latency from due, and the service's CPU seconds per request. Adjacent
+blocks of the plan make a pair, one of each variant, so that slow changes of the machine affect both.
 The ratio is the interquartile mean over the pairs, on a log scale; its interval is a bootstrap over the pairs (Efron
 and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3: percentiles).
 
-A block that something else on the machine disturbed is one pair of many and among those left out.
+The interquartile mean leaves out pairs that another process disturbed.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from contracts.verdict import LoadRatio
 
 Figure = Literal["p50", "p95", "cpu"]
 FIGURES: tuple[Figure, ...] = ("p50", "p95", "cpu")
-# One-sided, for each bound: three figures are looked at, and the latencies of a busy machine vary by more than a half.
+# One-sided, for each bound: there are three figures, and latencies on a busy machine vary by more than a half.
 CONFIDENCE = 0.99
 LEFT_OUT = 0.25
 DRAWS = 4000
 SEED = 7
-# Finer than this no clock of ours counts; it keeps a ratio finite.
+# Below the resolution of the clocks; it keeps a ratio finite.
 LEAST = 0.01
 
 
@@ -61,7 +61,7 @@ def block_figures(plan: Plan, measured: Measured, variant: int) -> list[BlockFig
 
 
 def ratios(challenger: Sequence[BlockFigures], champion: Sequence[BlockFigures], limit: float) -> tuple[LoadRatio, ...]:
-    """Each figure's ratio; it passes while its lower bound is not beyond `limit`."""
+    """Each figure's ratio; it passes if its lower bound is at most `limit`."""
     return tuple(_ratio(name, challenger, champion, limit) for name in FIGURES)
 
 

@@ -1,8 +1,8 @@
-"""What passes between the stage and the process that runs Locust: the plan to carry out, and what was measured.
+"""The files between the stage and the Locust process: the plan of requests, and the measurements.
 
 A plan has one *variant*, the challenger, or two: challenger and champion. A variant's requests are due in its *blocks*,
-one block after the other, at the rate of the plan. Due times count from the moment when counting begins; the warm-up,
-of all variants at once, is due before zero.
+one block after the other, at the plan's rate. Due times are relative to the start of counting; the warm-up of all
+variants comes before zero.
 """
 
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from contracts.schema import Schema
 
 CHALLENGER, CHAMPION = 0, 1
 WARM_UP = -1
-# Nothing is due between two blocks for so long, and each of them takes its own late answers and CPU seconds with it.
+# The pause between two blocks, so that late answers and CPU seconds count in their own block.
 GAP_SECONDS = 0.1
-# In the folder of the request log: which row of the table each prediction of the load answers.
+# In the folder of the request log: the row of the table that each prediction of the load answers.
 SOURCES_FILE = "sources-load-test.jsonl"
 
 
 class Request(Schema):
-    """One row as a JSON body, and what the model itself says to it, in the form of the service's answer.
+    """One row as a JSON body, and the model's own prediction in the form of the service's answer.
 
-    `row`: which row of the replay table it is, from 0. `labels`: the classes that are right answers, more than one only
-    where the model stands on the border between them. `probability` is that of the positive class (binary),
-    `probabilities` that of each class (multiclass), `value` the prediction of a regression.
+    `row`: its number in the replay table, from 0. `labels`: the right classes, several only if the model's output is on
+    the border between them. `probability`: of the positive class (binary); `probabilities`: of each class (multiclass);
+    `value`: the prediction of a regression.
     """
 
     body: str
@@ -42,7 +42,7 @@ class Variant(Schema):
 
 
 class Block(Schema):
-    """So many requests to one variant, the first due `begin_s` after counting began."""
+    """A number of requests to one variant, the first due `begin_s` after counting began."""
 
     variant: int
     begin_s: float
@@ -50,7 +50,7 @@ class Block(Schema):
 
 
 class Due(NamedTuple):
-    """One request of a variant: its number, from the warm-up on, when it is due, and in which block of the plan."""
+    """One request of a variant: its number, counted from the warm-up, its due time, and its block in the plan."""
 
     number: int
     due_s: float
@@ -72,14 +72,14 @@ class Plan(Schema):
 
     @property
     def ends_s(self) -> float:
-        """When the last block ends, if nothing is late."""
+        """The end of the last block, if no answer is late."""
         return self.blocks[-1].begin_s + self.seconds(self.blocks[-1])
 
     def seconds(self, block: Block) -> float:
         return block.requests / self.requests_per_second
 
     def timetable(self, variant: int) -> Iterator[Due]:
-        """Every request of one variant, in the order of time."""
+        """Every request of one variant, in order of time."""
         number = 0
         for _ in range(self.warmup_requests):
             yield Due(number, (number - self.warmup_requests) / self.requests_per_second, WARM_UP)
@@ -93,12 +93,12 @@ class Plan(Schema):
 
 
 def one_block(requests: int) -> tuple[Block, ...]:
-    """The schedule where there is nothing to compare with."""
+    """The schedule without a champion."""
     return (Block(variant=CHALLENGER, begin_s=0.0, requests=requests),)
 
 
 def interleaved(blocks: int, requests: int, block_seconds: float, gap_seconds: float) -> tuple[Block, ...]:
-    """A B B A A B B A …, `blocks` of each variant: whatever changes slowly on the machine meets both variants alike."""
+    """A B B A A B B A …, `blocks` of each variant, so that slow changes of the machine affect both equally."""
     order = [CHALLENGER if number % 4 in (0, 3) else CHAMPION for number in range(2 * blocks)]
     apart = block_seconds + gap_seconds
     return tuple(
@@ -107,7 +107,7 @@ def interleaved(blocks: int, requests: int, block_seconds: float, gap_seconds: f
 
 
 class Sample(NamedTuple):
-    """One counted request, in seconds after counting began. `fault` is empty where the answer was right."""
+    """One counted request, in seconds after counting began. `fault` is empty if the answer was right."""
 
     block: int
     due_s: float
@@ -117,7 +117,7 @@ class Sample(NamedTuple):
 
 
 class Machine(Schema):
-    """What others took of the machine during the load (checks/machine.py)."""
+    """How busy the machine was with other processes during the load (checks/machine.py)."""
 
     others_share: float
     steal_share: float
@@ -128,8 +128,7 @@ class Machine(Schema):
 class Measured(Schema):
     """measured.json: every counted request, the cost of each block, each variant's memory, and the machine's state.
 
-    `cpu_seconds`: one for each block of the plan. `resident_mb`: of each variant at even distances of time, from when
-    counting began until it ended.
+    `cpu_seconds`: of each block of the plan. `resident_mb`: of each variant, evenly spaced over the counted time.
     """
 
     samples: tuple[Sample, ...]

@@ -1,7 +1,7 @@
-"""What a process has used so far, read from outside it: CPU seconds and memory.
+"""CPU seconds and memory of a process, read from outside it.
 
-One that runs in a container is seen here as a process like any other, where the engine runs on this machine. Elsewhere
-(Docker Desktop keeps its containers in a machine of their own) the same figures are read inside the container.
+A process in a container is visible here if the engine runs on this machine. Otherwise (Docker Desktop has a virtual
+machine of its own) the figures are read inside the container.
 """
 
 import subprocess
@@ -62,7 +62,7 @@ def cpu_seconds(pid: int) -> float:
 def peak_mb(pid: int) -> float:
     """The most memory that was resident at once, in MiB. Where /proc is absent: what is resident now."""
     if sys.platform == "linux":
-        # Not ru_maxrss: that begins with the size of the process which started this one.
+        # Not ru_maxrss, which starts at the size of the parent process.
         return _status_mb(Path(f"/proc/{pid}/status").read_text(), "VmHWM:")
     return int(_ps(pid, "rss")) / MEBIBYTE_KIB
 

@@ -5,11 +5,11 @@ with Locust, each with the values that the source has. Requests are due at fixed
 answered, and latencies count from then. Every answer is compared with the model's own output for the row as training
 has it. The warm-up is not counted.
 
-With a champion, both are served in the same way at the same time and loaded in interleaved blocks, and what decides is
-the ratio of their figures, with its interval. The limits in ms and MB are a wide guard beside it; without a champion of
-this project (contracts/pipeline_toml/champion.py) they stand alone. Then every other route is asked for rows of each
-category, and the log must have one true record for each answer. Times that only a busy machine explains are answered
-with "unmeasured", which does not pass.
+With a champion, both are served in the same way at the same time and loaded in interleaved blocks; the interval of the
+ratio of their figures decides. The limits in ms and MB are a wide guard beside it; without a champion of this project
+(contracts/pipeline_toml/champion.py) they decide alone. Then every other route gets rows of each category, and the log
+must have one right record for each answer. If a busy machine alone explains the times, the verdict is "unmeasured",
+which does not pass.
 
 Reads   build/data/: replay.parquet, requests.parquet, data.json; build/train/model, build/image, build/champion; from
         the environment TARGET: auto (the image where one was built, else a process; the default), image or process
@@ -76,7 +76,7 @@ REMOTE_GAP_SECONDS = 0.6
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model folder, what it says to each row, and how it is served."""
+    """A model folder, its scorer, and how it is served."""
 
     folder: Path
     scorer: Scorer
@@ -85,12 +85,12 @@ class Contestant:
 
 
 def work(context: Context) -> Outcome:
-    """Serve the challenger as production would, load it beside the champion, judge it."""
+    """Serve the challenger as in production, load it beside the champion, and judge it."""
     return load_test(context, SERVICE)
 
 
 def load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str] = SERVICE) -> Outcome:
-    """The stage, with whatever commands serve the models where they run as processes."""
+    """The stage. `service_command`, `champion_command`: serve the models, if they run as processes."""
     folder, load = context.folder, context.config.load
     data = read_json(context.build.stage("data") / "data.json", DataManifest, "make data")
     standing = champion_of(context.build, context.config)
@@ -129,10 +129,11 @@ def _contestants(context: Context, standing: Standing) -> Iterator[Contestant]:
     scorer = load_scorer(build.challenger)
     target = challenger_target(build, scorer.digest, os.environ)
     yield Contestant(build.challenger, scorer, target, folder)
-    if standing.folder is not None:  # one that cannot be read is refused, never taken for none
+    if standing.folder is not None:  # an unreadable champion is an error, not "no champion"
         champion = load_scorer(standing.folder)
-        in_its_way = champion_target(build, champion.digest, target)
-        yield Contestant(standing.folder, champion, in_its_way, folder / "champion")
+        yield Contestant(
+            standing.folder, champion, champion_target(build, champion.digest, target), folder / "champion"
+        )
 
 
 def serve(one: Contestant, command: Sequence[str]) -> "contextlib.AbstractContextManager[Service | Container]":
@@ -187,7 +188,7 @@ def _replay(context: Context) -> Path:
 
 
 def _log_faults(challenger: Contestant, plan: Plan, asked: Asked) -> Counter[str]:
-    """Of the challenger's log, which has the load and what was asked beside it; the latter is noted as no traffic."""
+    """Faults of the challenger's log, which has the load and the routes' rows; marks the latter as no traffic."""
     requests = challenger.output / "requests"
     rows = {one.row: one.body for one in plan.variants[CHALLENGER].requests}
     lines = (requests / SOURCES_FILE).read_text(encoding="utf-8").splitlines()

@@ -1,8 +1,8 @@
-"""The service as the image that ships: in a container without rights, within the limits of compose.yaml.
+"""Runs the service's image as in production: a hardened container with the limits of compose.yaml.
 
-Its request log is on a folder of this machine, which drift reads: the folder is open to the image's user, and what is
-written in it belongs to the group of whoever runs the stage. The image's own health check is off: each would start a
-Python in the middle of the load; readiness is asked for here.
+Its request log is in a folder of this machine, which drift reads. The image's user can write there, and the files
+belong to the group of the user who runs the stage. The image's health check is off, because each would start a Python
+process during the load; this module checks readiness itself.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from deploy.engine import NO_RIGHTS, docker
 
 LIMITS = ("--cpus=1", "--memory=512m", "--memory-swap=512m", "--pids-limit=128")
 PORT = "8000/tcp"
-# The folder's owner and the image's user both write here; neither can remove the other's files, but the owner can all.
+# Sticky: the folder's owner and the image's user both write here, but only the owner can remove the other's files.
 OPEN_TO_ALL = 0o3777
 KILLED = 128 + signal.SIGKILL
 
@@ -40,7 +40,7 @@ class Container:
 
     @property
     def watched(self) -> Watched:
-        """Its process on this machine; where the engine's processes are not on it, the container."""
+        """Its process on this machine, or the container, if the engine runs elsewhere."""
         found = docker("inspect", "--format", "{{.State.Pid}} {{.Id}}", self.name).split()
         pid, identity = int(found[0]), found[1]
         try:

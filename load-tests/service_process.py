@@ -1,4 +1,4 @@
-"""The service as a process of its own: started from a model folder, waited for, watched, and always stopped."""
+"""Runs the service as a process: starts it from a model folder, waits until it is ready, and always stops it."""
 
 import http.client
 import json
@@ -65,13 +65,13 @@ def served(
     command: Sequence[str] = SERVICE,
     ready_seconds: float = READY_SECONDS,
 ) -> Iterator[Service]:
-    """A ready service that answers from `model`, stopped at the end whatever happens. Raises ServiceError."""
+    """A ready service that answers from `model`, always stopped at the end. Raises ServiceError."""
     settings = {
         "MODEL_DIR": str(model.resolve()),
         "REQUEST_LOG_DIR": str(request_log.resolve()),
         "HOST": "127.0.0.1",
         "PORT": "0",  # a free one: the service says which
-        "DRAIN_SECONDS": "0",  # there is no edge that has to send elsewhere first
+        "DRAIN_SECONDS": "0",  # there is no load balancer to wait for
     }
     with running(command, log, settings) as process:
         service = _wait_until_ready(Service(process, log), ready_seconds)
@@ -97,7 +97,7 @@ def _wait_until_ready(service: Service, seconds: float) -> Service:
 
 
 def _address(log: Path) -> str:
-    """The `url` of the line that says `listening`; empty before it is written whole."""
+    """The `url` in the log line of `listening`; empty until that line is whole."""
     for line in log.read_text(errors="replace").splitlines():
         if '"listening"' in line:
             try:

@@ -1,8 +1,8 @@
-"""What is loaded: the image that was built, or the same service as a process; and the champion in the same way.
+"""Chooses what is loaded: the built image, or the service as a process; and the champion in the same way.
 
-TARGET in the environment chooses: `auto` takes the image that `make build` made of this very challenger and, where that
-stage was skipped or never ran, a process. `image` and `process` take no other. An image of another model, a build that
-failed, and an image that this engine does not have are never taken for "no image".
+TARGET in the environment decides: `auto` takes the image that `make build` made of this challenger, or a process if
+that stage was skipped or has not run. `image` and `process` allow nothing else. An image of another model, a failed
+build and a missing image are errors, not "no image".
 """
 
 import contextlib
@@ -26,7 +26,7 @@ IN_CHALLENGERS_IMAGE = "the challenger's image with the champion's model folder 
 
 @dataclass(frozen=True)
 class Target:
-    """`image` is what this engine calls the image to run, empty for a process; `image_id` names its contents anywhere.
+    """`image`: the engine id of the image to run, empty for a process; `image_id`: the same on every engine.
 
     `model`: a folder to mount over the image's own.
     """
@@ -68,7 +68,7 @@ def challenger_target(build: Build, digest: str, environment: Mapping[str, str])
 
 
 def present(image: Image, build: Build) -> str:
-    """Its engine id here, pulled by the digest of `make push` where it is not. Raises UsageError, WrongDigestError."""
+    """The image's engine id; pulls it by the digest of `make push` if needed. Raises UsageError, WrongDigestError."""
     here = on_engine(image)
     if here is None and (build.stage("build") / "pushed.json").exists():
         fetch(build)
@@ -79,7 +79,7 @@ def present(image: Image, build: Build) -> str:
 
 
 def champion_target(build: Build, digest: str, challenger: Target) -> Target:
-    """The champion as the challenger is: its own image where that is known by its id, else its model folder in ours."""
+    """The champion, served as the challenger is: by its own image if that is here, else by the challenger's."""
     if not challenger.image:
         return Target("this checkout's service with the champion's model folder, as a process")
     own = _own_image(build, digest)
@@ -89,7 +89,7 @@ def champion_target(build: Build, digest: str, challenger: Target) -> Target:
 
 
 def _own_image(build: Build, digest: str) -> ChampionImage | None:
-    """What `make champion` noted, if it speaks of this champion and the engine still has it."""
+    """The image that `make champion` recorded, if it is of this champion and still on the engine."""
     with contextlib.suppress(UsageError, EngineError):
         noted = read_json(build.champion_image, ChampionImage, "make champion")
         if noted.model == digest and engine_id(noted.engine_id):

@@ -1,4 +1,4 @@
-"""What each stage of the chain speaks of, beside what lies in build/ now, recomputed from the files.
+"""The evidence of each stage of the chain, and the same digests recomputed from the files in build/ now.
 
 Reads   build/*/stage.json and the verdicts; build/data/data.json, build/train/model, build/champion, build/image
 """
@@ -24,7 +24,7 @@ AnyVerdict = TypeVar("AnyVerdict", LoadVerdict, DriftVerdict)
 
 @dataclass(frozen=True)
 class Claim:
-    """One stage: how it ended, and what it speaks of."""
+    """One stage: how it ended, and the digests that it saw."""
 
     stage: StageName
     record: StageRecord
@@ -33,7 +33,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Case:
-    """All that speaks for a challenger. `now`: the tuple that every claim must agree with."""
+    """All evidence for a challenger. `now`: the digests that every claim must agree with."""
 
     now: Evidence
     card: ModelCard
@@ -44,10 +44,9 @@ class Case:
 
 
 def read_case(build: Build, config: Config, image_id: str | None = None) -> Case:
-    """The case as it lies in build/. `image_id`: of the image that is to be deployed, where that is not build's word.
+    """The evidence in build/. `image_id`: of the image to deploy, instead of the one in image.json.
 
-    Raises UsageError for a stage that has not run and for a file that it did not write, ModelFolderError for a model
-    folder that was changed.
+    Raises UsageError for a stage that has not run or a missing file, ModelFolderError for a changed model folder.
     """
     if not (build.challenger / CARD_FILE).exists():
         raise UsageError(f"{build.challenger} is no model folder. Run `make pipeline` first.")
@@ -59,23 +58,23 @@ def read_case(build: Build, config: Config, image_id: str | None = None) -> Case
     load = _verdict(build, "load-test", LoadVerdict)
     now = Evidence(
         model=model_digest(build.challenger),
-        champion=standing_digest(build, config),
+        champion=champion_digest(build, config),
         data=card.data_digest,
         settings=settings_digest(config),
         image=image_id or (image.image_id if image else None),
     )
-    spoken = dict(_spoken(build, config, decision, load, image))
-    claims = tuple(Claim(stage, record, spoken.get(stage, Evidence())) for stage, record in records.items())
+    seen = dict(_evidence(build, config, decision, load, image))
+    claims = tuple(Claim(stage, record, seen.get(stage, Evidence())) for stage, record in records.items())
     return Case(now, card, claims, decision, load, image)
 
 
-def standing_digest(build: Build, config: Config) -> str:
-    """The digest of the champion that is compared with now; "" where there is none."""
+def champion_digest(build: Build, config: Config) -> str:
+    """The digest of the champion that a comparison would use now; "" if there is none."""
     folder = champion_of(build, config).folder
     return model_digest(folder) if folder is not None else ""
 
 
-def _spoken(
+def _evidence(
     build: Build, config: Config, decision: Decision, load: LoadVerdict | None, image: Image | None
 ) -> Iterator[tuple[StageName, Evidence]]:
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
@@ -90,11 +89,11 @@ def _spoken(
 
 
 def _image(build: Build) -> Image | None:
-    """None where no image was built: a process was loaded then."""
+    """None if no image was built; then the load test loaded a process."""
     path = build.stage("build") / "image.json"
     return read_json(path, Image, "make build") if path.exists() else None
 
 
 def _verdict(build: Build, stage: StageName, schema: type[AnyVerdict]) -> AnyVerdict | None:
-    """What a stage of the chain said; None where the chain has no such stage. Raises UsageError."""
+    """The verdict of a stage; None if the chain has no such stage. Raises UsageError."""
     return read_json(build.stage(stage) / "verdict.json", schema, f"make {stage}") if stage in CHAIN else None

@@ -1,4 +1,4 @@
-"""The rules of admission, each with a code: every stage passed, for one tuple, and that tuple is what is here now.
+"""The rules of admission, each with a code: every stage passed, and all saw the digests that build/ has now.
 
 Nothing here judges a model. docs/deploys.md has the table of the codes.
 """
@@ -18,12 +18,12 @@ Code = Literal[
     "settings-changed", "other-image", "not-loaded", "production-moved", "not-attested", "unknown-image",
     "other-platform", "not-built-here", "unreadable",
 ]  # fmt: skip
-# What a new champion asks for: the stages that compare with it, and what reads their files.
+# The stages to run again after the champion changed.
 COMPARE = " ".join(stage for stage in CHAIN if stage in ("evaluate", "load-test", "drift"))
 
 
 class NotAdmittedError(FindingError):
-    """Nothing says that this passed the gates, or something says that it did not. `codes`: of all broken rules."""
+    """No evidence that this passed the gates, or evidence that it did not. `codes`: of all broken rules."""
 
     def __init__(self, sentence: str, *codes: Code) -> None:
         super().__init__(sentence, code=codes[0] if codes else "")
@@ -31,18 +31,18 @@ class NotAdmittedError(FindingError):
 
 
 class Objection(NamedTuple):
-    """One rule that is broken: its code, and a sentence with what was seen and what was required."""
+    """One broken rule: its code, and a sentence with what was seen and what was required."""
 
     code: Code
-    said: str
+    sentence: str
 
 
 def objections(case: Case) -> Iterator[Objection]:
-    """Everything that stands against this challenger; nothing where one consistent tuple speaks for it."""
+    """Every broken rule; none if all stages passed with the same digests."""
     for claim in case.claims:
         if claim.record.exit_code != 0:
-            said = f"{claim.stage} ended with exit code {claim.record.exit_code} ({claim.record.headline})"
-            yield Objection("stage-failed", said)
+            sentence = f"{claim.stage} ended with exit code {claim.record.exit_code} ({claim.record.headline})"
+            yield Objection("stage-failed", sentence)
     yield from _other_models(case)
     yield from _other_data(case)
     if case.decision.decision != "promote":
@@ -58,9 +58,9 @@ def objections(case: Case) -> Iterator[Objection]:
 
 
 def production_moved(model: str, champion: str, first_run: str, serving: str) -> Iterator[Objection]:
-    """What serves on the host is neither this model, nor the champion that it was compared with.
+    """Broken if the host serves neither this model nor the champion that it was compared with.
 
-    All are digests of models. Whoever asked for no comparison (CHAMPION=none) has said so, and it is in the decision.
+    All are digests of models. CHAMPION=none asks for no comparison; the decision says so.
     """
     if serving in ("", model, champion) or (not champion and first_run == NONE_AS_ASKED):
         return
@@ -71,14 +71,14 @@ def production_moved(model: str, champion: str, first_run: str, serving: str) ->
 
 
 def require(case: Case, refused: str) -> Case:
-    """The case, if nothing stands against it. Raises NotAdmittedError, which begins with `refused`."""
+    """The case, if no rule is broken. Raises NotAdmittedError, which begins with `refused`."""
     if against := list(objections(case)):
-        raise NotAdmittedError(f"{refused}: {told(against)} {remedy(against)}", *(one.code for one in against))
+        raise NotAdmittedError(f"{refused}: {sentences(against)} {remedy(against)}", *(one.code for one in against))
     return case
 
 
 def attestation_of(case: Case) -> Attestation:
-    """What is written beside an image once nothing stands against it."""
+    """What is stored beside an image once no rule is broken."""
     now = case.now
     return Attestation(
         image=now.image or "",
@@ -92,25 +92,25 @@ def attestation_of(case: Case) -> Attestation:
     )
 
 
-def told(against: Sequence[Objection]) -> str:
+def sentences(against: Sequence[Objection]) -> str:
     """The objections as text, each with its code."""
-    return " ".join(f"{one.said.rstrip('.')} ({one.code})." for one in against)
+    return " ".join(f"{one.sentence.rstrip('.')} ({one.code})." for one in against)
 
 
 def remedy(against: Sequence[Objection]) -> str:
-    """The commands after which the question can be asked again."""
+    """The commands to run before the next try."""
     is_only_the_champion = all(one.code == "champion-moved" for one in against)
     again = f"`make {COMPARE}`" if is_only_the_champion else "`make pipeline`"
     return f"Judge again: {again}; on GitHub, re-run all jobs."
 
 
 def short(digest: str) -> str:
-    """Enough of a digest to tell it from another."""
+    """The start of a digest, for messages."""
     return digest[:19]
 
 
 def _line(text: str) -> str:
-    """As an attestation may hold it: one line of what can be printed."""
+    """One line of printable characters, as an attestation may hold it."""
     return "".join(one for one in " ".join(text.split()) if one.isprintable())[:MOST_OF_A_SENTENCE]
 
 
@@ -136,20 +136,20 @@ def _moved_champion(case: Case) -> Iterator[Objection]:
 
 
 def _changed_settings(case: Case) -> Iterator[Objection]:
-    lies_here = short(case.now.settings or "")
+    here = short(case.now.settings or "")
     for claim in case.claims:
-        said = claim.evidence.settings
-        read = {claim.record.settings} | ({said} if said is not None else set())
+        in_evidence = claim.evidence.settings
+        read = {claim.record.settings} | ({in_evidence} if in_evidence is not None else set())
         if read != {case.now.settings}:
             seen = " and ".join(short(one) or "nothing" for one in sorted(read))
             yield Objection(
                 "settings-changed",
-                f"{claim.stage} read other settings ({seen}) than pipeline.toml has now ({lies_here}).",
+                f"{claim.stage} read other settings ({seen}) than pipeline.toml has now ({here}).",
             )
 
 
 def _other_images(case: Case) -> Iterator[Objection]:
-    """An image that was built is what was loaded, and what is deployed; where none was, a process was loaded."""
+    """The built image must be the one loaded and deployed; without one, a process must have been loaded."""
     built, load = case.image, case.load
     if built is None:
         if load is not None and load.target != "process":
@@ -170,7 +170,7 @@ def _other_images(case: Case) -> Iterator[Objection]:
 
 
 def _differing(case: Case, part: Literal["model", "data", "champion"]) -> Iterator[tuple[Claim, str]]:
-    """The claims that speak of another one than is here now, and of which."""
+    """The claims with another digest of this part than build/ has now, and that digest."""
     for claim in case.claims:
         seen = _part(claim.evidence, part)
         if seen is not None and seen != _part(case.now, part):

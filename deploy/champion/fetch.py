@@ -1,19 +1,18 @@
-"""`make champion CHAMPION=…`: puts the model folder of what production runs into build/champion, proved.
+"""`make champion CHAMPION=…`: fetches production's model folder into build/champion, and proves it.
 
-    CHAMPION=docker://user/name:champion   out of that image; a digest (…@sha256:…) instead of a tag is as good
+    CHAMPION=docker://user/name:champion   from that image, by tag or digest (…@sha256:…)
     CHAMPION=path/to/model                 a copy of that folder
-    CHAMPION=none                          none is compared with, for one run: the gate's floors alone decide
+    CHAMPION=none                          no champion for one run: the gate's floors alone decide
     CHAMPION=production                    what the history branch names (production.py), as workflows do
 
-A champion that cannot be had ends the chain. It never quietly becomes "none", for then anything would be promoted; and
-where there is none, every decision and verdict says why.
+A champion that cannot be fetched ends the chain. It never silently becomes "none", which would promote anything. If
+there is none, every decision and verdict says why.
 
 Reads   the image's /model, or the folder
-Writes  build/champion, replaced whole; on any refusal it stays as it was; build/champion.json, where the history has
-        that record of it; build/champion-image.json, which image it
-        came out of, so that the load test can serve the champion by its own image; without a champion
+Writes  build/champion, replaced whole, or unchanged on any refusal; build/champion.json, its record, if the history has
+        one; build/champion-image.json, its image, with which the load test serves it; without a champion
         build/no-champion.json, which says why
-Exits   0 there (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
+Exits   0 fetched (or none, as asked) · 3 not a model folder that can be trusted · 2 no such image, folder or name ·
         1 the registry or the engine does not answer
 """
 
@@ -62,40 +61,46 @@ def main() -> Exit:
 
 
 def fetch(champion: str, build: Build, history: Path | None = None) -> str:
-    """Put the champion in its place and say what it is. Raises UsageError, ModelFolderError and EngineError."""
+    """Put the champion into build/ and describe it. Raises UsageError, ModelFolderError and EngineError."""
     build.champion_record.unlink(missing_ok=True)
     if not champion:
         raise UsageError(
             "CHAMPION is not set; required: docker://user/name:champion, a folder, or none.", code="champion-not-named"
         )
     if champion in WHY_NONE:
-        shutil.rmtree(build.champion, ignore_errors=True)
-        build.champion_image.unlink(missing_ok=True)
-        build.root.mkdir(parents=True, exist_ok=True)
-        write_json(build.no_champion, NoChampion(reason=WHY_NONE[champion]))
-        return f"{WHY_NONE[champion]} The floors alone decide."
+        return _no_champion(build, WHY_NONE[champion])
+    reference = champion.removeprefix(SCHEME) if champion.startswith(SCHEME) else ""
     with tempfile.TemporaryDirectory() as scratch:
         fetched = Path(scratch) / "model"
-        here = ""
-        if champion.startswith(SCHEME):
-            here = _from_image(champion.removeprefix(SCHEME), fetched)
-        else:
-            _from_folder(Path(champion), fetched)
+        here = _from_image(reference, fetched) if reference else _from_folder(Path(champion), fetched)
         scorer = load_scorer(fetched)
         build.root.mkdir(parents=True, exist_ok=True)
         build.champion_image.unlink(missing_ok=True)
         replace_folder(fetched, build.champion)
-        if here:
-            reference = champion.removeprefix(SCHEME)
-            write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, engine_id=here))
-        if history is not None and (history / RECORD).exists():
-            record = read_outside_json(history / RECORD, Champion, "make record-champion", RECORD_BYTES)
-            if record.model == scorer.digest:
-                write_json(build.champion_record, record)
+    if reference:
+        write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, engine_id=here))
+    _copy_record(build, scorer.digest, history)
     return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
 
 
-def _from_folder(source: Path, target: Path) -> None:
+def _no_champion(build: Build, reason: str) -> str:
+    shutil.rmtree(build.champion, ignore_errors=True)
+    build.champion_image.unlink(missing_ok=True)
+    build.root.mkdir(parents=True, exist_ok=True)
+    write_json(build.no_champion, NoChampion(reason=reason))
+    return f"{reason} The floors alone decide."
+
+
+def _copy_record(build: Build, digest: str, history: Path | None) -> None:
+    """Take over the history's record of this model, if it has one."""
+    if history is not None and (history / RECORD).exists():
+        record = read_outside_json(history / RECORD, Champion, "make record-champion", RECORD_BYTES)
+        if record.model == digest:
+            write_json(build.champion_record, record)
+
+
+def _from_folder(source: Path, target: Path) -> str:
+    """Copy the folder; it has no image."""
     if not source.is_dir():
         raise UsageError(f"CHAMPION is {str(source)!r}: no such folder, and it does not begin with {SCHEME}.")
     target.mkdir()
@@ -103,19 +108,20 @@ def _from_folder(source: Path, target: Path) -> None:
         if not (source / name).is_file():
             raise ModelFolderError(f"{source / name} is not there: not a model folder.")
         shutil.copyfile(source / name, target / name)
+    return ""
 
 
 def _from_image(reference: str, target: Path) -> str:
-    """The image's engine id."""
+    """Pull the image, copy its model folder, and return its engine id."""
     here = pull(reference)
     copy_model(reference, target)
     return here
 
 
 def copy_model(reference: str, target: Path) -> None:
-    """The model folder of an image that the engine has, proved, and compared with its label. Raises ModelFolderError.
+    """Copy the model folder out of an image, prove it, and compare it with the label. Raises ModelFolderError.
 
-    Nothing of the image is run: a container is made, its files are read, and it is removed.
+    Nothing in the image runs: a container is created, its files are read, and it is removed.
     """
     container = docker("create", "--network=none", reference, "--self-test")
     try:

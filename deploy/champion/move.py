@@ -1,7 +1,7 @@
 """`make move-champion`: after a deploy the new model is the champion, after a rollback the earlier one.
 
-The last step, so that whatever ends a deploy leaves the champion where it was. With an image in a registry the tag
-`champion` is moved to its digest. In both cases the model folder and its record are laid out for the history branch.
+It is the last step, so a deploy that fails leaves the champion unchanged. With an image in a registry the tag
+`champion` moves to its digest. In both cases the model folder and its record are prepared for the history branch.
 
 Reads   what every stage wrote, and build/image/pushed.json; or, with IMAGE=name@sha256:…, that image
 Writes  the tag in the registry; build/deploy/champion, champion.json, deployed.json
@@ -51,7 +51,7 @@ def main() -> Exit:
 
 
 def move(build: Build, config: Config) -> str:
-    """The challenger of this run. Raises UsageError, FindingError and EngineError."""
+    """Make this run's challenger the champion. Raises UsageError, FindingError and EngineError."""
     case = require(read_case(build, config), "The champion was not moved")
     challenger = load_scorer(build.challenger)
     image = read_json(build.stage("build") / "image.json", Image, "make build")
@@ -59,11 +59,11 @@ def move(build: Build, config: Config) -> str:
     reference = read_json(pushed, PushedImage, "make publish-image").reference if pushed.exists() else ""
     counted = case.decision.evaluations
     record = Champion(model=challenger.digest, image=reference, commit=image.commit, evaluations=counted)
-    return _move(build, build.challenger, record, f"every stage passed for it{_of_another(build, challenger.card)}")
+    return _move(build, build.challenger, record, f"every stage passed for it{_first_run(build, challenger.card)}")
 
 
 def roll_back(build: Build, reference: str) -> str:
-    """The model inside an image that ran before. Raises UsageError, FindingError and EngineError."""
+    """Make the model of an earlier image the champion. Raises UsageError, FindingError and EngineError."""
     check_digest_reference(reference)
     before = _digest(build.champion)
     fetch_champion(SCHEME + reference, build)
@@ -85,8 +85,8 @@ def _move(build: Build, model: Path, record: Champion, reason: str, before: str 
     return f"{record.model[:19]} is the champion ({reason}); {where}."
 
 
-def _of_another(build: Build, card: ModelCard) -> str:
-    """Said where what it replaces was never compared with it."""
+def _first_run(build: Build, card: ModelCard) -> str:
+    """Says that the model it replaces was never compared with it, because that is of another project."""
     if not (build.champion / CARD_FILE).exists():
         return ""
     said = first_run(read_card(build.champion), _digest(build.champion), asked_by(card))

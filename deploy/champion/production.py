@@ -1,7 +1,7 @@
-"""What production runs, as the history branch has it: `make champion CHAMPION=production`, and `make record-champion`.
+"""Production's model on the history branch: `make champion CHAMPION=production`, and `make record-champion`.
 
-The branch holds `champion.json` and the folder `champion`. No such record on a branch that was fetched: nothing was
-deployed yet, and the gate's floors alone decide. A record that cannot be read is never taken for that.
+The branch holds `champion.json` and the folder `champion`. A fetched branch without that record means that nothing was
+deployed yet: then the gate's floors alone decide. An unreadable record does not mean that.
 
 Reads   IMAGE_REPOSITORY; build/deploy/champion.json and champion (`make record-champion`)
 Writes  <HISTORY>/champion.json, <HISTORY>/champion
@@ -27,7 +27,7 @@ MOST_BYTES = 50_000_000
 
 
 def champion_of(history: Path, repository: str) -> str:
-    """What CHAMPION=production stands for: the tag in the registry, the branch's folder, or that nothing was deployed.
+    """The CHAMPION that `production` stands for: a tag in the registry, the branch's folder, or NOTHING_DEPLOYED.
 
     Raises UsageError.
     """
@@ -51,7 +51,9 @@ def record_champion(build: Build, history: Path) -> str:
         require_file(folder / FOLDER / name, "make move-champion", MOST_BYTES)
     digest = load_scorer(folder / FOLDER).digest
     if digest != record.model:
-        raise ModelFolderError(f"{folder / FOLDER} is model {digest}; {RECORD} speaks of {record.model}.")
+        raise ModelFolderError(
+            f"{folder / FOLDER} is model {digest}; {RECORD} names {record.model}.", code="other-model"
+        )
     replace_folder(folder / FOLDER, history / FOLDER)
     (history / RECORD).write_bytes((folder / RECORD).read_bytes())
     return f"{digest[:19]} is in {history}."

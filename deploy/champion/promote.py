@@ -1,7 +1,7 @@
-"""promote, on a laptop: the challenger becomes the champion, if every stage passed for this very model folder.
+"""promote, on a laptop: the challenger becomes the champion, if every stage passed for this model folder.
 
-Nothing here decides. Each stage wrote which model, champion, data, settings and image it saw; one that is missing,
-failed, or spoke of another one is refused (deploy/admission/), and the champion stays.
+Nothing here decides. Each stage wrote which model, champion, data, settings and image it saw. If one is missing, has
+failed or saw another, the challenger is refused (deploy/admission/) and the champion stays.
 
 Reads   build/data, build/train/model, build/champion, build/evaluate, build/image, build/load-test, build/drift;
         pipeline.toml
@@ -26,7 +26,7 @@ from scoring.scorer import load_scorer
 
 
 def work(context: Context) -> Outcome:
-    """Check every stage's word, then move the challenger into the champion's place."""
+    """Check the evidence of every stage, then replace the champion by the challenger."""
     build = context.build
     if not (build.challenger / CARD_FILE).exists():
         raise UsageError(f"{build.challenger} is no model folder. Run `make pipeline` first.")
@@ -55,7 +55,7 @@ def _with(sentence: str, first_run: str) -> str:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Put a copy of `source` in `target`'s place. Killed anywhere, a complete folder is there or one re-run away."""
+    """Replace `target` by a copy of `source`. If killed, a complete folder is there, or another run restores it."""
     fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
     if old.exists() and not target.exists():
         old.rename(target)

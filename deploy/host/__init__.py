@@ -1,1 +1,1 @@
-"""The machine that serves: its engine, the edge, the replicas, the lock and the state kept on it."""
+"""The host in production: its engine, the edge, the replicas, the deploy lock and the deploy state."""

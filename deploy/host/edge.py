@@ -1,4 +1,4 @@
-"""The edge proxy's runtime API: who gets which share of the traffic, and what HAProxy itself thinks of each replica.
+"""The edge proxy's runtime API: each replica's share of the traffic, and the state that HAProxy sees it in.
 
 https://docs.haproxy.org/3.0/management.html#9.3. It listens inside the edge's container only.
 """
@@ -22,12 +22,12 @@ Admin = Literal["ready", "drain", "maint"]
 
 
 class EdgeError(EngineError):
-    """HAProxy refused a command, or a replica did not become what it was told to be."""
+    """HAProxy refused a command, or a replica did not reach the required state."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One line of HAProxy's statistics. `sessions`: requests under way there."""
+    """One line of HAProxy's statistics. `sessions`: its requests in flight."""
 
     name: str
     status: str
@@ -42,18 +42,18 @@ class Server:
 
 
 def backup_of(replica: str) -> str:
-    """The same replica as a backup: it answers where no other does."""
+    """The same replica's entry as a backup server, which answers only if no other can."""
     return replica.replace("replica", "backup")
 
 
 @dataclass(frozen=True)
 class Edge:
-    """HAProxy, at runtime. Nothing here survives its restart: live.cfg does."""
+    """HAProxy's runtime state. A restart loses it, and reads live.cfg instead."""
 
     host: Host
 
     def say(self, *commands: str) -> str:
-        """Raises EdgeError with HAProxy's words where it answers anything but silence to a `set`."""
+        """Send commands and return the answer. Raises EdgeError if a `set` is answered: then it was refused."""
         answer = self.host.exchange("127.0.0.1", ADMIN_PORT, ("; ".join(commands) + "\n").encode()).decode()
         if commands[0].startswith("set ") and answer.strip():
             raise EdgeError(f"HAProxy answered {' '.join(answer.split())!r} to `{'; '.join(commands)}`.")
@@ -63,28 +63,28 @@ class Edge:
         """Every server by its name."""
         return parse_servers(self.say(f"show stat {BACKEND} 4 -1"))
 
-    def tell(self, replicas: Iterable[str], state: Admin, weight: int | None = None) -> None:
-        """Put servers into a state. A weight goes first: a server that is ready has traffic at once."""
-        self.say(*self._words(replicas, state, weight))
+    def set_state(self, replicas: Iterable[str], state: Admin, weight: int | None = None) -> None:
+        """Put servers into a state. The weight is set first, because a ready server gets traffic at once."""
+        self.say(*self._state_commands(replicas, state, weight))
 
     def share(self, new: Side, percent: int) -> None:
-        """Give the new side its share, and the other one the rest, in one breath."""
+        """Give the new side its share and the other side the rest, in one command."""
         self.say(
             *(f"set server {BACKEND}/{one} weight {percent}" for one in SIDES[new]),
             *(f"set server {BACKEND}/{one} weight {100 - percent}" for one in SIDES[OTHER[new]]),
         )
 
     def switch(self, new: Side, *, with_backup: bool) -> None:
-        """All traffic to the new side, none to the other, which stays as its backup where it answers the same."""
+        """Send all traffic to the new side. `with_backup`: the other side stays as its backup server."""
         backups = [backup_of(one) for one in SIDES[OTHER[new]]]
         self.say(
-            *self._words(SIDES[new], "ready", 100),
-            *self._words(backups, "ready" if with_backup else "maint", None),
-            *self._words(SIDES[OTHER[new]], "drain", None),
+            *self._state_commands(SIDES[new], "ready", 100),
+            *self._state_commands(backups, "ready" if with_backup else "maint", None),
+            *self._state_commands(SIDES[OTHER[new]], "drain", None),
         )
 
     def wait_until_listening(self, seconds: float = UP_SECONDS) -> None:
-        """Until it takes commands: it may just have been started."""
+        """Wait until it accepts commands: it may just have been started."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -97,10 +97,10 @@ class Edge:
                 return
 
     def wait_until_up(self, wanted: Mapping[str, str], seconds: float = UP_SECONDS) -> None:
-        """Until HAProxy's own check of each has succeeded, at the address given by its name.
+        """Wait until HAProxy's health check of each has passed. `wanted`: the address of each, by name.
 
-        Right after `ready` it says UP without having looked; and a container that was started again may have got the
-        address of another one, which HAProxy learns up to a second later.
+        Right after `ready` HAProxy says UP before its first check; and a restarted container may have a new address,
+        which HAProxy learns up to a second later.
         """
 
         def against(now: dict[str, Server]) -> list[str]:
@@ -113,7 +113,7 @@ class Edge:
         self._wait(against, seconds)
 
     def wait_until_idle(self, names: Iterable[str], seconds: float) -> None:
-        """Until no request is under way at any of them."""
+        """Wait until none of them has a request in flight."""
         wanted = tuple(names)
         self._wait(
             lambda now: [f"{one} has {now[one].sessions} requests" for one in wanted if now[one].sessions], seconds
@@ -126,21 +126,21 @@ class Edge:
                 raise EdgeError(f"After {seconds:g} s at the edge: {', '.join(found)}.")
             time.sleep(POLL_SECONDS)
 
-    def _words(self, names: Iterable[str], state: Admin, weight: int | None) -> list[str]:
-        words: list[str] = []
+    def _state_commands(self, names: Iterable[str], state: Admin, weight: int | None) -> list[str]:
+        commands: list[str] = []
         for one in names:
             if weight is not None:
-                words.append(f"set server {BACKEND}/{one} weight {weight}")
-            words.append(f"set server {BACKEND}/{one} state {state}")
-        return words
+                commands.append(f"set server {BACKEND}/{one} weight {weight}")
+            commands.append(f"set server {BACKEND}/{one} state {state}")
+        return commands
 
 
 def parse_servers(answer: str) -> dict[str, Server]:
-    """`show stat` in CSV. Raises EdgeError where it is none."""
+    """The CSV of `show stat`. Raises EdgeError if it lists no servers."""
     rows = list(csv.DictReader(io.StringIO(answer.lstrip("# \n"))))
     if not rows or "svname" not in rows[0]:
         raise EdgeError(
-            f"The edge has no servers that a deploy could move traffic to; it said {answer.strip()[:200]!r}."
+            f"The edge lists no servers that a deploy could move traffic to; it said {answer.strip()[:200]!r}."
         )
     return {
         row["svname"]: Server(

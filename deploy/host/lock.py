@@ -1,9 +1,9 @@
-"""One deploy at a time, held on the host itself, so that it holds between laptops and workflows, too.
+"""The deploy lock: one deploy at a time, from any laptop or workflow, because the host itself holds it.
 
-The lock is a running container whose standard input is this process. When the owner ends, however it ends, its end of
-the pipe is closed, the container reads the end of its input, leaves, and is removed: a dead owner holds nothing. While
-its owner lives it runs, and the engine gives a name once: nobody can take it from a live owner. What does not run any
-more (the engine was killed) is removed by whoever comes next.
+The lock is a container on the host whose standard input is a pipe from this process. When the owner ends, however it
+ends, the pipe closes, the container exits and is removed: a dead owner holds no lock. While the owner lives the
+container runs, and container names are unique, so nobody can take the lock. The next deploy removes a container that no
+longer runs, for example after the engine was killed.
 """
 
 import datetime as dt
@@ -28,29 +28,29 @@ POLL_SECONDS = 0.1
 
 
 class LockedError(EngineError):
-    """Somebody else deploys: the text says who, since when, and what."""
+    """Another deploy is running: the text says whose, since when, and of what."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """The lock, while it is held. Its container has the host's volumes under /files: it is also our hand there."""
+    """The held lock. Its container has the host's volumes under /files, so commands on them run in it."""
 
     name: str
     process: "subprocess.Popen[bytes]"
 
     def check(self) -> None:
-        """Raises EngineError where the lock is gone: the engine was restarted, or it was removed by hand."""
+        """Raises EngineError if the lock was lost: the engine was restarted, or somebody removed it."""
         if self.process.poll() is not None:
             raise EngineError(f"The lock {self.name} is gone: the engine was restarted, or it was removed.")
 
     def run(self, *command: str, stdin: bytes = b"") -> bytes:
-        """Run a command among the files on the host. Raises EngineError."""
+        """Run a command on the host's files. Raises EngineError."""
         self.check()
         return docker_bytes("exec", "--interactive", self.name, *command, stdin=stdin)
 
 
 def owner(environment: Mapping[str, str] = os.environ) -> str:
-    """Who does this: a workflow's run, or a person on a machine."""
+    """Who deploys: a workflow run, or a user on a machine."""
     if "GITHUB_RUN_ID" in environment:
         return f"{environment.get('GITHUB_ACTOR', 'GitHub')}, run {environment['GITHUB_RUN_ID']}"
     try:
@@ -62,17 +62,17 @@ def owner(environment: Mapping[str, str] = os.environ) -> str:
 
 @contextmanager
 def lock(host: Host, image: str, volumes: Mapping[str, str], reason: str) -> Iterator[Held]:
-    """Hold it. `image`: any with bash; `volumes`: on the host, by their place under /files. Raises LockedError."""
+    """Hold the lock. `image`: any with bash; `volumes`: names by their path under /files. Raises LockedError."""
     name = f"{host.project}-deploy-lock"
     mounts = [f"--volume={volume}:{FILES}/{place}" for place, volume in volumes.items()]
     labels = {OWNER: f"{owner()} (process {os.getpid()})", SINCE: _now().isoformat(timespec="seconds"), REASON: reason}
-    told = [f"--label={key}={value}" for key, value in labels.items()]
+    options = [f"--label={key}={value}" for key, value in labels.items()]
     command = [
-        "docker", "run", "--rm", "--interactive", f"--name={name}", *told,
+        "docker", "run", "--rm", "--interactive", f"--name={name}", *options,
         "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=0",
         *mounts, "--entrypoint=bash", image, "-c", "echo held; exec cat >/dev/null",
     ]  # fmt: skip
-    process = _taken(command, name)
+    process = _acquire(command, name)
     try:
         yield Held(name, process)
     finally:
@@ -80,7 +80,7 @@ def lock(host: Host, image: str, volumes: Mapping[str, str], reason: str) -> Ite
 
 
 def who_holds(name: str) -> str:
-    """Owner, age and reason in one sentence; empty where nobody holds it."""
+    """Owner, age and reason in one sentence; empty if the lock is free."""
     try:
         found = json.loads(docker("inspect", "--type=container", "--format", "{{json .Config.Labels}}", name))
     except EngineError:
@@ -90,23 +90,16 @@ def who_holds(name: str) -> str:
     return f"{found.get(OWNER, 'unknown')} since {since:%H:%M:%S} UTC ({age} s ago), for {found.get(REASON, 'unknown')}"
 
 
-def _taken(command: list[str], name: str) -> "subprocess.Popen[bytes]":
-    """Try for as long as the lock of an owner who was just killed takes to go. Raises LockedError and EngineError."""
+def _acquire(command: list[str], name: str) -> "subprocess.Popen[bytes]":
+    """Retry while the lock of an owner that was just killed goes away. Raises LockedError and EngineError."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         _remove_dead(name)
-        # A session of its own: Ctrl-C must not end the lock before the rollback is complete.
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        if process.stdout.readline() == b"held\n":
+        process, error = _try(command)
+        if not error:
             return process
-        said = process.stderr.read().decode(errors="replace").strip()
-        process.wait()
-        if "is already in use" not in said:
-            raise EngineError(f"The lock {name} could not be taken: {said.splitlines()[-1] if said else 'no reason'}")
+        if "is already in use" not in error:
+            raise EngineError(f"The lock {name} could not be taken: {error.splitlines()[-1]}")
         if time.monotonic() > deadline:
             holder = who_holds(name) or "a deploy that has just ended"
             raise LockedError(
@@ -116,8 +109,23 @@ def _taken(command: list[str], name: str) -> "subprocess.Popen[bytes]":
         time.sleep(POLL_SECONDS)
 
 
+def _try(command: list[str]) -> tuple["subprocess.Popen[bytes]", str]:
+    """The process that holds the lock, and an empty string; or the engine's error, if it could not take it."""
+    # A session of its own: Ctrl-C must not end the lock before the rollback is complete.
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    if process.stdout.readline() == b"held\n":
+        return process, ""
+    error = process.stderr.read().decode(errors="replace").strip()
+    process.wait()
+    return process, error or "no reason given"
+
+
 def _remove_dead(name: str) -> None:
-    """Remove the lock where it does not run. Never by force: of a running one the engine itself refuses the removal."""
+    """Remove a lock that does not run. Not by force, so that the engine refuses to remove a running one."""
     for state in ("created", "exited", "dead"):
         for container in docker(
             "ps", "--all", "--quiet", f"--filter=name=^/{name}$", f"--filter=status={state}"

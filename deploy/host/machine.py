@@ -1,6 +1,6 @@
-"""The machine that serves, through its container engine and nothing else: DOCKER_HOST may be ssh://user@host.
+"""The host, reached only through its container engine: DOCKER_HOST may be ssh://user@host.
 
-Whatever listens there is reached from inside the edge's container, because its ports are not published.
+Ports there are not published, so connections are opened from inside the edge's container.
 """
 
 import io
@@ -22,13 +22,13 @@ OTHER: dict[Side, Side] = {"blue": "green", "green": "blue"}
 IMAGE_VARIABLE: dict[Side, str] = {"blue": "IMAGE", "green": "OTHER_IMAGE"}
 PORT = 8000
 EXCHANGE_SECONDS = 20.0
-# netcat, in the words of the one tool that the edge's image has: all of standard input goes out, then all comes back.
+# netcat in bash, the only tool that the edge's image has: sends standard input, then prints the whole answer.
 EXCHANGE = 'exec 3<>"/dev/tcp/$0/$1" && cat >&3 && exec timeout "$2" cat <&3'
 
 
 @dataclass(frozen=True)
 class SentFile:
-    """One file for a volume. `owner`: the user id that may read it, where nobody else may."""
+    """One file for a volume. `owner`: the only user id that may read it; None: everyone may."""
 
     path: str
     content: bytes
@@ -52,7 +52,7 @@ class Host:
     def compose(self, *arguments: str, images: Mapping[Side, str] | None = None) -> str:
         """Run `docker compose …` with both files. Raises EngineError."""
         files = [part for path in COMPOSE_FILES for part in ("--file", str(path))]
-        # Compose asks for each of these even where it starts nothing that needs it.
+        # Compose requires these variables even if it starts nothing that uses them.
         required = {"IMAGE": "none", "OTHER_IMAGE": "none", "GRAFANA_PASSWORD": "unused", **self.environment}
         required |= {IMAGE_VARIABLE[side]: image for side, image in (images or {}).items()}
         required |= {"COMPOSE_PROJECT_NAME": self.project}
@@ -60,14 +60,14 @@ class Host:
         return said.decode().strip()
 
     def edge_image(self) -> str:
-        """The edge's image, which every host has or pulls first: the lock and what reads files run it, too."""
+        """The edge's image, which every host has or pulls first. The lock and the reader of state.json run it, too."""
         found = self.inspect(["edge"])
         if found:
             return str(found["edge"]["Config"]["Image"])
         return str(json.loads(self.compose("config", "--format=json"))["services"]["edge"]["image"])
 
     def inspect(self, services: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """What the engine knows of each service's container; those that are not there are left out."""
+        """`docker inspect` of each service's container, without those that do not exist."""
         names = {f"/{self.name(one)}": one for one in services}
         found = docker(
             "ps", "--all", "--quiet", "--no-trunc", f"--filter=label=com.docker.compose.project={self.project}"
@@ -78,9 +78,9 @@ class Host:
         return {names[one["Name"]]: one for one in described if one["Name"] in names}
 
     def exchange(self, place: str, port: int, sent: bytes, seconds: float = EXCHANGE_SECONDS) -> bytes:
-        """Open a connection from inside the edge's container, send, and return all that comes until it is closed.
+        """Connect from inside the edge's container, send, and return everything received until the connection closes.
 
-        Raises EngineError where nothing listens, or where it is not closed in time.
+        Raises EngineError if nothing listens, or the connection does not close in time.
         """
         try:
             return docker_bytes(
@@ -98,7 +98,7 @@ def tar_of(files: Iterable[SentFile]) -> bytes:
         for file in files:
             entry = tarfile.TarInfo(file.path)
             entry.size = len(file.content)
-            # For its user, and for a root without capabilities, which some builds of these images run as.
+            # Readable by its user, and by group 0: some builds of these images run as root without capabilities.
             entry.mode = 0o644 if file.owner is None else 0o440
             entry.uid = file.owner or 0
             tar.addfile(entry, io.BytesIO(file.content))

@@ -1,4 +1,4 @@
-"""The replicas of one side: started beside the other side, looked after while they are new, stopped and kept."""
+"""The two replicas of one side: created, started, checked, stopped and kept for a rollback."""
 
 import json
 import time
@@ -20,7 +20,7 @@ READY_REQUEST = b"GET /readyz HTTP/1.1\r\nHost: deploy\r\nConnection: close\r\n\
 
 
 class ReplicaError(FindingError):
-    """A replica of the new version ended, or never became ready. The text has its last words."""
+    """A replica of the new version ended, or never became ready. The text has its last log lines."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +38,30 @@ class Replicas:
         return self.host.inspect(self.services)
 
     def start(self, image: str) -> None:
-        """Make and start both, with compose.yaml's limits. Those that run this image already are left as they are."""
+        """Create and start both, with compose.yaml's limits. Those that run this image already are not touched."""
         self._up(image, "--detach")
 
-    def make(self, image: str) -> None:
-        """Make both without starting them."""
+    def create(self, image: str) -> None:
+        """Create both without starting them."""
         self._up(image, "--no-start")
 
-    def start_made(self, *services: str) -> None:
-        """Start what was made, or stopped and kept; all where none is named."""
+    def start_existing(self, *services: str) -> None:
+        """Start created or stopped containers; both if none is named."""
         docker("start", *(self.host.name(one) for one in services or self.services))
 
     def run(self, image: str) -> bool:
-        """Whether both run, of this very image."""
+        """Whether both run this image."""
         return self.are_kept(image) and all(_is_running(one) for one in self.inspect().values())
 
     def are_kept(self, image: str) -> bool:
-        """Whether both are there, running or not, made by this name: a digest names one image for ever."""
+        """Whether both containers of this image exist, running or not. `image`: by digest, so the name is enough."""
         found = self.inspect()
         return len(found) == 2 and all(one["Config"]["Image"] == image for one in found.values())
 
     def wait_until_ready(self, seconds: float, check: Callable[[], None], *services: str) -> None:
-        """Until /readyz says 200 at the real port of each; of all where none is named.
+        """Wait until /readyz of each answers 200 at its port; of both if none is named.
 
-        Raises ReplicaError after `seconds`, or as `check` does.
+        Raises ReplicaError after `seconds`, and whatever `check` raises.
         """
         deadline = time.monotonic() + seconds
         waiting = list(services or self.services)
@@ -75,17 +75,17 @@ class Replicas:
             time.sleep(POLL_SECONDS)
 
     def addresses(self) -> dict[str, str]:
-        """Where the edge must find each, by its name there."""
+        """Each replica's address on the edge's network, by its name."""
         network = f"{self.host.project}_inside"
         found = self.inspect()
         return {one: f"{found[one]['NetworkSettings']['Networks'][network]['IPAddress']}:{PORT}" for one in found}
 
     def give_full_cpu(self) -> None:
-        """From now on they count as much as those that serve."""
+        """Give them the same CPU shares as the replicas that serve."""
         docker("update", "--cpu-shares", SERVING_CPU_SHARES, *(self.host.name(one) for one in self.services))
 
-    def refuse_the_dead(self, *services: str) -> None:
-        """Raises ReplicaError where one has ended, or was started again because it had; any where none is named."""
+    def check_running(self, *services: str) -> None:
+        """Raises ReplicaError if one has ended or was restarted; checks both if none is named."""
         found = self.inspect()
         for service in services or self.services:
             one = found.get(service)
@@ -98,7 +98,7 @@ class Replicas:
                 raise ReplicaError(f"{service} ended by itself (exit code {code}). {self._last_words(service)}")
 
     def stop(self) -> None:
-        """Stop those that run, after the edge has taken them out: the second signal skips their own drain delay."""
+        """Stop those that run, after the edge sends them no traffic. The second signal skips their drain delay."""
         running = [self.host.name(name) for name, one in self.inspect().items() if one["State"]["Running"]]
         if not running:
             return
@@ -128,10 +128,10 @@ def _is_running(described: dict[str, Any]) -> bool:
 
 
 def instances(services: Iterable[str]) -> list[str]:
-    """As Prometheus knows them."""
+    """The replicas' `instance` labels in Prometheus."""
     return [f"{one}:{PORT}" for one in services]
 
 
 def targets(services: Sequence[str]) -> bytes:
-    """The file that Prometheus reads its replicas from."""
+    """Prometheus' targets.json for these replicas."""
     return json.dumps([{"targets": instances(services)}]).encode()

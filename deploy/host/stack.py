@@ -1,7 +1,7 @@
-"""Everything around the replicas on the host: its files sent into volumes, the edge and what watches it started.
+"""The stack around the replicas: sends its files into volumes, and starts the edge and the monitoring.
 
-A running edge or Prometheus is never replaced here: a change of their image or ports in compose.yaml asks for
-`docker compose up` by hand. A change of a file is sent, and read without closing a connection.
+It never replaces a running edge or Prometheus: a change of their image or ports in compose.yaml needs a
+`docker compose up` by hand. A changed file is sent, and reloaded without closing a connection.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from deploy.host.machine import CHECKOUT, Host, SentFile, tar_of
 from deploy.host.replicas import targets
 from deploy.host.state import PLACE, READ, VOLUME, write_file
 
-# The digest of what each volume was sent last.
+# The digest of the files that each volume was sent last.
 SENT = "sent.json"
 SERVICE_USER, NOBODY, HAPROXY_USER = 10001, 65534, 99
 STATIC_TARGETS = '    static_configs:\n      - targets: ["replica-1:8000", "replica-2:8000"]\n'
@@ -28,7 +28,13 @@ VOLUMES = (
     VOLUME, "replica-files", "edge-files", "edge-certificates", "drift-files", "prometheus-files", "prometheus-secrets",
     "alertmanager-files", "alertmanager-secrets", "grafana-files", "grafana-dashboards",
 )  # fmt: skip
-# How each reads its files again. Replicas read theirs when they start; Grafana looks by itself.
+# The environment variable, file name and owner of each secret in a volume.
+SECRETS = {
+    "replica-files": (("API_KEYS_FILE", "api_keys", SERVICE_USER),),
+    "prometheus-secrets": (("METRICS_KEY_FILE", "metrics_key", NOBODY),),
+    "alertmanager-secrets": (("PAGE_URL_FILE", "page_url", NOBODY), ("TICKET_URL_FILE", "ticket_url", NOBODY)),
+}
+# The signal on which each service reloads its files. Replicas read theirs when they start; Grafana polls.
 RELOAD = {
     "edge-files": ("edge", "USR2"),
     "edge-certificates": ("edge", "USR2"),
@@ -48,9 +54,9 @@ class Stack:
     checkout: Path = CHECKOUT
 
     def up(self, image: str, live: Side | None) -> str:
-        """Send what has changed, start what does not run; say what was done. Raises EngineError and UsageError.
+        """Send changed files, start missing services, and say what was done. Raises EngineError and UsageError.
 
-        `image`: serves drift.txt; `live`: the side that the edge sends traffic to when it starts.
+        `image`: for the service that serves drift.txt; `live`: the side that a starting edge sends traffic to.
         """
         changed = self._send_changed()
         self.write_live(live)
@@ -68,11 +74,11 @@ class Stack:
         return "; ".join(said) or "as it should be"
 
     def write_live(self, live: Side | None) -> None:
-        """What the edge does when it starts again. It is read then only."""
+        """The side that the edge sends traffic to after a restart. It reads the file only then."""
         write_file(self.held, "edge-files/live.cfg", f"global\n    setenv LIVE {live or 'none'}\n".encode())
 
     def scrape(self, services: tuple[str, ...]) -> None:
-        """Name the replicas that Prometheus looks at; it notices by itself."""
+        """Name the replicas that Prometheus scrapes; it notices the change itself."""
         write_file(self.held, "prometheus-files/targets.json", targets(services))
 
     def _services(self) -> tuple[str, ...]:
@@ -80,7 +86,7 @@ class Stack:
         return ("alertmanager", "prometheus", "drift", "edge", *(("grafana",) if has_grafana else ()))
 
     def _send_changed(self) -> list[str]:
-        """Send each volume's files where they differ from what was sent last; the volumes that did."""
+        """Send the files of each volume that changed since the last time, and return these volumes."""
         sent = self.held.run("bash", "-c", READ, f"{PLACE}/{SENT}")
         before: dict[str, str] = json.loads(sent or b"{}")
         archives = {
@@ -95,30 +101,33 @@ class Stack:
         return changed
 
     def files_of(self, volume: str) -> Iterator[SentFile]:
-        """What a volume holds. Raises UsageError."""
-        monitoring = self.checkout / "monitoring"
-        environment = self.host.environment
+        """The files of a volume. Raises UsageError."""
+        if volume in SECRETS:
+            yield from (_secret(self.host.environment, *one) for one in SECRETS[volume])
+        elif volume.startswith("edge-"):
+            yield from self._edge_files(volume)
+        else:
+            yield from self._monitoring_files(volume, self.checkout / "monitoring")
+
+    def _edge_files(self, volume: str) -> Iterator[SentFile]:
+        edge = self.checkout / "deploy" / "edge"
         if volume == "edge-files":
-            yield SentFile("haproxy.cfg", (self.checkout / "deploy" / "edge" / "haproxy.cfg").read_bytes())
-        elif volume == "edge-certificates":
-            folder = Path(environment.get("CERTIFICATES") or self.checkout / "deploy" / "edge" / "certificates")
+            yield _whole(edge / "haproxy.cfg")
+        else:
+            folder = Path(self.host.environment.get("CERTIFICATES") or edge / "certificates")
             yield from (_whole(path, HAPROXY_USER) for path in sorted(folder.glob("*.pem")))
-        elif volume == "replica-files":
-            yield _secret(environment, "API_KEYS_FILE", "api_keys", SERVICE_USER)
-        elif volume == "drift-files":
+
+    def _monitoring_files(self, volume: str, monitoring: Path) -> Iterator[SentFile]:
+        environment = self.host.environment
+        if volume == "drift-files":
             folder = Path(environment.get("DRIFT_PAGE") or monitoring / "drift")
             yield from (_whole(path) for path in sorted(folder.glob("*.txt")))
         elif volume == "prometheus-files":
             text = (monitoring / "prometheus.yml").read_text(encoding="utf-8")
             yield SentFile("prometheus.yml", prometheus_config(text, environment.get("SCRAPE_INTERVAL", "")).encode())
             yield from (_whole(path, below="rules") for path in sorted((monitoring / "rules").glob("*.yaml")))
-        elif volume == "prometheus-secrets":
-            yield _secret(environment, "METRICS_KEY_FILE", "metrics_key", NOBODY)
         elif volume == "alertmanager-files":
             yield _whole(monitoring / "alertmanager.yml")
-        elif volume == "alertmanager-secrets":
-            yield _secret(environment, "PAGE_URL_FILE", "page_url", NOBODY)
-            yield _secret(environment, "TICKET_URL_FILE", "ticket_url", NOBODY)
         elif volume == "grafana-files":
             yield from _tree(monitoring / "grafana" / "provisioning")
         elif volume == "grafana-dashboards":
@@ -126,9 +135,9 @@ class Stack:
 
 
 def prometheus_config(text: str, scrape_interval: str = "") -> str:
-    """monitoring/prometheus.yml with the replicas out of a file, because they change with every deploy.
+    """monitoring/prometheus.yml, but with the replicas from a file, because they change with every deploy.
 
-    `scrape_interval`: another one for all that has none of its own, such as 2s. Raises UsageError.
+    `scrape_interval`: another default, such as 2s. Raises UsageError.
     """
     if scrape_interval:
         text = text.replace(
@@ -151,7 +160,7 @@ def _tree(folder: Path) -> Iterator[SentFile]:
 
 
 def _secret(environment: Mapping[str, str], variable: str, name: str, owner: int) -> SentFile:
-    """An empty file where none is set, as in compose.yaml. Raises UsageError."""
+    """The secret's file; empty if the variable is not set, as in compose.yaml. Raises UsageError."""
     path = environment.get(variable)
     try:
         return SentFile(name, Path(path).read_bytes() if path else b"", owner)

@@ -1,4 +1,4 @@
-"""What runs and what ran, on the host: one JSON file in a volume, replaced whole."""
+"""The deploy state on the host, current and past releases: one JSON file in a volume, replaced whole."""
 
 from pydantic import ValidationError
 
@@ -17,16 +17,16 @@ READ = 'if [ -e "$0" ]; then cat "$0"; fi'
 
 
 class StateError(FindingError):
-    """state.json on the host is not one that this version can read."""
+    """This version cannot read the host's state.json."""
 
 
 def read_state(held: Held) -> State:
-    """The state; an empty one where nothing was ever deployed. Raises StateError and EngineError."""
+    """The state; an empty one if nothing was deployed yet. Raises StateError and EngineError."""
     return parse(held.run("bash", "-c", READ, f"{PLACE}/state.json"))
 
 
 def read_state_unlocked(host: Host, image: str) -> State:
-    """For `make releases`: through a container that only reads."""
+    """The state, for `make releases`: through a container that can only read."""
     mount = f"--volume={host.volume(VOLUME)}:{PLACE}:ro"
     command = ("run", "--rm", "--network=none", mount, "--entrypoint=bash", image, "-c", READ, f"{PLACE}/state.json")
     return parse(docker_bytes(*command))
@@ -52,7 +52,7 @@ def write_file(held: Held, path: str, content: bytes) -> None:
 
 
 def write_state(held: Held, state: State) -> None:
-    """Commit. Read back, because everything after relies on it."""
+    """Write the state, and read it back, because every later step relies on it."""
     content = (state.model_dump_json(indent=2) + "\n").encode()
     write_file(held, f"{VOLUME}/state.json", content)
     if read_state(held) != state:
@@ -60,5 +60,5 @@ def write_state(held: Held, state: State) -> None:
 
 
 def after(state: State, new: Release, entry: Entry) -> State:
-    """The state once `new` serves: what served before is the previous one."""
+    """The state once `new` serves; the release that served before becomes the previous one."""
     return State(current=new, previous=state.current, entries=(*state.entries, entry)[-KEPT_ENTRIES:])

@@ -1,1 +1,1 @@
-"""Images on their way to a registry and back, always by digest."""
+"""Pushes images to a registry and pulls them, always by digest."""

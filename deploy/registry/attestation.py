@@ -1,8 +1,8 @@
-"""What lies beside an image in the registry once every stage has passed for it, and how it is read again.
+"""The attestation that every stage passed for an image: stored beside it in the registry.
 
-An image of nothing but a label and a file, under a tag that is the image id: `name:sha256-<64 hex digits>.evidence`. It
-can be there only after the last stage, it names the contents and not a tag, and every registry and image store has it.
-Who may push to the registry may also write one; docs/deploys.md says what that means.
+It is an image with only a label and a file, under the tag `name:sha256-<64 hex digits>.evidence`, which is the image
+id. It exists only after the last stage, names the contents rather than a tag, and works with every registry and image
+store. Anyone who may push to the registry can write one; docs/deploys.md says what that means.
 """
 
 import tempfile
@@ -22,16 +22,16 @@ RECIPE = f"FROM scratch\nCOPY {FILE} /{FILE}\n"
 
 
 class AttestationError(FindingError):
-    """What the registry holds beside the image is no attestation of it."""
+    """The registry's attestation is unreadable, or of another image."""
 
 
 def tag_of(image_id: str) -> str:
-    """The tag under which an image's attestation is."""
+    """The tag of an image's attestation."""
     return f"{image_id.replace(':', '-')}.evidence"
 
 
 def attest(attestation: Attestation, repository: str) -> str:
-    """Push it beside its image, and return the digest that it has. Raises what `push` raises."""
+    """Push it beside its image, and return its digest. Raises as `push` does."""
     tag = tag_of(attestation.image)
     with tempfile.TemporaryDirectory() as folder:
         write_json(Path(folder) / FILE, attestation)
@@ -46,9 +46,9 @@ def attest(attestation: Attestation, repository: str) -> str:
 
 
 def read_attestation(repository: str, image_id: str) -> Attestation | None:
-    """The attestation of this very image; None where the registry has none.
+    """The attestation of this image; None if the registry has none.
 
-    Raises AttestationError for one that cannot be read or speaks of another image, EngineError without an answer.
+    Raises AttestationError if it is unreadable or of another image, EngineError if the registry does not answer.
     """
     name = f"{repository}:{tag_of(image_id)}"
     try:
@@ -60,5 +60,5 @@ def read_attestation(repository: str, image_id: str) -> Attestation | None:
     except ValidationError as error:
         raise AttestationError(f"{name} is no attestation: {error.errors()[0]['msg']}. Push the image again.") from None
     if found.image != image_id:
-        raise AttestationError(f"{name} speaks of image {found.image}, not of {image_id}.")
+        raise AttestationError(f"{name} attests image {found.image}, not {image_id}.")
     return found

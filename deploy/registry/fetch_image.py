@@ -1,6 +1,6 @@
-"""`make fetch-image`: puts the very image that an earlier job built onto this engine, by digest or from its file.
+"""`make fetch-image`: loads the image that an earlier job built onto this engine, by digest or from its file.
 
-What comes is compared with image.json: another image under that name is refused.
+The image is compared with image.json: another image under that name is refused.
 
 Reads   build/image/image.json, pushed.json; build/packed-image/image.tar
 Writes  the image on this engine; `name` and `digest` as outputs of the step, for the signature
@@ -42,26 +42,32 @@ def main() -> Exit:
 
 
 def fetch(build: Build) -> tuple[str, str]:
-    """Have it, and return its name and digest: the registry's, or its id where it was not pushed.
+    """Load the image, and return its name and digest: the registry's, or the image id if it was not pushed.
 
     Raises UsageError, WrongDigestError and EngineError.
     """
     folder = build.stage("build")
     image = read_json(folder / "image.json", Image, "make build")
     if (folder / "pushed.json").exists():
-        reference = check_digest_reference(
-            read_json(folder / "pushed.json", PushedImage, "make publish-image").reference
-        )
-        _require_same(look_up(reference).image_id, image, reference)
-        docker("tag", pull(reference), image.reference)
-        name, _, digest = reference.partition("@")
-        return name, digest
+        pushed = read_json(folder / "pushed.json", PushedImage, "make publish-image")
+        return _from_registry(image, check_digest_reference(pushed.reference))
     archive = build.root / ARCHIVE
     if not archive.exists():
         raise UsageError(
             f"There is neither {folder / 'pushed.json'} nor {archive}. Run `make publish-image` first; on GitHub, run "
             "all jobs again: the packed image is kept for a day."
         )
+    return _from_archive(image, archive)
+
+
+def _from_registry(image: Image, reference: str) -> tuple[str, str]:
+    _require_same(look_up(reference).image_id, image, reference)
+    docker("tag", pull(reference), image.reference)
+    name, _, digest = reference.partition("@")
+    return name, digest
+
+
+def _from_archive(image: Image, archive: Path) -> tuple[str, str]:
     require_file(archive, "make publish-image", MOST_BYTES)
     docker("load", "--quiet", "--input", str(archive))
     try:
@@ -74,4 +80,4 @@ def fetch(build: Build) -> tuple[str, str]:
 
 def _require_same(seen: str, image: Image, origin: str) -> None:
     if seen != image.image_id:
-        raise WrongDigestError(f"{origin} holds image {seen}; built was {image.image_id}. Nothing of it was run.")
+        raise WrongDigestError(f"{origin} holds image {seen}; required: {image.image_id}. It was not run.")

@@ -1,8 +1,8 @@
-"""`make publish-image`: sends the built image on to the next job, through the registry or as a file.
+"""`make publish-image`: hands the built image to the next job, through the registry or as a file.
 
-PUSH_TO=user/name pushes it and notes its digest, as `make push` does, and attests that every stage passed for it.
-Empty, it becomes one file: a pull request, a fork or a repository without a registry passes the very image on too, and
-no secret is needed for that.
+PUSH_TO=user/name pushes it and records its digest, as `make push` does, and attests that every stage passed for it.
+Without PUSH_TO it becomes one file, so that a pull request, a fork or a repository without a registry can pass on the
+same image without a secret.
 
 Reads   build/image/image.json, and the image on this engine; PUSH_TO; for the attestation what every stage wrote
 Writes  sha-<commit> and its attestation in the registry, and build/image/pushed.json; or build/packed-image/image.tar

@@ -1,8 +1,8 @@
-"""`make push REPOSITORY=user/name`: sends the image that `make build` made, and prints its one name for ever.
+"""`make push REPOSITORY=user/name`: pushes the image that `make build` made, and prints its permanent name.
 
 Reads   build/image/image.json, and the image on this engine
 Writes  repository:sha-<commit> in the registry and, where every stage has passed for it, its attestation
-        (deploy/admission/attestation.py); build/image/pushed.json, and the pushed digest into provenance.json; on
+        (attestation.py); build/image/pushed.json, and the pushed digest into provenance.json; on
         standard output nothing but `repository@sha256:…`
 Exits   0 pushed · 3 the registry holds something else · 2 no image, no such repository · 1 the registry does not answer
 """
@@ -53,6 +53,20 @@ def push_built(build: Build, repository: str) -> PushedImage:
         )
     check_repository(repository)
     folder = build.stage("build")
+    image, here = _built_image(folder)
+    tag = image.reference.rpartition(":")[2]
+    reference = push(here, repository, tag)
+    held = look_up(reference)
+    if held.image_id != image.image_id:
+        raise WrongDigestError(f"{reference} holds image {held.image_id}; required: {image.image_id}.")
+    pushed = PushedImage(reference=reference, tag=tag, image_id=held.image_id, packed_bytes=held.packed_bytes)
+    _name_subject(folder / "provenance.json", reference)
+    write_json(folder / "pushed.json", pushed)
+    return pushed
+
+
+def _built_image(folder: Path) -> tuple[Image, str]:
+    """The image of the last `make build`, and its engine id. Raises UsageError if it failed or the image is gone."""
     record = read_json(folder / "stage.json", StageRecord, "make build")
     if record.exit_code != 0:
         raise UsageError(
@@ -62,20 +76,12 @@ def push_built(build: Build, repository: str) -> PushedImage:
     image = read_json(folder / "image.json", Image, "make build")
     here = on_engine(image)
     if here is None:
-        raise UsageError(f"{image.reference} is no longer on this engine. Run `make build` again.")
-    tag = image.reference.rpartition(":")[2]
-    reference = push(here, repository, tag)
-    held = look_up(reference)
-    if held.image_id != image.image_id:
-        raise WrongDigestError(f"{reference} holds image {held.image_id}, built was {image.image_id}.")
-    pushed = PushedImage(reference=reference, tag=tag, image_id=held.image_id, packed_bytes=held.packed_bytes)
-    _name_subject(folder / "provenance.json", reference)
-    write_json(folder / "pushed.json", pushed)
-    return pushed
+        raise UsageError(f"{image.reference} is no longer on this engine. Run `make build` again.", code="image-gone")
+    return image, here
 
 
 def _attested(build: Build, config: Path, repository: str) -> str:
-    """Attest what was pushed, if every stage has passed for it by now; else say what is missing."""
+    """Attest the pushed image if every stage has passed for it; else say what is missing."""
     try:
         case = require(read_case(build, load_config(config)), "No attestation")
     except (UsageError, NotAdmittedError) as error:
@@ -84,7 +90,7 @@ def _attested(build: Build, config: Path, repository: str) -> str:
 
 
 def _name_subject(statement: Path, reference: str) -> None:
-    """Make the provenance speak of what the registry holds."""
+    """Set the provenance's subject to the digest in the registry."""
     document = json.loads(statement.read_text(encoding="utf-8"))
     repository, _, digest = reference.partition("@")
     document["subject"] = [subject(repository, digest)]

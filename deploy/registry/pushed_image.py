@@ -1,4 +1,4 @@
-"""The digest under which this run's image is in the registry: what `make release` deploys to a host."""
+"""The registry's digest of this run's image, which `make release` deploys to a host."""
 
 from contracts.exits import UsageError
 from contracts.image import PushedImage
@@ -12,7 +12,7 @@ def pushed_reference(build: Build) -> str:
     path = build.stage("build") / "pushed.json"
     if not path.exists():
         raise UsageError(
-            "DEPLOY_HOST names a target, but this run's image was pushed nowhere, so it could not be pulled there. "
-            "Set the variable IMAGE_REPOSITORY too (docs/github.md)."
+            "DEPLOY_HOST names a target, but this run's image was not pushed, so the target cannot pull it. Set the "
+            "variable IMAGE_REPOSITORY too (docs/github.md)."
         )
     return check_digest_reference(read_json(path, PushedImage, "make publish-image").reference)

@@ -1,4 +1,4 @@
-"""What is asked of a registry, through the container engine, so that its login and its mirrors hold here too."""
+"""Talks to registries through the container engine, so that its logins and mirrors apply."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from deploy.engine import EngineError, docker, docker_bytes, engine_platform
 REPOSITORY = r"(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 DIGEST = r"sha256:[0-9a-f]{64}"
-# The engine has no code for what went wrong, only words: those of Docker Hub and of the registry that others build on.
+# The engine has no error codes, only texts: these are of Docker Hub and of the reference registry.
 NOT_THERE = ("manifest unknown", "not found", "repository does not exist", "name unknown", "name_unknown")
-# What buildx calls an attestation's platform, and what it says to an option that it is too old for.
+# The platform of an attestation in buildx, and its error for an option that it is too old for.
 NO_PLATFORM = "unknown/unknown"
-UNKNOWN_WORD = "unknown flag"
+UNKNOWN_OPTION = "unknown flag"
 NOT_ALLOWED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
 
 
@@ -26,18 +26,18 @@ class NameOfImageError(UsageError):
 
 
 class NoSuchImageError(UsageError):
-    """The registry answers, and does not have it, or does not show it to this user."""
+    """The registry does not have the image, or does not show it to this user."""
 
 
 class WrongDigestError(FindingError):
-    """The registry holds something else than what was sent, or more than one thing under one name."""
+    """The registry holds another image than the one pushed, or several under one name."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a registry holds under one name, seen from this engine's platform.
+    """What a registry holds under one name, for this engine's platform.
 
-    `digest` is the name's own: `manifest`, or an index in which that is the one for this platform.
+    `digest` is the name's own: that of `manifest`, or of an index that has `manifest` for this platform.
     """
 
     digest: str
@@ -93,9 +93,9 @@ def pull(reference: str) -> str:
 
 
 def push(image: str, repository: str, tag: str) -> str:
-    """Send what this engine has under `image` as `repository:tag`; returns the one digest that the registry gave it.
+    """Push `image` as `repository:tag`, and return the reference by the digest that the registry gave it.
 
-    Raises NoSuchImageError (not allowed there), WrongDigestError, or EngineError where the registry does not answer.
+    Raises NoSuchImageError (not allowed there), WrongDigestError, or EngineError if the registry does not answer.
     """
     name = f"{check_repository(repository)}:{tag}"
     here = engine_id(image)
@@ -107,12 +107,12 @@ def push(image: str, repository: str, tag: str) -> str:
     reference = f"{repository}@{only_digest(said)}"
     held = look_up(reference)
     if here not in (held.digest, held.manifest, held.image_id):
-        raise WrongDigestError(f"{reference} holds image {held.image_id}, sent was {here}.")
+        raise WrongDigestError(f"{reference} holds image {held.image_id}; required: {here}.")
     return reference
 
 
 def only_digest(said: str) -> str:
-    """The digest in what `docker push` says. Raises WrongDigestError where there is none, or more than one."""
+    """The digest in the output of `docker push`. Raises WrongDigestError unless there is exactly one."""
     digests: list[str] = sorted(set(re.findall(rf"\bdigest: ({DIGEST})\b", said)))
     if len(digests) != 1:
         raise WrongDigestError(
@@ -122,7 +122,7 @@ def only_digest(said: str) -> str:
 
 
 def look_up(reference: str) -> Held:
-    """What the registry holds there, without pulling it. Every digest is taken from the bytes that came.
+    """What the registry holds there, without pulling it. Every digest is computed from the bytes received.
 
     Raises NoSuchImageError, WrongDigestError where nothing in it is for this engine's platform, and EngineError.
     """
@@ -147,15 +147,15 @@ def described(reference: str) -> Described:
 
 
 def move_tag(reference: str, tag: str) -> None:
-    """Point `tag` at what the registry has under a digest, as it is there. Raises as `look_up` and `push` do."""
+    """Point `tag` at a digest in the registry, without changing its contents. Raises as `look_up` and `push` do."""
     held = look_up(check_digest_reference(reference))
     name = f"{repository_of(reference)}:{tag}"
-    # Without this word buildx wraps a manifest into an index of its own, which is another digest.
-    as_it_is = () if held.is_index else ("--prefer-index=false",)
+    # Without this option buildx wraps a manifest in an index, which has another digest.
+    unwrapped = () if held.is_index else ("--prefer-index=false",)
     try:
-        docker("buildx", "imagetools", "create", *as_it_is, "--tag", name, reference)
+        docker("buildx", "imagetools", "create", *unwrapped, "--tag", name, reference)
     except EngineError as error:
-        if UNKNOWN_WORD not in str(error):
+        if UNKNOWN_OPTION not in str(error):
             raise _refusal(name, error) from None
         push(pull(reference), repository_of(reference), tag)
     moved = look_up(name)
@@ -164,7 +164,7 @@ def move_tag(reference: str, tag: str) -> None:
 
 
 def repository_of(reference: str) -> str:
-    """The reference without its digest or tag; the colon of a port is none."""
+    """The reference without its digest or tag, but with the port of its host."""
     return re.sub(rf"(@{DIGEST}|:{TAG})$", "", reference)
 
 
@@ -181,7 +181,7 @@ def _read(reference: str) -> tuple[str, dict[str, Any]]:
 
 
 def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> str:
-    """The digest of the entry to take out of an index. Attestations stand in it as manifests of no platform."""
+    """The digest of this platform's entry in an index. Attestations are entries without a platform."""
     wanted = engine_platform()
     offered = [(platform_of(entry), str(entry["digest"])) for entry in entries]
     images = [one for one in offered if one[0] != NO_PLATFORM]
@@ -195,7 +195,7 @@ def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> st
 
 
 def platform_of(entry: Mapping[str, Any]) -> str:
-    """`linux/amd64` of an entry of an index; empty where it does not say."""
+    """The platform of an entry of an index, such as linux/amd64; empty if it has none."""
     said = entry.get("platform") or {}
     return f"{said['os']}/{said['architecture']}" if said else ""
 

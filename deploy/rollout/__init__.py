@@ -1,1 +1,1 @@
-"""Puts a new version in the place of the one that serves, and back, without losing a request."""
+"""Deploys a new version, or rolls back to an earlier one, without losing a request."""

@@ -1,9 +1,8 @@
-"""What a host may run: exactly one digest, for which every stage of the chain has passed.
+"""Admits an image to a host: exactly one digest, for which every stage of the chain has passed.
 
-Said by build/, where it is about this very image and one consistent tuple speaks for it (deploy/admission/); by the
-attestation beside the image in the registry, which is written after the last stage; or by the host, where that digest
-has served before. A record that speaks against it outweighs all of them. A label on the image says nothing: it is there
-before the load test.
+The evidence is build/, if it holds a consistent run of this image (deploy/admission/); or the attestation beside the
+image in the registry, which is written after the last stage; or the host's state, if that digest has served before. A
+record against it in build/ outweighs all of these. A label on the image proves nothing: it is set before the load test.
 """
 
 import json
@@ -24,7 +23,7 @@ from contracts.schema import Schema, read_json
 from contracts.stage import CHAIN, Build, StageName
 from contracts.verdict import LoadVerdict
 from deploy.admission.evidence import Case, read_case
-from deploy.admission.rules import COMPARE, NotAdmittedError, Objection, production_moved, require, short, told
+from deploy.admission.rules import COMPARE, NotAdmittedError, Objection, production_moved, require, sentences, short
 from deploy.digests import image_id
 from deploy.engine import EngineError, docker, engine_platform
 from deploy.registry.attestation import AttestationError, read_attestation
@@ -49,7 +48,7 @@ ON_HOST = "{{.Os}}/{{.Architecture}} {{json .Config.Labels}}"
 class Candidate:
     """An image that may be deployed. `decision`: why.
 
-    `champion`: the digest of the model that it was compared with, "" for none; None where it served here before.
+    `champion`: the digest of the model that it was compared with, "" for none; None if it served here before.
     `first_run`: why it was compared with none.
     """
 
@@ -63,7 +62,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Proved:
-    """Its model folder, verified on this machine: what the replicas must answer."""
+    """The candidate's model, proved on this machine, and its golden rows, which the replicas must answer."""
 
     card: ModelCard
     golden: Golden
@@ -98,21 +97,21 @@ def judge(
     state: State,
     attested: Attested = lambda: None,
 ) -> Candidate:
-    """The decision on an image with these labels; `contents` is its image id. Raises NotAdmittedError."""
+    """Decide on an image by its labels. `contents`: its image id. Raises NotAdmittedError."""
     model = labels.get(MODEL_LABEL, "")
     if not model:
         raise NotAdmittedError(
             f"Not deployed: {image} has no label {MODEL_LABEL}: `make build` did not make it.", "not-built-here"
         )
     if against := list(_recorded(build, model)):
-        raise NotAdmittedError(f"Not deployed: {told(against)}", *(one.code for one in against))
+        raise NotAdmittedError(f"Not deployed: {sentences(against)}", *(one.code for one in against))
     revision = labels.get(REVISION_LABEL, "")
     if case := _case(build, config, model, contents):
         require(case, "Not deployed")
         why = f"every stage passed in {build.root}: {case.decision.reasons[0]}"
         return Candidate(image, model, revision, why, case.decision.champion, case.decision.first_run)
     if before := next((entry for entry in reversed(state.entries) if entry.image == image), None):
-        return Candidate(image, model, revision, f"it served here before, let in by {before.decision}")
+        return Candidate(image, model, revision, f"it served here before, admitted by {before.decision}")
     return _attested(image, model, revision, attested)
 
 
@@ -123,7 +122,7 @@ def _attested(image: str, model: str, revision: str, attested: Attested) -> Cand
         raise NotAdmittedError(f"Not deployed: {error} (not-attested)", "not-attested") from None
     if found is None:
         raise NotAdmittedError(
-            f"Not deployed: nothing says that every stage passed for {image} (not-attested). Required: its attestation "
+            f"Not deployed: no evidence that every stage passed for {image} (not-attested). Required: its attestation "
             "in the registry, a whole run for it in build/, or an earlier release here. "
             "Run `make pipeline`, then `make push REPOSITORY=…`.",
             "not-attested",
@@ -138,29 +137,25 @@ def _attested(image: str, model: str, revision: str, attested: Attested) -> Cand
 
 
 def refuse_moved_production(candidate: Candidate, current: Release | None) -> None:
-    """Raises NotAdmittedError where what serves is not what the candidate was compared with."""
+    """Raises NotAdmittedError if production does not serve the model that the candidate was compared with."""
     if candidate.champion is None or current is None:
         return
     against = list(production_moved(candidate.model, candidate.champion, candidate.first_run, current.model))
     if against:
         raise NotAdmittedError(
-            f"Not deployed: {told(against)} Judge again: `make champion CHAMPION=docker://{current.image}`, then "
+            f"Not deployed: {sentences(against)} Judge again: `make champion CHAMPION=docker://{current.image}`, then "
             f"`make {COMPARE}`, then push and deploy; on GitHub, re-run all jobs.",
             *(one.code for one in against),
         )
 
 
 def fetch(candidate: Candidate) -> Proved:
-    """Pull it to the host, unless it is there, and prove its model here. Raises NotAdmittedError, ModelFolderError."""
-    # ONNX Runtime takes half a second to import: a rollback needs none of it, and every second counts there.
+    """Pull the image to the host if needed, and prove its model here. Raises NotAdmittedError, ModelFolderError."""
+    # ONNX Runtime takes half a second to import, which a rollback must not spend.
     from deploy.champion.fetch import copy_model
     from scoring.scorer import load_scorer
 
-    if on_host(candidate.image) is None:
-        try:
-            pull(candidate.image)
-        except NoSuchImageError as error:
-            raise NotAdmittedError(f"Not deployed: {error}", "unknown-image") from None
+    _pull_to_host(candidate.image)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         copy_model(candidate.image, folder)
@@ -173,10 +168,18 @@ def fetch(candidate: Candidate) -> Proved:
     return Proved(scorer.card, golden)
 
 
-def in_place_of_another(card: ModelCard, current: Release | None) -> str:
-    """The sentence where what serves is of another project, task or target; "" where it is not, or is not known.
+def _pull_to_host(image: str) -> None:
+    if on_host(image) is None:
+        try:
+            pull(image)
+        except NoSuchImageError as error:
+            raise NotAdmittedError(f"Not deployed: {error}", "unknown-image") from None
 
-    Not known means compared as always: nothing is let in by a model folder that cannot be read.
+
+def in_place_of_another(card: ModelCard, current: Release | None) -> str:
+    """A sentence if production serves a model of another project, task or target; else "".
+
+    Also "" if that model cannot be read: then it is compared as always.
     """
     from deploy.champion.fetch import copy_model
 
@@ -192,7 +195,7 @@ def in_place_of_another(card: ModelCard, current: Release | None) -> str:
 
 
 def on_host(image: str) -> Described | None:
-    """The labels and the platform of an image that the host has; None where it has not."""
+    """The labels and the platform of an image; None if the host does not have it."""
     try:
         platform, labels = docker("image", "inspect", "--format", ON_HOST, image).split(" ", 1)
     except EngineError:
@@ -201,24 +204,23 @@ def on_host(image: str) -> Described | None:
 
 
 def label_on_host(image: str, label: str) -> str:
-    """One label of an image that the host has; empty where it has neither."""
+    """One label of an image; empty if the host does not have the image, or the image not the label."""
     seen = on_host(image)
     return seen.labels.get(label, "") if seen else ""
 
 
 def _recorded(build: Build, model: str) -> Iterator[Objection]:
-    """What build/ has against this model. A record of another model says nothing about it."""
+    """Records in build/ against this model. Those of other models do not count."""
     decision = _read(build, "evaluate", "decision.json", Decision)
     if decision is not None and decision.challenger == model and decision.decision != "promote":
-        said = f"the gate decided {decision.decision} on this model ({decision.reasons[0]})"
-        yield Objection("gate-rejected", said)
+        yield Objection("gate-rejected", f"the gate decided {decision.decision} on this model ({decision.reasons[0]})")
     load = _read(build, "load-test", "verdict.json", LoadVerdict)
     if load is not None and load.model == model and load.verdict != "pass":
         yield Objection("load-failed", f"the load test of this model ended with the verdict {load.verdict}.")
 
 
 def _case(build: Build, config: Config, model: str, contents: str) -> Case | None:
-    """The case that build/ makes for this image; None where it is about another one, or was not finished."""
+    """The evidence in build/ for this image; None if the run there is of another model, or not finished."""
     is_finished = all((build.stage(stage) / "stage.json").exists() for stage in CHAIN)
     if not is_finished or not (build.challenger / CARD_FILE).exists() or model_digest(build.challenger) != model:
         return None

@@ -1,10 +1,10 @@
 """`make deploy IMAGE=name@sha256:…`, `make rollback [IMAGE=…]`, `make releases`, against DOCKER_HOST.
 
-A deploy puts a new version in place of the one that serves, without losing a request; a rollback puts an earlier one
-back, without the registry. docs/deploys.md has the order of the steps and what was measured.
+A deploy replaces the serving version by a new one without losing a request; a rollback restores an earlier one without
+the registry. docs/deploys.md has the order of the steps and the measurements.
 
-Reads   DOCKER_HOST and what compose.yaml reads from the environment; pipeline.toml, [deploy]; build/ for what the
-        gates said; PROBE_KEY_FILE, with API keys on: a key of scope predict for the golden rows
+Reads   DOCKER_HOST and what compose.yaml reads from the environment; pipeline.toml, [deploy]; the evidence in build/;
+        PROBE_KEY_FILE, with API keys on: a key of scope predict for the golden rows
 Writes  the host's containers and the volume with its state.json; the tag `champion` in the registry;
         build/deploy/rollout.json
 Exits   0 serves · 3 refused, and the old version serves · 2 wrong usage · 1 engine or registry failed, or another
@@ -38,11 +38,11 @@ from deploy.rollout.candidate import admit, fetch
 from deploy.rollout.journal import Journal
 from deploy.rollout.steps import Production
 
-LEAST_URGENT = 19
+LOWEST_PRIORITY = 19
 
 
 class TagNotMovedError(EngineError):
-    """The version serves, but the registry does not say so."""
+    """The version serves, but its tag in the registry did not move."""
 
 
 def main() -> Exit:
@@ -65,7 +65,7 @@ def main() -> Exit:
 
 
 def _recorded(action: Action, host: Host, asked: argparse.Namespace) -> Exit:
-    """Run it, and write down how it ended."""
+    """Run the action, and write its result to rollout.json."""
     journal = Journal(action)
     try:
         code, reason = Exit.PASS, _work(action, host, asked, journal)
@@ -88,8 +88,8 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
                 "To make the challenger the champion on this laptop, run `make promote`."
             )
         check_digest_reference(asked.image)
-        # Where the host is this machine, those who are served come first. A rollback has no time for that.
-        os.nice(LEAST_URGENT)
+        # Where the host is this machine, requests come first. A rollback must be fast, so it keeps its priority.
+        os.nice(LOWEST_PRIORITY)
     journal.plan(steps.steps_of(rules) if action == "deploy" else back.STEPS)
     reason = f"{action} of {asked.image or 'the previous release'}"
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def _work(action: Action, host: Host, asked: argparse.Namespace, journal: Journa
 
 
 def _tagged(action: Action, release: Release, tag: str, journal: Journal) -> str:
-    """Move the tag. A rollback succeeds without the registry too: the text then says how to move the tag later."""
+    """Move the tag. A rollback also succeeds without the registry; its text then says how to move the tag later."""
     served = f"{release.image} serves" + (
         f", {journal.serving_after_seconds} s after the start." if journal.serving_after_seconds is not None else "."
     )
@@ -119,15 +119,15 @@ def _tagged(action: Action, release: Release, tag: str, journal: Journal) -> str
             step.said = f"{release.image.partition('@')[0]}:{tag} is this digest"
     except (EngineError, UsageError, FindingError) as error:
         later = f"Once the registry answers: `make {action} IMAGE={release.image}` moves it and changes nothing else."
-        words = f"{served} But the tag {tag} did not move ({error}). {later}"
+        text = f"{served} But the tag {tag} did not move ({error}). {later}"
         if action == "deploy":
-            raise TagNotMovedError(words) from None
-        return words
+            raise TagNotMovedError(text) from None
+        return text
     return served
 
 
 def _probe_key(environment: Mapping[str, str]) -> str:
-    """The key for the golden rows, where keys are on. Raises UsageError."""
+    """The key for the golden rows, if API keys are on. Raises UsageError."""
     path = environment.get("PROBE_KEY_FILE")
     if not path:
         if environment.get("API_KEYS_FILE"):
@@ -142,5 +142,5 @@ def _probe_key(environment: Mapping[str, str]) -> str:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM, as a cancelled workflow sends it, is treated as Ctrl-C is: the earlier version is restored."""
+    """Treat SIGTERM, which a cancelled workflow sends, like Ctrl-C: the earlier version is restored."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The golden rows, asked at the real port of a replica: the whole way of a client's row, not the graph alone."""
+"""Sends the golden rows to the port of a replica, which tests the whole service, not only the graph."""
 
 import http.client
 import io
@@ -11,18 +11,18 @@ from contracts.exits import FindingError
 from contracts.model_folder import Golden, ModelCard
 from deploy.host.machine import PORT, Host
 
-# Nine significant digits are on the wire; the model's own tolerance comes on top.
+# Answers have nine significant digits; the model's own tolerance is added.
 WIRE_TOLERANCE = 1e-8
 
 
 class WrongAnswerError(FindingError):
-    """The replica is ready and answers, but not what the model gives."""
+    """The replica is ready, but its answer differs from the model's output."""
 
 
 def ask(host: Host, service: str, card: ModelCard, golden: Golden, model: str, key: str) -> int:
-    """Ask every golden row of one replica and return how many. Raises WrongAnswerError and EngineError.
+    """Send every golden row to one replica and return their number. Raises WrongAnswerError and EngineError.
 
-    Each has the same Idempotency-Key at every replica and in every try: readers of the request log count it once.
+    A row has the same Idempotency-Key at every replica and in every try, so readers of the request log count it once.
     """
     requests = [_request(row.inputs, f"golden-{model[-12:]}-{number}", key) for number, row in enumerate(golden.rows)]
     requests[-1] = requests[-1].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
@@ -34,7 +34,7 @@ def ask(host: Host, service: str, card: ModelCard, golden: Golden, model: str, k
 
 
 def read_answers(raw: bytes, count: int) -> list[tuple[int, bytes]]:
-    """Status and body of each of several answers on one connection. Raises WrongAnswerError where one is missing."""
+    """Status and body of each answer on one connection. Raises WrongAnswerError if one is missing."""
     stream = io.BytesIO(raw)
     answers = []
     for number in range(count):
@@ -48,7 +48,7 @@ def read_answers(raw: bytes, count: int) -> list[tuple[int, bytes]]:
 
 
 def difference(card: ModelCard, output: Sequence[float], tolerance: float, model: str, status: int, body: bytes) -> str:
-    """What is wrong with an answer; empty where nothing is. `output`: what the model gives for that row."""
+    """What is wrong with an answer; empty if it is right. `output`: the model's output for that row."""
     if status != 200:
         return f"answered {status}: {body[:200].decode(errors='replace')}"
     try:
@@ -94,7 +94,7 @@ def _required(card: ModelCard, output: Sequence[float]) -> dict[str, float]:
 
 
 def _labels(card: ModelCard, probability: float, tolerance: float) -> set[str]:
-    """The labels that are right: both, where the probability is as near to the threshold as two machines may differ."""
+    """The right labels: both, if the probability is within `tolerance` of the threshold."""
     threshold = 0.5 if card.threshold is None else card.threshold
     negative = next(one for one in card.classes if one != card.positive)
     return {card.positive if probability + slack >= threshold else negative for slack in (-tolerance, tolerance)}

@@ -1,4 +1,4 @@
-"""The steps of a deploy or a rollback as they happen: on the terminal, and for build/deploy/rollout.json."""
+"""Logs the steps of a deploy or rollback: on the terminal, and for build/deploy/rollout.json."""
 
 import sys
 import time
@@ -14,13 +14,13 @@ PROGRESS_SECONDS = 5.0
 
 @dataclass
 class Step:
-    """One step under way: say what came of it."""
+    """A running step. `said`: its result."""
 
     said: str = ""
 
 
 class Journal:
-    """Numbers the steps, times them, and keeps what they said."""
+    """Numbers and times the steps, and keeps their results."""
 
     def __init__(self, action: Action, out: TextIO = sys.stdout) -> None:
         self.steps: list[StepRecord] = []
@@ -42,7 +42,7 @@ class Journal:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """One step. It is announced before it begins, so that the log of one that was killed says where."""
+        """One step. It is printed before it begins, so that the log of a killed deploy shows where it stopped."""
         number = self._names.index(name) + 1
         self._print(f"{self._action} [{number:>2}/{len(self._names)}] {name} …")
         started, step = time.monotonic(), Step()
@@ -52,7 +52,7 @@ class Journal:
         self._print(f"{'':>{len(self._action)}}  {seconds:5.1f} s  {step.said}".rstrip())
 
     def progress(self, text: str) -> None:
-        """A sign of life in a long step."""
+        """Print progress in a long step, at most every PROGRESS_SECONDS."""
         if time.monotonic() - self._reported >= PROGRESS_SECONDS:
             self._reported = time.monotonic()
             self._print(f"{'':>{len(self._action)}}     …     {text}")
@@ -61,11 +61,11 @@ class Journal:
         self._print(f"{self._action}: {text}")
 
     def serving(self) -> None:
-        """The version that was asked for has all the traffic, from now on."""
+        """Note the time at which the requested version gets all traffic."""
         self.serving_after_seconds, self.serving_at = round(self.seconds, 2), time.time()
 
     def record(self, image: str, exit_code: int, reason: str) -> Rollout:
-        """How it went."""
+        """rollout.json."""
         return Rollout(
             action=self._action,
             image=image,

@@ -1,13 +1,12 @@
 """Runs a command against the engine that DEPLOY_HOST names: `python -m deploy over-ssh COMMAND`.
 
-DEPLOY_HOST is what DOCKER_HOST takes, such as ssh://deploy@host. With DEPLOY_SSH_KEY, ssh uses that key and no other,
-and knows the host only from DEPLOY_KNOWN_HOSTS: the first connection is never trusted blindly. Key and list are in a
-folder of their own, readable by this user alone, and gone when the command ends; so are the files that DEPLOY_SETTINGS
-has in it. All commands to the engine share one
-connection, which ends with it, too: a rollback is some fifty commands.
+DEPLOY_HOST is a value for DOCKER_HOST, such as ssh://deploy@host. With DEPLOY_SSH_KEY, ssh uses only that key, and
+trusts only the host keys in DEPLOY_KNOWN_HOSTS. Key, host keys and the files of DEPLOY_SETTINGS are in a temporary
+folder that only this user can read. All commands to the engine share one connection, because a rollback is about fifty
+commands. Folder and connection end with the command.
 
 Reads   DEPLOY_HOST, DEPLOY_SSH_KEY, DEPLOY_KNOWN_HOSTS, DEPLOY_SETTINGS
-Exits   with the command's own code · 2 DEPLOY_HOST is not set, a key without known hosts, a setting that is none
+Exits   with the command's own code · 2 DEPLOY_HOST is not set, a key without known hosts, an unknown setting
 """
 
 import os
@@ -19,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
-from deploy.host.told_settings import told_settings
+from deploy.host.deploy_settings import parse_settings
 
 SHARED = "connection-"
 SECRETS = ("DEPLOY_SSH_KEY", "DEPLOY_SETTINGS")
@@ -29,7 +28,7 @@ def main(command: Sequence[str] | None = None, environment: Mapping[str, str] = 
     """Run the command and return its exit code."""
     try:
         with tempfile.TemporaryDirectory(prefix="gatehouse-") as folder:
-            made = prepared(environment, Path(folder))
+            made = prepare(environment, Path(folder))
             try:
                 return subprocess.run(sys.argv[1:] if command is None else command, env=made, check=False).returncode
             finally:
@@ -39,13 +38,13 @@ def main(command: Sequence[str] | None = None, environment: Mapping[str, str] = 
         return Exit.USAGE
 
 
-def prepared(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The command's environment; an `ssh` that knows key and host is first on its PATH. Raises UsageError."""
+def prepare(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The command's environment; its PATH begins with an `ssh` that uses key and host keys. Raises UsageError."""
     host = environment.get("DEPLOY_HOST", "")
     if not host:
         raise UsageError("DEPLOY_HOST is not set; required: what DOCKER_HOST takes, such as ssh://deploy@host.")
     made = {name: value for name, value in environment.items() if name not in SECRETS} | {"DOCKER_HOST": host}
-    made |= told_settings(environment.get("DEPLOY_SETTINGS", ""), folder)
+    made |= parse_settings(environment.get("DEPLOY_SETTINGS", ""), folder)
     key, known = environment.get("DEPLOY_SSH_KEY", ""), environment.get("DEPLOY_KNOWN_HOSTS", "")
     if not key:
         return made
@@ -55,7 +54,13 @@ def prepared(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
             "DEPLOY_SSH_KEY is set, but DEPLOY_KNOWN_HOSTS is empty (`ssh-keyscan host` prints what goes there) or "
             "there is no ssh on the PATH."
         )
-    for name, content in (("key", key.strip() + "\n"), ("known_hosts", known.strip() + "\n")):
+    _write_ssh(folder, ssh, key, known)
+    return made | {"PATH": f"{folder}{os.pathsep}{environment.get('PATH', '')}"}
+
+
+def _write_ssh(folder: Path, ssh: str, key: str, known_hosts: str) -> None:
+    """Write an `ssh` script with the key, the host keys and one shared connection."""
+    for name, content in (("key", key.strip() + "\n"), ("known_hosts", known_hosts.strip() + "\n")):
         (folder / name).touch(mode=0o600)
         (folder / name).write_text(content, encoding="utf-8")
     options = f"-i '{folder}/key' -o IdentitiesOnly=yes -o UserKnownHostsFile='{folder}/known_hosts'"
@@ -63,11 +68,10 @@ def prepared(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     options += f" -o ControlMaster=auto -o ControlPath='{folder}/{SHARED}%C' -o ControlPersist=60"
     (folder / "ssh").write_text(f'#!/bin/sh\nexec {ssh} {options} "$@"\n', encoding="utf-8")
     (folder / "ssh").chmod(0o700)
-    return made | {"PATH": f"{folder}{os.pathsep}{environment.get('PATH', '')}"}
 
 
 def _hang_up(environment: Mapping[str, str], folder: Path) -> None:
-    """End the shared connection, where there is one: by its socket, so whatever host is named here."""
+    """End the shared connection, if there is one. ssh finds it by its socket; the host's name does not matter."""
     ssh = shutil.which("ssh", path=environment.get("PATH"))
     for shared in folder.glob(f"{SHARED}*"):
         command = [str(ssh), "-F", "none", "-o", f"ControlPath={shared}", "-O", "exit", "host"]

@@ -1,6 +1,6 @@
-"""What serves before a rehearsal begins: the champion's image, its model in the new image, or the new image itself.
+"""What serves before a rehearsal: the champion's image, its model in the new image, or the new image itself.
 
-The last where there is no champion, or one of another project: its rows are no requests for it
+The new image itself serves if there is no champion, or one of another project, which cannot read the new one's rows
 (contracts/pipeline_toml/champion.py).
 """
 
@@ -26,7 +26,7 @@ from scoring.scorer import load_scorer
 def predecessor(
     champion: str, build: Build, config: Config, image: str, project: Host
 ) -> Iterator[tuple[Candidate, str]]:
-    """What serves before, and why that is no champion, where it has to be said. `image`: the new one."""
+    """The version that serves before, and, if it is not the champion, why. `image`: the new one."""
     tag = f"{project.project}:before"
     folder, said = champion_of(build, config)
     try:

@@ -1,9 +1,8 @@
-"""`make rehearse`: the deploy that would follow, played on the engine at hand, under load, and taken down again.
+"""`make rehearse`: plays the deploy on the local engine, under load, and removes everything afterwards.
 
-For where no production is configured, such as a pull request or a fork: the same steps, the same edge, the same
-refusals. The stack is started with the champion, a client sends requests all the time, the new image is rolled out and,
-where there was a champion, rolled back. With no champion, or one of another project
-(contracts/pipeline_toml/champion.py), the new image is the first, and rolls over itself.
+It is for a pull request, a fork, or a repository without a production: same steps, same edge, same refusals. The stack
+starts with the champion, a client sends requests all the time, and the new image is deployed and rolled back. Without a
+champion, or with one of another project (contracts/pipeline_toml/champion.py), the new image replaces itself.
 
 Reads   build/image/image.json and its image on this engine; build/champion, or CHAMPION=docker://user/name:champion;
         pipeline.toml, [deploy] and load.requests_per_second
@@ -40,7 +39,7 @@ from deploy.host.lock import lock
 from deploy.host.machine import Host
 from deploy.host.stack import VOLUMES
 from deploy.rollout import rollback, steps
-from deploy.rollout.candidate import fetch, judge, on_host
+from deploy.rollout.candidate import Candidate, fetch, judge, on_host
 from deploy.rollout.journal import Journal
 from deploy.rollout.predecessor import predecessor
 from deploy.rollout.steady_client import Request, summary, traffic
@@ -50,7 +49,7 @@ from deploy.rollout.steps import Production
 STEP_SECONDS = 10.0
 QUIET_SECONDS = 5.0
 PORTS = ("EDGE", "EDGE_TLS", "PROMETHEUS", "ALERTMANAGER")
-# What production has and a rehearsal must not meet.
+# Production's settings, which a rehearsal must not use.
 LEFT_OUT = ("IMAGE", "OTHER_IMAGE", "GRAFANA_PASSWORD", "API_KEYS_FILE", "METRICS_KEY_FILE", "DOMAIN", "PAGE_URL_FILE",
             "TICKET_URL_FILE")  # fmt: skip
 TARGET = (
@@ -60,11 +59,11 @@ TARGET = (
 
 
 class RehearsalError(FindingError):
-    """Requests were lost, or answered by the wrong version: better here than there."""
+    """Requests were lost, or answered by the wrong version."""
 
 
 class Played(Schema):
-    """One act: a deploy or a rollback, and what the client saw from its beginning on. Latencies in ms."""
+    """One deploy or rollback, and what the client saw from its beginning on. Latencies in ms."""
 
     what: str
     rollout: Rollout
@@ -87,7 +86,7 @@ class Rehearsal(Schema):
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the rehearsal plays."""
+    """The stack, rules and traffic of a rehearsal."""
 
     host: Host
     rules: Deploy
@@ -96,7 +95,7 @@ class Stage:
     folder: Path
 
     def run(self, action: Action, work: Callable[[Production], object]) -> Rollout:
-        """One deploy or rollback with the real steps, under the real lock. Raises what refuses it."""
+        """Run one deploy or rollback with the real steps and the real lock. Raises what refuses it."""
         journal = Journal(action)
         planned = steps.steps_of(self.rules) if action == "deploy" else rollback.STEPS
         journal.plan(tuple(one for one in planned if one != "tag"))
@@ -109,7 +108,7 @@ class Stage:
         return journal.record("", int(Exit.PASS), "serves")
 
     def under_load(self, what: str, action: Action, work: Callable[[Production], object], model: str) -> Played:
-        """The same, with a client at work. `model`: the digest that must answer once it has all the traffic."""
+        """Run it while a client sends requests. `model`: the digest that must answer once it has all the traffic."""
         url = f"http://{docker('port', self.host.name('edge'), '8080/tcp').splitlines()[0]}"
         with traffic(url, self.rows, self.rate, self.folder / action) as client:
             time.sleep(QUIET_SECONDS)
@@ -131,14 +130,14 @@ def main() -> Exit:
 
 
 def run(config: Path, build: Build) -> Exit:
-    """The command, for a champion that CHAMPION=docker://… names, or that is in build/champion."""
+    """Rehearse with the champion of CHAMPION=docker://…, or that of build/champion."""
     named = os.environ.get("CHAMPION", "")
     champion = named if named.startswith(SCHEME) else ""
     return run_command("rehearse", lambda: rehearse(load_config(config), build, champion))
 
 
 def rehearse(config: Config, build: Build, champion: str) -> str:
-    """Play it all and say what came of it. Raises UsageError, FindingError and EngineError."""
+    """Rehearse a deploy and a rollback, and describe the result. Raises UsageError, FindingError and EngineError."""
     check_engine()
     image = read_json(build.stage("build") / "image.json", Image, "make build").reference
     seen = on_host(image)
@@ -151,25 +150,11 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
         proved = fetch(new)
         before, first_run = stack.enter_context(predecessor(champion, build, config, image, project))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        rules = config.deploy.model_copy(
-            update={
-                name: min(STEP_SECONDS, getattr(config.deploy, name)) for name in ("canary_seconds", "watch_seconds")
-            }
+        stage = Stage(
+            project, _shortened(config.deploy), config.load.requests_per_second, rows_of(proved.golden), scratch
         )
-        stage = Stage(project, rules, config.load.requests_per_second, rows_of(proved.golden), scratch)
-        stage.run("deploy", lambda production: steps.deploy(production, lambda _: before, fetch))
-        acts = (
-            stage.under_load(
-                "deploy", "deploy", lambda production: steps.deploy(production, lambda _: new, fetch), new.model
-            ),
-            stage.under_load(
-                "rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model
-            ),
-        )
-    write_json(folder / "rehearsal.json", Rehearsal(image=image, champion=before.image, first_run=first_run, acts=acts))
-    text = "\n\n".join(filter(None, (f"⚠️ {escape(first_run)}" if first_run else "", table(acts))))
-    (folder / "rehearsal.md").write_text(f"{text}\n", encoding="utf-8")
-    print(f"\n{text}\n")
+        acts = _play(stage, before, new)
+    _write(folder, Rehearsal(image=image, champion=before.image, first_run=first_run, acts=acts))
     if bad := [one for one in acts if one.failed or one.wrong_version]:
         raise RehearsalError(
             f"{', '.join(one.what for one in bad)}: {sum(one.failed for one in bad)} requests failed, "
@@ -178,8 +163,32 @@ def rehearse(config: Config, build: Build, champion: str) -> str:
     return f"rehearse: {image} would serve; no request was lost. {TARGET}"
 
 
+def _shortened(rules: Deploy) -> Deploy:
+    steps = ("canary_seconds", "watch_seconds")
+    return rules.model_copy(update={name: min(STEP_SECONDS, getattr(rules, name)) for name in steps})
+
+
+def _play(stage: Stage, before: Candidate, new: Candidate) -> tuple[Played, ...]:
+    """Start the stack with `before`; then, under load, deploy `new` and roll it back."""
+    stage.run("deploy", lambda production: steps.deploy(production, lambda _: before, fetch))
+    return (
+        stage.under_load(
+            "deploy", "deploy", lambda production: steps.deploy(production, lambda _: new, fetch), new.model
+        ),
+        stage.under_load("rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model),
+    )
+
+
+def _write(folder: Path, rehearsal: Rehearsal) -> None:
+    write_json(folder / "rehearsal.json", rehearsal)
+    warning = f"⚠️ {escape(rehearsal.first_run)}" if rehearsal.first_run else ""
+    text = "\n\n".join(filter(None, (warning, table(rehearsal.acts))))
+    (folder / "rehearsal.md").write_text(f"{text}\n", encoding="utf-8")
+    print(f"\n{text}\n")
+
+
 def rows_of(golden: Golden) -> list[dict[str, Any]]:
-    """What the client asks: rows that the model is known to read."""
+    """The client's requests: the golden rows, which the model can read."""
     return [dict(row.inputs) for row in golden.rows]
 
 
@@ -204,7 +213,7 @@ def played(what: str, rollout: Rollout, seen: Sequence[Request], began: float, m
 
 
 def table(acts: Sequence[Played]) -> str:
-    """In Markdown."""
+    """The acts as a table in Markdown."""
     columns = ("rehearsed", "requests", "failed", "by the wrong version", "p50 ms", "p99 ms", "p99 before, ms",
                "served after, s", "took, s")  # fmt: skip
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]

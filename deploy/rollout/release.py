@@ -1,7 +1,7 @@
-"""`make release`, `make rollback-release`: what a workflow puts into production, or back.
+"""`make release`, `make rollback-release`: the deploy and the rollback of a workflow.
 
-With DEPLOY_HOST, this run's pushed image is deployed there, and a rollback happens there. Without it nothing serves:
-a release rehearses the same rollout on the engine at hand, and a rollback moves the champion alone.
+With DEPLOY_HOST, this run's pushed image is deployed there, or that host is rolled back. Without it there is no
+production: a release rehearses the rollout on the local engine, and a rollback only moves the champion.
 
 Reads   DEPLOY_HOST and what `over_ssh.py` reads; build/image/pushed.json; CHAMPION, for the rehearsal
 Writes  what `make deploy`, `make rollback` and `make rehearse` write; after a rollback what `make move-champion` writes

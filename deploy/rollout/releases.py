@@ -1,4 +1,4 @@
-"""`make releases`: what ran, when, why, and what was measured of it on its way in. The newest first."""
+"""`make releases`: every release, newest first, with its time, reason, and measurements during the deploy."""
 
 from contracts.release import Entry, State
 

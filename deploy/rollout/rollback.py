@@ -1,11 +1,11 @@
-"""Rolls back to an earlier digest: no registry, no canary, no watch. It has served before, and it must be fast.
+"""Rolls back to an earlier digest, fast: without registry, canary and watch, because it has served before.
 
-The previous release's containers were kept, stopped: they are started, asked whether they are ready, and switched to.
-Any other digest that served here is made anew from its image, which is still on the host.
+The previous release's stopped containers are started, checked for readiness and switched to. For any other digest that
+served here, containers are created from its image, if the host still has it.
 """
 
 from contracts.exits import FindingError
-from contracts.release import Release, State
+from contracts.release import Release, Side, State
 from deploy.host.machine import OTHER
 from deploy.host.state import after, read_state, write_state
 from deploy.rollout.candidate import on_host
@@ -15,7 +15,7 @@ STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
 
 
 class NoSuchReleaseError(FindingError):
-    """There is nothing to go back to, or it is no longer on the host."""
+    """There is no release to roll back to, or its image is no longer on the host."""
 
 
 def rollback(production: Production, asked: str) -> Release:
@@ -51,11 +51,9 @@ def rollback(production: Production, asked: str) -> Release:
 
 
 def find(state: State, asked: str) -> Release:
-    """The release to go back to. Raises NoSuchReleaseError."""
+    """The release to roll back to. Raises NoSuchReleaseError."""
     if state.current is None:
-        raise NoSuchReleaseError(
-            "Nothing was ever deployed here: there is nothing to go back to.", code="nothing-deployed"
-        )
+        raise NoSuchReleaseError("Nothing was deployed here: there is no earlier release.", code="nothing-deployed")
     if not asked:
         if state.previous is None:
             raise NoSuchReleaseError(
@@ -65,30 +63,29 @@ def find(state: State, asked: str) -> Release:
     for release in (state.current, state.previous):
         if release is not None and release.image == asked:
             return release
+    return _earlier(state, asked, OTHER[state.current.side])
+
+
+def _earlier(state: State, asked: str, side: Side) -> Release:
+    """An older release, to be started on `side`. Raises NoSuchReleaseError."""
     served = next((entry for entry in reversed(state.entries) if entry.image == asked), None)
     if served is None:
         raise NoSuchReleaseError(
-            f"{asked} never served here; `make releases` lists what did. `make deploy` puts in others.",
+            f"{asked} never served here; `make releases` lists what did. Use `make deploy` for another image.",
             code="never-served",
         )
     if on_host(asked) is None:
         raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")
-    return Release(
-        image=asked,
-        model=served.model,
-        revision=served.revision,
-        decision=served.decision,
-        side=OTHER[state.current.side],
-    )
+    return Release(image=asked, model=served.model, revision=served.revision, decision=served.decision, side=side)
 
 
 def _start(production: Production, new: Release) -> str:
     replicas, seconds = production.replicas(new.side), production.rules.ready_seconds
     if replicas.are_kept(new.image):
-        replicas.start_made()
-        replicas.wait_until_ready(seconds, replicas.refuse_the_dead)
+        replicas.start_existing()
+        replicas.wait_until_ready(seconds, replicas.check_running)
         return "kept containers started and ready"
     replicas.start(new.image)
-    replicas.wait_until_ready(seconds, replicas.refuse_the_dead)
+    replicas.wait_until_ready(seconds, replicas.check_running)
     replicas.give_full_cpu()
     return "containers made from the image on the host, and ready"

@@ -1,9 +1,8 @@
-"""A client at work while versions change: `python -m deploy.rollout.steady_client`, until its standard input is closed.
+"""An open-loop client during a rollout: `python -m deploy.rollout.steady_client`, until its standard input closes.
 
-An open loop: each request is due at its time whatever became of the last one, and its latency counts from then. Half of
-them go over connections that are kept, half over new ones. Nothing is tried a second time: what fails is a failure.
-Every pass over the rows has an order of its own: in a fixed one, an edge that deals requests out in turn gives each
-version the same few rows for ever.
+Each request is due at a fixed time, whether or not earlier ones were answered, and its latency counts from then. Half
+of the requests use kept connections, half new ones. There are no retries: each failure counts. Every pass over the rows
+has another random order: in a fixed order, a round-robin edge would send each version the same few rows for ever.
 
 Reads   --rows, a JSON list of rows to predict; standard input, whose end ends it
 Writes  --out: one line of CSV for each request, as `Request` names its fields
@@ -49,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Summary:
-    """Many requests. `by_model`: answers by the digest that gave them; latencies in ms, NaN where there is none."""
+    """The figures of many requests. `by_model`: answers per model digest; latencies in ms, NaN if there are none."""
 
     requests: int
     failed: int
@@ -60,7 +59,7 @@ class Summary:
 
 
 class SteadyClient:
-    """Sends requests at a rate and writes down what became of each."""
+    """Sends requests at a fixed rate and keeps the result of each."""
 
     def __init__(self, url: str, rows: Sequence[object], rate: float) -> None:
         place = urlsplit(url)
@@ -71,8 +70,8 @@ class SteadyClient:
         self.seen: list[Request] = []
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Send until it is over, and wait for every answer."""
-        # Wall time, so that it can be compared with when a deploy switched; the other clock keeps the pace.
+        """Send until `is_over`, then wait for every answer."""
+        # perf_counter paces the client; this converts it to wall time, to compare it with the time of the switch.
         offset = time.time() - perf_counter()
         started, number = perf_counter(), 0
         with LoadClient(self._address, MOST_CONNECTIONS) as client:
@@ -104,7 +103,7 @@ def _request(seen: Exchange, offset: float) -> Request:
 
 
 class Running:
-    """A client in a process of its own, so that it does not wait for this one."""
+    """A client in a process of its own, so that this process does not slow it down."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", out: Path) -> None:
         self._process, self._out = process, out
@@ -121,11 +120,11 @@ class Running:
 
 @contextmanager
 def traffic(url: str, rows: Sequence[object], rate: float, folder: Path) -> Iterator[Running]:
-    """A client at work, to be stopped for its figures; ended at the end whatever happens."""
+    """A running client, whose `stop` returns its requests; always ended with the block."""
     folder.mkdir(parents=True, exist_ok=True)
     rows_file, out = folder / "rows.json", folder / "requests.csv"
     rows_file.write_text(json.dumps(list(rows)), encoding="utf-8")
-    # Not __name__: it is "__main__" where this is the command itself.
+    # Not __name__, which is "__main__" if this is the command itself.
     command = [sys.executable, "-m", "deploy.rollout.steady_client", "--url", url]
     command += ["--rows", str(rows_file), "--rate", str(rate), "--out", str(out)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE)
@@ -137,7 +136,7 @@ def traffic(url: str, rows: Sequence[object], rate: float, folder: Path) -> Iter
 
 
 def read_requests(path: Path) -> list[Request]:
-    """What a client wrote."""
+    """The requests that a client wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Request(
@@ -161,8 +160,8 @@ def summary(requests: Sequence[Request]) -> Summary:
     )
 
 
-def _ending_of_stdin() -> threading.Event:
-    """Set once standard input is closed."""
+def _end_of_stdin() -> threading.Event:
+    """Set once standard input closes."""
     ended = threading.Event()
 
     def read() -> None:
@@ -182,7 +181,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a CSV file")
     asked = parser.parse_args()
     client = SteadyClient(asked.url, json.loads(asked.rows.read_text(encoding="utf-8")), asked.rate)
-    client.run(_ending_of_stdin().is_set)
+    client.run(_end_of_stdin().is_set)
     with asked.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Request)])
         writer.writeheader()

@@ -1,8 +1,8 @@
-"""The steps of a deploy, in the order that loses no request, and what a failure anywhere restores.
+"""The steps of a deploy, in the order that loses no request, and the restore after a failure.
 
-state.json on the host is the truth. `settle` makes everything else what it says: which side the edge sends traffic to,
-which replicas run, what Prometheus looks at. It is the first thing a deploy does, so that a run which was killed is
-fixed; the last, because retiring the old side is nothing else; and the answer to any failure in between.
+state.json on the host is the desired state. `settle` makes the rest match it: the side that gets the traffic, the
+replicas that run, the targets of Prometheus. A deploy calls it first, which repairs what a killed run left; last, which
+retires the old side; and after any failure in between.
 """
 
 import datetime as dt
@@ -54,7 +54,7 @@ class Production:
         return Replicas(self.host, side)
 
     def settle(self, state: State) -> str:
-        """Make everything what the state says. Safe at any moment, and again. Raises EngineError and ReplicaError."""
+        """Make the host match the state. Idempotent, and safe at any moment. Raises EngineError and ReplicaError."""
         self.held.check()
         if state.current is None:
             return self._settle_empty()
@@ -66,64 +66,64 @@ class Production:
         try:
             self.replicas(side).wait_until_ready(self.rules.ready_seconds, self.held.check)
         except ReplicaError as error:
-            raise ReplicaError(f"What should serve: {error} `make rollback` restores the release before it.") from None
+            raise ReplicaError(f"The current release: {error} `make rollback` restores the one before it.") from None
         self.replicas(side).give_full_cpu()
-        self.edge.tell(SIDES[side], "ready", 100)
+        self.edge.set_state(SIDES[side], "ready", 100)
         self.edge.wait_until_up(self.replicas(side).addresses())
         self._retire(OTHER[side])
-        self.edge.tell([backup_of(one) for one in SIDES[side]], "maint")
+        self.edge.set_state([backup_of(one) for one in SIDES[side]], "maint")
         self.stack.scrape(SIDES[side])
         return f"{side} serves {_short(current.image)}; {said}{self._keep(state.previous)}"
 
     def _settle_empty(self) -> str:
-        """Nothing was ever deployed, or a first deploy failed: nothing of it may go on."""
+        """Nothing was deployed yet, or the first deploy failed: stop all replicas."""
         if self.host.inspect(["edge"]):
             for side in SIDES:
                 self._retire(side)
         return "nothing was deployed yet"
 
     def _retire(self, side: Side) -> None:
-        """No new request, then none under way, then none possible; only then stop."""
-        self.edge.tell(SIDES[side], "drain")
+        """Send it no new requests, wait for those in flight, take it out of the edge, then stop it."""
+        self.edge.set_state(SIDES[side], "drain")
         self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
-        self.edge.tell((*SIDES[side], *(backup_of(one) for one in SIDES[side])), "maint")
+        self.edge.set_state((*SIDES[side], *(backup_of(one) for one in SIDES[side])), "maint")
         self.replicas(side).stop()
 
     def _keep(self, previous: Release | None) -> str:
-        """The previous release's containers, stopped, for a rollback in a second."""
+        """Keep stopped containers of the previous release, so that a rollback takes a second."""
         if previous is None or self.replicas(previous.side).are_kept(previous.image):
             return ""
         if on_host(previous.image) is None:
             return f"; {_short(previous.image)} is no longer on the host"
-        self.replicas(previous.side).make(previous.image)
+        self.replicas(previous.side).create(previous.image)
         return f"; kept {_short(previous.image)} on {previous.side}"
 
     def bring_stack_up(self, image: str, live: Side | None) -> str:
-        """What stands around the replicas, ready to be told something."""
+        """Start the stack around the replicas, and wait until the edge accepts commands."""
         said = self.stack.up(image, live)
         self.edge.wait_until_listening()
         return said
 
     def is_out(self, side: Side) -> bool:
-        """Whether this side has no traffic and nothing that runs: whatever else is amiss, it can be started."""
+        """Whether this side has no traffic and no running replica, so that it can be started."""
         servers = self.edge.servers()
         return all(servers[one].status.startswith("MAINT") for one in SIDES[side]) and not any(
             one["State"]["Running"] for one in self.replicas(side).inspect().values()
         )
 
     def enter(self, side: Side) -> str:
-        """Known to the edge, and checked by it, without any traffic yet."""
-        self.edge.tell(SIDES[side], "ready", 0)
+        """Add this side to the edge without traffic, and wait until its health checks pass."""
+        self.edge.set_state(SIDES[side], "ready", 0)
         self.edge.wait_until_up(self.replicas(side).addresses())
         return f"{' and '.join(SIDES[side])} are up at the edge, with 0 % of the traffic"
 
     def warm_up_backup(self, side: Side) -> None:
-        """This side as a backup, checked: from now on it answers where no other can."""
-        self.edge.tell([backup_of(one) for one in SIDES[side]], "ready")
+        """Make this side a backup server, and wait for its health checks: it answers if no other can."""
+        self.edge.set_state([backup_of(one) for one in SIDES[side]], "ready")
         self.edge.wait_until_up({backup_of(name): one for name, one in self.replicas(side).addresses().items()})
 
     def switch(self, side: Side, *, with_backup: bool = True) -> str:
-        """All traffic to this side, now and after a restart of the edge."""
+        """Send all traffic to this side, now and after a restart of the edge."""
         self.held.check()
         self.edge.switch(side, with_backup=with_backup)
         self.journal.serving()
@@ -131,9 +131,9 @@ class Production:
         return f"all traffic to {side}"
 
     def drain(self, side: Side) -> str:
-        """Wait for what is under way on the side that has no more traffic."""
+        """Wait for the requests in flight on the side that gets no more traffic."""
         self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
-        return f"no request is under way at {' and '.join(SIDES[side])}"
+        return f"no request is in flight at {' and '.join(SIDES[side])}"
 
 
 def steps_of(rules: Rules) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def steps_of(rules: Rules) -> tuple[str, ...]:
 def deploy(
     production: Production, admit: Callable[[State], Candidate], fetch: Callable[[Candidate], Proved]
 ) -> Release:
-    """Every step between the lock and the tag. Raises what refused it, after everything was restored."""
+    """Every step between lock and tag. Raises what refused the deploy, after the earlier version was restored."""
     journal = production.journal
     with journal.step("settle") as step:
         state = read_state(production.held)
@@ -189,20 +189,20 @@ def deploy(
 def _bring_up(
     production: Production, state: State, new: Release, proved: Proved, rival: Release | None
 ) -> tuple[Compared, ...]:
-    """From nothing to all of the traffic, watched. Returns what was compared on the way.
+    """Start the new version, move all traffic to it, and watch it. Returns the comparisons on the way.
 
-    `rival`: what serves, where the new one answers the same question. Another project's traffic tells nothing of it,
-    and neither may answer the other's requests: then there is no canary, and no backup.
+    `rival`: the serving release, if it is of the same project. With another project's there is no canary and no backup,
+    because neither can answer the other's requests.
     """
     journal, replicas, side = production.journal, production.replicas(new.side), new.side
     with journal.step("start") as step:
         if state.current is None:
             production.bring_stack_up(new.image, None)
-        replicas.make(new.image)
+        replicas.create(new.image)
         step.said = f"{' and '.join(SIDES[side])} made, with the limits of compose.yaml"
     with journal.step("ready") as step:
-        for one in SIDES[side]:  # one after the other: two boots at once are felt by those who are served
-            replicas.start_made(one)
+        for one in SIDES[side]:  # one after the other: two starts at once slow down the requests being served
+            replicas.start_existing(one)
             replicas.wait_until_ready(production.rules.ready_seconds, partial(_check, production, side, one), one)
         step.said = "one after the other; /readyz says 200 at the real port of both"
     with journal.step("golden") as step:
@@ -247,7 +247,7 @@ def _canary(production: Production, rival: Release | None, side: Side, percent: 
 
 
 def _watch(production: Production, rival: Release | None, side: Side) -> str:
-    """The new side alone. A first deploy may have no traffic; others are compared with the old one's last figures."""
+    """Watch the new side, compared with the old one's last figures. A first deploy may have no traffic."""
     before = production.journal.compared[-1].old if production.journal.compared else None
     is_first = rival is None
 
@@ -270,12 +270,12 @@ def _watch(production: Production, rival: Release | None, side: Side) -> str:
 
 def _check(production: Production, side: Side, *services: str) -> None:
     production.held.check()
-    production.replicas(side).refuse_the_dead(*services)
+    production.replicas(side).check_running(*services)
     production.journal.progress(f"{' and '.join(SIDES[side])} run")
 
 
 def restore(production: Production, error: BaseException) -> None:
-    """Give all the traffic to what state.json says, whatever went wrong. Raises NotRestoredError where that failed."""
+    """Send all traffic to the release in state.json. Raises NotRestoredError if that fails."""
     production.journal.note("failed; restoring the earlier version.")
     try:
         production.journal.note(production.settle(read_state(production.held)))
@@ -286,14 +286,14 @@ def restore(production: Production, error: BaseException) -> None:
 
 
 def refuse_foreign_replicas(host: Host, state: State) -> None:
-    """Replicas that `docker compose up` started are not known to any state. Raises UsageError."""
+    """Raises UsageError if `docker compose up` started the replicas: no deploy state knows those."""
     if state.current is not None:
         return
     for service, one in host.inspect([name for side in SIDES.values() for name in side]).items():
         if FIRST_OVERRIDE not in one["Config"]["Labels"].get("com.docker.compose.project.config_files", ""):
             raise UsageError(
-                f"{service} was started by `docker compose up`, not by a deploy. `docker compose down` "
-                "(which keeps the volumes), then deploy: from then on every deploy is without a gap."
+                f"{service} was started by `docker compose up`, not by a deploy. Run `docker compose down` "
+                "(which keeps the volumes), then deploy: every later deploy loses no request."
             )
 
 

@@ -1,6 +1,6 @@
-"""What Prometheus itself counted of each version, asked through the edge's container.
+"""Each version's metrics from Prometheus, queried through the edge's container.
 
-Only predictions count: health checks come every second and are always fast. An empty answer, or NaN, is None.
+Only predictions count, because health checks come every second and are always fast. An empty answer, or NaN, is None.
 """
 
 import http.client
@@ -24,19 +24,19 @@ POLL_SECONDS = 0.5
 
 
 class PrometheusError(EngineError):
-    """Prometheus does not answer, or not to this question: nothing is known, and nothing goes on."""
+    """Prometheus does not answer, or its answer cannot be read. The deploy stops."""
 
 
 @dataclass(frozen=True)
 class Prometheus:
-    """The stack's own."""
+    """The stack's Prometheus."""
 
     host: Host
 
     def values(self, *queries: str) -> list[float | None]:
-        """The one number that each query gives now; None for an empty answer or NaN. Raises PrometheusError.
+        """The number that each query gives now; None for an empty answer or NaN. Raises PrometheusError.
 
-        All on one connection: each connection is a process or two, on this machine and on the host.
+        They share one connection, because each connection starts processes on this machine and on the host.
         """
         requests = [
             f"GET /api/v1/query?{urlencode({'query': one})} HTTP/1.1\r\nHost: deploy\r\n\r\n" for one in queries
@@ -45,7 +45,7 @@ class Prometheus:
         return parse_values(self.host.exchange(PLACE, PORT, "".join(requests).encode()), queries)
 
     def figures(self, services: Sequence[str], seconds: float) -> VersionMetrics:
-        """Of these replicas together, over the last `seconds`."""
+        """The metrics of these replicas together, over the last `seconds`."""
         series = f'instance=~"{"|".join(instances(services))}", route=~"{ROUTES}"'
         window = f"{max(1, round(seconds))}s"
         requests = f"sum(increase(gatehouse_requests_total{{{series}}}[{window}]))"
@@ -71,7 +71,7 @@ class Prometheus:
         )
 
     def wait_until_scraped(self, services: Sequence[str], seconds: float) -> None:
-        """Until it has figures of each of these replicas. Raises PrometheusError after `seconds`."""
+        """Wait until it has scraped each of these replicas. Raises PrometheusError after `seconds`."""
         deadline = time.monotonic() + seconds
         query = f'sum(up{{instance=~"{"|".join(instances(services))}"}})'
         while self._or_none(query) != len(services):

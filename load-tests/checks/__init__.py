@@ -1,1 +1,1 @@
-"""What is looked at beside the load: the other routes, the request log, and the machine."""
+"""The checks besides the load: the other routes, the request log, and the machine."""

@@ -1,4 +1,4 @@
-"""From what was seen beside the load to checks, and to whose doing a broken limit on time was."""
+"""Turns what was observed besides the load into checks, and tells whether a busy machine explains a slow answer."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,17 @@ from contracts.pipeline_toml.keys import Load
 from contracts.verdict import LoadReason
 
 MOST_FAULTS = 3
-# A request waits for a core three times: the client to send it, the service to answer it, the client to read it.
+# A request waits for a core three times: in the client to send it, in the service, in the client to read the answer.
 WAKE_UPS = 3
-# From here on others can double a wait on two cores.
+# From this share on, other processes can double a wait on two cores.
 BUSY_SHARE = 0.15
-# What a machine that is busy with something else breaks: p50, p95, p99, the longest wait, the rate.
+# The limits that a busy machine can break.
 OF_TIME: tuple[LoadReason, ...] = ("p50_limit", "p95_limit", "p99_limit", "stall", "rate")
 
 
 @dataclass(frozen=True)
 class Looked:
-    """Faults of `rows` that all routes were asked for, faults of the log, and the machine."""
+    """The faults of all routes on `rows`, the faults of the log, and the state of the machine."""
 
     rows: int = 0
     routes: Counter[str] = field(default_factory=Counter)
@@ -30,7 +30,7 @@ class Looked:
 
 
 def beside(looked: Looked) -> Iterator[tuple[LoadReason, Check]]:
-    """The checks of routes and log; none where they were not looked at."""
+    """The checks of routes and log; none if no row was sent."""
     if not looked.rows:
         return
     yield (
@@ -40,7 +40,7 @@ def beside(looked: Looked) -> Iterator[tuple[LoadReason, Check]]:
             passed=not looked.routes,
             seen=f"{looked.routes.total():,} of {looked.rows:,}{most_frequent(looked.routes.most_common())}",
             required="0",
-            remedy="A route does not answer what the model says of the same row: ask it for that row by hand.",
+            remedy="A route answers otherwise than the model for the same row: send it that row by hand.",
         ),
     )
     yield (
@@ -49,21 +49,21 @@ def beside(looked: Looked) -> Iterator[tuple[LoadReason, Check]]:
             name="number of faults of the request log",
             passed=not looked.log,
             seen=f"{looked.log.total():,}{most_frequent(looked.log.most_common())}",
-            required="0: each answer has one record, of the row that was sent, with what the model says of it",
-            remedy="Drift and feedback read this log: look into requests/ and service/log/.",
+            required="0: each answer has one record, with the row that was sent and the model's prediction",
+            remedy="Drift and feedback read this log: see requests/ and service/log/.",
         ),
     )
 
 
 def most_frequent(faults: Sequence[tuple[str, int]]) -> str:
-    """The first few, to stand behind a number."""
+    """The most frequent faults, to follow a number."""
     return "".join(f"; {count:,} × {fault}" for fault, count in faults[:MOST_FAULTS])
 
 
 def is_the_machines(
     code: LoadReason, latencies_ms: tuple[float, float, float, float], load: Load, machine: Machine | None
 ) -> bool:
-    """Whether others were busy, and what is left without an idle wait's lag at each wake-up keeps the limit.
+    """Whether other processes were busy and the limit is kept once the lag of each wake-up is subtracted.
 
     `latencies_ms`: p50, p95, p99 and the longest, as in Machine.lag_ms.
     """
@@ -77,8 +77,8 @@ def is_the_machines(
     return all(kept) if code == "rate" else kept[OF_TIME.index(code)]
 
 
-def told(machine: Machine | None) -> str:
-    """The machine in a clause; empty where the kernel does not tell."""
+def described(machine: Machine | None) -> str:
+    """The machine's state in a clause; empty if the kernel does not tell."""
     if machine is None:
         return ""
     return (
@@ -91,6 +91,6 @@ def told(machine: Machine | None) -> str:
 def not_measured(machine: Machine | None) -> str:
     """The first reason of a verdict that is neither pass nor fail."""
     return (
-        f"Could not be measured, for the machine was busy with something else: {told(machine)}. The service is neither "
-        "passed nor failed: run `make load-test` again when nothing else runs."
+        f"Could not be measured, because the machine was busy with something else: {described(machine)}. The service "
+        "neither passed nor failed: run `make load-test` again when nothing else runs."
     )

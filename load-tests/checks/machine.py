@@ -1,12 +1,11 @@
-"""Was it the service, or the machine? What others took of it while the load was measured, as the kernel and an idle
-wait saw it.
+"""Measures how busy the machine was with other processes during the load, from the kernel and an idle timer.
 
-`others_share`: CPU time that neither the services nor the client used, and `steal_share` what the hypervisor took, both
-of all cores. `lag_ms`: how much later than asked a client that only waits wakes up: median, p95, p99 and the most.
-`waited_ms`: how long a service's threads stood in the run queue, for each of its requests.
+`others_share`: CPU time of other processes, and `steal_share` of the hypervisor, both as shares of all cores.
+`lag_ms`: how late an idle timer wakes up: median, p95, p99 and maximum. `waited_ms`: how long the services' threads
+waited in the run queue, per request.
 
-A limit on time that is broken is the machine's doing where others took a share that matters, and what remains without
-the idle wait's own lag keeps the limit. Linux only; elsewhere nothing is told apart, and the limits decide as they are.
+A busy machine explains a broken time limit if other processes took a large share, and the latency without the timer's
+lag keeps the limit. Linux only; elsewhere the limits decide alone.
 """
 
 import os
@@ -25,7 +24,7 @@ LAG_SECONDS = 0.02
 
 
 class MachineWatch:
-    """Begins to look when it is made."""
+    """Begins to measure when it is created."""
 
     def __init__(self, watched: Sequence[Watched]) -> None:
         self._watched = watched
@@ -35,7 +34,7 @@ class MachineWatch:
         self._idle = gevent.spawn(self._wait)
 
     def seen(self, requests: int) -> Machine | None:
-        """What was seen since then; None where the kernel does not tell. `requests`: of all services."""
+        """The figures since then; None if the kernel does not tell. `requests`: of all services."""
         gevent.kill(self._idle)
         last, wall = self._now(), time.perf_counter() - self._began
         if last is None or self._first is None or not self._lags:
@@ -58,7 +57,7 @@ class MachineWatch:
             self._lags.append(1000 * (time.perf_counter() - began - LAG_SECONDS))
 
     def _now(self) -> tuple[float, float, float, float] | None:
-        """Seconds so far: all cores' work, what was stolen, our processes' work, and the services' waits."""
+        """Seconds so far: all cores' work, stolen time, our processes' work, and the services' waits."""
         if sys.platform != "linux" or any(one.container for one in self._watched):
             return None
         ticks = os.sysconf("SC_CLK_TCK")

@@ -1,11 +1,10 @@
-"""Every route that predicts, asked after the load: one row, a batch as JSON and as Arrow, the Open Inference Protocol
+"""Checks every route that predicts, after the load: single rows, batches as JSON and Arrow, the Open Inference Protocol
 as JSON and with binary tensors, and feedback.
 
-The rows are some of the load's, the first one twice, then one for each category that training knew (of all columns at
-once), one for each other spelling that the model reads as one of these, one with everything missing that may be, and
-one with categories that no model knows. Each route must say of each
-row what the model itself says, in their order, under an id of its own. `sent` goes with the log (checks/log.py); drift
-leaves these rows out.
+It sends some rows of the load, the first one twice; rows with every category that training knew, and with every other
+spelling of one (in all columns at once); one row with every optional value missing; and one with unknown categories.
+Each route must answer each row as the model does, in order, under an id of its own. `sent` is compared with the log
+(checks/log.py); drift leaves these rows out.
 """
 
 import contextlib
@@ -36,12 +35,12 @@ Row = Mapping[str, Value]
 
 
 class StatusError(Exception):
-    """An answer with another status than that of success: says which."""
+    """An answer whose status is not that of success."""
 
 
 @dataclass
 class Asked:
-    """`sent`: the row of each id that was given. `faults`: how often each was seen; empty where all is right."""
+    """`sent`: each answered id and its row. `faults`: how often each was seen."""
 
     sent: list[tuple[str, Row]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
@@ -49,7 +48,7 @@ class Asked:
 
 
 def ask_routes(url: str, scorer: Scorer, load: Sequence[Request]) -> Asked:
-    """Ask each route for each row. Whatever goes wrong is a fault with the route's name, and never raises."""
+    """Send each row to each route. Never raises: an error is a fault under the route's name."""
     rows = probing_rows(scorer, [json.loads(one.body) for one in load[:: max(1, len(load) // ROWS_OF_THE_LOAD)]])
     outputs = scorer.predict(scorer.encoder.rows(rows)).astype(np.float64)
     expected = [answered("", output, scorer.card) for output in outputs]
@@ -62,7 +61,7 @@ def ask_routes(url: str, scorer: Scorer, load: Sequence[Request]) -> Asked:
             asked.rows += len(given)
             try:
                 answers = list(ask(connection, given))
-            except Exception as error:  # whatever a broken service makes a client raise is what was seen
+            except Exception as error:  # a broken service may make the client raise anything
                 asked.faults[f"{route}: {_said(error)}"] += len(given)
                 connection.close()
                 continue
@@ -76,7 +75,7 @@ def ask_routes(url: str, scorer: Scorer, load: Sequence[Request]) -> Asked:
 
 
 def probing_rows(scorer: Scorer, load: Sequence[Row]) -> list[Row]:
-    """Rows that together have every category, and every gap that training saw."""
+    """Rows that together have every category, and every optional value missing."""
     features = scorer.card.features
     known = {one.name: [name for name in one.categories if name != MISSING] for one in features if one.categories}
     most = max(map(len, known.values()), default=0)
@@ -106,7 +105,7 @@ Ask = Callable[[http.client.HTTPConnection, Sequence[Row]], Iterable[Mapping[str
 
 
 def _routes(scorer: Scorer) -> Iterator[tuple[str, int, Ask]]:
-    """Name, rows at once, and what asks."""
+    """Each route's name, its rows per request, and the function that sends them."""
     card, most = scorer.card, scorer.card.max_batch_rows
     path = f"/v2/models/{quote(card.name, safe='')}/infer"
 
@@ -171,7 +170,7 @@ def _tensor(feature: Feature, values: Sequence[Value]) -> dict[str, Any]:
 
 
 def _binary(features: Sequence[Feature], rows: Sequence[Row]) -> tuple[bytes, bytes]:
-    """The JSON part and the tensors after it; what has gaps and is no number stays in JSON."""
+    """The JSON part and the binary tensors; booleans, and categories with missing values, stay in JSON."""
     inputs, parts = [], []
     for feature in features:
         values = [row[feature.name] for row in rows]
@@ -190,7 +189,7 @@ def _binary(features: Sequence[Feature], rows: Sequence[Row]) -> tuple[bytes, by
 
 
 def _from_tensors(answer: Mapping[str, Any], scorer: Scorer) -> list[dict[str, Any]]:
-    """As /predict/batch has it."""
+    """The answer in the form of /predict/batch."""
     of = {one["name"]: one["data"] for one in answer["outputs"]}
     rows: list[dict[str, Any]] = [
         {"id": identity, "prediction": prediction, "model": f"sha256:{answer['model_version']}"}
@@ -204,7 +203,7 @@ def _from_tensors(answer: Mapping[str, Any], scorer: Scorer) -> list[dict[str, A
 
 
 def _feedback(connection: http.client.HTTPConnection, ids: Sequence[str], scorer: Scorer) -> Iterator[str]:
-    """A label for one id of each route: recorded, and told apart from one that was there and from one of nobody."""
+    """Send a label for one id of each route: it must be recorded, then repeated, and for an unknown id unknown."""
     actual = scorer.card.classes[0] if scorer.card.classes else 1.0
     body = {"labels": [{"id": one, "actual": actual} for one in ids]}
     nobody = {"labels": [{"id": "01900000-0000-7000-8000-000000000000", "actual": actual}]}

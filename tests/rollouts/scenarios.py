@@ -131,7 +131,7 @@ def attested_for_another(arena: Arena) -> list[Row]:
     own = f"{name}:{tag_of(look_up(image).image_id)}"
     move_tag(f"{name}@{look_up(f'{name}:{tag_of(tested)}').digest}", own.rpartition(":")[2])
     row = _refused(arena, "attested for another image", image)
-    assert "speaks of image" in row.outcome, row.outcome
+    assert "(not-attested)" in row.outcome, row.outcome
     return [row]
 
 

@@ -1,8 +1,8 @@
-"""DEPLOY_SETTINGS: what docs/compose.md says can be set, for a stack that a workflow deploys to.
+"""DEPLOY_SETTINGS: the settings of docs/compose.md, for a stack that a workflow deploys to.
 
-A line each, `NAME=value`; empty lines and those that begin with # are left out. Where compose.yaml wants the path of a
-file, the line has its text under the name without _FILE: `API_KEYS={"keys": […]}`. Folders (certificates, the page of
-drift) come with the checkout, and the images with the deploy.
+Each line is `NAME=value`; empty lines and those that begin with # are ignored. Where compose.yaml wants a file's path,
+the line has the file's text under the name without _FILE: `API_KEYS={"keys": […]}`. Folders (certificates, the drift
+page) come with the checkout, and the images with the deploy.
 """
 
 import re
@@ -14,19 +14,19 @@ from deploy.host.machine import COMPOSE_FILES
 LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
 READ_BY_COMPOSE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)")
 READ_BY_THE_DEPLOY = {"COMPOSE_PROJECT_NAME", "PROBE_KEY_FILE", "SCRAPE_INTERVAL"}
-NOT_TOLD = {"IMAGE", "OTHER_IMAGE", "PWD", "CERTIFICATES", "DRIFT_PAGE"}
+NOT_SETTABLE = {"IMAGE", "OTHER_IMAGE", "PWD", "CERTIFICATES", "DRIFT_PAGE"}
 
 
 def known_names() -> set[str]:
-    """Every name that may be told."""
+    """Every name that may be set."""
     texts = [path.read_text(encoding="utf-8") for path in COMPOSE_FILES]
-    return {name for text in texts for name in READ_BY_COMPOSE.findall(text)} - NOT_TOLD | READ_BY_THE_DEPLOY
+    return {name for text in texts for name in READ_BY_COMPOSE.findall(text)} - NOT_SETTABLE | READ_BY_THE_DEPLOY
 
 
-def told_settings(text: str, folder: Path) -> dict[str, str]:
-    """The environment that the lines stand for; files are written into `folder`. Raises UsageError.
+def parse_settings(text: str, folder: Path) -> dict[str, str]:
+    """The lines as environment variables; files are written into `folder`. Raises UsageError.
 
-    No message has a value in it: some are secret.
+    No message repeats a value, because some are secret.
     """
     names, made = known_names(), {}
     for number, line in enumerate(text.splitlines(), start=1):
