@@ -14,14 +14,9 @@ WALL_SECONDS_PER_CPU_SECOND = 4
 def prove_in_subprocess(folder: Path, cpu_seconds: int) -> str:
     """Load and prove the folder; return its digest. Raises ModelFolderError with the reason."""
     command = [sys.executable, "-m", "scoring", str(folder), str(cpu_seconds)]
+    wall_seconds = WALL_SECONDS_PER_CPU_SECOND * cpu_seconds
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=WALL_SECONDS_PER_CPU_SECOND * cpu_seconds,
-            check=False,
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=wall_seconds, check=False)
     except subprocess.TimeoutExpired:
         raise _too_much(folder, cpu_seconds) from None
     said = done.stderr.decode(errors="replace").strip()

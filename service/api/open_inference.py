@@ -34,23 +34,35 @@ from service.prediction.predictor import Predictor
 TAGS: list[str | Enum] = ["open inference protocol"]
 
 
+MODEL_PATH = "/v2/models/{model_name}"
+VERSION_PATH = MODEL_PATH + "/versions/{model_version}"
+Check = Callable[[str, str], None]
+
+
 def add_inference_routes(
     app: FastAPI, card: ModelCard, predictor: Predictor, reader: BodyReader, is_ready: Callable[[], bool]
 ) -> None:
     """Add the protocol's routes to the app, for this model."""
-    name = card.name
-    # Documented, not enforced: another name is answered 404 in the protocol's own form.
-    Name = Annotated[str, PathParameter(json_schema_extra={"enum": [name]})]  # noqa: N806 — it is a type
+    served, current = card.name, version_of(predictor.model)
 
-    current = version_of(predictor.model)
-    Version = Annotated[str, PathParameter(json_schema_extra={"enum": [current]})]  # noqa: N806
-
-    def check(asked: str, version: str = current) -> None:
-        if asked != name or version != current:
+    def check(name: str, version: str) -> None:
+        if (name, version) != (served, current):
             raise Problem(NOT_FOUND)
         if not is_ready():
             raise Problem(NOT_READY)
 
+    _server_routes(app, lambda: check(served, current))
+    _metadata_routes(app, predictor, served, current, check)
+    _readiness_routes(app, served, current, check)
+    _infer_routes(app, card, predictor, reader, current)
+
+
+def _only(value: str) -> Any:
+    """A path parameter with one value. Documented, not enforced: another is 404 in the protocol's own form."""
+    return PathParameter(json_schema_extra={"enum": [value]})
+
+
+def _server_routes(app: FastAPI, check_ready: Callable[[], None]) -> None:
     @app.get("/v2", tags=TAGS, responses=problems(*KEYED, *ANY))
     async def server() -> dict[str, Any]:
         """What this server is."""
@@ -64,59 +76,79 @@ def add_inference_routes(
     @app.get("/v2/health/ready", tags=TAGS, responses=problems(NOT_READY))
     async def ready() -> dict[str, bool]:
         """Send traffic here."""
-        check(name)
+        check_ready()
         return {"ready": True}
 
-    model_path, version_path = "/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}"
-    known: dict[str, Any] = {"tags": TAGS, "responses": problems(NOT_FOUND, NOT_READY, *KEYED, *ANY)}
-    inferring: dict[str, Any] = {
+
+def _described() -> dict[str, Any]:
+    return {"tags": TAGS, "responses": problems(NOT_FOUND, NOT_READY, *KEYED, *ANY)}
+
+
+def _metadata_routes(app: FastAPI, predictor: Predictor, served: str, current: str, check: Check) -> None:
+    Name = Annotated[str, _only(served)]  # noqa: N806 — it is a type
+    Version = Annotated[str, _only(current)]  # noqa: N806
+
+    @app.get(MODEL_PATH, **_described())
+    async def metadata(model_name: Name) -> dict[str, Any]:
+        """The model's inputs and outputs."""
+        check(model_name, current)
+        return metadata_of(predictor.model)
+
+    @app.get(VERSION_PATH, **_described())
+    async def version_metadata(model_name: Name, model_version: Version) -> dict[str, Any]:
+        """The same by version: only the served one exists."""
+        check(model_name, model_version)
+        return metadata_of(predictor.model)
+
+
+def _readiness_routes(app: FastAPI, served: str, current: str, check: Check) -> None:
+    Name = Annotated[str, _only(served)]  # noqa: N806 — it is a type
+    Version = Annotated[str, _only(current)]  # noqa: N806
+
+    @app.get(MODEL_PATH + "/ready", **_described())
+    async def model_ready(model_name: Name) -> dict[str, Any]:
+        """Whether the model answers."""
+        check(model_name, current)
+        return {"name": served, "ready": True}
+
+    @app.get(VERSION_PATH + "/ready", **_described())
+    async def version_ready(model_name: Name, model_version: Version) -> dict[str, Any]:
+        """Whether this version answers."""
+        check(model_name, model_version)
+        return {"name": served, "ready": True}
+
+
+def _infer_routes(app: FastAPI, card: ModelCard, predictor: Predictor, reader: BodyReader, current: str) -> None:
+    Name = Annotated[str, _only(card.name)]  # noqa: N806 — it is a type
+    Version = Annotated[str, _only(current)]  # noqa: N806
+    documented: dict[str, Any] = {
         "tags": TAGS,
         "responses": problems(*READING, NOT_FOUND, NO_FINITE_ANSWER, *KEYED, *ANY),
         "response_class": JSONResponse,
         "openapi_extra": body_of(app, request_type(card)),
     }
 
-    @app.get(model_path, **known)
-    async def metadata(model_name: Name) -> dict[str, Any]:
-        """The model's inputs and outputs."""
-        check(model_name)
-        return metadata_of(predictor.model)
-
-    @app.get(version_path, **known)
-    async def version_metadata(model_name: Name, model_version: Version) -> dict[str, Any]:
-        """The same by version: only the served one exists."""
-        check(model_name, model_version)
-        return metadata_of(predictor.model)
-
-    @app.get(model_path + "/ready", **known)
-    async def model_ready(model_name: Name) -> dict[str, Any]:
-        """Whether the model answers."""
-        check(model_name)
-        return {"name": name, "ready": True}
-
-    @app.get(version_path + "/ready", **known)
-    async def version_ready(model_name: Name, model_version: Version) -> dict[str, Any]:
-        """Whether this version answers."""
-        check(model_name, model_version)
-        return {"name": name, "ready": True}
-
-    @app.post(model_path + "/infer", **inferring)
+    @app.post(MODEL_PATH + "/infer", **documented)
     async def infer(model_name: Name, request: HttpRequest) -> Response:
         """Predict a batch of rows, one tensor per feature."""
-        if model_name != name:
+        if model_name != card.name:
             raise Problem(NOT_FOUND)
-        model = predictor.model
-        headers = dict(request.scope["headers"])
-        refuse_compression(headers)
-        body = await reader.read(request.receive, headers, model.max_batch_bytes)
-        asked, rows = read_request(body, headers, model)
-        at_us = time.time_ns() // 1000
-        batch = predictor.score(headers, body, rows, at_us, request.scope[CLIENT])
-        return response_of(model, asked, outputs_of(model, batch))
+        return await _infer(predictor, reader, request)
 
-    @app.post(version_path + "/infer", **inferring)
+    @app.post(VERSION_PATH + "/infer", **documented)
     async def version_infer(model_name: Name, model_version: Version, request: HttpRequest) -> Response:
         """The same by version: any but the served one is 404."""
-        if model_version != current:
+        if (model_name, model_version) != (card.name, current):
             raise Problem(NOT_FOUND)
-        return await infer(model_name, request)
+        return await _infer(predictor, reader, request)
+
+
+async def _infer(predictor: Predictor, reader: BodyReader, request: HttpRequest) -> Response:
+    model = predictor.model
+    headers = dict(request.scope["headers"])
+    refuse_compression(headers)
+    body = await reader.read(request.receive, headers, model.max_batch_bytes)
+    asked, rows = read_request(body, headers, model)
+    at_us = time.time_ns() // 1000
+    batch = predictor.score(headers, body, rows, at_us, request.scope[CLIENT])
+    return response_of(model, asked, outputs_of(model, batch))

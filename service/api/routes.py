@@ -7,7 +7,7 @@ outermost application (`http/application.py`) before this router.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Body, FastAPI, Header, Query
 from fastapi import Request as HttpRequest
@@ -74,6 +74,10 @@ Moment = Annotated[
 ]
 
 
+# Refusals of the routes that predict, besides those of their bodies.
+ANSWERED = (NO_FINITE_ANSWER, *KEYED, *ANY)
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the routes use. `root`: the prefix under which a proxy serves them."""
@@ -107,7 +111,8 @@ def build_app(parts: Parts, model: ServedModel) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
-    _prediction_routes(app, model)
+    _predict_route(app, model)
+    _predict_batch_route(app, model)
     _feedback_route(app, parts, card)
     _export_route(app, parts.log_folder, parts.exports)
     _model_routes(app, card, parts.metrics)
@@ -125,40 +130,44 @@ def response_of(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, answer.content_type.decode())
 
 
-def _prediction_routes(app: FastAPI, model: ServedModel) -> None:
-    row, rows = model.rows.row_type, model.rows.batch_type
-    example = example_row(model.card)
+def _predict_route(app: FastAPI, model: ServedModel) -> None:
+    row = model.rows.row_type
 
     async def predict(
-        row: Annotated[row, Body(examples=[example])],  # type: ignore[valid-type]  # made at start
+        row: Annotated[row, Body(examples=[example_row(model.card)])],  # type: ignore[valid-type]  # made at start
         idempotency_key: RequestName = None,
         x_request_id: RequestName = None,
     ) -> None:
         """Predict one row."""
 
+    app.add_api_route(
+        "/predict",
+        predict,
+        methods=["POST"],
+        tags=["predict"],
+        response_model=prediction_type(model.card),
+        responses=problems(*READING, *ANSWERED),
+    )
+
+
+def _predict_batch_route(app: FastAPI, model: ServedModel) -> None:
+    rows, example = model.rows.batch_type, {"rows": [example_row(model.card)]}
+
     async def predict_batch(
-        rows: Annotated[rows, Body(examples=[{"rows": [example]}])],  # type: ignore[valid-type]  # made at start
+        rows: Annotated[rows, Body(examples=[example])],  # type: ignore[valid-type]  # made at start
         idempotency_key: RequestName = None,
         x_request_id: RequestName = None,
     ) -> None:
         """Predict up to the model's largest batch of rows in one go, as JSON or as an Arrow stream, in and out."""
 
-    common = (NO_FINITE_ANSWER, *KEYED, *ANY)
-    options: dict[str, Any] = {"methods": ["POST"], "tags": ["predict"]}
-    app.add_api_route(
-        "/predict",
-        predict,
-        response_model=prediction_type(model.card),
-        responses=problems(*READING, *common),
-        **options,
-    )
     app.add_api_route(
         "/predict/batch",
         predict_batch,
+        methods=["POST"],
+        tags=["predict"],
         response_model=batch_type(model.card),
-        responses={200: arrow_answer(model.card), **problems(*READING_BATCHES, *common)},
+        responses={200: arrow_answer(model.card), **problems(*READING_BATCHES, *ANSWERED)},
         openapi_extra=arrow_body(model.card),
-        **options,
     )
 
 

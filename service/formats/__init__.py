@@ -1,1 +1,1 @@
-"""What clients send and get: JSON rows and batches, tensors, Arrow, and the row schema made from the model card."""
+"""Reads and writes rows, batches and answers as JSON, tensors and Arrow; makes the row schema from the model card."""

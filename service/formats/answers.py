@@ -1,4 +1,4 @@
-"""What a prediction looks like: in the documentation (as types) and on the wire (as bytes). Nowhere else.
+"""The form of a prediction: as types for the documentation, and as bytes for the answer and the log.
 
 Every answer has `id`, `model` (the digest; once for a batch) and `prediction`: a class, or the value of a regression.
 Binary answers add `probability`, that of the positive class; multiclass answers add `probabilities` by class. Numbers
@@ -20,7 +20,7 @@ from contracts.model_folder import ModelCard
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-# What metrics count of one row, and the arguments for the shape's two formats: label, score, answer, record.
+# One row: label and score for the metrics, then the arguments of the shape's two formats, answer and record.
 # A plain tuple, because one is made for every row.
 Outputs = npt.NDArray[np.float32]
 Scored = tuple[str, float, tuple[Any, ...], tuple[Any, ...]]
@@ -28,8 +28,8 @@ Scored = tuple[str, float, tuple[Any, ...], tuple[Any, ...]]
 
 class ManyScored(NamedTuple):
     """The same for many rows, by column: labels, scores, a column for each argument of the answer's format, and columns
-    of pieces that one after the other are what the record's format gives. (A log's numbers have all digits of a double:
-    written many at once, they cost a third.)
+    of pieces; a row's pieces joined are its record. (Logged numbers have all digits of a double, because serialising
+    many at once costs a third.)
     """
 
     labels: list[str]
@@ -129,7 +129,7 @@ class RegressionShape:
 
 
 def _starts(texts: Sequence[bytes]) -> tuple[bytes, ...]:
-    """What a record says before the probabilities, for each class."""
+    """The part of a record before its probabilities, for each class."""
     return tuple(b'"prediction":%b,"probabilities":' % text for text in texts)
 
 
@@ -147,7 +147,7 @@ Shape = BinaryShape | MulticlassShape | RegressionShape
 
 
 def shape_of(card: ModelCard) -> Shape:
-    """How this model's outputs are shown."""
+    """The shape of this model's task."""
     if card.task == "binary":
         return BinaryShape(card)
     return MulticlassShape(card) if card.task == "multiclass" else RegressionShape()

@@ -1,8 +1,8 @@
-"""Reads the body of a batch column by column: what the schema would say of it, at half the cost.
+"""Reads a batch column by column, which costs half of validating each row by the schema.
 
-Only plain batches are decided here: every row an object with all features, every value of its type and within its
-bounds, no escape anywhere, no key twice. Everything else, wrong or merely unusual, goes to the schema, which has the
-last word. A test holds the two to the same verdict and the same matrix.
+It accepts only plain batches: every row an object with all features, every value of its type and within its bounds, no
+escape, no duplicate key. Anything else, wrong or merely unusual, goes to the schema. A test checks that both give the
+same verdict and the same matrix.
 """
 
 from operator import itemgetter
@@ -57,14 +57,14 @@ class BatchReader:
                 strings += len(present)
                 if present and max(map(len, present)) > longest:
                     return None
-        # As in json_rows.py: two quotation marks for each key and string that is left, and for "rows".
+        # As in json_rows.py: two quotation marks for each key and string, and for "rows".
         if count_of(b'"', body) != 2 * (1 + len(rows) * len(columns) + strings):
             return None
         try:
             matrix = self._encoder.of_columns(columns)
         except OverflowError:
             return None
-        # At the very edge of float32, rounding decides: the schema says.
+        # At the limits of float32, rounding decides; the schema handles that.
         return None if (np.abs(matrix) >= FLOAT32_MAX).any() else (rows, matrix)
 
 

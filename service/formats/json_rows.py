@@ -1,10 +1,10 @@
-"""From the bytes of a request to validated rows, and to the text of each row for the request log.
+"""Parses and validates the rows of a request, and gives the text of each row for the request log.
 
-pydantic's parser refuses what is not JSON, NaN and infinities, lone surrogates, deep nesting and long integers, and
-keeps the last of two equal keys. Two equal keys are found by counting: without escapes, a body has exactly two
-quotation marks for each key and each string that validation has left, unless some key was swallowed.
+pydantic's parser refuses invalid JSON, NaN and infinities, lone surrogates, deep nesting and long integers, but keeps
+the last of two equal keys. Counting finds duplicate keys: without escapes, a body has exactly two quotation marks for
+each key and string of the result, unless a key was dropped.
 
-Where the client's own text can stand in the log as it is, it does: it is exactly what was asked, and costs nothing.
+Where possible the log takes the client's own text, which is exact and costs nothing.
 """
 
 import json
@@ -19,13 +19,13 @@ from contracts.model_folder import ModelCard
 from service.formats.row_schema import Row, batch_type, errors_of, row_type
 from service.http.problems import DOES_NOT_FIT, DUPLICATE_KEY, NOT_JSON, Problem
 
-# Longer text is white space or long numbers: written anew, it is shorter.
+# Longer text has white space or long numbers, and is shorter when serialised again.
 MAX_RAW_BYTES_PER_FEATURE = 96
 _BETWEEN_ROWS = re.compile(rb"\}[ \t]*,[ \t]*\{")
 
 
 class DuplicateKeyError(Exception):
-    """An object has one key twice."""
+    """An object has a duplicate key."""
 
 
 class RowReader:
@@ -67,7 +67,7 @@ class RowReader:
         return rows
 
     def checked(self, rows: list[Row]) -> list[Row]:
-        """Rows that came in another form than JSON objects, held to the same schema. Raises Problem."""
+        """Rows that did not come as JSON objects, validated by the same schema. Raises Problem."""
         try:
             checked = self._check_batch({"rows": rows})["rows"]
         except ValidationError as error:
@@ -85,10 +85,10 @@ class RowReader:
         count = len(rows)
         is_plain = count_of(b"{", body) == count + 1 and b"\n" not in body and b"\r" not in body
         if is_plain and not self._left_out and len(body) <= self._max_raw * count:
-            # One { for each object, so none stands in a string: rows can be told apart without parsing again.
+            # One { per object, so no string has one: the text can be split into rows without parsing it again.
             first, last = body.index(b"{", body.index(b"{") + 1), body.rindex(b"}", 0, body.rindex(b"}"))
             inner = body[first + 1 : last]
-            # Nearly always, every border between two rows is written as the first one is.
+            # Nearly always, every separator of two rows is the same as the first.
             border = _BETWEEN_ROWS.search(inner)
             texts = inner.split(border[0]) if border else [inner]
             if len(texts) != count:
@@ -97,7 +97,7 @@ class RowReader:
         return [self.text_of(row) for row in rows]
 
     def text_of(self, row: Row) -> bytes:
-        """The logged features of a row, written anew."""
+        """The logged features of a row, serialised again."""
         return to_json({name: value for name, value in row.items() if name not in self._left_out})
 
     def _count_strings(self, row: Row) -> int:
@@ -113,12 +113,12 @@ class RowReader:
 
 
 def count_of(byte: bytes, body: bytes) -> int:
-    """How often a byte stands in a body. Where it is frequent, several times as fast as bytes.count."""
+    """How often a byte occurs in a body. Several times as fast as bytes.count if it is frequent."""
     return int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == byte[0]))
 
 
 def refuse_duplicate_keys(body: bytes) -> None:
-    """Parse `body`, known to be valid JSON, once more with a look at every object's keys. Raises Problem."""
+    """Parse `body`, which is valid JSON, again and check each object for duplicate keys. Raises Problem."""
     try:
         json.loads(body, object_pairs_hook=_no_key_twice)
     except DuplicateKeyError:

@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol: their types, and their binary form (little-endian; BYTES have lengths)."""
+"""Tensors of the Open Inference Protocol: types and binary form (little-endian; BYTES values with length prefixes)."""
 
 import struct
 from collections.abc import Sequence

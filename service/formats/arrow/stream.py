@@ -1,13 +1,13 @@
-"""Reads an Arrow IPC stream of flat columns, as hostile as it may be: numpy on checked slices, nothing native.
+"""Reads an Arrow IPC stream of flat columns from untrusted clients: numpy on checked slices, no native code.
 
 https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. A stream is a schema, dictionaries and record
-batches, and must say where it ends: one that was cut off between two messages would otherwise be a shorter one. What is
-damaged raises DamagedError; what is Arrow but not read here (compression, big-endian values, the framing of before
-2019) raises UnreadError. Why no library does this: docs/decisions/0005-own-arrow-reader.md.
+batches, and must have an end mark: without one, a stream cut off between two messages would look complete. Damaged
+bytes raise DamagedError. Arrow that is not read here (compression, big-endian values, the framing before 2019) raises
+UnreadError. Why no library does this: docs/decisions/0005-own-arrow-reader.md.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from service.formats.arrow.columns import (
@@ -42,7 +42,7 @@ _FLOATS = {0: "<f2", 1: "<f4", 2: "<f8"}
 
 
 class Message(NamedTuple):
-    """One message: what its header is, the header, and the body. `metadata`: the bytes that the header is read from."""
+    """One message: its kind, header and body. `metadata`: the bytes that the header is read from."""
 
     kind: int
     header: TableReader
@@ -51,7 +51,7 @@ class Message(NamedTuple):
 
 
 def messages_in(stream: bytes) -> Iterator[Message]:
-    """The messages up to the end mark, which must be the end. Raises DamagedError and UnreadError."""
+    """The messages up to the end mark, after which nothing may follow. Raises DamagedError and UnreadError."""
     place = 0
     for _ in range(MAX_MESSAGES):
         if stream[place : place + 8] == _END:
@@ -81,7 +81,7 @@ def _message(stream: bytes, start: int, size: int) -> tuple[Message, int]:
 
 
 class SchemaReader:
-    """Reads a stream's schema. Clients send the same one again and again, so the last one is kept."""
+    """Reads a stream's schema, and caches the last one, because clients send the same again and again."""
 
     def __init__(self) -> None:
         self._metadata = b""
@@ -111,26 +111,32 @@ def batches_in(
     coded = {one.dictionary: Field("", one.text_layout) for one in fields if one.dictionary is not None}
     dictionaries: dict[int, Texts] = {}
     for message in rest:
-        header = message.header
         if message.kind == _DICTIONARY:
-            number, record = header.number(0, "q"), header.table(1)
-            if record is None or number not in coded:
-                raise DamagedError("a dictionary of no column")
-            if rows_of(record) + len(dictionaries.get(number, ())) > MAX_DICTIONARY:
-                raise UnreadError(f"dictionaries of at most {MAX_DICTIONARY} values")
-            (column,) = columns_of(record, message.body, [coded[number]], max_text, {})
-            if not header.number(2, "?"):
-                dictionaries[number] = []
-            known = dictionaries.setdefault(number, [])
-            known.extend(texts_in(column))
+            _read_dictionary(message, coded, dictionaries, max_text)
         elif message.kind == _BATCH:
-            rows = rows_of(header)
+            rows = rows_of(message.header)
             max_rows -= rows
             if max_rows < 0:
                 raise UnreadError("fewer rows")
-            yield rows, columns_of(header, message.body, fields, max_text, dictionaries)
+            yield rows, columns_of(message.header, message.body, fields, max_text, dictionaries)
         else:
             raise DamagedError("a message that is neither dictionary nor record batch")
+
+
+def _read_dictionary(
+    message: Message, coded: Mapping[int, Field], dictionaries: dict[int, Texts], max_text: int
+) -> None:
+    """Add the message's strings to its dictionary, or replace that, as it says."""
+    header = message.header
+    number, record = header.number(0, "q"), header.table(1)
+    if record is None or number not in coded:
+        raise DamagedError("a dictionary of no column")
+    if rows_of(record) + len(dictionaries.get(number, ())) > MAX_DICTIONARY:
+        raise UnreadError(f"dictionaries of at most {MAX_DICTIONARY} values")
+    (column,) = columns_of(record, message.body, [coded[number]], max_text, {})
+    if not header.number(2, "?"):
+        dictionaries[number] = []
+    dictionaries.setdefault(number, []).extend(texts_in(column))
 
 
 def _field(table: TableReader) -> Field:
@@ -152,7 +158,7 @@ def _numbers(name: str, dtype: str) -> Field:
 
 
 def _int_type(details: TableReader | None) -> str:
-    """A dtype; 32 signed bits where indices have no type, none for a width that there is not."""
+    """The dtype; int32 for indices without a type, empty for an invalid width."""
     if details is None:
         return "<i4"
     bits, is_signed = details.number(0, "i"), details.number(1, "?")
