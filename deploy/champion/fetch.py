@@ -69,15 +69,15 @@ def fetch(champion: str, build: Build, history: Path | None = None) -> str:
         )
     if champion in WHY_NONE:
         return _no_champion(build, WHY_NONE[champion])
-    reference = champion.removeprefix(SCHEME) if champion.startswith(SCHEME) else ""
+    reference = champion.removeprefix(SCHEME) if champion.startswith(SCHEME) else None
     with tempfile.TemporaryDirectory() as scratch:
         fetched = Path(scratch) / "model"
-        here = _from_image(reference, fetched) if reference else _from_folder(Path(champion), fetched)
+        here = _from_folder(Path(champion), fetched) if reference is None else _from_image(reference, fetched)
         scorer = load_scorer(fetched)
         build.root.mkdir(parents=True, exist_ok=True)
         build.champion_image.unlink(missing_ok=True)
         replace_folder(fetched, build.champion)
-    if reference:
+    if reference is not None:
         write_json(build.champion_image, ChampionImage(model=scorer.digest, reference=reference, engine_id=here))
     _copy_record(build, scorer.digest, history)
     return f"{scorer.card.name}, {scorer.card.estimator} {scorer.digest[:19]}, from {champion}."
