@@ -8,6 +8,7 @@
 The model's *digest* is the sha256 of model.json, which holds the sha256 of all the rest.
 """
 
+import errno
 import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -120,10 +121,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _bytes_of(path: Path) -> bytes:
+    """A file's bytes. Raises OSError, also where it is a pipe or a device: reading these may never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.read_bytes()
+
+
 def model_digest(folder: Path) -> str:
     """`sha256:…` of model.json. Raises ModelFolderError where there is none."""
     try:
-        return f"sha256:{sha256_of(folder / CARD_FILE)}"
+        return f"sha256:{hashlib.sha256(_bytes_of(folder / CARD_FILE)).hexdigest()}"
     except OSError as error:
         raise ModelFolderError(f"{folder / CARD_FILE} cannot be read ({error.strerror}).") from None
 
@@ -132,7 +140,7 @@ def read_card(folder: Path) -> ModelCard:
     """model.json alone, without a look at the other files. Raises ModelFolderError."""
     path = folder / CARD_FILE
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        return ModelCard.model_validate_json(_bytes_of(path))
     except OSError as error:
         raise ModelFolderError(f"{path} cannot be read ({error.strerror}). A model folder has a {CARD_FILE}.") from None
     except ValidationError as error:
@@ -149,7 +157,7 @@ def verify_files(folder: Path, card: ModelCard) -> dict[str, bytes]:
         if required is None:
             raise ModelFolderError(f"{folder / CARD_FILE} has no sha256 for {name}.")
         try:
-            content = (folder / name).read_bytes()
+            content = _bytes_of(folder / name)
         except OSError as error:
             raise ModelFolderError(f"{folder / name} cannot be read ({error.strerror}).") from None
         seen = hashlib.sha256(content).hexdigest()
