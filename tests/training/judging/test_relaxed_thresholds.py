@@ -91,9 +91,9 @@ def test_every_setting_is_recorded_or_exempt_with_a_reason(tmp_path: Path) -> No
     assert all(EXEMPT.values())
     for section, model in config:
         for name, value in model:
-            key = f"{section}.{name}"
-            is_empty = value is None or (isinstance(value, tuple | dict) and not value)
-            assert is_empty or key in EXEMPT or any(one == key or one.startswith(f"{key}.") for one in seen), key
+            key, if_set = f"{section}.{name}", type(model).model_fields[name].exclude_if
+            is_unset = value is None or (isinstance(value, tuple | dict) and not value) or (if_set and if_set(value))
+            assert is_unset or key in EXEMPT or any(one == key or one.startswith(f"{key}.") for one in seen), key
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,9 @@ def test_settings_beyond_the_gate_are_named_as_well(tmp_path: Path, line: str, s
         ("[service]\nlogged_features = ['signal']", "service.logged_features.signal is listed; it was not set"),
         ("[features]\ninclude = ['signal']", "features.include.signal is listed; it was not set"),
         ("[features.kinds]\nshop = 'numeric'", "features.kinds.shop is numeric; it was not set"),
+        ("[features]\nmin_category_rows = 20", "features.min_category_rows is 20; it was not set"),
+        ("[features.normalise]\nshop = ['trim']", "features.normalise.shop.trim is listed; it was not set"),
+        ("[features.dates]\nat = ['month']", "features.dates.at.month is listed; it was not set"),
         ("[drift.columns.signal]\nmethod = 'psi'\neffect = 9.0", "drift.columns.signal.effect is 9; it was not set"),
     ],
 )
