@@ -2,7 +2,6 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
 from contracts.verdict import DriftVerdict, LoadVerdict
 from reports.page.pictures import difference_bar, interval_picture
-from reports.page.stage import ending, stage_table, work
+from reports.page.stage import stage_table, work
 from reports.page.summary import LIMIT_BYTES
 from reports.results import read_results
 from reports.words.verdict import verdict_of
 from tests.payloads import PAYLOADS
-from tests.reports import scenes
 from tests.reports.records import load_verdict, paired_run, whole_run, write_record
 
 CONFIG = Path("pipeline.toml")
@@ -209,31 +207,6 @@ def test_the_stage_table_names_every_stage(tmp_path: Path) -> None:
     assert lines[1].split() == ["data", "ready", "1.5", "first", "line"]
     assert lines[2].split() == ["train", "not", "run"]
     assert lines[-1].split() == ["total", "1.5"]
-
-
-@pytest.mark.parametrize(
-    ("situation", "said"),
-    [
-        (scenes.first_run, ["verdict    Passed: a first champion, but build was skipped", "skipped    build: "]),
-        (scenes.promoted, ["verdict    Passed: better than the champion", "passed     data, train, evaluate, build"]),
-        (scenes.drift_found, ["but drift was found", "found      drift: ", "next       "]),
-        (
-            scenes.rejected,
-            ["verdict    Rejected: ", "stopped    evaluate: ", "not run    build, load-test, drift, for"],
-        ),
-    ],
-    ids=["skipped", "plain", "found", "stopped"],
-)
-def test_the_end_says_in_words_what_passed_what_did_not_and_what_comes_next(
-    tmp_path: Path, situation: Callable[[Path], Build], said: list[str]
-) -> None:
-    ended = "\n".join(ending(read_results(situation(tmp_path)), "laptop"))
-    assert [one for one in said if one not in ended] == []
-
-
-def test_the_end_of_a_run_in_which_all_is_plain_finds_and_skips_nothing(tmp_path: Path) -> None:
-    words = [line.split()[0] for line in ending(read_results(scenes.promoted(tmp_path)), "laptop")]
-    assert words == ["verdict", "passed", "next"]
 
 
 def comparison(low: float, value: float, high: float, *, higher_is_better: bool) -> Comparison:
