@@ -46,12 +46,24 @@ NAMES = sorted(
 )
 
 
+# Where nothing answers: the series of uploads are there, and what they say is that files wait.
+BUCKET = {
+    "REQUEST_LOG_BUCKET": "s3://nowhere/log",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+}
+
+
 @pytest.fixture(scope="module")
 def prometheus(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that has scraped a stack under load, and goes on."""
     folder = tmp_path_factory.mktemp("prometheus")
     write_json(folder / "verdict.json", verdict())
-    with watched_stack(folder, model, folder / "verdict.json", RUNBOOK, SITE) as stack, load(stack.serving.url):
+    with (
+        watched_stack(folder, model, folder / "verdict.json", RUNBOOK, SITE, **BUCKET) as stack,
+        load(stack.serving.url),
+    ):
         url = stack.prometheus
         eventually(lambda: len(ask(url, "sum(rate(gatehouse_score_count[5s])) > 0")), "the load is in the figures")
         yield url
