@@ -1,13 +1,15 @@
-"""The two ways in which the data stage says no, and the words they share.
+"""The two ways in which the data stage says no, and the words that all of training shares.
 
 `SettingError` (exit 2): pipeline.toml asks for something that the table does not have, and must change.
 `UnfitTableError` (exit 3): pipeline.toml is fine, but the table itself is not fit to train on.
 """
 
 import difflib
+import inspect
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from contracts.exits import FindingError, UsageError
 
@@ -49,3 +51,14 @@ def listed(names: Iterable[str]) -> str:
     all_names = list(names)
     more = len(all_names) - NAMES_SHOWN
     return ", ".join(all_names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def other_signature(function: Callable[..., Any], *arguments: object, **named: object) -> str:
+    """The signature that does not take these arguments, and why; "" where it does, or is unknown (a function of C)."""
+    try:
+        inspect.signature(function).bind(*arguments, **named)
+    except TypeError as error:
+        return f"{inspect.signature(function)} ({error})"
+    except ValueError:
+        return ""
+    return ""

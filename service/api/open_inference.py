@@ -85,42 +85,41 @@ def _described() -> dict[str, Any]:
 
 
 def _metadata_routes(app: FastAPI, predictor: Predictor, served: str, current: str, check: Check) -> None:
-    Name = Annotated[str, _only(served)]  # noqa: N806 — it is a type
-    Version = Annotated[str, _only(current)]  # noqa: N806
+    name, version = _only(served), _only(current)
 
     @app.get(MODEL_PATH, **_described())
-    async def metadata(model_name: Name) -> dict[str, Any]:
+    async def metadata(model_name: Annotated[str, name]) -> dict[str, Any]:
         """The model's inputs and outputs."""
         check(model_name, current)
         return metadata_of(predictor.model)
 
     @app.get(VERSION_PATH, **_described())
-    async def version_metadata(model_name: Name, model_version: Version) -> dict[str, Any]:
+    async def version_metadata(
+        model_name: Annotated[str, name], model_version: Annotated[str, version]
+    ) -> dict[str, Any]:
         """The same by version: only the served one exists."""
         check(model_name, model_version)
         return metadata_of(predictor.model)
 
 
 def _readiness_routes(app: FastAPI, served: str, current: str, check: Check) -> None:
-    Name = Annotated[str, _only(served)]  # noqa: N806 — it is a type
-    Version = Annotated[str, _only(current)]  # noqa: N806
+    name, version = _only(served), _only(current)
 
     @app.get(MODEL_PATH + "/ready", **_described())
-    async def model_ready(model_name: Name) -> dict[str, Any]:
+    async def model_ready(model_name: Annotated[str, name]) -> dict[str, Any]:
         """Whether the model answers."""
         check(model_name, current)
         return {"name": served, "ready": True}
 
     @app.get(VERSION_PATH + "/ready", **_described())
-    async def version_ready(model_name: Name, model_version: Version) -> dict[str, Any]:
+    async def version_ready(model_name: Annotated[str, name], model_version: Annotated[str, version]) -> dict[str, Any]:
         """Whether this version answers."""
         check(model_name, model_version)
         return {"name": served, "ready": True}
 
 
 def _infer_routes(app: FastAPI, card: ModelCard, predictor: Predictor, reader: BodyReader, current: str) -> None:
-    Name = Annotated[str, _only(card.name)]  # noqa: N806 — it is a type
-    Version = Annotated[str, _only(current)]  # noqa: N806
+    name, version = _only(card.name), _only(current)
     documented: dict[str, Any] = {
         "tags": TAGS,
         "responses": problems(*READING, NOT_FOUND, NO_FINITE_ANSWER, *KEYED, *ANY),
@@ -129,14 +128,16 @@ def _infer_routes(app: FastAPI, card: ModelCard, predictor: Predictor, reader: B
     }
 
     @app.post(MODEL_PATH + "/infer", **documented)
-    async def infer(model_name: Name, request: HttpRequest) -> Response:
+    async def infer(model_name: Annotated[str, name], request: HttpRequest) -> Response:
         """Predict a batch of rows, one tensor per feature."""
         if model_name != card.name:
             raise Problem(NOT_FOUND)
         return await _infer(predictor, reader, request)
 
     @app.post(VERSION_PATH + "/infer", **documented)
-    async def version_infer(model_name: Name, model_version: Version, request: HttpRequest) -> Response:
+    async def version_infer(
+        model_name: Annotated[str, name], model_version: Annotated[str, version], request: HttpRequest
+    ) -> Response:
         """The same by version: any but the served one is 404."""
         if (model_name, model_version) != (card.name, current):
             raise Problem(NOT_FOUND)

@@ -304,10 +304,15 @@ def test_a_script_that_cannot_import_the_checkout_says_how_to_run_it() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def with_its_own_data(build: Build, folder: Path) -> Build:
+    """The same build, whose data may be changed."""
+    shutil.copytree(build.root / "data", folder / "data")
+    (folder / "train").symlink_to(build.root / "train")
+    return Build(folder)
+
+
 def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_path: Path) -> None:
-    own = Build(tmp_path)
-    shutil.copytree(build.root / "data", tmp_path / "data")
-    (tmp_path / "train").symlink_to(build.root / "train")
+    own = with_its_own_data(build, tmp_path)
     table = tmp_path / "data" / "replay.parquet"
     rows = pyarrow.parquet.read_table(table)
     pyarrow.parquet.write_table(rows.slice(0, 999), table)
@@ -316,9 +321,7 @@ def test_a_replay_that_data_json_does_not_describe_is_refused(build: Build, tmp_
 
 
 def test_what_is_sent_and_data_json_does_not_describe_is_refused(build: Build, tmp_path: Path) -> None:
-    own = Build(tmp_path)
-    shutil.copytree(build.root / "data", tmp_path / "data")
-    (tmp_path / "train").symlink_to(build.root / "train")
+    own = with_its_own_data(build, tmp_path)
     file = tmp_path / "data" / "requests.parquet"
     rows = pyarrow.parquet.read_table(file)
     pyarrow.parquet.write_table(rows.slice(1), file)

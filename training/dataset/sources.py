@@ -8,7 +8,6 @@ may change there at any time, so it is read only with a sha256.
 import contextlib
 import glob
 import importlib
-import inspect
 import netrc
 import os
 import re
@@ -31,7 +30,7 @@ from training.dataset.csv_types import ANYTHING, Reading
 from training.dataset.digests import files_digest, frame_digest
 from training.dataset.table_checks import refuse_bad_names
 from training.dataset.table_files import SourceFile, read_files
-from training.refusals import SettingError, UnfitTableError, nearest
+from training.refusals import SettingError, UnfitTableError, nearest, other_signature
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 HTTP = re.compile(r"https?://")
@@ -209,13 +208,8 @@ def _call(source: str) -> pd.DataFrame:
 
 
 def _require_no_arguments(source: str, function: Callable[..., Any]) -> None:
-    try:
-        inspect.signature(function).bind()
-    except TypeError as error:
+    if takes := other_signature(function):
         raise SettingError(
-            f"data.source = {source!r} takes {inspect.signature(function)} ({error}). "
-            f"Required: {SIGNATURE.format(source.partition(':')[2])}.",
+            f"data.source = {source!r} takes {takes}. Required: {SIGNATURE.format(source.partition(':')[2])}.",
             code="source-signature",
-        ) from None
-    except ValueError:  # a function without a signature, such as one of C: its call will tell
-        return
+        )

@@ -19,7 +19,6 @@ search already uses every core, and threads that race to add up a forest's votes
 
 import difflib
 import importlib
-import inspect
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +44,7 @@ from contracts.features import Feature
 from contracts.pipeline_toml.keys import Space
 from contracts.schema import Task
 from training.fitting.boosters.estimators import make_catboost, make_lightgbm, make_xgboost
+from training.refusals import other_signature
 
 SIGNATURE = "def {name}({arguments}): an unfitted estimator (docs/own-table.md)"
 Setting = Mapping[str, float | int | str | bool | None]
@@ -167,16 +167,11 @@ def _signature(function_name: str, space: Space) -> str:
 
 
 def _require_signature(name: str, function: Callable[..., Any], space: Space) -> None:
-    try:
-        inspect.signature(function).bind((), "binary", 0, **dict.fromkeys(space))
-    except TypeError as error:
+    if takes := other_signature(function, (), "binary", 0, **dict.fromkeys(space)):
         raise CandidateError(
-            f"training.candidates: {name} takes {inspect.signature(function)} ({error}). "
-            f"Required: {_signature(name.partition(':')[2], space)}.",
+            f"training.candidates: {name} takes {takes}. Required: {_signature(name.partition(':')[2], space)}.",
             code="candidate-signature",
-        ) from None
-    except ValueError:  # a function without a signature, such as one of C: its call will tell
-        return
+        )
 
 
 def _require_estimator(name: str, task: Task, made: Any) -> None:
