@@ -143,7 +143,7 @@ def production_moved(arena: Arena) -> list[Row]:
     assert current is not None
     if current.model == arena.models["second"]:
         # No rollback: what served before may be another project's, to which this image would be a first run.
-        first = arena.run("deploy", arena.versions["first"], **FAST)
+        _, _, first = _loaded(arena, lambda: arena.run("deploy", arena.versions["first"], **FAST), RATE, 1.0)
         assert first.exit_code == 0, first.output
     row = _refused(arena, "production moved meanwhile", image)
     assert "(production-moved)" in row.outcome, row.outcome
