@@ -39,7 +39,7 @@ def main() -> Exit:
         follow_the_project(CHECKOUT / "pipeline.toml")
         write_between(HANDBOOK, BEGIN, END, listing(found))
         return Exit.PASS
-    drills = chosen(found, arguments.only, full=arguments.full)
+    drills = [one for one in chosen(found, arguments.only, full=arguments.full) if of_kind(one, arguments.timed)]
     if not drills:
         print(f"drill: there is no drill {arguments.only!r}. There are: {_names(found)}.", file=sys.stderr)
         return Exit.USAGE
@@ -58,6 +58,11 @@ def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
         wanted = set(only.replace(",", " ").split())
         return [one for one in drills if wanted & {one.name, *one.name.split("/")}]
     return [one for one in drills if full or not one.nightly]
+
+
+def of_kind(drill: Drill, timed: str) -> bool:
+    """Whether a drill is one of those that measure time ("yes"), one of the others ("no"), or whichever ("")."""
+    return not timed or drill.runs_alone == (timed == "yes")
 
 
 def drill_all(drills: Sequence[Drill], folder: Path, *, full: bool) -> Exit:
@@ -98,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
     parser.add_argument("--only", default="", help="names or rooms of drills, with commas or spaces between them")
     parser.add_argument("--full", action="store_true", help="the nightly drills too, on the whole search")
+    parser.add_argument("--timed", choices=("yes", "no"), default="", help="those that measure time, or the others")
     parser.add_argument("--write", action="store_true", help="write docs/drills.md and drills/pipeline.toml, and end")
     return parser
 

@@ -4,7 +4,7 @@
 
 .PHONY: drill
 drill: setup ## Plant every fault and show that its gate refuses it: FULL=1 for the nightly ones too, ONLY=name
-	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full)
+	@$(RUN) -m drills --build $(BUILD) $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full) $(if $(TIMED),--timed "$(TIMED)")
 
 .PHONY: drill-test
 drill-test: setup #. Tests of the drills' runner and of the rates, which run the real stages

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.drills import DrillRecord
 from contracts.exits import Exit
-from drills.__main__ import chosen
+from drills.__main__ import chosen, of_kind
 from drills.commands import exit_code_of, make_stage
 from drills.drill import FINDING, PASS, USAGE, Drill, Plant
 from drills.run import NOT_RUN, failures, run_all, run_one
@@ -133,6 +133,14 @@ def test_drills_are_chosen_by_room_or_name_and_nightly_ones_only_when_asked() ->
     assert chosen([one, nightly], "data", full=False) == [nightly]
     assert chosen([one, nightly], "one,data/two", full=False) == [one, nightly]
     assert chosen([one, nightly], "three", full=True) == []
+
+
+def test_drills_that_measure_time_are_told_from_the_others() -> None:
+    timed = Drill("load/slower", "Slower.", "load-test", FINDING, "x", nothing)
+    both = [drill_of(), timed]
+    assert [one.name for one in both if of_kind(one, "yes")] == ["load/slower"]
+    assert [one.name for one in both if of_kind(one, "no")] == ["model/one"]
+    assert [one for one in both if of_kind(one, "")] == both
 
 
 def test_an_unknown_name_ends_in_2_with_the_names_there_are() -> None:
