@@ -46,7 +46,7 @@ class Application:
         self.keys = keys
         self.direct = direct
         self._refuse_late = admission.refuse_late
-        self._read, self._discard = reader.read, reader.discard
+        self._read, self._reader = reader.read, reader
         self._metrics = metrics
         self._complaints = Throttled()
         self._refusals = Throttled()
@@ -95,8 +95,8 @@ class Application:
         except Problem as problem:
             route = self.route_of(scope)
             # Under overload, the body of a refused request is not read either.
-            if is_unread and problem.kind is not OVERLOADED and not await self._discard(receive, headers):
-                problem.headers += CLOSE
+            if is_unread and problem.kind is not OVERLOADED:
+                send = self._answering_before_the_body(receive, headers, send)
             status = await self._refuse(problem, scope, headers, send)
         except Exception:
             self._complaints.say("crash", route=route, error=traceback.format_exc(), **names_of(headers))
@@ -127,6 +127,7 @@ class Application:
         more_body = True
         is_head = scope["method"] == "HEAD"
         started = asyncio.Event()
+        answer = send
         if is_head:
             scope["method"] = "GET"
 
@@ -141,15 +142,15 @@ class Application:
             return message
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answer
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if status >= 400 and more_body and not await self._discard(receive, dict(scope["headers"])):
-                    message["headers"] = [*message["headers"], *CLOSE]
+                if status >= 400 and more_body:
+                    answer = self._answering_before_the_body(receive, dict(scope["headers"]), send)
                 started.set()
             elif is_head:
                 return
-            await send(message)
+            await answer(message)
 
         try:
             await self.app(scope, read, watch)
@@ -159,8 +160,27 @@ class Application:
             # FastAPI has answered 500 already, and raises the error again for the log.
             self._complaints.say("crash", route=scope["path"], error=traceback.format_exc())
         if is_head:
-            await send({"type": "http.response.body", "body": b""})
+            await answer({"type": "http.response.body", "body": b""})
         return self.route_of(scope), status
+
+    def _answering_before_the_body(self, receive: Receive, headers: Mapping[bytes, bytes], send: Send) -> Send:
+        """A `send` for a request that was refused by its headers.
+
+        The client gets the whole answer at once. The request ends, for uvicorn, when the rest of its body was read and
+        dropped: then the connection is closed or used again. Where that is not read, the answer says `close`.
+        """
+        is_read = self._reader.will_discard(headers)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_read:
+                message["headers"] = [*message["headers"], *CLOSE]
+            if message["type"] == "http.response.body" and not message.get("more_body") and is_read:
+                await send({**message, "more_body": True})
+                await self._reader.discard_after_answer(receive, headers)
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        return answer
 
 
 def _joined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -2,7 +2,8 @@
 
 Bodies that arrive in pieces share one memory budget, so many slow clients together cannot fill the memory. A refused
 body is read to its end and discarded: closing a connection with unread bytes resets it, and then the client, or the
-edge before it, may never see the answer.
+edge before it, may never see the answer. A request that is refused by its headers is answered before that, so a slow
+body cannot turn 401 into 408.
 """
 
 from collections.abc import Mapping
@@ -54,11 +55,10 @@ class BodyReader:
 
     async def discard(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
         """Read the rest of a body and drop it. False if it is too large, or the client waits for `100 Continue`."""
-        length = headers.get(b"content-length", b"0" if b"transfer-encoding" not in headers else b"1")
-        left = DISCARD_FACTOR * self._most_bytes
-        if int(length) > left or b"expect" in headers:
+        if not self.will_discard(headers):
             return False
-        more = int(length) > 0
+        left = DISCARD_FACTOR * self._most_bytes
+        more = _stated_bytes(headers) > 0
         self._admission.reading += 1
         try:
             while more and left > 0:
@@ -68,6 +68,20 @@ class BodyReader:
         finally:
             self._admission.reading -= 1
         return not more
+
+    def will_discard(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a refused body is read: not if it is too large, or the client waits for `100 Continue`."""
+        return _stated_bytes(headers) <= DISCARD_FACTOR * self._most_bytes and b"expect" not in headers
+
+    async def discard_after_answer(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+        """Read the rest of a body whose request was answered. The connection's own deadline bounds it."""
+        more = _stated_bytes(headers) > 0
+        self._admission.reading += 1
+        try:
+            while more:
+                more = (await receive()).get("more_body", False)
+        finally:
+            self._admission.reading -= 1
 
     async def _read_in_pieces(
         self, message: Message, receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int
@@ -89,6 +103,11 @@ class BodyReader:
             raise Disconnected
         finally:
             self._pending_bytes -= len(pieces)
+
+
+def _stated_bytes(headers: Mapping[bytes, bytes]) -> int:
+    """The body's length by its headers; 1 where it is sent in chunks."""
+    return int(headers.get(b"content-length", b"0" if b"transfer-encoding" not in headers else b"1"))
 
 
 def refuse_another_type(headers: Mapping[bytes, bytes]) -> None:

@@ -95,6 +95,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse feeds it again without `Upgrade`
+        # The end of a refused request in the same read may have set it.
+        self._unset_keepalive_if_required()
         path = self.url.partition(b"?")[0].decode("latin-1")
         if self._is_idle() and self._admission.sheds(path):
             self._refuse_for_now(path)
@@ -110,6 +112,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if isinstance(self.cycle, _Refused):
             self._end_refused(self.cycle)
+        elif self.cycle.response_complete:
+            # It was answered before its body was whole, of which uvicorn takes no note: wait for the next request.
+            self.cycle.more_body = False
+            self.on_response_complete()
         else:
             super().on_message_complete()
 
