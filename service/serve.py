@@ -90,8 +90,8 @@ class Service:
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
         reader = BodyReader(admission, settings.max_body_bytes)
         feedback = Feedback(
-            folder, self._log("labels"), settings.feedback_days, self._may_label, self.metrics,
-            self._labels_of if self.uploads else None,
+            folder, self._log("labels"), settings.feedback_days, settings.label_clock_skew_seconds,
+            self._may_label, self.metrics, self._labels_of if self.uploads else None,
         )  # fmt: skip
         self.parts = Parts(
             self.predictor, feedback, reader, self.metrics, folder, ExportSlots(self.metrics), self.readiness,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.exits import UsageError
 from contracts.outside.buckets import ADDRESS
+from contracts.request_log import CLOCK_SKEW_SECONDS, MOST_SKEW_SECONDS
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 OrZero = Annotated[float, Field(ge=0, le=3600)]
@@ -73,6 +74,14 @@ class Settings(BaseModel):
         None
     )
     feedback_days: Annotated[Count, Field(description="a label for an older prediction comes too late")] = 60
+    label_clock_skew_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MOST_SKEW_SECONDS,
+            description="a label's `observed_us` may be this long before its prediction, or after now",
+        ),
+    ] = CLOCK_SKEW_SECONDS
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -30,7 +30,14 @@ from pydantic import ValidationError
 from contracts.exits import UsageError
 from contracts.features import MISSING, Feature, text_reader
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
-from contracts.request_log import ANY_KEY, LABELS_GLOB, PREDICTIONS_GLOB, SOURCES_GLOB, PredictionRecord
+from contracts.request_log import (
+    ANY_KEY,
+    CLOCK_SKEW_SECONDS,
+    LABELS_GLOB,
+    PREDICTIONS_GLOB,
+    SOURCES_GLOB,
+    PredictionRecord,
+)
 
 # Begins a category that the model does not know, before a digest of it: a table with a long tail always has new ones,
 # each as rare as those that training saw once. A client's text stays out of a published page.
@@ -69,7 +76,7 @@ _SAMPLE = f"""
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY at_us, line) = 1
 """
 # The moments of datetime64[D]: what lies outside of them is a mistake, and then the request's own time is used.
-# A label that came where its prediction was not is compared with whose that is only here.
+# A label that came where its prediction was not is compared with that prediction's key and time only here.
 _LABELS = """
     CREATE TEMP TABLE labels AS
     SELECT key, labelled_us, actual, observed_us
@@ -81,7 +88,9 @@ _LABELS = """
                               header = false, auto_detect = false, ignore_errors = true))
           WHERE field[1] = '1' AND field[2] IS NOT NULL AND field[3] IS NOT NULL AND field[4] IS NOT NULL)
     JOIN sample USING (key)
-    WHERE for_keys IS NULL OR owner = $any_key OR list_has_any(for_keys, [owner, $any_key])
+    WHERE for_keys IS NULL OR (
+        (owner = $any_key OR list_has_any(for_keys, [owner, $any_key]))
+        AND (observed_us IS NULL OR observed_us >= at_us - $skew_us))
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY labelled_us, line) = 1
 """
 _NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
@@ -223,7 +232,12 @@ def _sample(
     connection.execute(_DRAW, {"at_most": at_most})
     connection.execute(_SAMPLE, {**asked, "pointers": pointers, "any_key": ANY_KEY})
     for name, read, absent, of in (
-        (LABELS_GLOB, _LABELS, _NO_LABELS, {"label": list(_LABEL), "any_key": ANY_KEY}),
+        (
+            LABELS_GLOB,
+            _LABELS,
+            _NO_LABELS,
+            {"label": list(_LABEL), "any_key": ANY_KEY, "skew_us": CLOCK_SKEW_SECONDS * 1_000_000},
+        ),
         (SOURCES_GLOB, _SOURCES, _NO_SOURCES, {"source": list(_SOURCE)}),
     ):
         files = [glob.escape(str(file)) for file in sorted(folder.glob(name))]

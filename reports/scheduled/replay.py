@@ -26,6 +26,7 @@ from contracts.data_manifest import DataManifest
 from contracts.exits import FindingError, UsageError
 from contracts.features import MISSING, Feature, Value
 from contracts.model_folder import ModelCard
+from contracts.request_log import MOST_SKEW_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
@@ -142,6 +143,8 @@ def _running_service(model: Path, folder: Path) -> Iterator[str]:
     log = folder / "service.log"
     settings = {"MODEL_DIR": str(model.resolve()), "REQUEST_LOG_DIR": str(folder.resolve()), "HOST": "127.0.0.1"}
     settings |= {"PORT": "0", "DRAIN_SECONDS": "0", "PYTHONPATH": str(ROOT)}
+    # The table's rows are of another time than this replay.
+    settings |= {"LABEL_CLOCK_SKEW_SECONDS": str(MOST_SKEW_SECONDS)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"], env={**_environment(), **settings}, stdin=subprocess.DEVNULL,

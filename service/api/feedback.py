@@ -9,6 +9,8 @@ unknown     no prediction with this id is in the log (never made, dropped by a f
             it was made with another key, whose predictions this key may not label
 repeated    this prediction has a label already; the first one stays
 late        the prediction is older than FEEDBACK_DAYS
+misdated    `observed_us` is before the prediction, or in the future, by more than LABEL_CLOCK_SKEW_SECONDS: the time
+            decides to which day a label counts, and with that how sure the drift job is of what it measures
 malformed   it is no label (labels.py): no id, or an actual value that the model could not have given
 """
 
@@ -31,7 +33,7 @@ from service.log.writer import KeyedLog
 from service.metrics import Metrics
 from service.prediction.ids import derived_of_parts
 
-FeedbackOutcome = Literal["recorded", "unknown", "repeated", "late", "malformed"]
+FeedbackOutcome = Literal["recorded", "unknown", "repeated", "late", "misdated", "malformed"]
 MAX_LABELS = 1000
 MAX_FEEDBACK_BYTES = MAX_LABELS * 1024
 _US_PER_DAY = 86_400 * 1_000_000
@@ -95,11 +97,14 @@ class Feedback:
         folder: Path,
         log: KeyedLog,
         max_age_days: int,
+        clock_skew_seconds: int,
         may_label: Callable[[str, str], bool],
         metrics: Metrics,
         labels_of: Callable[[str], tuple[str, ...]] | None = None,
     ) -> None:
-        """`may_label`: whether the key with the first id may label predictions made with the second.
+        """`clock_skew_seconds`: how far the clocks of clients may differ from this one.
+
+        `may_label`: whether the key with the first id may label predictions made with the second.
 
         `labels_of`: whose predictions a key may label, where other replicas have logs that this one cannot see.
         """
@@ -109,6 +114,7 @@ class Feedback:
         self._may_label = may_label
         self._labels_of = labels_of
         self._max_age_us = max_age_days * _US_PER_DAY
+        self._clock_skew_us = clock_skew_seconds * 1_000_000
         self._metrics = metrics
         metrics.feedback.make((outcome,) for outcome in get_args(FeedbackOutcome))
         self._one_at_a_time = asyncio.Lock()
@@ -164,8 +170,17 @@ class Feedback:
             return "recorded" if record.brought in known.brought else "repeated"
         if prediction is not None and record.at_us - prediction.minute * MINUTE_US > self._max_age_us:
             return "late"
+        if self._is_misdated(record, prediction):
+            return "misdated"
         new[record.id] = record
         return "recorded"
+
+    def _is_misdated(self, record: LabelRecord, prediction: Entry | None) -> bool:
+        """Whether it happened before it was predicted, or has not happened yet."""
+        if record.observed_us is None:
+            return False
+        earliest = 0 if prediction is None else prediction.minute * MINUTE_US - self._clock_skew_us
+        return not earliest <= record.observed_us <= record.at_us + self._clock_skew_us
 
 
 _read_envelope = TypeAdapter(_Envelope).validate_json

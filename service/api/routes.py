@@ -182,7 +182,7 @@ def _feedback_route(app: FastAPI, parts: Parts, card: ModelCard) -> None:
         openapi_extra=body,
     )
     async def feedback(request: HttpRequest) -> FeedbackAnswer:
-        """Say what really happened. Every label gets an outcome: recorded, unknown, repeated, late or malformed."""
+        """Say what really happened. Outcome of each label: recorded, unknown, repeated, late, misdated or malformed."""
         headers = dict(request.scope["headers"])
         refuse_another_type(headers)
         body = await parts.reader.read(request.receive, headers, MAX_FEEDBACK_BYTES)

@@ -14,6 +14,8 @@ from reports.drift.log_reader import RequestWindow, read_window
 from tests.refusals import refuses
 from tests.reports.logged_requests import FEATURES, NOON_US, card, record, records, rows, write_log
 
+DAY_US = 86_400 * 1_000_000
+
 MODEL = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
 ROW = {"temp": 50.0, "wind": 5.0, "holiday": 1.0, "carrier": "AA", "prediction": 0.5}
@@ -214,6 +216,20 @@ def test_a_value_whose_square_is_infinite_is_no_label(tmp_path: Path) -> None:
     labels = [f'{{"v":1,"id":"{name}","at_us":1,"actual":{actual}}}\n' for name, actual in (("a", 1e200), ("b", 2.5))]
     (tmp_path / "labels-1-1.jsonl").write_text("".join(labels))
     assert list(read_window(tmp_path, card("regression"), MODEL, seed=7).answers.actual) == [None, "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("observed_us", "day"), [(NOON_US, NOON_US), (NOON_US - DAY_US, None), (NOON_US + 3 * DAY_US, NOON_US + 3 * DAY_US)]
+)
+def test_a_label_from_another_replica_is_of_no_time_before_its_prediction(
+    tmp_path: Path, observed_us: int, day: int | None
+) -> None:
+    write_log(tmp_path, [record("a", ROW, MODEL)])
+    label = LabelRecord(id="a", at_us=NOON_US, actual="true", for_keys=("*",), observed_us=observed_us)
+    (tmp_path / "labels-1.jsonl").write_text(label.model_dump_json() + "\n")
+    answers = read(tmp_path).answers
+    assert list(answers.actual) == [None if day is None else "true"]
+    assert list(answers.days) == [(NOON_US if day is None else day) // DAY_US]
 
 
 @pytest.mark.parametrize(

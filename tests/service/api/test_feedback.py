@@ -42,10 +42,11 @@ def test_a_label_that_the_disk_refuses_is_not_said_to_be_recorded(service: InPro
 
 def test_a_label_of_a_prediction_is_recorded(service: InProcess) -> None:
     identity = predicted(service)
-    assert outcomes(service, {"id": identity, "actual": "no", "observed_us": 1_795_000_000_000_000}) == ["recorded"]
+    now_us = time.time_ns() // 1000
+    assert outcomes(service, {"id": identity, "actual": "no", "observed_us": now_us}) == ["recorded"]
     (line,) = service.records("labels")
     record = LabelRecord.model_validate(line)
-    assert (record.id, record.actual, record.observed_us) == (identity, "no", 1_795_000_000_000_000)
+    assert (record.id, record.actual, record.observed_us) == (identity, "no", now_us)
     assert service.metric("feedback_total", outcome="recorded") == 1
     assert service.metric("last_feedback_timestamp_seconds") == pytest.approx(time.time(), abs=60)
 
@@ -133,6 +134,37 @@ def test_a_label_that_comes_too_late_is_not_kept(folder: Path, tmp_path: Path) -
     )
     assert outcomes(service, {"id": NEVER_MADE, "actual": "no"}) == ["late"]
     assert service.records("labels") == []
+
+
+DAY = 86_400
+# Seconds from now, LABEL_CLOCK_SKEW_SECONDS, and the outcome of a prediction that was made a moment ago.
+DATED: dict[str, tuple[int, str, str]] = {
+    "now": (0, "0", "recorded"),
+    "as far ahead as a clock may be": (240, "300", "recorded"),
+    "as far behind as a clock may be": (-240, "300", "recorded"),
+    "a year before its prediction": (-365 * DAY, "300", "misdated"),
+    "an hour before its prediction": (-3600, "300", "misdated"),
+    "tomorrow": (DAY, "300", "misdated"),
+    "ten minutes ahead": (600, "300", "misdated"),
+    "ten minutes ahead, of a client whose clock is known": (600, "3600", "recorded"),
+    "a replay of another year": (-3650 * DAY, "1000000000000", "recorded"),
+}
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_a_label_happens_after_its_prediction_and_not_in_the_future(folder: Path, tmp_path: Path, name: str) -> None:
+    seconds, skew, outcome = DATED[name]
+    service = InProcess(folder, tmp_path / "log", LABEL_CLOCK_SKEW_SECONDS=skew)
+    label = {"id": predicted(service), "actual": "no", "observed_us": (int(time.time()) + seconds) * 1_000_000}
+    assert outcomes(service, label) == [outcome]
+    assert len(service.records("labels")) == (outcome == "recorded")
+    assert service.metric("feedback_total", outcome=outcome) == 1
+
+
+def test_a_label_that_is_dated_wrongly_keeps_no_other_out(service: InProcess) -> None:
+    identity = predicted(service)
+    assert outcomes(service, {"id": identity, "actual": "yes", "observed_us": 0}) == ["misdated"]
+    assert outcomes(service, {"id": identity, "actual": "no"}) == ["recorded"]
 
 
 def test_a_prediction_that_retention_removed_is_unknown(service: InProcess) -> None:

@@ -86,7 +86,7 @@ def test_a_time_without_an_offset_or_none_at_all_is_no_time(card: ModelCard, mom
 
 
 def test_the_log_has_the_models_own_spelling(tmp_path: Path) -> None:
-    service = InProcess(write_folder(tmp_path / "model"), tmp_path / "log")
+    service = InProcess(write_folder(tmp_path / "model"), tmp_path / "log", LABEL_CLOCK_SKEW_SECONDS="1000000000")
     made = service.post("/predict", ROW).json()["id"]
     label = {"id": made.upper(), "actual": "YES", "observed_us": "2026-11-18T11:06:40Z"}
     assert service.post("/feedback", {"labels": [label, label | {"id": made}]}).json()["outcomes"] == [
