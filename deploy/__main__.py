@@ -14,6 +14,7 @@ COMMANDS = {
     "fetch-image": "deploy.registry.fetch_image",
     "release": "deploy.rollout.release",
     "over-ssh": "deploy.rollout.over_ssh",
+    "kubernetes-rules": "deploy.kubernetes.rules",
     "move-champion": "deploy.champion.move",
 }
 

@@ -56,3 +56,7 @@ move-champion: setup #. After a deploy, make this run's model the champion, in t
 .PHONY: record-champion
 record-champion: setup #. Put what this run deployed into HISTORY, for the next run to compare with
 	@$(RUN) -m deploy production record --build $(BUILD) --history "$${HISTORY:-$(BUILD)/history}"
+
+.PHONY: kubernetes-rules
+kubernetes-rules: setup #. Write Compose's alert rules as a PrometheusRule, into deploy/kubernetes/operator
+	@$(RUN) -m deploy kubernetes-rules

@@ -189,7 +189,8 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "s3.txt"]
+    "name",
+    ["service.txt", "train.txt", "load.txt", "report.txt", "pages.txt", "publish.txt", "s3.txt", "kubernetes.txt"],
 )
 def test_a_requirement_has_one_version_everywhere(name: str) -> None:
     everything = pins("dev.txt")
@@ -209,6 +210,7 @@ GROUPS = (
     "pages",
     "publish",
     "s3",
+    "kubernetes",
     "dev",
     "uv",
 )

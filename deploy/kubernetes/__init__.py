@@ -1,0 +1,1 @@
+"""Production on Kubernetes: the manifests, and the deploy and the rollback of two Deployments behind one Service."""
