@@ -118,6 +118,22 @@ class LabelComparison(Schema):
     moved: bool
 
 
+class ClippedComparison(Schema):
+    """The metric where no row's loss counts as more than `largest_loss`, against the reference's rows alike.
+
+    `rows`: labelled rows whose loss is larger; `share`: what they have of the sum of all losses. `difference` as in
+    PerformanceComparison. `decided`: whether the outcome is by this, because the metric itself could not tell.
+    """
+
+    largest_loss: float
+    rows: int
+    share: float
+    reference: float
+    current: float
+    difference: Interval
+    decided: bool = False
+
+
 class PerformanceComparison(Schema):
     """The primary metric on the requests whose labels came in, against the model card's out-of-fold figure.
 
@@ -137,6 +153,7 @@ class PerformanceComparison(Schema):
     difference: Interval | None = None
     outcome: PerformanceOutcome | None = None
     method: str = ""
+    clipped: ClippedComparison | None = None
 
 
 class EstimatedPerformance(Schema):

@@ -3,7 +3,8 @@
 **Measured.** The primary metric (gate.metric) on the requests with labels, against the card's figure out of fold. The
 interval leaves out one day after the other (jackknife), for rows of one day are not independent; it is the gate's
 estimator. The card's own interval is added. Where all labels are of fewer than three days, rows are taken as
-independent, and twenty groups of them are left out in turn; `method` says so.
+independent, and twenty groups of them are left out in turn; `method` says so. Where the metric cannot tell, because a
+few labels make nearly all of it, the metric with clipped losses decides (`clipped.py`); the verdict says so.
 
 **Estimated** (confidence-based): each row counts as every class, weighted by its probability. That is not the one that
 the model says, which is too sure wherever it fits its rows too well, but what the rows judged out of fold make of it
@@ -14,6 +15,7 @@ Sources: Efron & Stein 1981, "The jackknife estimate of variance" (Annals of Sta
 "Predicting with confidence on unseen distributions" (ICCV) for estimates from confidence.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,8 +26,9 @@ from scipy.stats import norm, t
 from contracts.decision import Interval
 from contracts.model_folder import Metric, ModelCard
 from contracts.pipeline_toml.keys import LESS_IS_BETTER, Config
-from contracts.verdict import EstimatedPerformance, PerformanceComparison, PerformanceOutcome
+from contracts.verdict import ClippedComparison, EstimatedPerformance, PerformanceComparison, PerformanceOutcome
 from reports.drift.calibration import Calibration, NoEstimateError, calibrations_of
+from reports.drift.clipped import clip_of, losses_of
 from reports.drift.log_reader import Answers, score_order
 from reports.drift.scores import FloatArray, IntArray, UnscorableError, score
 
@@ -38,8 +41,13 @@ ASSUMPTION = (
 )
 
 
-def measured(config: Config, card: ModelCard, answers: Answers) -> PerformanceComparison | None:
-    """None where no label came in. Labels that the model could not have given are left out."""
+def measured(
+    config: Config, card: ModelCard, answers: Answers, rows_before: pd.DataFrame | None = None
+) -> PerformanceComparison | None:
+    """None where no label came in. Labels that the model could not have given are left out.
+
+    rows_before: reference.parquet; without it no loss is clipped.
+    """
     truth, known = truth_of(card, answers)
     count, metric = int(known.sum()), config.gate.metric
     if not count or metric not in card.metrics_in_production:
@@ -55,23 +63,71 @@ def measured(config: Config, card: ModelCard, answers: Answers) -> PerformanceCo
     def on(rows: npt.NDArray[np.bool_]) -> float:
         return score(metric, card.task, truth[known][rows], scores[rows], np.ones(int(rows.sum())), card.threshold)
 
+    freedom = len(np.unique(groups)) - 1
+    reach = float(t.ppf(config.gate.confidence, freedom)) if freedom else math.nan
+    clipped = None
+    if rows_before is not None and freedom:
+        clipped = _clipped(metric, card, rows_before, (truth[known], scores, groups), reference, reach)
     try:
         current = on(np.ones(count, dtype=bool))
         error = _jackknife(on, groups)
     except UnscorableError:
-        return None
-    freedom = len(np.unique(groups)) - 1
-    reach = float(t.ppf(config.gate.confidence, freedom))
+        return _decided_by(seen, clipped, config) if clipped else None
     difference = _difference(metric, current, error, reference, reach)
-    outcome = _outcome(difference, config.gate.margin) if count >= config.drift.min_labels else "insufficient"
-    return seen.model_copy(
+    found = seen.model_copy(
         update={
             "current": current,
             "low": current - reach * error,
             "high": current + reach * error,
             "difference": difference,
-            "outcome": outcome,
+            "outcome": _outcome(difference, config.gate.margin) if _is_enough(seen, config) else "insufficient",
+            "clipped": clipped,
         }
+    )
+    is_hidden = clipped and _outcome(clipped.difference, config.gate.margin) == "worse"
+    return _decided_by(found, clipped, config) if clipped and is_hidden and found.outcome == "inconclusive" else found
+
+
+def _is_enough(seen: PerformanceComparison, config: Config) -> bool:
+    return seen.labels >= config.drift.min_labels
+
+
+def _decided_by(seen: PerformanceComparison, clipped: ClippedComparison, config: Config) -> PerformanceComparison:
+    """The outcome by the clipped losses. Where the metric has no value at all, this is its value, too."""
+    outcome = _outcome(clipped.difference, config.gate.margin) if _is_enough(seen, config) else "insufficient"
+    has_value = seen.difference is not None
+    own = {} if has_value else {"current": clipped.current, "difference": clipped.difference}
+    return seen.model_copy(update={**own, "outcome": outcome, "clipped": clipped.model_copy(update={"decided": True})})
+
+
+def _clipped(
+    metric: str,
+    card: ModelCard,
+    rows_before: pd.DataFrame,
+    rows: tuple[npt.NDArray[np.generic], FloatArray, IntArray],
+    reference: Metric,
+    reach: float,
+) -> ClippedComparison | None:
+    """rows: truth, scores and groups of the labelled rows. None where the metric is no mean of losses."""
+    truth, scores, groups = rows
+    clip, losses = clip_of(metric, card, rows_before), losses_of(metric, card, truth, scores)
+    if clip is None or losses is None:
+        return None
+    error = jackknife_error([clip.figure(losses[groups != one]) for one in np.unique(groups)])
+    # No surer than the card's figure: that knows of days, which the reference's rows do not.
+    half = (reference.high - reference.low) / 2
+    before = max(half, float(norm.ppf(reference.confidence)) * clip.error)
+    value = clip.figure(losses)
+    own = Metric(value=clip.value, low=clip.value - before, high=clip.value + before, confidence=reference.confidence)
+    beyond = losses > clip.largest
+    finite = np.minimum(losses, np.finfo(np.float64).max / len(losses))
+    return ClippedComparison(
+        largest_loss=clip.largest,
+        rows=int(beyond.sum()),
+        share=float(finite[beyond].sum() / max(finite.sum(), np.finfo(np.float64).tiny)),
+        reference=clip.value,
+        current=value,
+        difference=_difference(metric, value, error, own, reach),
     )
 
 

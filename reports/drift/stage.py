@@ -13,7 +13,7 @@ Exits   0 whatever the state, because the world moved and not the challenger; 3 
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
 from reports.drift.calibration import NoEstimateError
+from reports.drift.clipped import within_the_reference
 from reports.drift.comparison import compare
 from reports.drift.effective_rows import distinct_window
 from reports.drift.evidently_report import write_report
@@ -108,7 +109,8 @@ def _examined(
     compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
     if window.rows.empty:
         return Findings(len(reference), days, compared)
-    of_window = labelled_days(card, window.answers)[-MOST_DAYS:]
+    bounded = within_the_reference(card, window.answers, reference)
+    of_window = labelled_days(card, bounded)[-MOST_DAYS:]
     guess, why_none = None, ""
     try:
         guess = estimated(config, card, window.answers, reference, seed)
@@ -118,14 +120,14 @@ def _examined(
         len(reference),
         days,
         compared,
-        measured(config, card, window.answers),
+        measured(config, card, window.answers, reference),
         guess,
         write_report(reference, window.rows, compared.columns, card.features, folder),
         of_window,
         timing_of(of_window, traffic.earlier, config.gate.confidence),
         why_none,
         scored_again(model, card, window),
-        slices_of(config, card, reference, window),
+        slices_of(config, card, reference, replace(window, answers=bounded)),
     )
 
 

@@ -239,7 +239,21 @@ def _measured(seen: PerformanceComparison) -> str:
     interval = f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}]"
     meaning = {"worse": "became worse", "held": "held"}
     says = meaning.get(seen.outcome or "", "shows no loss that is sure, and these labels cannot rule one out")
-    return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin)."
+    return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin).{_by_clipped(seen)}"
+
+
+def _by_clipped(seen: PerformanceComparison) -> str:
+    """Says so where a few labels hid what the others show."""
+    clipped = seen.clipped
+    if clipped is None or not clipped.decided:
+        return ""
+    labels = f"{clipped.rows:,} label{'s' if clipped.rows != 1 else ''} with a larger loss"
+    interval = f"{clipped.difference.value:+.3f} [{clipped.difference.low:+.3f}, {clipped.difference.high:+.3f}]"
+    return (
+        f" Decided with each row's loss clipped at {clipped.largest_loss:.3g}, because {labels} "
+        f"{'are' if clipped.rows != 1 else 'is'} {clipped.share:.0%} of the sum: {clipped.current:.3f} against "
+        f"{clipped.reference:.3f} out of fold, {interval}. Are these labels right?"
+    )
 
 
 def _of_slices(findings: Findings) -> str:

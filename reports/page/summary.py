@@ -205,6 +205,8 @@ def _drift(drift: DriftVerdict) -> str:
     moved = [f"{cell(one.column)} {one.distance:.3f} (limit {one.threshold:g})" for one in drift.columns if one.drifted]
     over = f" Over their threshold: {', '.join(moved[:MOST_SLICES])}." if moved else ""
     performance = f"{drift.performance.outcome}" if drift.performance else "not measured, no labels came in"
+    if drift.performance and drift.performance.clipped and drift.performance.clipped.decided:
+        performance += " (by clipped losses: a few labels hid it)"
     if drift.estimated and not drift.performance:
         guess = drift.estimated
         performance = (

@@ -112,8 +112,17 @@ def _grounds(verdict: DriftVerdict) -> tuple[str, ...]:
     lasting, seen = verdict.persistence, verdict.performance
     if lasting is None or seen is None or seen.difference is None:
         raise ValueError("a retrain is due only with lasting drift and a measured loss")
+    clipped = seen.clipped if seen.clipped and seen.clipped.decided else None
     return (
         f"Drift lasts: {lasting.drifted} of the last {lasting.windows} windows.",
         f"{seen.metric} is {seen.current:.3f} on {seen.labels:,} labels, {seen.reference:.3f} out of fold: "
         f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}], {seen.method}.",
+        *(
+            [
+                f"With each row's loss clipped at {clipped.largest_loss:.3g} it is {clipped.current:.3f}, "
+                f"{clipped.reference:.3f} out of fold: {clipped.rows:,} labels hid this. Look at them before you merge."
+            ]
+            if clipped
+            else []
+        ),
     )

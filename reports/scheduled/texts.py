@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from contracts.outside.markdown import escape as cell
 from contracts.scheduled_drift import RetrainDecision
-from contracts.verdict import ColumnComparison, DriftVerdict
+from contracts.verdict import ColumnComparison, DriftVerdict, PerformanceComparison
 from reports.page.summary import table
 
 MOST_COLUMNS = 12
@@ -70,11 +70,18 @@ def _tables(verdict: DriftVerdict) -> Iterator[str]:
         )
 
 
+def _clipped(seen: PerformanceComparison) -> str:
+    return ", by clipped losses" if seen.clipped and seen.clipped.decided else ""
+
+
 def _answers(verdict: DriftVerdict) -> Iterator[list[str]]:
     yield ["Have the inputs moved?", verdict.inputs]
     yield ["Have the predictions moved?", verdict.predictions]
     if seen := verdict.performance:
-        yield [IS_WORSE, f"{seen.outcome}: {cell(seen.metric)} {seen.current:.3f}, {seen.labels:,} labels"]
+        yield [
+            IS_WORSE,
+            f"{seen.outcome}: {cell(seen.metric)} {seen.current:.3f}, {seen.labels:,} labels{_clipped(seen)}",
+        ]
     elif guess := verdict.estimated:
         interval = f"{guess.estimate:.3f} [{guess.low:.3f}, {guess.high:.3f}]"
         yield [IS_WORSE, f"no labels; estimated {cell(guess.metric)} {interval}"]
