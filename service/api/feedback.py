@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from contracts.model_folder import ModelCard
 from contracts.request_log import LABELS_GLOB, PREDICTIONS_GLOB, LabelRecord
-from service.api.labels import read_label
+from service.api.label_reader import read_label
 from service.formats.json_rows import refuse_duplicate_keys
 from service.http.load_shedding import refused_for_now
 from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem

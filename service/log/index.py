@@ -1,8 +1,8 @@
-"""Which ids a log holds, since when and under whose key: read from its files as they grow, whoever wrote them.
+"""An index of the ids in a log: the time and the API key of each. Reads the log's files as they grow.
 
-Asked only when labels come in, so predictions pay nothing for it, and a restart or another replica on the same folder
-changes nothing. An id is remembered whole, with its minute and the number of its key: 22 bytes. What retention has
-removed is forgotten.
+It is used only when labels arrive, so predictions do not pay for it. It reads the files of any process, so a restart or
+another replica on the same folder changes nothing. An entry is the whole id, its minute and its key's number: 22 bytes.
+Files that retention has removed are dropped.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# Small: a search holds up every other thread until it ends.
+# Small, because a regular expression blocks every other thread until it ends.
 CHUNK_BYTES = 256 * 1024
 MINUTE_US = 60_000_000
-# An id, the time, the key's id or nothing: of records by their own id, and of labels by who brought them.
+# An id, the time, and the key's id if any. RECORD: a record's own id; BROUGHT: that of the request that brought it.
 _ID = rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _KEY = rb'(?:,"model":"[^"]*")?(?:,"brought":"[^"]*")?(?:,"key":"([^"]*)")?'
 RECORD = re.compile(rb'^\{"v":1,"id":"(%b)","at_us":(\d+)%b' % (_ID, _KEY), re.M)
@@ -25,14 +25,14 @@ Found = list[tuple[bytes, bytes, bytes]]
 
 
 class Entry(NamedTuple):
-    """A record that is in the log: the minute since 1970 in which it was made, and the id of its key, if any."""
+    """A record in the log: its minute since 1970, and the id of its API key, if any."""
 
     minute: int
     key: str
 
 
 class _Ids:
-    """The ids that one pattern finds in one file, sorted by their second half, which is random or a hash."""
+    """The ids that one pattern finds in one file, sorted by their second half, because that is random or a hash."""
 
     def __init__(self) -> None:
         self.firsts: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
@@ -41,7 +41,7 @@ class _Ids:
         self.keys: npt.NDArray[np.uint16] = np.empty(0, dtype=np.uint16)
 
     def add(self, found: Found, keys: dict[bytes, int]) -> None:
-        """`keys`: the number of each key's id, which this adds to."""
+        """Add what a pattern found. `keys`: each key's number; new keys are added."""
         firsts, seconds = _halves_of(b"".join(one for one, _, _ in found))
         minutes = [int(at_us) // MINUTE_US for _, at_us, _ in found]
         numbers = [keys.setdefault(key, len(keys)) for _, _, key in found]
@@ -53,25 +53,25 @@ class _Ids:
         self.keys = np.concatenate([self.keys, np.array(numbers, dtype=np.uint16)])[order]
 
     def places_of(self, firsts: npt.NDArray[np.uint64], seconds: npt.NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-        """Which of the ids that have these halves are here, and where each stands: pairs of an index and a place."""
+        """Of the ids with these halves, those that are here: pairs of an index in the arguments and a place here."""
         places, ends = (np.searchsorted(self.seconds, seconds, side=side) for side in ("left", "right"))
         asked = np.flatnonzero(places < ends)
         while len(asked):
-            is_it = self.firsts[places[asked]] == firsts[asked]
-            yield from zip(asked[is_it].tolist(), places[asked[is_it]].tolist(), strict=True)
+            is_equal = self.firsts[places[asked]] == firsts[asked]
+            yield from zip(asked[is_equal].tolist(), places[asked[is_equal]].tolist(), strict=True)
             # Another id may have the same second half.
             places[asked] += 1
-            asked = asked[~is_it & (places[asked] < ends[asked])]
+            asked = asked[~is_equal & (places[asked] < ends[asked])]
 
 
 def _halves_of(ids: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """The first and second halves of ids that stand one after the other."""
+    """The first and the second halves of concatenated ids."""
     halves = np.frombuffer(bytes.fromhex(ids.replace(b"-", b"").decode()), dtype=">u8").astype(np.uint64)
     return halves[0::2].copy(), halves[1::2].copy()
 
 
 class _File:
-    """What is known of one file: up to which byte it was read, and by each pattern the ids before that."""
+    """One file: how many bytes were read, and the ids that each pattern found in them."""
 
     def __init__(self, heads: tuple[re.Pattern[bytes], ...]) -> None:
         self.read = 0
@@ -89,7 +89,7 @@ class IdIndex:
         self._keys: dict[bytes, int] = {b"": 0}
 
     def refresh(self) -> None:
-        """Read what was appended since the last call. Takes as long as that does: call it outside the event loop."""
+        """Read what was appended since the last call. Call it outside the event loop, because it may take long."""
         present = {path.name: path for path in self._folder.glob(self._pattern)}
         files = {name: self._files.get(name) or _File(self._heads) for name in present}
         for name, path in present.items():
@@ -117,9 +117,9 @@ class IdIndex:
                     file.ids[head].add(entries, self._keys)
 
     def entries_of(self, ids: Iterable[str], head: re.Pattern[bytes] = RECORD) -> dict[str, Entry]:
-        """The records with these ids, by id; an id without one is left out.
+        """The records with these ids, by id; ids without a record are left out.
 
-        All at once: one search of each file costs little more than one for a single id.
+        All ids are looked up at once, because that costs little more than a single one.
         """
         wanted = list(dict.fromkeys(ids))
         firsts, seconds = _halves_of("".join(wanted).encode())

@@ -1,12 +1,13 @@
-"""Sends the closed segments of the log to object storage, from a thread of its own.
+"""Uploads closed files of the log to object storage, in its own thread.
 
-A file of the folder whose lock is free is closed: by size or age, at shutdown, or because its process was killed. It is
-packed and put where no object of that name is (If-None-Match: *). The name has the digest of its contents, so an answer
-that was lost, a second process on the folder and a start after a kill find it there, and count it as sent. A mark
-beside the file, `….jsonl.sent`, says so; the file stays for feedback and export until retention takes it.
+A file whose lock is free is closed: by size or age, at shutdown, or because its process was killed. It is compressed
+and uploaded if the bucket has no object of that name (If-None-Match: *). The name contains the digest of the contents,
+so after a lost answer, a kill, or an upload by another process, the object is found and counted as uploaded. The file
+gets a marker, `….jsonl.sent`, and stays for feedback and export until retention deletes it.
 
-What waits is on the disk and not in memory, so LOG_KEEP_MB bounds it. A bucket that is down, slow, full or that refuses
-costs no prediction: what failed is tried again after up to a minute. What retention removed unsent is counted as lost.
+The backlog is on disk and not in memory, and LOG_KEEP_MB limits it. A bucket that is down, slow, full or refuses does
+not affect predictions: failed uploads are retried after at most a minute. Files that retention deletes before they are
+uploaded are counted as lost.
 """
 
 import asyncio
@@ -37,14 +38,14 @@ SENT = ".sent"
 LOOK_EVERY_SECONDS = 5.0
 MOST_PAUSE_SECONDS = 60.0
 CHUNK_BYTES = 256 * 1024
-# A fifth of the size, at 130 MB/s; level 6 takes 2.6 times as long for a fifth less of that.
+# Compresses to a fifth, at 130 MB/s; level 6 takes 2.6 times as long for files that are a fifth smaller.
 PACKING_LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 NICENESS = 10
 
 
 class Uploads:
-    """Sends what is closed in `folder`, between `start` and `finish`. `counts` are the metrics."""
+    """Uploads the closed files of `folder` between `start` and `finish`. `counts`: the metrics."""
 
     def __init__(
         self,
@@ -65,12 +66,12 @@ class Uploads:
         self.counts = UploadMetrics(metrics, get_args(LogName), self._waited)
 
     def start(self) -> None:
-        """Begin, with what an earlier process left."""
+        """Start uploading, earlier processes' files included."""
         self._thread.start()
         self._ready.wait()
 
     def finish(self, seconds: float) -> None:
-        """Try once more to send what is closed by now, and stop; after `seconds` at the latest."""
+        """Try once more to upload all closed files, and stop; after `seconds` at the latest."""
         deadline = time.monotonic() + seconds
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(seconds)
@@ -81,7 +82,7 @@ class Uploads:
             say("log-uploads-left", files=len(self._seen), seconds=round(time.monotonic() - deadline + seconds, 1))
 
     def count_lost(self, removed: list[str]) -> None:
-        """Of files that retention removed, those that were not sent."""
+        """Count the deleted files that were not uploaded."""
         for name in removed:
             if log_of(name) and not self._mark(name).exists():
                 self.counts.lost.add(log_of(name))
@@ -102,7 +103,9 @@ class Uploads:
     async def _rounds(self) -> None:
         failed = 0
         while True:
-            is_last = self._ending.is_set()  # before it looks, so that it finds what was closed before the end
+            is_last = (
+                self._ending.is_set()
+            )  # read before the round, so that the last round finds all files closed until then
             failed = 0 if await self._send_closed() else failed + 1
             if is_last:
                 return
@@ -112,13 +115,13 @@ class Uploads:
                 await asyncio.wait_for(self._ending.wait(), pause)
 
     async def _send_closed(self) -> bool:
-        """Whether all that is closed was sent. After the first failure the rest waits for the next round."""
+        """Upload all closed files; return whether all succeeded. After a failure the rest waits for the next round."""
         waiting = self._look()
-        # What failed before goes last, so that one file that cannot be sent does not stop the others.
+        # Files that failed before go last, so that one that cannot be uploaded does not stop the others.
         for name in sorted(waiting, key=lambda name: (self._failures[name], name)):
             try:
                 await self._send(name)
-            except Exception as error:  # whatever the bucket, the network or the disk has
+            except Exception as error:  # any failure of bucket, network or disk
                 self._failures[name] += 1
                 self.counts.failures.add(log_of(name))
                 self._complaints.say("log-upload-failed", file=name, error=f"{type(error).__name__}: {error}"[:500])
@@ -128,7 +131,7 @@ class Uploads:
         return True
 
     def _look(self) -> list[str]:
-        """Names of the closed files that are not sent; the gauges say how much that is."""
+        """The names of the closed files that are not uploaded; sets the gauges of the backlog."""
         sizes = {}
         for path in self._folder.glob("*-*.jsonl"):
             if log_of(path.name) and not self._mark(path.name).exists():
@@ -148,7 +151,7 @@ class Uploads:
     async def _send(self, name: str) -> None:
         import obstore
 
-        # Locked until it is sent, so that neither retention nor another process takes it meanwhile.
+        # Locked until it is uploaded, so that neither retention nor another process takes it.
         with _closed(self._folder / name) as file:
             if file is None:
                 return
@@ -166,14 +169,14 @@ class Uploads:
         return self._folder / f"{name}{SENT}"
 
     def _waited(self) -> float:
-        """For how long what waits longest has been closed, in seconds; 0 where nothing waits."""
+        """Seconds since the oldest waiting file was found closed; 0 if none waits."""
         since = list(self._seen.values())
         return time.monotonic() - min(since) if since else 0.0
 
 
 @contextmanager
 def _closed(path: Path) -> Iterator[IO[bytes] | None]:
-    """The file, locked; None where a process still writes it, or it is gone."""
+    """The file, locked; None if a process still writes it or it is gone."""
     try:
         file = path.open("rb")
     except OSError:
@@ -189,7 +192,7 @@ def _closed(path: Path) -> Iterator[IO[bytes] | None]:
 
 
 def _packed(file: IO[bytes]) -> tuple[bytes, str]:
-    """The contents as gzip, and the SHA-256 of what they were."""
+    """The contents as gzip, and the SHA-256 of the uncompressed contents."""
     digest, packer, packed = hashlib.sha256(), zlib.compressobj(PACKING_LEVEL, wbits=_GZIP), bytearray()
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
@@ -199,5 +202,5 @@ def _packed(file: IO[bytes]) -> tuple[bytes, str]:
 
 
 def uploads_to(address: str, endpoint: str | None, folder: Path, metrics: Metrics) -> Uploads:
-    """To the bucket of REQUEST_LOG_BUCKET. Raises UsageError."""
+    """Uploads to the bucket of REQUEST_LOG_BUCKET. Raises UsageError if the address is wrong."""
     return Uploads(folder, Bucket(address, endpoint).store(), metrics)

@@ -1,12 +1,12 @@
-"""Appends records to a log: one write a request, before its answer is sent.
+"""Appends records to a log: one write for each request, before its answer is sent.
 
-A process that is killed loses nothing that it answered: the kernel has it. A machine that loses power loses at most the
-last `fsync_ms`. A disk that is full or failing never fails a prediction: what could not be written is counted, and the
-next record tries again.
+If the process is killed, no record of an answered request is lost, because the kernel has it. If the machine loses
+power, at most the last `fsync_ms` are lost. A full or failing disk never fails a prediction: records that could not be
+written are counted as dropped, and the next record tries again.
 
-Each API key has files of its own. Files are closed by size and age; they go when they are old, and where all are too
-large, the oldest of the key that has most goes first: a client that floods the log loses its own records. A process
-holds a lock on the files that it writes, so that no other process removes them.
+Each API key has its own files. Files are closed by size and age, and deleted by age. If all files together are too
+large, the oldest file of the key with most bytes is deleted first, so that a client that floods the log loses its own
+records. A process locks the files that it writes, so that no other process deletes them.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from service.logs import Throttled, say
 from service.metrics import Metrics
 
 RETENTION_EVERY_SECONDS = 60.0
-# The key in a file's name, if any.
+# The API key in a file's name, if any.
 _KEY = re.compile(r"-[0-9]+-([A-Za-z0-9._-]+)\.jsonl")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a file is closed, and when it goes."""
+    """When a file is closed, and when it is deleted."""
 
     rotate_bytes: int
     rotate_seconds: float
@@ -43,7 +43,7 @@ class Limits:
 
 
 class RecordLog:
-    """One log of this process, of what came with one key. Only the event loop's thread may call it."""
+    """This process's log of one API key. Only the event loop's thread may call it."""
 
     def __init__(self, folder: Path, name: LogName, limits: Limits, metrics: Metrics, key: str = "") -> None:
         self._folder = folder
@@ -64,8 +64,8 @@ class RecordLog:
         metrics.log_sync_failures.make([(name,)])
 
     def append(self, lines: bytes, records: int = 1) -> int:
-        """Write whole lines at once; how many reached the file. Never raises: the rest is counted as dropped."""
-        # After a write that ended inside a line, the next record starts on a line of its own.
+        """Write whole lines at once; return how many records were written. Never raises; the rest counts as dropped."""
+        # If the last write ended inside a line, start a new one.
         text = b"\n" + lines if self._is_torn else lines
         try:
             done = os.write(self._file if self._file is not None else self._open(), text)
@@ -82,11 +82,11 @@ class RecordLog:
         return self._count_part(text, done, records)
 
     def _count_part(self, text: bytes, done: int, records: int) -> int:
-        """The disk took `done` bytes: whole lines among them are written, the rest is dropped."""
-        self._complain("the disk took only a part")
+        """Only `done` bytes were written: count the whole lines as written, and the rest as dropped."""
+        self._complain("only a part was written")
         whole = 0
         if done:
-            # A line that lacks only its end gets it from the next write.
+            # A line that lacks only its newline gets it from the next write.
             whole = text.count(b"\n", 0, done) - self._is_torn + (text[done : done + 1] == b"\n")
             self._is_torn = text[done - 1 : done] != b"\n"
         self._written.add(self._name, count=whole)
@@ -106,13 +106,13 @@ class RecordLog:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has a file."""
+        """Whether a file is open."""
         return self._file is not None
 
     async def sync(self, share: int = 1) -> bool:
-        """Bring what was appended to the disk, and close the file where it is due or was deleted. Never raises.
+        """Write to the disk what was appended, and close the file if it is due or was deleted. Never raises.
 
-        `share`: so many files divide what one may hold. Returns whether it closed the file.
+        share: the number of files that share one file's size limit. Returns whether it closed the file.
         """
         file = self._file
         if file is None:
@@ -130,24 +130,24 @@ class RecordLog:
         return is_over
 
     def _is_over(self, file: int, share: int) -> bool:
-        """Whether the file is large or old enough, or was deleted."""
+        """Whether the file must be closed: it is large or old enough, or was deleted."""
         age = time.monotonic() - self._opened
         is_due = self._size * share >= self._limits.rotate_bytes or age >= self._limits.rotate_seconds
         return is_due or os.fstat(file).st_nlink == 0
 
     def _new_folder(self) -> Path | None:
-        """The folder, where it got a new file since it was asked for last."""
+        """The folder, if it got a new file since the last call."""
         is_new, self._is_new = self._is_new, False
         return self._folder if is_new else None
 
     def _count_failed_sync(self, reason: str) -> None:
         self._complain(reason)
         self._sync_failures.add(self._name)
-        # The next tick tries again, though what this one lost the kernel may not have any more.
+        # The next tick tries again; but after a failed fsync the kernel may have dropped the data.
         self._is_dirty = self._is_new = True
 
     def close(self) -> None:
-        """Bring everything to the disk and close."""
+        """Write everything to the disk, and close."""
         if self._file is not None:
             if reason := _fsync(self._file, self._new_folder()):
                 self._complain(reason)
@@ -156,11 +156,11 @@ class RecordLog:
 
 
 def _open_locked(path: Path) -> int:
-    """A new file that has its lock before it has its name, so that nobody takes it for one that is closed."""
+    """Create a file, locked before it gets its name, so that no other process takes it for a closed one."""
     unnamed = path.with_name(f".{path.name}")
     file = os.open(unnamed, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks: retention then goes by age alone
+        with contextlib.suppress(OSError):  # a file system without locks: then retention deletes nothing
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         unnamed.rename(path)
     except OSError:
@@ -170,7 +170,7 @@ def _open_locked(path: Path) -> int:
 
 
 def _fsync(file: int, folder: Path | None) -> str:
-    """Why the disk did not take it; nothing where it did."""
+    """Sync a file and its folder; return the error's text, or an empty one."""
     try:
         os.fsync(file)
         if folder is not None:
@@ -181,19 +181,19 @@ def _fsync(file: int, folder: Path | None) -> str:
 
 
 def _close(file: int) -> None:
-    """Close a file that is on the disk, and let the kernel have the memory that its pages took.
+    """Close a file, and drop its pages from the page cache.
 
-    It is not read before the next export. Kept, a busy log fills all memory, and each page that it takes for the first
-    time costs a virtual machine as much as writing it a dozen times (docs/faults.md).
+    It is not read before the next export. Otherwise a busy log fills all memory, and on a virtual machine the first use
+    of a page costs as much as a dozen writes to it (docs/faults.md).
     """
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a file system that does not know this
+        with contextlib.suppress(OSError):  # a file system without fadvise
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(file)
 
 
 def _fsync_folder(folder: Path) -> None:
-    """A file is found again after a loss of power when its folder is on the disk, too."""
+    """Sync a folder, so that its new files are found after a loss of power."""
     entry = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(entry)
@@ -202,33 +202,33 @@ def _fsync_folder(folder: Path) -> None:
 
 
 class KeyedLog:
-    """One log of this process, in a file for each key that writes to it."""
+    """One log of this process, with a RecordLog for each API key."""
 
     def __init__(self, make: Callable[[str], RecordLog]) -> None:
-        """`make` makes the part of a key; without a key it is called at once, so that metrics exist."""
+        """make: makes the RecordLog of a key; that of no key is made at once, so that metrics exist."""
         self._make = make
         self._parts = {"": make("")}
 
     def append(self, lines: bytes, records: int = 1, key: str = "") -> int:
-        """Write whole lines at once; how many reached the file. Never raises."""
+        """Write whole lines at once; return how many records were written. Never raises."""
         part = self._parts.get(key)
         if part is None:
             part = self._parts[key] = self._make(key)
         return part.append(lines, records)
 
     async def sync(self) -> bool:
-        """As RecordLog.sync, for all keys at once; whether it closed any file."""
+        """Call RecordLog.sync for all keys at once; return whether it closed a file."""
         files = [part for part in self._parts.values() if part.is_open]
         return any(await asyncio.gather(*(part.sync(len(files)) for part in files)))
 
     def close(self) -> None:
-        """Bring everything to the disk and close."""
+        """Write everything to the disk, and close."""
         for part in self._parts.values():
             part.close()
 
 
 class LogKeeper:
-    """Opens the logs of one folder and looks after them: to the disk every `every_seconds`, the oldest files away."""
+    """Opens the logs of one folder, syncs them every `every_seconds`, and deletes old files."""
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ class LogKeeper:
         every_seconds: float,
         on_removed: Callable[[list[str]], None] | None = None,
     ) -> None:
-        """`on_removed`: called with the names of the files that retention took."""
+        """on_removed: called with the names of the deleted files."""
         self._folder = folder
         self._limits = limits
         self._every_seconds = every_seconds
@@ -245,29 +245,29 @@ class LogKeeper:
         self._logs: list[KeyedLog] = []
 
     def open(self, name: LogName, metrics: Metrics) -> KeyedLog:
-        """A log of this name. A file is made with its first record."""
+        """Open the log of this name. Its first record creates a file."""
         log = KeyedLog(functools.partial(RecordLog, self._folder, name, self._limits, metrics))
         self._logs.append(log)
         return log
 
     async def run(self, on_tick: Callable[[], None]) -> None:
-        """Look after the logs for ever; also call `on_tick` each time."""
+        """Sync and clean for ever; call `on_tick` before each round."""
         next_cleaning = 0.0
         complaints = Throttled()
         while True:
             try:
                 on_tick()
                 has_closed = any([await log.sync() for log in self._logs])
-                # A client may fill a file in a second: what is kept is bounded by its size, not by the next minute.
+                # Also after a file was closed: a client may fill one in a second, and the size limit must hold.
                 if has_closed or time.monotonic() >= next_cleaning:
                     next_cleaning = time.monotonic() + RETENTION_EVERY_SECONDS
                     await asyncio.to_thread(self.clean, time.time())
-            except Exception as error:  # the next tick tries again; without ticks the log would never reach the disk
+            except Exception as error:  # the next tick tries again; if ticks ended, nothing would be synced any more
                 complaints.say("tick-failed", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(self._every_seconds)
 
     def clean(self, now: float) -> None:
-        """Remove what retention says."""
+        """Delete the files that are too old or too many."""
         removed = remove_old_files(self._folder, self._limits, now)
         if removed:
             if self._on_removed is not None:
@@ -275,13 +275,13 @@ class LogKeeper:
             say("log-files-removed", folder=str(self._folder), files=removed)
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to the disk, and close."""
         for log in self._logs:
             log.close()
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the log's folder. Raises UsageError where this process may not write there."""
+    """Make the log's folder. Raises UsageError if this process cannot write there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -293,9 +293,9 @@ def prepare_folder(folder: Path) -> None:
 
 
 def remove_old_files(folder: Path, limits: Limits, now: float) -> list[str]:
-    """Delete closed log files that are too old; then, while all are too large, the oldest of the key that has most.
+    """Delete closed log files that are too old and, while all are too large, the oldest of the key with most bytes.
 
-    Returns their names.
+    Returns the names of the deleted files.
     """
     files: dict[str, deque[tuple[float, Path, int]]] = defaultdict(deque)
     sizes: Counter[str] = Counter()
@@ -317,7 +317,7 @@ def remove_old_files(folder: Path, limits: Limits, now: float) -> list[str]:
 
 
 def _files_in(folder: Path) -> Iterator[tuple[float, Path, int]]:
-    """When each file was last written, and its size."""
+    """Each file with its modification time and its size."""
     for path in folder.glob("*-*.jsonl"):
         with contextlib.suppress(OSError):
             stat = path.stat()

@@ -36,7 +36,7 @@ def test_ids_that_share_a_half_are_told_apart(tmp_path: Path) -> None:
     assert set(index.entries_of(same_end)) == set(same_end[:5])
 
 
-def test_many_ids_are_looked_up_in_as_many_calls_as_one(tmp_path: Path) -> None:
+def test_many_ids_are_looked_up_in_one_call(tmp_path: Path) -> None:
     index = index_of(tmp_path, **{f"key-{number}": [str(uuid.uuid4())] for number in range(20)})
     many = [str(uuid.uuid4()) for _ in range(500)]
     # Each label was searched for in each file, while every prediction waited: two seconds for 1,000 labels.

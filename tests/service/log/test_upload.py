@@ -1,4 +1,4 @@
-"""Closed segments go to a bucket once, whatever ends or fails in between; here the bucket is a folder, by obstore."""
+"""Closed files are uploaded once, whatever ends or fails in between; here the bucket is a folder, by obstore."""
 
 import fcntl
 import gzip
@@ -41,7 +41,7 @@ def bucket(tmp_path: Path) -> LocalStore:
 
 
 def sent(folder: Path, store: ObjectStore, seconds: float = 60.0) -> tuple[Uploads, Metrics]:
-    """What one round sends."""
+    """The uploads after one round."""
     metrics = Metrics()
     uploads = Uploads(folder, store, metrics)
     uploads.start()
@@ -122,7 +122,7 @@ def silent() -> Iterator[Bucket]:
         yield Bucket("s3://bucket/log", f"http://127.0.0.1:{listening.getsockname()[1]}")
 
 
-def test_a_bucket_that_does_not_answer_ends_no_later_than_it_may(
+def test_with_a_bucket_that_does_not_answer_finish_ends_in_time(
     folder: Path, silent: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_sent_does_not_stop_the_others(folder: Path, bucke
 
 
 @pytest.mark.parametrize(("is_sent", "lost"), [(True, 0), (False, 1)])
-def test_a_file_that_retention_took_is_lost_only_where_it_was_not_sent(
+def test_a_file_that_retention_deleted_is_lost_only_if_it_was_not_sent(
     folder: Path, bucket: LocalStore, is_sent: bool, lost: int
 ) -> None:
     (folder / FIRST).write_bytes(LINE)
@@ -177,7 +177,7 @@ def test_a_file_that_retention_took_is_lost_only_where_it_was_not_sent(
     assert uploads.counts.lost.values[("predictions",)] == lost
 
 
-def test_the_mark_of_a_file_that_is_gone_goes_too(folder: Path, bucket: LocalStore) -> None:
+def test_the_mark_of_a_deleted_file_is_deleted(folder: Path, bucket: LocalStore) -> None:
     (folder / FIRST).write_bytes(LINE)
     sent(folder, bucket)
     (folder / FIRST).unlink()
@@ -185,7 +185,7 @@ def test_the_mark_of_a_file_that_is_gone_goes_too(folder: Path, bucket: LocalSto
     assert list(folder.iterdir()) == []
 
 
-def test_only_segments_of_a_log_have_a_place() -> None:
+def test_only_files_of_a_log_have_a_name_in_the_bucket() -> None:
     assert log_of(SECOND) == "predictions"
     for name in ("sources-1.jsonl", "predictions-1-2.jsonl", f".{FIRST}", f"{FIRST}.sent"):
         assert log_of(name) == ""

@@ -131,7 +131,7 @@ def test_a_folder_that_vanished_drops_records_until_it_is_back(tmp_path: Path) -
     assert counted(metrics) == (1, 1)
 
 
-def test_a_file_that_somebody_deleted_is_left_for_a_new_one(tmp_path: Path) -> None:
+def test_after_a_file_was_deleted_a_new_one_is_opened(tmp_path: Path) -> None:
     log, _ = opened(tmp_path)
     log.append(LINE % 1)
     next(tmp_path.iterdir()).unlink()
@@ -150,7 +150,7 @@ def test_a_file_is_closed_at_its_size_and_none_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what it keeps in memory")
-def test_a_file_that_is_closed_leaves_the_memory(tmp_path: Path) -> None:
+def test_a_closed_file_leaves_the_page_cache(tmp_path: Path) -> None:
     needs_a_disk_that_lets_go(tmp_path)
     folder = tmp_path / "log"
     folder.mkdir()
@@ -166,7 +166,7 @@ def test_a_file_that_is_closed_leaves_the_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what it keeps in memory")
-def test_a_look_at_the_memory_tells_what_was_read_and_reads_nothing(tmp_path: Path) -> None:
+def test_the_look_at_the_page_cache_tells_what_was_read_and_reads_nothing(tmp_path: Path) -> None:
     file = needs_a_disk_that_lets_go(tmp_path)
     assert [pages_in_memory(file) for _ in range(3)] == [0, 0, 0]
     file.read_bytes()
@@ -216,19 +216,19 @@ def make_files(folder: Path, *ages: float) -> None:
         os.utime(path, (time.time() - age, time.time() - age))
 
 
-def test_files_that_are_too_old_go(tmp_path: Path) -> None:
+def test_files_that_are_too_old_are_deleted(tmp_path: Path) -> None:
     make_files(tmp_path, 300, 200, 100)
     limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=2**60, keep_seconds=150)
     assert remove_old_files(tmp_path, limits, time.time()) == ["predictions-0-1.jsonl", "predictions-1-1.jsonl"]
 
 
-def test_the_oldest_files_go_while_all_are_too_large(tmp_path: Path) -> None:
+def test_the_oldest_files_are_deleted_while_all_are_too_large(tmp_path: Path) -> None:
     make_files(tmp_path, 300, 200, 100)
     limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=250, keep_seconds=1e9)
     assert remove_old_files(tmp_path, limits, time.time()) == ["predictions-0-1.jsonl"]
 
 
-def test_files_go_when_the_next_is_closed_however_soon_that_is(tmp_path: Path) -> None:
+def test_files_are_deleted_when_the_next_one_is_closed(tmp_path: Path) -> None:
     limits = Limits(rotate_bytes=10 * len(LINE), rotate_seconds=1e9, keep_bytes=50 * len(LINE), keep_seconds=1e9)
     keeper = LogKeeper(tmp_path, limits, every_seconds=0)
     log = keeper.open("predictions", Metrics())
@@ -303,7 +303,7 @@ def test_the_files_of_all_keys_together_are_closed_at_the_size_of_one(tmp_path: 
     assert [len(list(tmp_path.glob(f"*-{key}.jsonl"))) for key in ("web", "mobile")] == [3, 3]
 
 
-def test_a_file_that_is_being_written_never_goes(tmp_path: Path) -> None:
+def test_a_file_that_is_being_written_is_never_deleted(tmp_path: Path) -> None:
     log, _ = opened(tmp_path)
     log.append(LINE % 1)
     limits = Limits(rotate_bytes=1, rotate_seconds=1, keep_bytes=0, keep_seconds=0)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.model_folder import ModelCard, read_card
-from service.api.labels import Label, read_label
+from service.api.label_reader import Label, read_label
 from testbed.clients import InProcess
 from testbed.served_folders import ROW, write_folder
 
