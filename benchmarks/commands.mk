@@ -3,7 +3,7 @@
 ##@ Measure
 
 .PHONY: bench
-bench: setup ## Measure the service beside its like, and the chain; PART=serving, chain, minutes or statistics does one; writes docs/benchmarks.md
+bench: setup ## Measure the service side by side with two others, and the chain; PART=serving, chain, minutes or statistics for one part; writes docs/benchmarks.md
 	@for part in $(or $(PART),serving chain); do $(RUN) -m "benchmarks.$$part"; done
 
 .PHONY: torture

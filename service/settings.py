@@ -26,60 +26,71 @@ class Settings(BaseModel):
 
     model_dir: Annotated[Path, Field(description="the model folder to serve")]
     model_load_seconds: Annotated[
-        int, Field(ge=1, le=3600, description="CPU time in which a model must be loaded and proved")
+        int, Field(ge=1, le=3600, description="CPU seconds in which a model must load and give its golden rows")
     ] = 60
-    shadow_model_dir: Annotated[Path | None, Field(description="a model that scores the same rows unseen")] = None
+    shadow_model_dir: Annotated[
+        Path | None, Field(description="a shadow model: it scores the same rows, and its answers are only logged")
+    ] = None
     request_log_dir: Annotated[Path, Field(description="the folder of the request log")] = Path("requests")
-    api_keys_file: Annotated[Path | None, Field(description="a JSON file of API keys; unset: no keys asked")] = None
+    api_keys_file: Annotated[Path | None, Field(description="a JSON file of API keys; unset: no key required")] = None
     host: Annotated[str, Field(min_length=1, description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="the port to listen on; 0 takes a free one")] = 8000
     root_path: Annotated[
-        str, Field(pattern=r"^((/[A-Za-z0-9_-]+)+)?$", description="the prefix under which a proxy shows the service")
+        str,
+        Field(
+            pattern=r"^((/[A-Za-z0-9_-]+)+)?$", description="the path prefix under which a proxy serves this service"
+        ),
     ] = ""
     cors_origins: Annotated[
         str,
         Field(
             pattern=r"^(\*|https?://[^/,\s*]+(,\s*https?://[^/,\s*]+)*)?$",
-            description="origins whose pages may call, by commas, or *; unset: none",
+            description="allowed CORS origins, separated by commas, or *; unset: none",
         ),
     ] = ""
     otel_exporter_otlp_endpoint: Annotated[
         str | None, Field(description="the OpenTelemetry collector; unset: no traces")
     ] = None
 
-    max_in_flight: Annotated[Count, Field(description="requests at work at once; more are answered 503")] = 1024
-    max_wait_seconds: Annotated[Seconds, Field(description="a request that waited longer is answered 503")] = 0.5
+    max_in_flight: Annotated[Count, Field(description="most requests in flight; more are answered 503")] = 1024
+    max_wait_seconds: Annotated[Seconds, Field(description="a request that waits longer is answered 503")] = 0.5
     max_body_bytes: Annotated[
-        Count, Field(description="the largest body that is read, whatever the model takes; the edge has the same")
+        Count, Field(description="the largest request body, for any model; the edge has the same limit")
     ] = 8 * 1024 * 1024
-    header_seconds: Annotated[Seconds, Field(description="time for a request's headers to arrive")] = 5.0
-    body_seconds: Annotated[Seconds, Field(description="time for a request's body to arrive after them")] = 5.0
+    header_seconds: Annotated[Seconds, Field(description="seconds for a request's headers to arrive")] = 5.0
+    body_seconds: Annotated[Seconds, Field(description="seconds for a request's body to arrive after its headers")] = (
+        5.0
+    )
     write_seconds: Annotated[
-        Seconds, Field(description="a client that reads nothing of its answer is cut off after")
+        Seconds, Field(description="seconds until a client that does not read its answer is disconnected")
     ] = 10.0
-    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600, description="an idle connection is closed after")] = 65
-    drain_seconds: Annotated[OrZero, Field(description="after SIGTERM: not ready, but still serving")] = 3.0
-    grace_seconds: Annotated[Seconds, Field(description="after that: time to finish what is at work")] = 10.0
+    keep_alive_seconds: Annotated[
+        int, Field(ge=1, le=3600, description="seconds until an idle connection is closed")
+    ] = 65
+    drain_seconds: Annotated[
+        OrZero, Field(description="seconds after SIGTERM in which the service is not ready but still answers")
+    ] = 3.0
+    grace_seconds: Annotated[Seconds, Field(description="seconds after that to finish requests in flight")] = 10.0
 
-    log_fsync_ms: Annotated[int, Field(ge=1, le=60_000, description="the log reaches the disk this often")] = 50
-    log_rotate_mb: Annotated[Count, Field(description="a log file is closed at this size")] = 64
-    log_rotate_hours: Annotated[Count, Field(description="a log file is closed at this age")] = 24
-    log_keep_mb: Annotated[Count, Field(description="the oldest log files go when all are larger")] = 1024
-    log_keep_days: Annotated[Count, Field(description="log files go when they are older")] = 90
+    log_fsync_ms: Annotated[
+        int, Field(ge=1, le=60_000, description="milliseconds between syncs of the log to the disk")
+    ] = 50
+    log_rotate_mb: Annotated[Count, Field(description="MB at which a log file is closed")] = 64
+    log_rotate_hours: Annotated[Count, Field(description="hours after which a log file is closed")] = 24
+    log_keep_mb: Annotated[Count, Field(description="most MB of all log files; the oldest are deleted")] = 1024
+    log_keep_days: Annotated[Count, Field(description="days after which log files are deleted")] = 90
     request_log_bucket: Annotated[
         str | None,
-        Field(pattern=ADDRESS, description="closed log files also go there, s3://bucket/prefix; unset: they stay here"),
+        Field(pattern=ADDRESS, description="where closed log files are uploaded, s3://bucket/prefix; unset: nowhere"),
     ] = None
-    aws_endpoint_url_s3: Annotated[str | None, Field(description="the bucket's server, where it is not Amazon's")] = (
-        None
-    )
-    feedback_days: Annotated[Count, Field(description="a label for an older prediction comes too late")] = 60
+    aws_endpoint_url_s3: Annotated[str | None, Field(description="the bucket's server, if it is not Amazon's")] = None
+    feedback_days: Annotated[Count, Field(description="days after which a label for a prediction is too late")] = 60
     label_clock_skew_seconds: Annotated[
         int,
         Field(
             ge=0,
             le=MOST_SKEW_SECONDS,
-            description="a label's `observed_us` may be this long before its prediction, or after now",
+            description="seconds by which a label's `observed_us` may precede its prediction, or be in the future",
         ),
     ] = CLOCK_SKEW_SECONDS
 

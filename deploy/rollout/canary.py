@@ -2,6 +2,8 @@
 
 Unknown figures stop it, too: too few requests, no answer from Prometheus, NaN. Both are compared over the same seconds,
 under the same traffic, so a busy machine makes both slow.
+
+deploy.canary_percent in pipeline.toml sets the shares of traffic; `steps.py` gives them to the new version.
 """
 
 import math
