@@ -69,7 +69,7 @@ def test_every_workflow_that_starts_by_itself_has_situations_and_a_cost(engine: 
 
 def test_what_was_verified_says_how_many() -> None:
     told = (ROOT / "docs" / "verified.md").read_text(encoding="utf-8")
-    assert f"{len(SITUATIONS)} of {len(SITUATIONS)} as decided; {len(PLANTS)} faults planted back" in told
+    assert f"{len(SITUATIONS)} of {len(SITUATIONS)} as decided; {len(PLANTS)} planted faults" in told
 
 
 def test_situations_have_a_name_each() -> None:
