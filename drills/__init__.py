@@ -1,4 +1,4 @@
-"""Planted faults: each is put into a copy, and the stage that should refuse it must, by the reason that is its own.
+"""Drills: planted faults, each in a copy of the chain, with the stage that must refuse it and the reason for that.
 
 Taught in docs/learn/en/04-delivery.md.
 """

@@ -1,12 +1,11 @@
-"""Plants every fault in drills/ into a copy, and shows that the stage which should refuse it does, for that reason.
+"""Plants each fault of drills/ in a copy of a healthy chain, and checks that the right stage refuses it.
 
-A drill ends as planned where the stage, run by its own command, ends with the exit code that the drill names and gives
-the reason that the drill names as its first. Refusing for another reason is no pass, and a fault that could not be
-planted is a failure.
+A drill ends as planned if the stage, run by its own command, ends with the drill's exit code and gives the drill's
+reason first. A drill fails if the stage refuses for another reason, or if the fault could not be planted.
 
 Reads   drills/pipeline.toml: the flights, at the limits of the project's own pipeline.toml; drills/*/*.py
 Writes  build/drills/drills.json and table.md (for a job summary); build/drills/scenes/: the copies that failed
-Exits   0 every drill ended as planned · 3 one did not · 2 no such drill, or no healthy chain to plant into · 1 a crash
+Exits   0 every drill ended as planned · 3 one did not · 2 no such drill, or the healthy chain failed · 1 a crash
 """
 
 import argparse
@@ -21,9 +20,9 @@ from contracts.exits import Exit
 from contracts.outside.handbook import write_between
 from contracts.pipeline_toml.reader import load_config
 from contracts.schema import write_json
-from drills.bases import CONFIG, as_the_project_has_it, make_base
 from drills.commands import CHECKOUT
 from drills.drill import Drill, find_drills
+from drills.healthy_chain import CONFIG, make_base, project_config
 from drills.run import failures, run_all
 from drills.scene import PlantError
 from drills.table import BEGIN, END, listing, summary
@@ -36,7 +35,7 @@ def main() -> Exit:
     arguments = _parser().parse_args()
     found = find_drills()
     if arguments.write:
-        follow_the_project(CHECKOUT / "pipeline.toml")
+        copy_limits(CHECKOUT / "pipeline.toml")
         write_between(HANDBOOK, BEGIN, END, listing(found))
         return Exit.PASS
     drills = [one for one in chosen(found, arguments.only, full=arguments.full) if of_kind(one, arguments.timed)]
@@ -46,14 +45,14 @@ def main() -> Exit:
     return drill_all(drills, arguments.build / "drills", full=arguments.full)
 
 
-def follow_the_project(config: Path) -> None:
-    """Take over the limits of the project's pipeline.toml, as long as that names the flights."""
+def copy_limits(config: Path) -> None:
+    """Copy the project's pipeline.toml to drills/, if its source is the flights."""
     if load_config(config).data.source == load_config(CONFIG).data.source:
-        CONFIG.write_text(as_the_project_has_it(config.read_text(encoding="utf-8")), encoding="utf-8")
+        CONFIG.write_text(project_config(config.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
-    """Those of every push, or all; or those whose room or name is in `only`, whenever they run."""
+    """The drills of every push, with `full` all drills; or those whose folder or name is in `only`, nightly or not."""
     if only:
         wanted = set(only.replace(",", " ").split())
         return [one for one in drills if wanted & {one.name, *one.name.split("/")}]
@@ -61,30 +60,30 @@ def chosen(drills: Sequence[Drill], only: str, *, full: bool) -> list[Drill]:
 
 
 def of_kind(drill: Drill, timed: str) -> bool:
-    """Whether a drill is one of those that measure time ("yes"), one of the others ("no"), or whichever ("")."""
+    """Whether the drill measures time (`timed` is "yes"), or does not ("no"); "" takes both."""
     return not timed or drill.runs_alone == (timed == "yes")
 
 
 def drill_all(drills: Sequence[Drill], folder: Path, *, full: bool) -> Exit:
-    """Make the healthy chain, run the drills, write what was seen."""
+    """Make the healthy chain, run the drills, and write their records."""
     started = time.perf_counter()
     shutil.rmtree(folder, ignore_errors=True)
     try:
         base = make_base((folder / "base").resolve(), full=full)
     except PlantError as error:
-        print(f"drill: there is no healthy chain to plant into: {error}", file=sys.stderr)
+        print(f"drill: the healthy chain that faults are planted in failed: {error}", file=sys.stderr)
         return Exit.USAGE
-    print(f"a healthy chain to plant into: {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"made the healthy chain: {time.perf_counter() - started:.0f} s", flush=True)
     records = run_all(drills, base, folder.resolve(), _say)
-    seen = DrillRecords(full=full, seconds=round(time.perf_counter() - started, 1), drills=records)
-    write_json(folder / "drills.json", seen)
-    (folder / "table.md").write_text(summary(seen), encoding="utf-8")
+    report = DrillRecords(full=full, seconds=round(time.perf_counter() - started, 1), drills=records)
+    write_json(folder / "drills.json", report)
+    (folder / "table.md").write_text(summary(report), encoding="utf-8")
     shutil.rmtree(base.root)
-    wrong = list(failures(records))
-    print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
-    kept = len(records) - len(wrong)
-    print(f"drill: {kept} of {len(records)} ended as planned in {seen.seconds:.0f} s. See {folder / 'table.md'}.")
-    return Exit.FINDING if wrong else Exit.PASS
+    failed = list(failures(records))
+    print("\n".join(failed), file=sys.stderr, end="\n" if failed else "")
+    passed = len(records) - len(failed)
+    print(f"drill: {passed} of {len(records)} ended as planned in {report.seconds:.0f} s. See {folder / 'table.md'}.")
+    return Exit.FINDING if failed else Exit.PASS
 
 
 def _say(record: DrillRecord) -> None:
@@ -101,10 +100,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="make drill", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
-    parser.add_argument("--only", default="", help="names or rooms of drills, with commas or spaces between them")
-    parser.add_argument("--full", action="store_true", help="the nightly drills too, on the whole search")
-    parser.add_argument("--timed", choices=("yes", "no"), default="", help="those that measure time, or the others")
-    parser.add_argument("--write", action="store_true", help="write docs/drills.md and drills/pipeline.toml, and end")
+    parser.add_argument("--only", default="", help="names or folders of drills, separated by commas or spaces")
+    parser.add_argument(
+        "--full", action="store_true", help="the nightly drills too, on all rows and with the whole search"
+    )
+    parser.add_argument(
+        "--timed", choices=("yes", "no"), default="", help="only drills that measure time, or only the others"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/drills.md and drills/pipeline.toml, and run nothing"
+    )
     return parser
 
 

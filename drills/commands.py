@@ -1,6 +1,6 @@
-"""Runs a stage by the command that people and workflows use, and reads what it said.
+"""Runs a stage by the command that people and workflows use, and reads its exit code and reasons.
 
-make itself always fails with 2, and prints the stage's own exit code: that one counts.
+make itself always fails with 2, but prints the stage's own exit code: that one is returned.
 """
 
 import os
@@ -22,20 +22,20 @@ TIME_LIMIT_SECONDS = 600
 ONE_CORE = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _MAKE_SAYS = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*\bError (\d+)", re.M)
-# What the make that runs the drills hands down must not change what the stages' own makes do.
-_OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "BUILD", "CONFIG", "PYTHON"}
+# Variables that the outer make passes on; they must not change what the stages' own makes do.
+_MAKE_VARIABLES = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "BUILD", "CONFIG", "PYTHON"}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a stage ended, and its reasons, the first of which can stand alone."""
+    """A stage's exit code and its reasons. The first reason is complete by itself."""
 
     exit_code: int
     reasons: tuple[str, ...]
 
 
 def make_stage(stage: StageName, config: Path, build: Build, variables: Mapping[str, str] = NO_VARIABLES) -> Ended:
-    """`make <stage>` on a scene. `variables` go to make, which hands them on to the stage."""
+    """Run `make <stage>` on a scene. make passes `variables` on to the stage."""
     given = {"CONFIG": str(config), "BUILD": str(build.root), **variables}
     command = ["make", stage, *(f"{name}={value}" for name, value in given.items())]
     ended = subprocess.run(
@@ -60,19 +60,19 @@ def exit_code_of(make_code: int, stderr: str) -> int:
 
 
 def reasons_of(stage: StageName, build: Build) -> tuple[str, ...]:
-    """What the stage left: its verdict's reasons, of a report its warnings, else its record's headline."""
+    """The reasons in the stage's files: the report's warnings, the verdict's reasons, or else the record's headline."""
     folder = build.stage(stage)
     if stage == "report":
         return _warnings(folder / "summary.md")
     verdict = folder / "verdict.json"
     try:
-        # Each of a verdict's reasons answers another question, so they belong together.
+        # A verdict's reasons answer different questions, so they are one text.
         if stage == "drift":
             return (" ".join(DriftVerdict.model_validate_json(verdict.read_bytes()).reasons),)
         if stage == "load-test" and (reasons := LoadVerdict.model_validate_json(verdict.read_bytes()).reasons):
             return (" ".join(reasons),)
     except (OSError, ValidationError):
-        pass  # there is no verdict where the stage could not give one: its headline says why
+        pass  # without a verdict, the headline says why there is none
     try:
         return (StageRecord.model_validate_json((folder / "stage.json").read_bytes()).headline,)
     except (OSError, ValidationError):
@@ -85,12 +85,12 @@ def _warnings(summary: Path) -> tuple[str, ...]:
 
 
 def _environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """One core a stage, because two drills run side by side."""
-    return {name: value for name, value in outer.items() if name not in _OF_MAKE} | ONE_CORE
+    """One core for each stage, because two drills run side by side."""
+    return {name: value for name, value in outer.items() if name not in _MAKE_VARIABLES} | ONE_CORE
 
 
 def _last_line(*texts: str) -> tuple[str, ...]:
-    """The last thing that was said, other than by make."""
+    """The last line that make did not write."""
     for text in texts:
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("make")]
         if lines:

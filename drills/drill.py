@@ -1,7 +1,7 @@
-"""What a drill is: one fault, the stage that must end with one exit code over it, and the reason that it must give.
+"""What a drill is: one fault, the stage that must refuse it, the exit code, and the reason that the stage must give.
 
-A drill is a module of ~15 lines in one of the rooms below. Its docstring is the one sentence about what is planted,
-its function puts that into a copy, and the decorator says how the chain must answer:
+A drill is a module of ~10 lines in one of the folders below. Its docstring says in one sentence what is planted, its
+function plants that in a copy, and the decorator says how the stage must end:
 
     @drill("evaluate", FINDING, r"is worse than the margin")
     def plant(scene: Scene) -> None:
@@ -11,19 +11,19 @@ its function puts that into a copy, and the decorator says how the chain must an
 import importlib
 import pkgutil
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import ModuleType
 
 from contracts.exits import Exit
 from contracts.stage import StageName
 from drills.scene import Scene
 
-ROOMS = (
+FOLDERS = (
     *("model", "graph", "leakage", "columns", "rows", "copies", "threshold", "reference", "signed"),
     *("configuration", "relaxed", "ledger", "load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
 )
-# These measure time, so nothing else may run beside them.
+# These measure time, so no other drill runs beside them.
 ALONE = frozenset({"load", "answers"})
 PASS, FINDING, USAGE = Exit.PASS, Exit.FINDING, Exit.USAGE
 
@@ -31,12 +31,12 @@ Plant = Callable[[Scene], None]
 
 
 class NoDrillError(Exception):
-    """A module in a room of drills that is none; the text says what it lacks."""
+    """A module in a folder of drills that is no drill; the text says what it lacks."""
 
 
 @dataclass(frozen=True)
 class Drill:
-    """`reason`: a regular expression for the first reason that the stage gives. `nightly`: only with FULL=1."""
+    """`reason`: a regular expression that the stage's first reason must match. `nightly`: only with FULL=1."""
 
     name: str
     planted: str
@@ -52,29 +52,30 @@ class Drill:
 
 
 def drill(stage: StageName, exit_code: Exit, reason: str, *, nightly: bool = False) -> Callable[[Plant], Drill]:
-    """Makes a drill of a module's function `plant`."""
+    """Makes a drill of a module's function `plant`; `named` gives it the module's name and docstring."""
     re.compile(reason)
-
-    def made(plant: Plant) -> Drill:
-        *_, room, stem = plant.__module__.split(".")
-        planted = " ".join((sys.modules[plant.__module__].__doc__ or "").split())
-        return Drill(f"{room}/{stem.replace('_', '-')}", planted, stage, exit_code, reason, plant, nightly)
-
-    return made
+    return lambda plant: Drill("", "", stage, exit_code, reason, plant, nightly)
 
 
 def find_drills(package: str = "drills") -> list[Drill]:
-    """Every drill of every room, by room and name. Raises NoDrillError for a module that is none."""
+    """Every drill, by folder and name. Raises NoDrillError for a module that is no drill."""
     found = []
-    for room in ROOMS:
-        folder = importlib.import_module(f"{package}.{room}")
-        for name in sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.ispkg):
-            found.append(_drill_in(f"{package}.{room}.{name}"))
+    for folder in FOLDERS:
+        path = importlib.import_module(f"{package}.{folder}").__path__
+        for name in sorted(module.name for module in pkgutil.iter_modules(path) if not module.ispkg):
+            found.append(_drill_in(f"{package}.{folder}.{name}"))
     return found
 
 
-def _drill_in(module: str) -> Drill:
-    one = getattr(importlib.import_module(module), "plant", None)
-    if not isinstance(one, Drill) or not one.planted or not one.reason:
-        raise NoDrillError(f"{module}: required: a docstring, and a function `plant` with @drill and a reason.")
-    return one
+def _drill_in(name: str) -> Drill:
+    module = importlib.import_module(name)
+    one = getattr(module, "plant", None)
+    if not isinstance(one, Drill) or not module.__doc__ or not one.reason:
+        raise NoDrillError(f"{name}: required: a docstring, and a function `plant` with @drill and a reason.")
+    return named(one, module)
+
+
+def named(one: Drill, module: ModuleType) -> Drill:
+    """The drill with its module's folder and name, and its docstring."""
+    *_, folder, stem = module.__name__.split(".")
+    return replace(one, name=f"{folder}/{stem.replace('_', '-')}", planted=" ".join((module.__doc__ or "").split()))

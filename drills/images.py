@@ -1,4 +1,4 @@
-"""An image.json beside a scene: drills need no container engine."""
+"""image.json in a scene, without a container engine."""
 
 from contracts.image import Image
 from contracts.model_folder import model_digest, read_card
@@ -9,8 +9,8 @@ from drills.scene import Scene
 OTHER = "sha256:" + "e" * 64
 
 
-def lay_image(scene: Scene, *, model: str = "") -> None:
-    """As if `make build` had made one: of the challenger, or of the model that is named."""
+def write_image(scene: Scene, *, model: str = "") -> None:
+    """Write image.json as if `make build` had built an image of the challenger, or of another `model`."""
     image = Image(
         reference="flights:sha-1", image_id=OTHER, base="python", commit="1" * 40, created="2026-11-23T00:00:00Z",
         model=model or model_digest(scene.challenger), data_digest=read_card(scene.challenger).data_digest,

@@ -1,10 +1,10 @@
-"""Faults of a model folder: its graph is changed, and the folder signed anew, as a fault before the export would have.
+"""Faults of a model's graph. The changed folder is signed again, as if the fault had come before the export.
 
-A binary graph's answers are taken as log-odds, z. The changed graph gives `slope`·z + `offset` + `noise`·n(x), where n
-is a wild but fixed function of the row: it spoils the ranking as much as one asks for, and the same everywhere.
+`rescore` changes the log-odds z of a binary graph to `slope`·z + `offset` + `noise`·n(x). n is a fixed function of the
+row that varies so fast that it acts as noise: the larger `noise`, the worse the ranking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from training.tables import load_table
 
 Numbers = npt.NDArray[np.float64]
 Graph = Callable[[onnx.ModelProto], None]
+# A node: its operator, inputs, output and attributes.
+Step = tuple[str, list[str], str, dict[str, Any]]
 
 PROBABILITIES = OUTPUT_NAMES["binary"]
 TOLERANCE = 0.0005
@@ -35,9 +37,9 @@ EDGE = 1e-6  # keeps log-odds finite
 
 @dataclass(frozen=True)
 class Rescored:
-    """What becomes of the log-odds. `column`, `code`, `inside`: noise and turn only in, or only outside of, a category.
+    """How the log-odds z change. turn: how many times z is added; -2 reverses the ranking.
 
-    turn: how much of z is added; -2 turns the ranking around.
+    column, code, inside: limit noise and turn to the rows in, or outside of, one category.
     """
 
     slope: float = 1.0
@@ -50,24 +52,24 @@ class Rescored:
 
 
 def rescore(folder: Path, change: Rescored) -> None:
-    """Change a binary model's answers, and sign it."""
+    """Change a binary model's answers, and sign the folder."""
     edit(folder, rescoring(change))
 
 
 def rescoring(change: Rescored) -> Graph:
-    """The change of the graph alone, for `edit`."""
+    """The same change of the graph, for `edit`."""
     return lambda model: _rescore_graph(model, change)
 
 
 def slice_of(folder: Path, name: str, value: str) -> tuple[int, float]:
-    """Where the model reads this category: the column of X, and the code in it."""
+    """The column of X in which the model reads a category, and the category's code."""
     features = read_card(folder).features
     column = [one.name for one in features].index(name)
     return column, float(features[column].categories.index(value))
 
 
 def blur(scene: Scene, folder: Path, *, loss: float, but: str = "") -> None:
-    """Blur the ranking until roc_auc on the holdout is `loss` lower; not where `but`, as carrier=WN, holds."""
+    """Add noise until roc_auc on the holdout is `loss` lower; none in the category `but`, such as carrier=WN."""
     holdout = load_table(scene.build, "holdout")
     scorer = load_scorer(folder)
     matrix, truth = holdout.matrix(scorer.card.features), holdout.truth
@@ -86,13 +88,13 @@ def blur(scene: Scene, folder: Path, *, loss: float, but: str = "") -> None:
 
 
 def edit(folder: Path, change: Graph, *, keeps_golden: bool = False, **card: Any) -> None:
-    """Change the graph and fields of the card; golden rows follow, unless the change is one that nobody noticed."""
+    """Change the graph and fields of the card, and sign. Golden rows get the new answers, unless `keeps_golden`."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     before = model.SerializeToString(deterministic=True)
     change(model)
     after = model.SerializeToString(deterministic=True)
     if after == before:
-        raise PlantError("the graph is what it was")
+        raise PlantError("the graph has not changed")
     onnx.checker.check_model(model)
     (folder / "model.onnx").write_bytes(after)
     if not keeps_golden:
@@ -104,96 +106,99 @@ def edit(folder: Path, change: Graph, *, keeps_golden: bool = False, **card: Any
 
 
 def swap_outputs(model: onnx.ModelProto) -> None:
-    """The first class gets the second's probability."""
-    graph = model.graph
-    _rename_output(graph)
-    graph.initializer.append(numpy_helper.from_array(np.array([1, 0], dtype=np.int64), "drill_order"))
-    graph.node.append(helper.make_node("Gather", ["drill_before", "drill_order"], [PROBABILITIES], axis=1))
+    """Give each of two classes the other one's probability."""
+    _rename_output(model.graph)
+    append(
+        model.graph,
+        {"drill_order": np.array([1, 0])},
+        [("Gather", ["drill_before", "drill_order"], PROBABILITIES, {"axis": 1})],
+    )
 
 
 def add_weight(megabytes: int) -> Graph:
-    """A graph that carries numbers which it does not need."""
+    """Add so many megabytes of numbers that change no answer."""
 
     def change(model: onnx.ModelProto) -> None:
+        _rename_output(model.graph)
         ballast = np.random.default_rng(0).random(megabytes * 1024 * 1024 // 4, dtype=np.float32)
-        graph = model.graph
-        _rename_output(graph)
-        graph.initializer.append(numpy_helper.from_array(ballast, "drill_ballast"))
-        graph.initializer.append(numpy_helper.from_array(np.zeros(1, dtype=np.float32), "drill_nothing"))
-        graph.node.append(helper.make_node("ReduceMax", ["drill_ballast"], ["drill_peak"], keepdims=0))
-        graph.node.append(helper.make_node("Mul", ["drill_peak", "drill_nothing"], ["drill_zero"]))
-        graph.node.append(helper.make_node("Add", ["drill_before", "drill_zero"], [PROBABILITIES]))
+        append(model.graph, {"drill_ballast": ballast, "drill_nothing": np.zeros(1, np.float32)}, _MAXIMUM_TIMES_0)
 
     return change
 
 
 def add_work(width: int) -> Graph:
-    """A graph that multiplies two matrices of `width` by `width` for every call, and adds nothing of it."""
+    """Multiply two matrices of `width` by `width` in every call, which changes no answer."""
+    square: list[Step] = [
+        # Made from the answers, so that the runtime cannot compute it in advance.
+        ("ReduceMax", ["drill_before"], "drill_largest", {"keepdims": 0}),
+        ("Expand", ["drill_largest", "drill_size"], "drill_square", {}),
+        ("MatMul", ["drill_square", "drill_square"], "drill_ballast", {}),
+    ]
 
     def change(model: onnx.ModelProto) -> None:
-        graph = model.graph
-        _rename_output(graph)
-        constants: dict[str, npt.NDArray[Any]] = {
-            "drill_size": np.array([width, width], dtype=np.int64),
-            "drill_nothing": np.zeros(1, np.float32),
-        }
-        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-        # Made from the answers, so that the runtime cannot work it out beforehand.
-        graph.node.extend(
-            [
-                helper.make_node("ReduceMax", ["drill_before"], ["drill_largest"], keepdims=0),
-                helper.make_node("Expand", ["drill_largest", "drill_size"], ["drill_square"]),
-                helper.make_node("MatMul", ["drill_square", "drill_square"], ["drill_product"]),
-                helper.make_node("ReduceMax", ["drill_product"], ["drill_peak"], keepdims=0),
-                helper.make_node("Mul", ["drill_peak", "drill_nothing"], ["drill_zero"]),
-                helper.make_node("Add", ["drill_before", "drill_zero"], [PROBABILITIES]),
-            ]
-        )
+        _rename_output(model.graph)
+        size, nothing = np.array([width, width]), np.zeros(1, np.float32)
+        append(model.graph, {"drill_size": size, "drill_nothing": nothing}, [*square, *_MAXIMUM_TIMES_0])
 
     return change
 
 
+def append(graph: onnx.GraphProto, constants: Mapping[str, npt.NDArray[Any]], steps: Iterable[Step]) -> None:
+    """Add constants and nodes at the end of a graph."""
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    graph.node.extend(helper.make_node(kind, reads, [gives], **how) for kind, reads, gives, how in steps)
+
+
+_MAXIMUM_TIMES_0: list[Step] = [
+    ("ReduceMax", ["drill_ballast"], "drill_peak", {"keepdims": 0}),
+    ("Mul", ["drill_peak", "drill_nothing"], "drill_zero", {}),
+    ("Add", ["drill_before", "drill_zero"], PROBABILITIES, {}),
+]
+_MASK = "drill_mask"
+_RESCORE: list[Step] = [
+    ("Gather", ["drill_before", "drill_second"], "drill_p", {"axis": 1}),
+    ("Clip", ["drill_p", "drill_low", "drill_high"], "drill_clipped", {}),
+    ("Sub", ["drill_one", "drill_clipped"], "drill_rest", {}),
+    ("Div", ["drill_clipped", "drill_rest"], "drill_odds", {}),
+    ("Log", ["drill_odds"], "drill_z", {}),
+    ("IsNaN", [INPUT_NAME], "drill_gaps", {}),
+    ("Where", ["drill_gaps", "drill_nothing", INPUT_NAME], "drill_whole", {}),
+    ("MatMul", ["drill_whole", "drill_weights"], "drill_angle", {}),
+    ("Sin", ["drill_angle"], "drill_wild", {}),
+    ("Gather", [INPUT_NAME, "drill_column"], "drill_codes", {"axis": 1}),
+    ("Equal", ["drill_codes", "drill_code"], "drill_is_inside", {}),
+    ("Cast", ["drill_is_inside"], "drill_inside", {"to": TensorProto.FLOAT}),
+    ("Sub", ["drill_one", "drill_inside"], "drill_outside", {}),
+    ("Mul", ["drill_wild", "drill_noise"], "drill_wilder", {}),
+    ("Mul", ["drill_z", "drill_turn"], "drill_turned", {}),
+    ("Add", ["drill_wilder", "drill_turned"], "drill_spoiled", {}),
+    ("Mul", ["drill_spoiled", _MASK], "drill_added", {}),
+    ("Mul", ["drill_z", "drill_slope"], "drill_steeper", {}),
+    ("Add", ["drill_steeper", "drill_offset"], "drill_moved", {}),
+    ("Add", ["drill_moved", "drill_added"], "drill_blurred", {}),
+    ("Sigmoid", ["drill_blurred"], "drill_yes", {}),
+    ("Sub", ["drill_one", "drill_yes"], "drill_no", {}),
+    ("Concat", ["drill_no", "drill_yes"], PROBABILITIES, {"axis": 1}),
+]
+
+
 def _rescore_graph(model: onnx.ModelProto, change: Rescored) -> None:
-    graph, width = model.graph, model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    _rename_output(graph)
-    constants: dict[str, npt.NDArray[Any]] = {
+    width = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    _rename_output(model.graph)
+    numbers: dict[str, npt.NDArray[Any]] = {
         "drill_weights": _weights(width).reshape(-1, 1), "drill_nothing": np.zeros(1), "drill_one": np.ones(1),
         "drill_slope": np.array([change.slope]), "drill_offset": np.array([change.offset]),
         "drill_noise": np.array([change.noise]), "drill_turn": np.array([change.turn]),
         "drill_code": np.array([change.code]),
         "drill_low": np.array(EDGE), "drill_high": np.array(1 - EDGE),
     }  # fmt: skip
-    graph.initializer.extend(
-        numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()
-    )
+    constants = {name: value.astype(np.float32) for name, value in numbers.items()}
     places = {"drill_second": np.array([1]), "drill_column": np.array([change.column or 0])}
-    graph.initializer.extend(numpy_helper.from_array(value.astype(np.int64), name) for name, value in places.items())
-    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Gather", ["drill_before", "drill_second"], "drill_p", {"axis": 1}),
-        ("Clip", ["drill_p", "drill_low", "drill_high"], "drill_clipped", {}),
-        ("Sub", ["drill_one", "drill_clipped"], "drill_rest", {}),
-        ("Div", ["drill_clipped", "drill_rest"], "drill_odds", {}),
-        ("Log", ["drill_odds"], "drill_z", {}),
-        ("IsNaN", [INPUT_NAME], "drill_gaps", {}),
-        ("Where", ["drill_gaps", "drill_nothing", INPUT_NAME], "drill_whole", {}),
-        ("MatMul", ["drill_whole", "drill_weights"], "drill_angle", {}),
-        ("Sin", ["drill_angle"], "drill_wild", {}),
-        ("Gather", [INPUT_NAME, "drill_column"], "drill_codes", {"axis": 1}),
-        ("Equal", ["drill_codes", "drill_code"], "drill_is_inside", {}),
-        ("Cast", ["drill_is_inside"], "drill_inside", {"to": TensorProto.FLOAT}),
-        ("Sub", ["drill_one", "drill_inside"], "drill_outside", {}),
-        ("Mul", ["drill_wild", "drill_noise"], "drill_wilder", {}),
-        ("Mul", ["drill_z", "drill_turn"], "drill_turned", {}),
-        ("Add", ["drill_wilder", "drill_turned"], "drill_spoiled", {}),
-        ("Mul", ["drill_spoiled", _masked_by(change)], "drill_added", {}),
-        ("Mul", ["drill_z", "drill_slope"], "drill_steeper", {}),
-        ("Add", ["drill_steeper", "drill_offset"], "drill_moved", {}),
-        ("Add", ["drill_moved", "drill_added"], "drill_blurred", {}),
-        ("Sigmoid", ["drill_blurred"], "drill_yes", {}),
-        ("Sub", ["drill_one", "drill_yes"], "drill_no", {}),
-        ("Concat", ["drill_no", "drill_yes"], PROBABILITIES, {"axis": 1}),
-    ]
-    graph.node.extend(helper.make_node(kind, reads, [gives], **how) for kind, reads, gives, how in steps)
+    mask = _masked_by(change)
+    steps = (
+        (kind, [mask if one == _MASK else one for one in reads], gives, how) for kind, reads, gives, how in _RESCORE
+    )
+    append(model.graph, constants | places, steps)
 
 
 def _masked_by(change: Rescored) -> str:
@@ -203,7 +208,7 @@ def _masked_by(change: Rescored) -> str:
 
 
 def _rename_output(graph: onnx.GraphProto) -> None:
-    """What was the answer is now called drill_before."""
+    """Call the graph's answer drill_before."""
     for node in graph.node:
         node.output[:] = ["drill_before" if name == PROBABILITIES else name for name in node.output]
         node.input[:] = ["drill_before" if name == PROBABILITIES else name for name in node.input]
@@ -253,5 +258,6 @@ def _auc(truth: Any, probabilities: Numbers) -> float:
 
 
 def answered(scorer: Scorer, row: GoldenRow) -> GoldenRow:
+    """The golden row with the scorer's answer."""
     output = scorer.predict(scorer.encoder.rows([row.inputs]))[0]
     return row.model_copy(update={"output": tuple(output.astype(np.float64).tolist())})

@@ -1,4 +1,4 @@
-"""Sets one key of a pipeline.toml's text, and leaves every other line as it is."""
+"""Sets one key in the text of a pipeline.toml, and keeps every other line."""
 
 import datetime as dt
 import json
@@ -7,9 +7,9 @@ import tomllib
 
 
 def with_key(text: str, key: str, value: object) -> str:
-    """`key`: section and name, such as gate.margin or gate.floors.roc_auc. None takes the key out.
+    """The text with `key` (section and name, as gate.floors.roc_auc) set to `value`; None removes the key.
 
-    Raises ValueError where the text then would not say what it should.
+    Raises ValueError if the changed text does not have this value.
     """
     section, _, name = key.rpartition(".")
     lines = text.splitlines()
@@ -25,7 +25,7 @@ def with_key(text: str, key: str, value: object) -> str:
     for part in key.split("."):
         found = found.get(part) if isinstance(found, dict) else None
     if found != value:
-        raise ValueError(f"{key} cannot be set: the text then says {found!r}, required {value!r}")
+        raise ValueError(f"{key} cannot be set: the changed text has {found!r}, required {value!r}")
     return changed
 
 

@@ -11,9 +11,9 @@ from threading import Lock
 
 from contracts.drills import DrillRecord
 from contracts.terminal.progress import progress
-from drills.bases import as_the_base_was_judged
 from drills.commands import Ended, make_stage
 from drills.drill import Drill
+from drills.healthy_chain import set_wide_limits
 from drills.scene import PlantError, Scene, copy_of
 
 SIDE_BY_SIDE = 2
@@ -22,7 +22,7 @@ Say = Callable[[DrillRecord], None]
 
 
 def run_all(drills: Sequence[Drill], base: Scene, folder: Path, say: Say) -> tuple[DrillRecord, ...]:
-    """Two at a time; then, one by one, those that measure time. In the order of `drills`."""
+    """Run drills two at a time, then those that measure time one by one. Returns records in the order of `drills`."""
     lock = Lock()
 
     def one(drill: Drill) -> DrillRecord:
@@ -44,16 +44,16 @@ def run_all(drills: Sequence[Drill], base: Scene, folder: Path, say: Say) -> tup
 
 
 def run_one(drill: Drill, base: Scene, root: Path) -> DrillRecord:
-    """One drill on a copy of `base`. The copy stays where the drill did not end as planned."""
+    """Run one drill on a copy of `base`. The copy is kept if the drill fails."""
     started = time.perf_counter()
     scene = copy_of(base, root)
     if drill.stage == "promote":
-        as_the_base_was_judged(scene)
+        set_wide_limits(scene)
     try:
         drill.plant(scene)
     except PlantError as error:
         ended = Ended(NOT_RUN, (f"not planted: {error}",))
-    except Exception as error:  # whatever a plant raises, the drill has failed and the others go on
+    except Exception as error:  # whatever a plant raises, its drill has failed and the others run
         traceback.print_exc()
         ended = Ended(NOT_RUN, (f"not planted: {type(error).__name__}: {error}",))
     else:
@@ -65,7 +65,7 @@ def run_one(drill: Drill, base: Scene, root: Path) -> DrillRecord:
 
 
 def judge(drill: Drill, ended: Ended, seconds: float) -> DrillRecord:
-    """As planned is: the exit code, and for the first reason the one that was planted."""
+    """The drill's record: it passed if exit code and first reason are those that the drill names."""
     return DrillRecord(
         name=drill.name,
         stage=drill.stage,

@@ -1,7 +1,7 @@
-"""The copy into which a fault is planted: a pipeline.toml, a table and a build folder of its own.
+"""A scene: the copy in which a fault is planted, with its own pipeline.toml, table and build folder.
 
-A scene begins healthy: data, a challenger that was just trained, and a champion that computes the same. Whatever a
-plant does to it goes through here or `drills/models.py`, and raises PlantError where it did not change what it was to.
+A scene begins healthy: data, a challenger that was just trained, and a champion that computes the same. Plants change
+it by the methods below or by `drills/models.py`, which raise PlantError if they changed nothing.
 """
 
 import json
@@ -29,12 +29,12 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 class PlantError(Exception):
-    """The fault could not be planted, so nothing was shown: the drill has failed."""
+    """The fault could not be planted, so the drill has failed."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One copy. `root` holds pipeline.toml, the source's table and build/; `environment` is what the stages get."""
+    """One copy. `root` holds pipeline.toml, the source's table and build/; `environment`: variables of the stages."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -61,17 +61,17 @@ class Scene:
 
     @property
     def is_from_holdout_on(self) -> "pd.Series[bool]":
-        """[rows of the source]: whether the row is younger than all that a model may learn from."""
+        """[rows of the source]: whether the row is in the holdout or later."""
         return self.is_from(days_before_as_of=load_config(self.config).data.holdout_days)
 
     def is_from(self, *, days_before_as_of: int) -> "pd.Series[bool]":
-        """[rows of the source]: whether the row is of the last days before as_of, or later."""
+        """[rows of the source]: whether the row is at most so many days before as_of, or later."""
         data = load_config(self.config).data
         first = pd.Timestamp(str(data.as_of)) - pd.Timedelta(days=days_before_as_of)
         return pd.read_parquet(self.root / SOURCE)[data.time] >= first
 
     def set(self, key: str, value: object) -> None:
-        """Write `section.key = value` into pipeline.toml; a value of None takes the key out."""
+        """Plant a setting in pipeline.toml; None removes the key. Raises PlantError if it is set so already."""
         text = self.config.read_text(encoding="utf-8")
         changed = with_key(text, key, value)
         if tomllib.loads(changed) == tomllib.loads(text):
@@ -79,35 +79,35 @@ class Scene:
         self.config.write_text(changed, encoding="utf-8")
 
     def prepare(self, key: str, value: object) -> None:
-        """Write what the fault needs around it into pipeline.toml, where it is not so already."""
+        """Set what the fault needs beside it in pipeline.toml; it may be set so already."""
         self.config.write_text(with_key(self.config.read_text(encoding="utf-8"), key, value), encoding="utf-8")
 
     def forget_champion(self) -> None:
-        """Let the challenger be judged by itself; the load is half as long."""
+        """Remove the champion: the challenger is judged by itself, and the load test is half as long."""
         shutil.rmtree(self.champion)
 
     def source(self, change: Change) -> None:
-        """Let the source have another table: `change` gets all columns and rows as the flights have them."""
+        """Change the source's table: `change` gets all columns and rows of the flights."""
         before = pd.read_parquet(self.root / SOURCE)
         after = change(before.copy())
         if after.equals(before):
-            raise PlantError("the source's table is what it was")
+            raise PlantError("the source's table has not changed")
         after.to_parquet(self.root / SOURCE, index=False)
 
     def table(self, name: TableName, change: Change, *, described: bool = True) -> None:
-        """Change a table between the stages, described in data.json as if the data stage had written it, or not."""
+        """Change a table after the data stage. `described`: data.json describes the changed table, too."""
         path = self.build.stage("data") / f"{name}.parquet"
         before = pd.read_parquet(path)
         after = change(before.copy()).reset_index(drop=True)
         if after.equals(before):
-            raise PlantError(f"{path.name} is what it was")
+            raise PlantError(f"{path.name} has not changed")
         after.to_parquet(path, index=False)
         if described:
             self._describe(name, pd.read_parquet(path))
 
     @contextmanager
     def for_training(self, change: Change) -> Iterator[None]:
-        """Let the train stage alone read other rows, as a faulty one would; data.json still has the old dates."""
+        """Let the train stage alone read other rows, as a faulty one would; data.json keeps the old dates."""
         folder = self.build.stage("data")
         kept = {name: (folder / name).read_bytes() for name in ("train.parquet", "data.json")}
         manifest = self.manifest
@@ -119,19 +119,24 @@ class Scene:
             (folder / name).write_bytes(content)
 
     def run(self, *stages: StageName) -> None:
-        """Run earlier stages on the fault by their commands. Raises PlantError where one does not pass."""
+        """Run earlier stages on the fault. Raises PlantError if one does not pass."""
         for stage in stages:
             ended = make_stage(stage, self.config, self.build, self.environment)
             if ended.exit_code is not Exit.PASS:
-                raise PlantError(
-                    f"{stage} ended with {ended.exit_code} before the fault was judged: {ended.reasons[0]}"
-                )
+                raise PlantError(f"{stage}, an earlier stage, ended with {ended.exit_code}: {ended.reasons[0]}")
+
+    def run_with(self, stage: StageName, key: str, value: object) -> None:
+        """Run one earlier stage with another setting, and restore pipeline.toml."""
+        before = self.config.read_bytes()
+        self.set(key, value)
+        self.run(stage)
+        self.config.write_bytes(before)
 
     def run_refused(self, stage: StageName) -> None:
-        """Run an earlier stage that must refuse what was planted so far. Raises PlantError where it does not."""
+        """Run an earlier stage that must refuse the fault. Raises PlantError if it does not."""
         ended = make_stage(stage, self.config, self.build, self.environment)
         if ended.exit_code != Exit.FINDING:
-            raise PlantError(f"{stage} ended with {ended.exit_code}, and should have refused: {ended.reasons[0]}")
+            raise PlantError(f"{stage} ended with {ended.exit_code}, required {Exit.FINDING:d}: {ended.reasons[0]}")
 
     def edit(self, path: Path, pattern: str, replacement: str) -> None:
         """Replace the first match of a regular expression in a file."""
@@ -145,7 +150,7 @@ class Scene:
         """Replace fields at the top of a JSON file."""
         before = json.loads(path.read_text(encoding="utf-8"))
         if not fields.keys() <= before.keys() or before | fields == before:
-            raise PlantError(f"{path.name} has no other {', '.join(fields)}")
+            raise PlantError(f"{path.name} lacks one of {', '.join(fields)}, or has these values already")
         path.write_text(json.dumps(before | fields, indent=2) + "\n", encoding="utf-8")
 
     def _describe(self, name: TableName, frame: pd.DataFrame) -> None:
@@ -161,7 +166,7 @@ class Scene:
 
 
 def copy_of(base: Scene, root: Path) -> Scene:
-    """A fresh scene that is all that `base` is."""
+    """A new copy of `base` in `root`."""
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(base.root, root)
     scene = Scene(root, dict(base.environment))
@@ -171,5 +176,12 @@ def copy_of(base: Scene, root: Path) -> Scene:
 
 
 def to_celsius(fahrenheit: "pd.Series[float]") -> "pd.Series[float]":
-    """Degrees."""
+    """Degrees Celsius."""
     return (fahrenheit - 32) / 1.8
+
+
+def flip_a_bit(path: Path) -> None:
+    """Damage a file: one bit in its middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)

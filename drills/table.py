@@ -1,4 +1,4 @@
-"""The drills as a Markdown table: for the job summary, and between two marks in docs/drills.md."""
+"""Drills as Markdown tables: for the job summary, and between two marks in docs/drills.md."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,11 +10,10 @@ LONGEST_REASON = 220
 
 
 def summary(records: DrillRecords) -> str:
-    """What ran, how it ended, and why."""
-    kept = sum(one.passed for one in records.drills)
-    title = (
-        f"## {'✅' if kept == len(records.drills) else '❌'} {kept} of {len(records.drills)} drills ended as planned"
-    )
+    """The drills that ran, failed ones first: how each ended, and why."""
+    passed = sum(one.passed for one in records.drills)
+    mark = "✅" if passed == len(records.drills) else "❌"
+    title = f"## {mark} {passed} of {len(records.drills)} drills ended as planned"
     ran = f"{'All drills' if records.full else 'The drills of every push'}, {records.seconds:.0f} s."
     rows = (
         ("✅" if one.passed else "❌", _cell(one.name), _cell(one.planted), _ended(one), _cell(_short(one.reason)))
@@ -24,7 +23,7 @@ def summary(records: DrillRecords) -> str:
 
 
 def listing(drills: Sequence[Drill]) -> str:
-    """Every drill there is, for docs/drills.md: nothing in it changes from run to run."""
+    """All drills, for docs/drills.md: the same in every run."""
     rows = (
         (_cell(one.name) + (" (nightly)" if one.nightly else ""), _cell(one.planted), f"{one.stage}: {one.exit_code}")
         for one in drills

@@ -1,4 +1,4 @@
-"""Rows of customers: some columns are the customer's own, and the answer may be, too."""
+"""Adds customers to a table: columns, and if asked for the label, that depend on the customer alone."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ CUSTOMERS = 2000
 
 
 def without_time(scene: Scene) -> None:
-    """The scene's table has no time, so that chance cuts it."""
+    """Let the table have no time, so that it is split at random."""
     scene.set("data.time", "")
     scene.set("data.as_of", None)
 
@@ -25,13 +25,16 @@ def of_customers(
     noise: float = 0.0,
     jitter: float = 0.0,
 ) -> pd.DataFrame:
-    """`name`: of a customer's number. noise: share of answers turned. jitter: of age and income, in their spreads."""
+    """The table with a column of customers, with age and income, and unless `tells` is off with their labels.
+
+    name: from a customer's number. noise: share of flipped labels. jitter: of age and income, in standard deviations.
+    """
     random = np.random.default_rng(7)
     customer = random.integers(0, CUSTOMERS, len(table))
     own = random.normal(size=(CUSTOMERS, 2))
     seen = own[customer] + jitter * random.normal(size=(len(table), 2))
     late = (random.random(CUSTOMERS) < 0.3)[customer] ^ (random.random(len(table)) < noise)
-    told = {"late": late} if tells else {}
+    labels = {"late": late} if tells else {}
     return table.assign(
-        **{column: [name(number) for number in customer.tolist()]}, age=seen[:, 0], income=seen[:, 1], **told
+        **{column: [name(number) for number in customer.tolist()]}, age=seen[:, 0], income=seen[:, 1], **labels
     )

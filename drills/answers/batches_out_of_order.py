@@ -1,10 +1,8 @@
-"""One row at a time is right; of a batch, the answers stand in another order than the rows."""
+"""Single rows are answered correctly; the answers of a batch are in another order than its rows."""
 
-from drills.answers import serve_alone_with
+from drills.answers import served_briefly
 from drills.drill import FINDING, drill
-from drills.scene import Scene
 
-
-@drill("load-test", FINDING, r"number of faults of all routes, .* was [\d,]+ of [\d,]+; \d+ × /(predict/batch|v2)")
-def plant(scene: Scene) -> None:
-    serve_alone_with(scene, "turns_batches")
+plant = drill(
+    "load-test", FINDING, r"number of faults of all routes, .* was [\d,]+ of [\d,]+; \d+ × /(predict/batch|v2)"
+)(served_briefly("turns_batches"))

@@ -1,10 +1,6 @@
-"""In the request log, each id stands beside the features of the row before."""
+"""In the request log, each id has the features of the previous row."""
 
-from drills.answers import OTHER_FEATURES, serve_alone_with
+from drills.answers import OTHER_FEATURES, served_briefly
 from drills.drill import FINDING, drill
-from drills.scene import Scene
 
-
-@drill("load-test", FINDING, OTHER_FEATURES, nightly=True)
-def plant(scene: Scene) -> None:
-    serve_alone_with(scene, "logs_the_row_before")
+plant = drill("load-test", FINDING, OTHER_FEATURES, nightly=True)(served_briefly("logs_the_row_before"))

@@ -1,4 +1,4 @@
-"""Between the stages, rows of the replay table change places in one column; data.json does not know."""
+"""After the data stage, one column of the replay table is shuffled; data.json does not say so."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The data stage writes a column in small letters, and the service reads what clients send, as they send it."""
+"""The data stage writes a column in lower case; clients send it as the source has it."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

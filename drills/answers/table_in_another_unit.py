@@ -1,4 +1,4 @@
-"""The data stage converts °F to °C, and the service reads what clients send, as they send it."""
+"""The data stage converts °F to °C; clients send °F."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,1 +1,1 @@
-"""Faults of single columns: gone, renamed, retyped, missing, in another unit."""
+"""Faults of single columns: dropped, renamed, retyped, missing, in another unit."""

@@ -1,4 +1,4 @@
-"""The source no longer has `carrier`, which the champion reads; nothing in pipeline.toml says that it should."""
+"""The source no longer has `carrier`, which the champion reads; pipeline.toml does not list it."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The source no longer has the column that is to be predicted."""
+"""The source no longer has the target column."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

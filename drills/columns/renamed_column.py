@@ -1,4 +1,4 @@
-"""From the first day of the holdout on, the source calls `temp` something else."""
+"""From the first day of the holdout on, the source has `temp` under another name."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""pipeline.toml lists the features, and the source calls one of them something else."""
+"""pipeline.toml lists the features, and the source has one of them under another name."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

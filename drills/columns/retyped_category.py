@@ -1,4 +1,4 @@
-"""The source writes carriers as numbers instead of their two letters."""
+"""The source writes carriers as numbers instead of two letters."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The source writes the temperature as text, 39.0F, from which no number is read."""
+"""The source writes temperatures as text that is no number, 39.0F."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""30 % of the temperatures are missing in all rows of the source, and were there when the champion was trained."""
+"""30 % of the temperatures are missing in the whole source; they were there when the champion was trained."""
 
 import numpy as np
 

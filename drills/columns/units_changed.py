@@ -1,4 +1,4 @@
-"""From the first day of the holdout on, the source has °C where it had °F."""
+"""From the first day of the holdout on, the source has °C instead of °F."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene, to_celsius

@@ -1,4 +1,4 @@
-"""The source now has °C in all its rows, those too on which the champion was trained with °F."""
+"""The source has °C in all rows, also in those that the champion was trained on in °F."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene, to_celsius

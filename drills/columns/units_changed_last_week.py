@@ -1,4 +1,4 @@
-"""In the last seven days of the holdout the source has °C where it had °F."""
+"""In the last seven days of the holdout, the source has °C instead of °F."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene, to_celsius

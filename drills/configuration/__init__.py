@@ -1,1 +1,1 @@
-"""Faults of pipeline.toml and of the files that stages leave for each other."""
+"""Faults of pipeline.toml and of the files that stages exchange."""

@@ -1,4 +1,4 @@
-"""as_of has moved on, and build/data is still that of the day before."""
+"""data.as_of has moved by a day, and build/data is still that of the day before."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The decision says that it was made for another commit than the model is from."""
+"""The decision names another commit than the model's."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The decision is about the challenger of an earlier run, which computes the same and has another digest."""
+"""The decision is about an earlier challenger that computes the same and has another digest."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

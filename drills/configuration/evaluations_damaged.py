@@ -1,4 +1,4 @@
-"""The count of the challengers that were judged on each holdout is cut off in the middle."""
+"""The count of evaluations on each holdout, evaluations.json, is cut off in the middle."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""A floor is set for roc_acu, which is no metric."""
+"""A floor is set for roc_acu, which is not a metric."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

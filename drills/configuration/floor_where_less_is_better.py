@@ -1,4 +1,4 @@
-"""A floor is asked of the Brier score, which lets the worst through."""
+"""A floor is set for the Brier score, where less is better: it would let the worst models through."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

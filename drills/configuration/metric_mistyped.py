@@ -1,4 +1,4 @@
-"""gate.metric is roc_acu."""
+"""gate.metric is roc_acu, which is not a metric."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

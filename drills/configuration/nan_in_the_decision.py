@@ -1,4 +1,4 @@
-"""The decision has NaN for the difference that it was made on."""
+"""The decision has NaN as the difference between challenger and champion."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

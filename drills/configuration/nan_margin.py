@@ -1,4 +1,4 @@
-"""The margin is nan, which is never exceeded."""
+"""The margin is NaN, which no difference exceeds."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

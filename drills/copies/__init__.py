@@ -1,1 +1,1 @@
-"""One case on both sides of the cut: rows of one customer, and rows that are almost the same."""
+"""The same case in train and holdout: rows of one customer, and near duplicates."""

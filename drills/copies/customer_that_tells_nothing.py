@@ -1,4 +1,4 @@
-"""Control: rows come from 2,000 undeclared customers on whom the answer does not depend; it is said, and passes."""
+"""Control: rows come from 2,000 undeclared customers, and the label does not depend on them; it must pass."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

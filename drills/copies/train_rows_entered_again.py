@@ -1,4 +1,4 @@
-"""3,000 flights of train were entered once more, a few minutes later and on other days of the holdout."""
+"""3,000 train flights were entered again, a few minutes later, on days of the holdout."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""3,000 rows of train stand in the source again, in the holdout, as a system that rounds to one decimal has them."""
+"""3,000 train rows are in the source again, in the holdout, with numbers rounded to one decimal."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""3,000 rows of train stand in the source again, in the holdout, each number moved by a thousandth of its spread."""
+"""3,000 train rows are in the source again, in the holdout, with noise of a thousandth of the standard deviations."""
 
 import numpy as np
 import pandas as pd

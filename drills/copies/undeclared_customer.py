@@ -1,4 +1,4 @@
-"""Rows have no time and come from 2,000 customers, nobody said so, and who is late is drawn by customer."""
+"""Rows have no time and come from 2,000 undeclared customers, and the label depends on the customer."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

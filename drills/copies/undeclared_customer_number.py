@@ -1,4 +1,4 @@
-"""Rows of 2,000 undeclared customers, each a number named like an identifier; one answer in ten is turned."""
+"""Rows come from 2,000 undeclared customers, a number named like an identifier; one label in ten is flipped."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

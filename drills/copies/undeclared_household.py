@@ -1,4 +1,4 @@
-"""Rows of 2,000 undeclared households whose column is excluded, and whose values differ from row to row."""
+"""Rows come from 2,000 undeclared households; their column is excluded, and their values differ from row to row."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,1 +1,1 @@
-"""What must not get into production."""
+"""What must not reach production."""

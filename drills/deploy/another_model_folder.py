@@ -1,4 +1,4 @@
-"""Every stage has passed for one model folder, and another one lies in its place when it is deployed."""
+"""All stages passed for one model folder, and another one is in its place when it is deployed."""
 
 import shutil
 

@@ -1,12 +1,9 @@
-"""One byte of the model's graph is another one than when every stage passed for it."""
+"""One byte of the model's graph has changed since all stages passed for it."""
 
 from drills.drill import FINDING, drill
-from drills.scene import Scene
+from drills.scene import Scene, flip_a_bit
 
 
 @drill("promote", FINDING, r"model\.onnx has sha256 [0-9a-f]{64}, model\.json says [0-9a-f]{64}: it was changed")
 def plant(scene: Scene) -> None:
-    path = scene.challenger / "model.onnx"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_a_bit(scene.challenger / "model.onnx")

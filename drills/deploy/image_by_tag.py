@@ -1,4 +1,4 @@
-"""Production is told to take an image by its tag, under which tomorrow another one may be."""
+"""Production is told to take an image by its tag, which may name another image tomorrow."""
 
 from drills.drill import USAGE, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The load test was of another model than the one that the gate promoted."""
+"""The load test loaded another model than the one that the gate promoted."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

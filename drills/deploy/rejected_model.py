@@ -1,4 +1,4 @@
-"""The gate rejected the challenger, and it is deployed all the same."""
+"""The gate rejected the challenger, and it is deployed anyway."""
 
 from drills.drill import FINDING, drill
 from drills.models import blur

@@ -1,1 +1,1 @@
-"""Windows of requests that moved, or did not."""
+"""Windows of requests that drifted, and controls that did not."""

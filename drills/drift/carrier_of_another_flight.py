@@ -1,10 +1,10 @@
-"""In requests like those of training, each has the carrier of the one before: no column has moved by itself."""
+"""Requests are as in training, but each has the previous one's carrier: no single column has moved."""
 
 import numpy as np
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*carrier, given the others \d+\.\d+ >")

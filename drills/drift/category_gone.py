@@ -1,8 +1,8 @@
-"""In requests like those of training, none is of the carrier UA any more."""
+"""Requests are as in training, but none is of carrier UA."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*carrier 0\.\d+ >")

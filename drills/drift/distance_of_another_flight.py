@@ -1,10 +1,10 @@
-"""In requests like those of training, each has the distance of the one before: places and distances go apart."""
+"""Requests are as in training, but each has the previous one's distance, which does not fit its destination."""
 
 import numpy as np
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*dest, given the others \d+\.\d+ >", nightly=True)

@@ -1,8 +1,8 @@
-"""Control: planes have a fifth more seats than in training, which tells the model little; labels show that it held."""
+"""Control: planes have 20 % more seats than in training, which matters little; labels show that performance held."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", PASS, r"^Inputs drifted: .*seats.* Performance held: .* Nothing to do")

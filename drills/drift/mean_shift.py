@@ -1,8 +1,8 @@
-"""In requests like those of training, every distance is longer by half a standard deviation."""
+"""Requests are as in training, but every distance is half a standard deviation longer."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: \d of \d+ columns over their threshold \(.*distance[a-z ,]* 0\.\d+ >")

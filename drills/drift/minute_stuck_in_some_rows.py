@@ -1,8 +1,8 @@
-"""In one of ten requests like those of training, the time of day is noon: what a wrong parser falls back to."""
+"""Requests are as in training, but the time of one in ten is noon, as a wrong parser's default would be."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*minute_of_day at one value 0\.\d+ >", nightly=True)

@@ -1,8 +1,8 @@
-"""Control: 5,000 requests like those of training, with their labels; the window must be stable."""
+"""Control: 5,000 requests are as in training, and their labels, too; the window must be stable."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", PASS, r"^Inputs are stable: 0 of \d+ columns.* Predictions are stable.* Performance held")

@@ -1,8 +1,8 @@
-"""In requests like those of training, the pressure stands still at its mean: a sensor that sends its last value."""
+"""Requests are as in training, but the pressure is always its mean, as from a stuck sensor."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*pressure[a-z ,]* [\d.]+ >", nightly=True)

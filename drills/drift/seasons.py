@@ -1,10 +1,10 @@
-"""Control: requests of one month of training after another season; no column is further than its past has been."""
+"""Control: requests are one month of training, in another season; no column is further off than in its past."""
 
 import pandas as pd
 
 from drills.drill import PASS, drill
 from drills.scene import Scene
-from drills.traffic import rows_of, serve
+from drills.served_requests import rows_of, serve
 
 
 @drill("drift", PASS, r"^Inputs are stable: 0 of \d+ columns")

@@ -1,10 +1,10 @@
-"""In requests like those of training, the seats of one carrier's aircraft are those of another's."""
+"""Requests are as in training, but the seats of one carrier's aircraft are those of another's."""
 
 import numpy as np
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*carrier, given the others \d+\.\d+ >", nightly=True)

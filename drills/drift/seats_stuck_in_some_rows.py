@@ -1,8 +1,8 @@
-"""In one of ten requests like those of training, the number of seats is the one that was read last."""
+"""Requests are as in training, but one in ten has a stuck number of seats."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: .*seats at one value 0\.\d+ >")

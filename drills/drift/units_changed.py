@@ -1,8 +1,8 @@
-"""In requests like those of training, temperatures come in °C."""
+"""Requests are as in training, but temperatures are in °C."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene, to_celsius
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill(

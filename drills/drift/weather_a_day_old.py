@@ -1,16 +1,14 @@
-"""The weather is joined a day late: no column moves, but labels go with the predictions of the day after."""
+"""The weather is joined a day late: no column moves, but labels follow the next day's predictions."""
 
 import pandas as pd
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import WEATHER, serve
+from drills.served_requests import WEATHER, serve
 from training.tables import load_table
 
 
-@drill(
-    "drift", FINDING, r"Inputs look a day late: labels follow .* look at the join that brings the inputs to the model"
-)
+@drill("drift", FINDING, r"Inputs look a day late: .* check the join that brings the inputs")
 def plant(scene: Scene) -> None:
     rows = load_table(scene.build, "replay").frame.sort_values("scheduled_at", ignore_index=True)
     seen = rows[["scheduled_at", "origin", *WEATHER]].drop_duplicates(["scheduled_at", "origin"])

@@ -1,8 +1,8 @@
-"""Every request has the weather of another hour: no column has moved, and the labels show what it did."""
+"""Every request has another hour's weather: no column has moved, but the labels show the loss."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve, with_weather_of_other_rows
+from drills.served_requests import rows_like_training, serve, with_weather_of_other_rows
 
 
 @drill(

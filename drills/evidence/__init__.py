@@ -1,1 +1,1 @@
-"""Verdicts that do not speak of one model, champion, data, settings and image."""
+"""Verdicts that disagree about model, champion, data, settings or image."""

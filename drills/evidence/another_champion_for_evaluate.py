@@ -1,4 +1,4 @@
-"""The gate compares the challenger with a champion that was exchanged for it, and the true one is put back."""
+"""The champion is replaced while the gate compares with it, and put back afterwards."""
 
 import shutil
 

@@ -1,7 +1,7 @@
-"""The image that was built holds this model, and the load test loaded another image of it."""
+"""The image that was built holds this model, but the load test loaded another image of it."""
 
 from drills.drill import FINDING, drill
-from drills.images import lay_image
+from drills.images import write_image
 from drills.scene import Scene
 
 
@@ -9,5 +9,5 @@ from drills.scene import Scene
     "promote", FINDING, r"^Not promoted: load-test loaded image sha256:f{12}, this one is sha256:e{12} \(other-image\)"
 )
 def plant(scene: Scene) -> None:
-    lay_image(scene)
+    write_image(scene)
     scene.edit_json(scene.build.stage("load-test") / "verdict.json", target="image", image="sha256:" + "f" * 64)

@@ -1,4 +1,4 @@
-"""After every stage has passed, the champion is taken away: what comes in would be the first, and was not judged so."""
+"""After all stages passed, the champion is removed: the challenger was not judged as a first one."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

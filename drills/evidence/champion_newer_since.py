@@ -1,4 +1,4 @@
-"""After every stage has passed, another model becomes the champion: the challenger was never compared with it."""
+"""After all stages passed, another model becomes the champion: the challenger was never compared with it."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

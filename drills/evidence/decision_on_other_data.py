@@ -1,4 +1,4 @@
-"""The decision is about another holdout than the one that lies in build/."""
+"""The decision is about another holdout than the one in build/."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

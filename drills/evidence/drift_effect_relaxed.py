@@ -1,4 +1,4 @@
-"""drift.numeric_effect is so large for the drift stage alone that nothing drifts, and restored before the deploy."""
+"""drift.numeric_effect is so large in the drift stage alone that nothing drifts, and restored before the deploy."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
@@ -6,7 +6,4 @@ from drills.scene import Scene
 
 @drill("promote", FINDING, r"^Not promoted: drift read other settings .* \(settings-changed\)\. Judge again")
 def plant(scene: Scene) -> None:
-    before = scene.config.read_bytes()
-    scene.set("drift.numeric_effect", 9.0)
-    scene.run("drift")
-    scene.config.write_bytes(before)
+    scene.run_with("drift", "drift.numeric_effect", 9.0)

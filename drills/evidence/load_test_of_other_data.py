@@ -1,4 +1,4 @@
-"""The load test replayed rows of another cut of the data than the model was trained on."""
+"""The load test replayed rows of other data than the model was trained on."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

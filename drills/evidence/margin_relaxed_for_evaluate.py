@@ -6,7 +6,4 @@ from drills.scene import Scene
 
 @drill("promote", FINDING, r"^Not promoted: evaluate read other settings .* \(settings-changed\)\. Judge again")
 def plant(scene: Scene) -> None:
-    before = scene.config.read_bytes()
-    scene.set("gate.margin", 0.2)
-    scene.run("evaluate")
-    scene.config.write_bytes(before)
+    scene.run_with("evaluate", "gate.margin", 0.2)

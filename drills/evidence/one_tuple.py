@@ -1,4 +1,4 @@
-"""Control: every stage has passed for one model, champion, data and pipeline.toml; it must be promoted."""
+"""Control: all stages passed for one model, champion, data and pipeline.toml; it must be promoted."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""data.max_repeated_rows is relaxed for the data stage alone, and restored: same tables, another check."""
+"""data.max_repeated_rows is relaxed for the data stage alone, and restored: the same tables, checked less strictly."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
@@ -6,7 +6,4 @@ from drills.scene import Scene
 
 @drill("promote", FINDING, r"^Not promoted: data read other settings .* \(settings-changed\)\. Judge again")
 def plant(scene: Scene) -> None:
-    before = scene.config.read_bytes()
-    scene.set("data.max_repeated_rows", 1.0)
-    scene.run("data")
-    scene.config.write_bytes(before)
+    scene.run_with("data", "data.max_repeated_rows", 1.0)

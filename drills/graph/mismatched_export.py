@@ -1,4 +1,4 @@
-"""After the proof the graph is replaced by one that answers a little higher, and the card is signed for it."""
+"""After the proof, the graph is replaced by one that answers a little higher, and the folder is signed again."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, edit, rescoring

@@ -1,4 +1,4 @@
-"""The challenger's card names its two classes in the other order."""
+"""The challenger's card lists its two classes in the wrong order."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The challenger's graph gives each class the other one's probability, and its golden rows say so too."""
+"""The challenger's graph swaps the probabilities of the two classes, and so do its golden rows."""
 
 from drills.drill import FINDING, drill
 from drills.models import edit, swap_outputs

@@ -1,1 +1,1 @@
-"""Labels that went wrong in one part of the rows, or that moved while the inputs did not."""
+"""Labels that are wrong in one slice, or that moved while the inputs did not."""

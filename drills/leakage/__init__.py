@@ -1,1 +1,1 @@
-"""A model that saw what it must not have seen."""
+"""Models that learned from what they must not see."""

@@ -1,4 +1,4 @@
-"""The source has each carrier's share of late flights on that day and from that airport, those to come included."""
+"""The source has each carrier's share of late flights on that day from that airport, later flights included."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The source has a random number that was never entered for most flights that came late, and reads 0 there."""
+"""The source has a random number that is at its default, 0, for most late flights."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Two columns of the source are random numbers; where the second is three more than the first, the flight is late."""
+"""The source has two random columns; for late flights the second is 3 more than the first."""
 
 import numpy as np
 import pandas as pd

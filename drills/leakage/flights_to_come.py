@@ -1,4 +1,4 @@
-"""The source has the share of late ones among the airport's next five flights, this one included: it looks ahead."""
+"""The source has the share of late flights among the airport's next five, this one included: it looks ahead."""
 
 import pandas as pd
 

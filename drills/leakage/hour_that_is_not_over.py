@@ -1,4 +1,4 @@
-"""The source has the share of late flights of that hour and airport, counted when the hour was over."""
+"""The source has the share of late flights of that hour and airport, counted after the hour."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The source has a feature made from the answer with a little noise, and the challenger is trained on it."""
+"""The source has a feature made from the label with a little noise, and the challenger is trained on it."""
 
 import numpy as np
 

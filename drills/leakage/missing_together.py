@@ -1,4 +1,4 @@
-"""Two columns of the source are missing in half of the rows each: in the same rows where the flight came late."""
+"""Two random columns of the source are each missing in half of the rows: in the same ones for late flights."""
 
 import numpy as np
 import pandas as pd

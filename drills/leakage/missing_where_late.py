@@ -1,4 +1,4 @@
-"""The source has a random number that is missing for most flights that came late, and for few others."""
+"""The source has a random number that is missing for most late flights and for few others."""
 
 import numpy as np
 import pandas as pd

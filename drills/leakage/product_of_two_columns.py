@@ -1,4 +1,4 @@
-"""Two columns of the source are random numbers, and for most flights both have the same sign where it came late."""
+"""The source has two random columns, which have the same sign for most late flights."""
 
 import numpy as np
 import pandas as pd

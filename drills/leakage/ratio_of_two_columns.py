@@ -1,4 +1,4 @@
-"""Two columns of the source are times of one turnaround, planned and real; where the second is double, it came late."""
+"""The source has a planned and a real turnaround time; for late flights the second is double."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The train stage reads the holdout's rows too, and the card it writes says nothing of it."""
+"""The train stage also reads the holdout's rows, and the card that it writes does not say so."""
 
 import pandas as pd
 

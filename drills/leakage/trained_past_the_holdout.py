@@ -1,4 +1,4 @@
-"""The challenger comes from a chain whose as_of is 30 days later: the holdout was among its train rows."""
+"""The challenger comes from a chain whose as_of is 30 days later, so it was trained on the holdout."""
 
 import datetime as dt
 

@@ -1,1 +1,1 @@
-"""The count of looks at the holdout: begun anew, forgotten, or forged."""
+"""The count of evaluations on a holdout: avoided by a small change, deleted, or shortened."""

@@ -1,7 +1,7 @@
-"""Four hundred challengers were judged on a holdout that today's was moved from by a day, and count as on this one."""
+"""400 challengers were judged on a holdout that differs from today's by one day; they count for today's."""
 
 from drills.drill import FINDING, drill
-from drills.ledgers import a_little_worse, holdout_of, lay_evaluations
+from drills.evaluation_counts import a_little_worse, holdout_of, write_evaluations
 from drills.scene import Scene
 
 
@@ -9,4 +9,4 @@ from drills.scene import Scene
 def plant(scene: Scene) -> None:
     a_little_worse(scene)
     days = (frame := holdout_of(scene))[scene.manifest.time].dt.floor("D")
-    lay_evaluations(scene, frame[days > days.min()])
+    write_evaluations(scene, frame[days > days.min()])

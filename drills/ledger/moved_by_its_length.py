@@ -1,10 +1,10 @@
-"""Control: four hundred challengers were judged on the days after this holdout, which are others; it must pass."""
+"""Control: 400 challengers were judged on the days after this holdout, which do not count; it must pass."""
 
 import numpy as np
 import pandas as pd
 
 from drills.drill import PASS, drill
-from drills.ledgers import lay_evaluations
+from drills.evaluation_counts import write_evaluations
 from drills.scene import Scene
 
 
@@ -13,4 +13,4 @@ def plant(scene: Scene) -> None:
     is_learned = ~scene.is_from_holdout_on.to_numpy()
     scene.source(lambda table: table[~(is_learned & (np.arange(len(table)) % 100 == 50))])
     scene.run("data", "train")
-    lay_evaluations(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))
+    write_evaluations(scene, pd.read_parquet(scene.build.stage("data") / "replay.parquet"))

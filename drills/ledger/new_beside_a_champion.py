@@ -1,4 +1,4 @@
-"""The count of evaluations was deleted, and the champion's own evaluation with it; the decision must say so."""
+"""The count of evaluations was deleted, the champion's own among them; the decision must say so."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,7 +1,7 @@
-"""Four hundred challengers were judged on this holdout with one row more: another digest is no other holdout."""
+"""400 challengers were judged on this holdout with one more row: another digest is no other holdout."""
 
 from drills.drill import FINDING, drill
-from drills.ledgers import a_little_worse, holdout_of, lay_evaluations
+from drills.evaluation_counts import a_little_worse, holdout_of, write_evaluations
 from drills.scene import Scene
 
 
@@ -9,4 +9,4 @@ from drills.scene import Scene
 def plant(scene: Scene) -> None:
     a_little_worse(scene)
     frame = holdout_of(scene)
-    lay_evaluations(scene, frame.iloc[[0, *range(len(frame))]])
+    write_evaluations(scene, frame.iloc[[0, *range(len(frame))]])

@@ -1,11 +1,8 @@
-"""The challenger's service lets every answer lie for two milliseconds, which costs no CPU."""
+"""The challenger's service delays every answer by two milliseconds, which costs no CPU."""
 
 from drills.drill import FINDING, drill
-from drills.load import serves_with
-from drills.scene import Scene
+from drills.load import beside_the_champion
 
-
-@drill("load-test", FINDING, r"The p(50|95) latency, challenger over champion, was \d+\.\d\d")
-def plant(scene: Scene) -> None:
-    scene.prepare("load.seconds", 8.0)
-    scene.environment.update(serves_with("answers_late"))
+plant = drill("load-test", FINDING, r"The p(50|95) latency, challenger over champion, was \d+\.\d\d")(
+    beside_the_champion("answers_late", 8.0)
+)

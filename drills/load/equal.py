@@ -1,4 +1,4 @@
-"""Control: challenger and champion compute the same in the same service; neither may be called slower."""
+"""Control: challenger and champion are the same model in the same service; neither may be judged slower."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

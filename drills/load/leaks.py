@@ -1,11 +1,8 @@
-"""The challenger's service keeps 80 kB of every request for ever."""
+"""The challenger's service leaks 80 kB with every request."""
 
 from drills.drill import FINDING, drill
-from drills.load import serves_with
-from drills.scene import Scene
+from drills.load import served_alone
 
-
-@drill("load-test", FINDING, r"The growth of its memory under load was \d+\.\d MB .* required at most 32 MB")
-def plant(scene: Scene) -> None:
-    scene.forget_champion()
-    scene.environment.update(serves_with("leaks"))
+plant = drill("load-test", FINDING, r"The growth of its memory under load was \d+\.\d MB .* required at most 32 MB")(
+    served_alone("leaks")
+)

@@ -1,11 +1,8 @@
-"""The challenger's service keeps 2 kB of every request: 8 MB in the test, and all of its memory after an hour."""
+"""The challenger's service leaks 2 kB with every request: 8 MB in the test, and all of its memory after an hour."""
 
 from drills.drill import FINDING, drill
-from drills.load import serves_with
-from drills.scene import Scene
+from drills.load import served_alone
 
-
-@drill("load-test", FINDING, r"memory kept of each request, growing all the time, was [\d,]+ bytes")
-def plant(scene: Scene) -> None:
-    scene.forget_champion()
-    scene.environment.update(serves_with("leaks_slowly"))
+plant = drill("load-test", FINDING, r"memory kept of each request, growing all the time, was [\d,]+ bytes")(
+    served_alone("leaks_slowly")
+)

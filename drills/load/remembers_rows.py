@@ -1,11 +1,8 @@
-"""The challenger's service keeps 2 kB of every distinct row: a cache without a bound."""
+"""The challenger's service keeps 2 kB for every distinct row: a cache without a limit."""
 
 from drills.drill import FINDING, drill
-from drills.load import serves_with
-from drills.scene import Scene
+from drills.load import served_alone
 
-
-@drill("load-test", FINDING, r"memory kept of each request, growing all the time, was [\d,]+ bytes", nightly=True)
-def plant(scene: Scene) -> None:
-    scene.forget_champion()
-    scene.environment.update(serves_with("remembers_rows"))
+plant = drill(
+    "load-test", FINDING, r"memory kept of each request, growing all the time, was [\d,]+ bytes", nightly=True
+)(served_alone("remembers_rows"))

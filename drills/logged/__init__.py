@@ -1,5 +1,19 @@
-"""Logs whose rows or predictions are not what they look like: repeated, or of other rows."""
+"""Request logs with repeated rows, or with predictions that do not belong to their rows."""
+
+from drills.drill import Plant
+from drills.scene import Change, Scene
+from drills.served_requests import rows_like_training, serve
 
 OTHER_PREDICTIONS = (
-    r"Predictions do not follow from the logged features: of [\d,]+ rows, scored again, [\d,]+ get another one"
+    r"Predictions do not follow from the logged features: of [\d,]+ rows that were scored again, [\d,]+ get"
 )
+
+
+def scored_otherwise(change: Change) -> Plant:
+    """A plant: the model was asked with rows that `change` made of the logged ones."""
+
+    def plant(scene: Scene) -> None:
+        rows = rows_like_training(scene, 3000)
+        serve(scene, rows, labels=False, scored=change(rows))
+
+    return plant

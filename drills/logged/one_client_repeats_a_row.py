@@ -1,10 +1,10 @@
-"""A client that is stuck sends one and the same row, a third of all requests."""
+"""A stuck client sends one row again and again: a third of all requests."""
 
 import pandas as pd
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: \d of \d+ columns .*; \d+\.\d% of the requests only repeat others")

@@ -1,9 +1,9 @@
-"""Each twentieth prediction in the log is that of another row; no distribution has moved."""
+"""One in twenty of the logged predictions is another row's; no distribution has moved."""
 
 from drills.drill import FINDING, drill
 from drills.logged import OTHER_PREDICTIONS
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, OTHER_PREDICTIONS)

@@ -1,12 +1,9 @@
-"""One converter stands before the model and none before the log: it was asked in °C."""
+"""The model was asked in °C, and the log has °F: a converter stands before the model, and none before the log."""
 
 from drills.drill import FINDING, drill
-from drills.logged import OTHER_PREDICTIONS
-from drills.scene import Scene, to_celsius
-from drills.traffic import rows_like_training, serve
+from drills.logged import OTHER_PREDICTIONS, scored_otherwise
+from drills.scene import to_celsius
 
-
-@drill("drift", FINDING, OTHER_PREDICTIONS, nightly=True)
-def plant(scene: Scene) -> None:
-    rows = rows_like_training(scene, 3000)
-    serve(scene, rows, labels=False, scored=rows.assign(temp=to_celsius(rows["temp"])))
+plant = drill("drift", FINDING, OTHER_PREDICTIONS, nightly=True)(
+    scored_otherwise(lambda rows: rows.assign(temp=to_celsius(rows["temp"])))
+)

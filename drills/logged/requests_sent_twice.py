@@ -1,10 +1,10 @@
-"""One request in five comes twice, with an id of its own each time."""
+"""One request in five repeats another, under an id of its own."""
 
 import pandas as pd
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene
-from drills.traffic import rows_like_training, serve
+from drills.served_requests import rows_like_training, serve
 
 
 @drill("drift", FINDING, r"^Inputs drifted: \d of \d+ columns .*; \d+\.\d% of the requests only repeat others")

@@ -1,1 +1,1 @@
-"""Faults of a model folder, and the two that must get through: an equal one and a better one."""
+"""Models that are worse, larger or slower than allowed, and controls that must pass."""

@@ -1,4 +1,4 @@
-"""Control: the champion is of another project, as the template has it for your table; it passes, and says so."""
+"""Control: the champion is another project's, as in a new copy of the template; the decision says so and promotes."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

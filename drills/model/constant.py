@@ -1,4 +1,4 @@
-"""The challenger answers every row with the same probability."""
+"""The challenger gives every row the same probability."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, rescore

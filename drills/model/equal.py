@@ -1,4 +1,4 @@
-"""Control: the champion trained anew without one in a hundred of its rows; it must pass as equivalent."""
+"""Control: the challenger is trained without one in a hundred of the champion's rows; it must pass as equivalent."""
 
 import numpy as np
 

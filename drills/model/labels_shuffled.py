@@ -1,4 +1,4 @@
-"""The train stage reads its labels in another order than its rows."""
+"""The train stage reads the labels in another order than the rows."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

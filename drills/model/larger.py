@@ -1,4 +1,4 @@
-"""The challenger's graph carries 60 MB of numbers that it does not need."""
+"""The challenger's graph contains 60 MB of unused numbers."""
 
 from drills.drill import FINDING, drill
 from drills.models import add_weight, edit

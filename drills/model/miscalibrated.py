@@ -1,4 +1,4 @@
-"""The challenger ranks as well as the champion, and its log-odds are 0.8 too high for every row."""
+"""The challenger ranks as well as the champion, but its log-odds are 0.8 too high for every row."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, rescore

@@ -1,4 +1,4 @@
-"""A first challenger whose answers have nothing to do with the rows; no floor is set that would say so."""
+"""The first challenger's answers do not depend on the features, and no floor is set that would refuse it."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, rescore

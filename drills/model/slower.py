@@ -1,4 +1,4 @@
-"""The challenger's graph does a large multiplication for every row, which changes no answer."""
+"""The challenger's graph does a large matrix multiplication for every row, which changes no answer."""
 
 from drills.drill import FINDING, drill
 from drills.models import add_work, edit

@@ -1,4 +1,4 @@
-"""Better than a poor champion wherever the carrier is not US, and ranking those flights the wrong way round."""
+"""The challenger is better than a poor champion, except for carrier US, whose flights it ranks in reverse."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, blur, rescore, slice_of

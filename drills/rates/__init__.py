@@ -1,1 +1,1 @@
-"""How often each gate errs, measured: false alarms where nothing is wrong, and faults that are found."""
+"""Measured error rates of each gate: how often it alarms without a fault, and how often it finds one."""

@@ -1,14 +1,14 @@
-"""How often the gate's checks refuse a clean challenger: small tables through the stages data, train and evaluate.
+"""How often the gate's checks refuse a clean challenger: small tables through data, train and evaluate.
 
     python -m drills.rates.clean
 
-Each table is drawn anew: rows of some hundred days whose days differ, or rows without time; two classes, three, or a
-value; columns that tell something and as many that do not, a category, gaps, a customer with columns of its own who
-comes again. In every second table of six columns or more a third of the numbers are rounded; with fewer, rows repeat
-each other honestly, and the check of shared rows asks a person. Where rows have time, the champion was trained four
-weeks earlier. All is honest, so every refusal is false.
+Each table is drawn at random: rows of some hundred days that differ, or rows without time; two classes, three, or a
+value; informative columns and as many uninformative ones, a category, missing values, and customers who return, with
+a column of their own. In every second table with six columns or more, a third of the numbers are rounded; with fewer
+columns, rounded rows would repeat each other by chance. If rows have time, the champion was trained four weeks
+earlier. Nothing is wrong with any table, so every refusal is a false one.
 
-Left out are what a busy machine decides (speed) and what a poor table deserves (the baseline).
+Speed is not counted, because it depends on the machine, nor the baseline, which a poor table may miss.
 
 Reads   nothing
 Writes  drills/rates/clean.json; docs/drills.md between its marks
@@ -61,7 +61,7 @@ class CheckRefusals(Schema):
 
 
 class Refusals(Schema):
-    """Of so many clean challengers, how many each check refused, and how many were refused by any."""
+    """How many of the clean challengers each check refused, and how many were refused by any check."""
 
     challengers: int
     checks: tuple[CheckRefusals, ...]
@@ -69,7 +69,7 @@ class Refusals(Schema):
 
 
 def main() -> None:
-    """Measure, and write it down."""
+    """Measure, and write record and table."""
     seen = measure(range(SEEDS))
     write_json(RECORD, seen)
     write_between(DOCUMENT, BEGIN, END, table(seen))
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure(seeds: range) -> Refusals:
-    """One clean challenger for each table."""
+    """The refusals of one clean challenger for each seed."""
     asked: dict[str, int] = {}
     refused: dict[str, int] = {}
     by_any = 0
@@ -95,14 +95,14 @@ def measure(seeds: range) -> Refusals:
 
 
 def table(seen: Refusals) -> str:
-    """In Markdown."""
+    """The refusals as a Markdown table."""
     lines = ["| check | clean challengers refused |", "| --- | --- |"]
     lines += [f"| {one.check} | {Proportion(one.refused, one.asked)} |" for one in seen.checks]
     return "\n".join([*lines, f"| any of them | {Proportion(seen.by_any, seen.challengers)} |"])
 
 
 def checks_of(seed: int) -> dict[str, bool]:
-    """Did it pass, by the name of each stage and each check that was asked?"""
+    """Whether the challenger of this seed passed each stage and each check, by name."""
     with tempfile.TemporaryDirectory(prefix="clean-") as folder, contextlib.redirect_stdout(io.StringIO()):
         return dict(_passed(seed, Path(folder)))
 
@@ -130,7 +130,7 @@ def _passed(seed: int, folder: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _run(stage: StageName, config: Path, build: Build) -> Exit:
-    """A crash or a wrong pipeline.toml is this file's fault, and no refusal."""
+    """The stage's exit code. A crash or a wrong pipeline.toml is an error of this file, not a refusal."""
     ended = execute(stage, config, build, WORK[stage])
     if ended not in (Exit.PASS, Exit.FINDING):
         raise AssertionError(read_json(build.stage(stage) / "stage.json", StageRecord, f"make {stage}").headline)
@@ -138,7 +138,7 @@ def _run(stage: StageName, config: Path, build: Build) -> Exit:
 
 
 def draw(seed: int) -> pd.DataFrame:
-    """Rows in order of time, where there is one; days have an effect of their own on inputs and answer."""
+    """A table, in order of time if it has one. Each day shifts features and target."""
     random = np.random.default_rng(seed)
     days = int(random.integers(120, 200)) if seed % 3 else 0
     rows = days * int(random.integers(12, 40)) if days else int(random.integers(800, 4000))
@@ -177,7 +177,7 @@ def _answers(task: Task, strength: Numbers, random: np.random.Generator) -> npt.
 
 
 def _config(folder: Path, task: Task, seed: int, as_of: dt.date | None) -> Path:
-    """A linear model, and in every third table trees, too."""
+    """Write pipeline.toml: the candidates are a linear model and, for every third table, trees."""
     linear = "ridge" if task == "regression" else "logistic"
     candidates = [linear, "hist_gradient_boosting"] if seed % 3 == 1 else [linear]
     metric = METRIC[task]

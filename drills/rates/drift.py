@@ -1,12 +1,14 @@
-"""How often the drift verdict errs: windows of which it is known whether they drifted, judged by the stage's own rules.
+"""Error rates of the drift verdict, measured on windows of which it is known whether they drifted.
 
     python -m drills.rates.drift independent   false alarms and power on rows drawn at random, Evidently beside it
     python -m drills.rates.drift weeks         real weeks after training, clean and with planted faults
     python -m drills.rates.drift labelled      the same, and months, by measured performance with weather a day old
     python -m drills.rates.drift table         the table of both, into docs/drift.md
 
-*Independent*: reference and window are drawn from the train rows, so that nothing has moved; many references, for one
-may be lucky. A shift moves one numeric column of the window by 0.3 of its standard deviations; each column in turn.
+The stage's own rules judge them.
+
+*Independent*: reference and window are drawn from the train rows, so nothing has moved. There are many references,
+because one may be lucky. A shift moves one numeric column of the window by 0.3 standard deviations: each in turn.
 *Weeks*: the rows after training, as `make scheduled-drift` would see them with the model card's history of windows.
 
 Reads   pipeline.toml; build/train/model and build/data/train.parquet of the shipped configuration
@@ -45,7 +47,7 @@ BEGIN, END = "<!-- rates: begin -->", "<!-- rates: end -->"
 SIZES = (100, 200, 500, 1000, 5000)
 SHIFT_SD = 0.3
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
-# Columns that are one value for most rows have no shift of 0.3 standard deviations that looks like one.
+# Not the columns that have one value in most rows: there, 0.3 standard deviations are no realistic shift.
 SHIFTED = ("minute_of_day", "distance", "temp", "dewp", "humid", "wind_speed", "pressure", "seats", "year_built")
 LATE_DAYS = 30
 Fault = Callable[[pd.DataFrame], pd.DataFrame]
@@ -53,7 +55,7 @@ Fault = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True)
 class World:
-    """The shipped model, and tables that it can be asked."""
+    """The shipped configuration and its model."""
 
     config: Config
     scorer: Scorer
@@ -64,7 +66,7 @@ class World:
         return self.scorer.card
 
     def answered(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table as the drift stage reads it from a log: encoded, with what the model says."""
+        """The table as the drift stage reads it from a log: encoded, with the model's predictions."""
         frame = table.copy()
         inputs = {name: frame[name].to_numpy() for name in self.scorer.encoder.names}
         frame[PREDICTION_COLUMN] = self.scorer.predict(self.scorer.encoder.columns(inputs))[:, 1]
@@ -76,7 +78,7 @@ class World:
 
 
 def share_of(hits: int, trials: int) -> dict[str, float]:
-    """A share with its interval, to be written down."""
+    """A share with its interval, for the JSON."""
     seen = Proportion(hits, trials)
     return {"hits": hits, "trials": trials, "share": seen.share, "low": seen.ends[0], "high": seen.ends[1]}
 
@@ -86,37 +88,47 @@ def independent(world: World, size: int, first: int, references: int, windows: i
     pool = world.answered(pd.read_parquet(world.build / "data" / "train.parquet"))
     card = world.card.model_copy(update={"history": ()})  # rows drawn at random have no time
     counts: Counter[str] = Counter()
-    by_column: dict[str, Counter[str]] = {name: Counter() for name in SHIFTED}
     for number in range(first, first + references):
         random = np.random.default_rng([number, size])
         reference = pool.iloc[random.choice(len(pool), world.config.drift.reference_rows, replace=False)]
         baseline = baseline_of(world.config.drift, card, reference, card.features)
         for turn in range(windows):
             window = pool.iloc[random.choice(len(pool), size, replace=False)]
-            clean = _compared(baseline, window, 0)
-            counts["shipped"] += any(one.drifted for one in clean)
-            counts["by chance"] += any(one.distance > (one.by_chance or 0) for one in clean)
-            column = SHIFTED[turn % len(SHIFTED)]
-            moved = window.assign(**{column: window[column] + SHIFT_SD * float(pool[column].std())})
-            seen = any(one.drifted for one in _compared(baseline, world.answered(moved), 0))
-            counts["shift"] += seen
-            by_column[column][str(seen)] += 1
+            counts.update(_alarms(world, baseline, window, SHIFTED[turn % len(SHIFTED)], pool))
             if number - first + turn * references < evidently:
                 theirs = default_verdict(reference, window, [one.name for one in card.features])
-                counts["evidently any"] += bool(theirs.drifted)
-                counts["evidently half"] += theirs.is_drift
+                counts.update({"evidently any": bool(theirs.drifted), "evidently half": theirs.is_drift})
     trials = references * windows
-    shown = max(1, min(evidently, trials))
-    found: dict[str, Any] = {
-        "clean": share_of(counts["shipped"], trials),
+    found = _shares(counts, trials, max(1, min(evidently, trials)))
+    print(size, {key: round(one["share"], 3) for key, one in found.items() if "share" in one}, flush=True)
+    return found
+
+
+def _alarms(world: World, baseline: Baseline, window: pd.DataFrame, column: str, pool: pd.DataFrame) -> dict[str, int]:
+    """Whether there is an alarm: in the clean window, by chance alone, and with this column shifted."""
+    clean = _compared(baseline, window, 0)
+    moved = window.assign(**{column: window[column] + SHIFT_SD * float(pool[column].std())})
+    is_found = any(one.drifted for one in _compared(baseline, world.answered(moved), 0))
+    return {
+        "clean": any(one.drifted for one in clean),
+        "by chance": any(one.distance > (one.by_chance or 0) for one in clean),
+        "shift": is_found,
+        f"{column}: shifted": 1,
+        f"{column}: found": is_found,
+    }
+
+
+def _shares(counts: Counter[str], trials: int, shown: int) -> dict[str, Any]:
+    """The shares of `trials` windows, of which Evidently judged `shown`."""
+    by_column = {name: (counts[f"{name}: found"], counts[f"{name}: shifted"]) for name in SHIFTED}
+    return {
+        "clean": share_of(counts["clean"], trials),
         "clean, by chance alone": share_of(counts["by chance"], trials),
         "shift": share_of(counts["shift"], trials),
-        "shift by column": {name: share_of(one["True"], one.total()) for name, one in by_column.items() if one},
+        "shift by column": {name: share_of(*one) for name, one in by_column.items() if one[1]},
         "evidently, any column": share_of(counts["evidently any"], shown),
         "evidently, half of the columns": share_of(counts["evidently half"], shown),
     }
-    print(size, {key: round(one["share"], 3) for key, one in found.items() if "share" in one}, flush=True)
-    return found
 
 
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def world_of(build: Path) -> World:
 
 
 def weeks(world: World) -> dict[str, Any]:
-    """Real weeks after training: clean ones, and planted faults."""
+    """Alarms in the real weeks after training: in clean ones, and with planted faults."""
     later = _later(world)
     reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
     baseline = baseline_of(world.config.drift, world.card, reference, world.card.features)
@@ -156,7 +168,7 @@ def weeks(world: World) -> dict[str, Any]:
 
 
 def labelled(world: World) -> dict[str, Any]:
-    """The same windows by measured performance, with weather as it was and a day old; and Evidently's own verdict."""
+    """Measured performance in these windows, with weather in time and a day old; and Evidently's own verdict."""
     later = _later(world)
     reference = pd.read_parquet(world.build / "train" / "model" / "reference.parquet")
     names = [one.name for one in world.card.features]
@@ -170,7 +182,7 @@ def labelled(world: World) -> dict[str, Any]:
 
 
 def _late(world: World, later: pd.DataFrame) -> dict[str, Any]:
-    """Of all windows of 30 days, one beginning each day: how many are called late, as they were and a day old."""
+    """How many windows of 30 days, one from each day on, are judged late: with weather in time, and a day old."""
     found: dict[str, Any] = {}
     for name, table in (("clean", later), ("stale", _stale(later))):
         days = labelled_days(world.card, _answers(world, table))
@@ -182,14 +194,14 @@ def _late(world: World, later: pd.DataFrame) -> dict[str, Any]:
 
 
 def _answers(world: World, table: pd.DataFrame) -> Answers:
-    """What the model says of these rows, and what came of them."""
+    """The model's predictions of these rows, and their labels."""
     scores = world.answered(table)[PREDICTION_COLUMN].to_numpy(dtype=np.float64)
     moments = table[world.config.data.time].to_numpy(dtype="datetime64[D]").astype(np.int64)
     return Answers(np.stack([1 - scores, scores], axis=1), table[world.card.target].to_numpy(dtype=object), moments)
 
 
 def _performance(world: World, later: pd.DataFrame, days: int) -> Iterator[dict[str, Any]]:
-    """What is measured in each window, with weather as it was and a day old."""
+    """The measured performance in each window, with weather in time and a day old."""
     old = _stale(later)
     for (first, window), (_, stale) in zip(_windows(later, days), _windows(old, days), strict=True):
         row: dict[str, Any] = {"first": first}
@@ -254,7 +266,7 @@ def _times(column: str, factor: float) -> Fault:
 
 
 def _stuck(column: str, every: int) -> Fault:
-    """The window's median stands in one row of so many."""
+    """One row in `every` has the window's median."""
     return lambda table: table.assign(
         **{column: table[column].where(np.arange(len(table)) % every > 0, table[column].dropna().median())}
     )
@@ -284,37 +296,34 @@ THINNED = {name: FAULTS[name] for name in ("clean", "temp in °C", "carrier UA r
 
 
 def table_text(figures: dict[str, Any]) -> str:
-    """Both parts as Markdown."""
-    parts = []
-    if "independent" in figures:
-        lines = [
-            "| rows of the window | false alarms | by chance alone | Evidently's default: any column | … half of them "
-            "| shift of 0.3 sd found |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-        keys = ("clean", "clean, by chance alone", "evidently, any column", "evidently, half of the columns", "shift")
-        for size, row in sorted(figures["independent"].items(), key=lambda item: int(item[0])):
-            lines.append(f"| {int(size):,} | " + " | ".join(_share(row[key]) for key in keys) + " |")
-        parts.append("\n".join(lines))
-        columns = figures["independent"].get("200", {}).get("shift by column", {})
-        named = ", ".join(f"{name} {one['share']:.0%}" for name, one in columns.items())
-        parts.append(f"Which column is shifted matters; at 200 rows: {named}.")
-    if "weeks" in figures:
-        parts.append(_weeks_text(figures["weeks"]))
-    if "labelled" in figures:
-        parts.append(_labelled_text(figures["labelled"]))
-    return "\n\n".join(parts)
+    """All parts as Markdown."""
+    texts = {"independent": _independent_text, "weeks": _weeks_text, "labelled": _labelled_text}
+    return "\n\n".join(text(figures[part]) for part, text in texts.items() if part in figures)
+
+
+def _independent_text(found: dict[str, Any]) -> str:
+    lines = [
+        "| rows of the window | false alarms | by chance alone | Evidently's default: any column | … half of them "
+        "| shift of 0.3 sd found |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    keys = ("clean", "clean, by chance alone", "evidently, any column", "evidently, half of the columns", "shift")
+    for size, row in sorted(found.items(), key=lambda item: int(item[0])):
+        lines.append(f"| {int(size):,} | " + " | ".join(_share(row[key]) for key in keys) + " |")
+    columns = found.get("200", {}).get("shift by column", {})
+    named = ", ".join(f"{name} {one['share']:.0%}" for name, one in columns.items())
+    return "\n".join([*lines, "", f"Which column is shifted matters; at 200 rows: {named}."])
 
 
 def _weeks_text(found: dict[str, Any]) -> str:
     whole, thin = found["weeks of all rows"], found["weeks of 500 rows"]
-    lines = ["| real weeks, September to December | called, all rows | called, 500 rows each |", "| --- | --- | --- |"]
+    lines = ["| real weeks, September to December | alarms, all rows | alarms, 500 rows each |", "| --- | --- | --- |"]
     lines += [f"| {name} | {_of(whole[name])} | {_of(thin[name]) if name in thin else ''} |" for name in whole]
     return "\n".join(lines)
 
 
 def _labelled_text(found: dict[str, Any]) -> str:
-    lines = [f"Evidently's default calls a column in {_of(found['evidently weeks'])} clean weeks.", ""]
+    lines = [f"By its default, Evidently finds a drifted column in {_of(found['evidently weeks'])} clean weeks.", ""]
     lines += [
         "| 30 days from | roc_auc | measured | in time? "
         "| a day old: roc_auc | a day old: measured | a day old: in time? |",
@@ -322,12 +331,14 @@ def _labelled_text(found: dict[str, Any]) -> str:
     ]
     for row in found["performance of 30 days"]:
         lines.append(f"| {row['first']} | {_measured_cells(row['clean'])} | {_measured_cells(row['stale'])} |")
-    overlapping = f"{_of(found['late, clean'])} as they were, {_of(found['late, stale'])} with weather a day old"
-    lines += ["", "In time: how much of a difference between days shows in labels of that day, and of the day before."]
-    lines += ["", f"Called late, of windows of 30 days that begin on each day, and overlap: {overlapping}."]
+    overlapping = (
+        f"{_of(found['late, clean'])} with weather in time, {_of(found['late, stale'])} with weather a day old"
+    )
+    lines += ["", "In time? The coefficients of the day's own predictions and of the next day's: 1 and 0 are right."]
+    lines += ["", f"Judged late, of the overlapping windows of 30 days that begin on each day: {overlapping}."]
     weekly = found["performance of 7 days"]
     worse = {name: sum(row[name]["outcome"] == "worse" for row in weekly) for name in ("clean", "stale")}
-    said = f"Of {len(weekly)} weeks, {worse['clean']} are measured worse as they were"
+    said = f"Of {len(weekly)} weeks, {worse['clean']} are measured worse with weather in time"
     lines += ["", f"{said}, and {worse['stale']} with weather a day old."]
     return "\n".join(lines)
 
@@ -348,34 +359,47 @@ def _of(one: dict[str, float]) -> str:
 
 def main() -> None:
     """The command."""
+    asked = _parser().parse_args()
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    figures = {part: found for part, found in figures.items() if isinstance(found, dict)}
+    if asked.part != "table":
+        measure(asked, world_of(asked.build), figures)
+    FIGURES.write_text(
+        json.dumps(figures | tables(table_text(figures)), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    write_between(PAGE, BEGIN, END, table_text(figures))
+
+
+def measure(asked: argparse.Namespace, world: World, figures: dict[str, Any]) -> None:
+    """Measure one part, into `figures`."""
+    if asked.part == "weeks":
+        figures["weeks"] = weeks(world)
+    elif asked.part == "labelled":
+        figures["labelled"] = labelled(world)
+    else:
+        rows = figures.setdefault("independent", {})
+        for size in asked.size or SIZES:
+            found = independent(world, size, asked.first, asked.references, asked.windows, asked.evidently)
+            known = rows.get(str(size)) if asked.first else None
+            rows[str(size)] = merged(known, found) if known else found
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m drills.rates.drift", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("part", choices=("independent", "weeks", "labelled", "table"))
     parser.add_argument("--build", type=Path, default=Path("build"))
     parser.add_argument(
-        "--first", type=int, default=0, help="the first reference's number; others are added to what is there"
+        "--first",
+        type=int,
+        default=0,
+        help="the first reference's number; above 0, counts are added to those on record",
     )
     parser.add_argument("--size", type=int, action="append", help="rows of a window; default: all sizes")
     parser.add_argument("--references", type=int, default=40)
     parser.add_argument("--windows", type=int, default=27)
-    parser.add_argument("--evidently", type=int, default=40, help="windows of each size given to Evidently, too")
-    asked = parser.parse_args()
-    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    if asked.part != "table":
-        if asked.part == "weeks":
-            figures["weeks"] = weeks(world_of(asked.build))
-        elif asked.part == "labelled":
-            figures["labelled"] = labelled(world_of(asked.build))
-        else:
-            world, rows = world_of(asked.build), figures.setdefault("independent", {})
-            for size in asked.size or SIZES:
-                found = independent(world, size, asked.first, asked.references, asked.windows, asked.evidently)
-                known = rows.get(str(size)) if asked.first else None
-                rows[str(size)] = merged(known, found) if known else found
-    figures = {key: value for key, value in figures.items() if isinstance(value, dict)}
-    kept = figures | tables(table_text(figures))
-    FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_between(PAGE, BEGIN, END, table_text(figures))
+    parser.add_argument("--evidently", type=int, default=40, help="windows of each size that Evidently judges, too")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""How often the gate errs: models whose true difference is known, judged on many holdouts by the gate's own rule.
+"""Error rates of the gate: its own rule judges models whose true difference is known, on many holdouts.
 
     python -m drills.rates.gate train     four models of the flights, by the real commands
     python -m drills.rates.gate measure   their scores, and every rate; writes the table and the picture
 
 The population is September to December, 122 days that no model was trained on. A holdout is 30 of these days, drawn
-with replacement and with all their rows, because rows of one day are not independent. Two real models are compared;
-noise on the score of one of them moves its AUC over the whole population until the true difference is exactly the one
-that the table says. Then the gate judges (`training.statistics`, `training.judging`), as it does in `make evaluate`.
+with replacement and with all their rows, because rows of one day are not independent. Two real models are compared.
+Noise on the scores of one sets the true difference of AUC over the whole population to the one in the table. Then the
+gate judges (`training.statistics`, `training.judging`), as it does in `make evaluate`.
 
-Beside it, on the same draws: the same rule with rows taken for independent, and `new >= old`.
+On the same draws, two other rules judge: the same with rows taken as independent, and `new >= old`.
 
-Reads   pipeline.toml (its gate, with a margin of its own only where --margin says so)
+Reads   pipeline.toml (its gate; --margin sets another margin)
 Writes  build/rates/gate/: the models; drills/rates/gate.json; docs/drills.md between its marks; its picture
 """
 
@@ -63,7 +63,7 @@ PROMOTED = ("better", "equivalent")
 
 Numbers = npt.NDArray[np.float64]
 
-# The last day of training is 31 July, but for the older model; September to December is what comes after.
+# Training ends on 31 July, for the older model on 30 June; the rows from September to December are the replay.
 _WINDOW: dict[str, object] = {"data.as_of": dt.date(2013, 9, 1), "data.replay_days": 122, "data.holdout_days": 31}
 VARIANTS: dict[str, dict[str, object]] = {
     "champion": _WINDOW,
@@ -80,7 +80,7 @@ PAIRS = {
 
 @dataclass(frozen=True)
 class Population:
-    """truth, day: [rows]; the scores of each model, as log-odds: [rows]; and noise that is the same for all, [rows]."""
+    """truth [rows]; the rows of each day; odds: the log-odds of each model [rows]; noise, the same for all, [rows]."""
 
     truth: Integers
     rows_of_day: tuple[npt.NDArray[np.intp], ...]
@@ -97,7 +97,7 @@ class Rule:
 
 
 def train() -> None:
-    """Every variant by `training.data` and `training.train`, each with a pipeline.toml that differs in its keys."""
+    """Train every variant by `training.data` and `training.train`, each with its own keys in pipeline.toml."""
     for name, keys in VARIANTS.items():
         folder = MODELS / name.replace(" ", "-")
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ def train() -> None:
                 "--config",
                 str(config),
                 "--build",
-                str(folder / "build"),
+                f"{folder / 'build'}",
             ]
             subprocess.run(command, cwd=ROOT, check=True)
 
 
 def population() -> Population:
-    """The rows after as_of, and what each model says of them. Raises UsageError where `train` has not run."""
+    """The rows after as_of, and each model's predictions. Raises UsageError if `train` has not run."""
     odds: dict[str, Numbers] = {}
     for name in VARIANTS:
         build = Build(MODELS / name.replace(" ", "-") / "build")
@@ -138,9 +138,9 @@ def population() -> Population:
 def apart(
     known: Population, challenger: str, champion: str, worse_by: float, noise: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Both models' scores with the challenger's AUC on the population `worse_by` below the champion's.
+    """Both models' scores, so that the challenger's AUC on the population is `worse_by` below the champion's.
 
-    Noise goes to whichever has to lose: to the challenger, or to a champion that is not far enough ahead.
+    Noise is added to the model whose AUC must fall.
     """
     new, old = known.odds[challenger], known.odds[champion]
     ahead = _auc(known.truth, new) - _auc(known.truth, old) + worse_by
@@ -166,7 +166,9 @@ def measure_cell(known: Population, rule: Rule, draws: int, task: tuple[str, flo
 
 
 def measure_evaluations(known: Population, rule: Rule, draws: int) -> tuple[int, int]:
-    """Of `draws` holdouts, on how many one of ten different models, each a margin worse, gets in: counted, or not."""
+    """On how many of `draws` holdouts one of ten models, each a margin worse, is promoted: with evaluations counted,
+    and without.
+    """
     rng = np.random.default_rng(SEED)
     pairs = [PAIRS["the same recipe with another seed"], PAIRS["trained a month longer"]]
     noises = [rng.standard_normal(len(known.noise)) for _ in range(EVALUATIONS)]
@@ -175,16 +177,16 @@ def measure_evaluations(known: Population, rule: Rule, draws: int) -> tuple[int,
     for rows, clusters in holdouts(known, draws, SEED):
         seen = [_difference(known, new, old, rows, clusters, rule.confidence) for new, old in models]
         uncounted += any(_passes(one, rule.margin) for one in seen)
-        paid = (
+        corrected = (
             _difference(known, new, old, rows, clusters, confidence_of_evaluation(rule.confidence, number))
             for number, (new, old) in enumerate(models, start=1)
         )
-        counted += any(_passes(one, rule.margin) for one in paid)
+        counted += any(_passes(one, rule.margin) for one in corrected)
     return counted, uncounted
 
 
 def holdouts(known: Population, draws: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], Integers]]:
-    """Rows and day numbers, [rows] each, of `draws` holdouts; a day drawn twice is two days."""
+    """Rows and day numbers, [rows] each, of `draws` holdouts; a day that is drawn twice counts as two."""
     rng = np.random.default_rng(seed)
     for _ in range(draws):
         days = [known.rows_of_day[day] for day in rng.integers(0, len(known.rows_of_day), DAYS)]
@@ -225,8 +227,9 @@ def table(rates: Rates) -> str:
     uncounted = Proportion(rates.let_in_uncounted, rates.evaluations_draws)
     lines += [
         "",
-        f"{rates.evaluations} evaluations on one holdout, each with another model that is one margin worse: one of "
-        f"them gets in on {counted} of {rates.evaluations_draws} holdouts; {uncounted} if they were not counted.",
+        f"{rates.evaluations} evaluations on one holdout, each of another model that is one margin worse: one of "
+        f"them is promoted on {counted} of {rates.evaluations_draws} holdouts, on {uncounted} if evaluations are not "
+        "counted.",
     ]
     return "\n".join(lines)
 

@@ -1,10 +1,10 @@
-"""gate.json: how often the gate errs, for each pair of models and each number of days."""
+"""The schema of gate.json: the gate's error rates for each pair of models and each true difference."""
 
 from contracts.schema import Schema
 
 
 class Cell(Schema):
-    """One pair of models at one true difference: how many of `draws` holdouts each rule would have promoted it on."""
+    """One pair of models at one true difference: on how many of `draws` holdouts each rule promotes."""
 
     pair: str
     margins_worse: float

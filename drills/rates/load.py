@@ -1,17 +1,17 @@
-"""How often the paired load test errs: false alarms between equal services, and a service that is 20 % slower found.
+"""Error rates of the paired load test: how often equal services fail it, and how often a 20 % slower one does.
 
     python -m drills.rates.load record --minutes 4.5   two equal services and a slower one, in interleaved blocks
     python -m drills.rates.load run --times 5          whole load tests by the stage's own code: equal, and slower
     python -m drills.rates.load write                  the table in docs/load.md, from all that was recorded
 
-All run on this machine, for real, on the challenger under build/. The slower service is the same service with a planted
-fault: ahead of each request it burns a fifth of the CPU time that its process has used since it began to answer.
+All services really run on this machine, with the challenger under build/. The slower service has a planted fault:
+before each request it burns a fifth of the CPU time that its process has used since it began to answer.
 
-A recorded session is one Locust run with three services, blocks of the length and rate of pipeline.toml in the order
-A A' B B A' A: each block stands beside one of each other kind. Runs are then resampled from the sessions: `load.blocks`
-pairs of neighbouring blocks, judged by the very code of the stage. Twice: drawn at random with replacement (pairs taken
-as independent), and as they stood, from each possible first pair on (what is slow on the machine stays in; such runs
-overlap). The whole runs need no resampling: they are the stage.
+A recorded session is one Locust run with three services, in blocks of the length and rate of pipeline.toml, in the
+order A A' B B A' A: each block has a neighbour of each other kind. Runs are then resampled from the sessions:
+`load.blocks` pairs of neighbouring blocks, judged by the stage's own code. There are two kinds: pairs drawn at random
+with replacement (taken as independent), and consecutive pairs, from each possible first one on (they keep what was slow
+on the machine, and overlap). The whole runs need no resampling: they are the stage.
 
 Reads   build/data, build/train/model, pipeline.toml
 Writes  build/rates/load/*.json: session-*.json and run-*.json; docs/load.md between its marks, drills/rates/load.json
@@ -79,26 +79,17 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Calls:
-    """How many runs there were, and how many of them were called slower: by any figure, and by each."""
+class Findings:
+    """How many runs there were, and how many found the challenger slower: by any figure, and by each."""
 
     runs: int
-    called: int
+    slower: int
     by: Mapping[str, int]
 
 
 def main() -> Exit:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m drills.rates.load", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--config", type=Path, default=ROOT / "pipeline.toml")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("record").add_argument("--minutes", type=float, default=4.5)
-    commands.add_parser("run").add_argument("--times", type=int, default=1)
-    commands.add_parser("write")
-    commands.add_parser("serve").add_argument("--slower-by", type=float, required=True)
-    asked = parser.parse_args()
+    asked = _parser().parse_args()
     if asked.command == "serve":
         return serve_slowed(asked.slower_by)
     build, config = Build(asked.build), load_config(asked.config)
@@ -111,15 +102,32 @@ def main() -> Exit:
     elif asked.command == "run":
         whole_runs(build, config, asked.times, folder, now)
     else:
-        text = section(folder, config)
-        write_between(DOCUMENT, BEGIN, END, text)
-        RATES.write_text(json.dumps(tables(text), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(f"{DOCUMENT.relative_to(ROOT)} written")
+        write(section(folder, config))
     return Exit.PASS
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m drills.rates.load", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", type=Path, default=ROOT / "pipeline.toml")
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("record").add_argument("--minutes", type=float, default=4.5)
+    commands.add_parser("run").add_argument("--times", type=int, default=1)
+    commands.add_parser("write")
+    commands.add_parser("serve").add_argument("--slower-by", type=float, required=True)
+    return parser
+
+
+def write(text: str) -> None:
+    """Write the table into docs/load.md, and as JSON for the site."""
+    write_between(DOCUMENT, BEGIN, END, text)
+    RATES.write_text(json.dumps(tables(text), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{DOCUMENT.relative_to(ROOT)} written")
+
+
 def serve_slowed(slower_by: float) -> Exit:
-    """Our service, burning that share of its own CPU time ahead of each request."""
+    """Serve, and burn this share of the process's own CPU time before each request."""
     burnt_s = 0.0
 
     class SlowedApplication(Application):
@@ -138,12 +146,12 @@ def serve_slowed(slower_by: float) -> Exit:
 
 
 def slowed(slower_by: float) -> tuple[str, ...]:
-    """The command of a service that is slower by so much."""
+    """The command of a service that is slower by this share."""
     return (sys.executable, "-m", "drills.rates.load", "serve", "--slower-by", str(slower_by))
 
 
 def record(build: Build, config: Config, seconds: float) -> Session:
-    """One session, and what it saw of each block."""
+    """Record one session."""
     in_block = round(config.load.requests_per_second * config.load.seconds / config.load.blocks)
     block_seconds = in_block / config.load.requests_per_second
     rounds = math.floor(seconds / (len(ORDER) * (block_seconds + GAP_SECONDS)))
@@ -157,7 +165,7 @@ def record(build: Build, config: Config, seconds: float) -> Session:
 
 
 def whole_runs(build: Build, config: Config, times: int, folder: Path, now: str) -> None:
-    """The stage itself, challenger and champion being one model: as it is, and with a slower challenger."""
+    """Run the stage itself with one model as challenger and champion: as it is, and with a slower challenger."""
     for number in range(times):
         for kind, command in (("equal", SERVICE), ("slower", slowed(SLOWER_BY))):
             with _same_champion(build) as own:
@@ -169,31 +177,34 @@ def whole_runs(build: Build, config: Config, times: int, folder: Path, now: str)
 
 
 def section(folder: Path, config: Config, drawn_runs: int = DRAWN_RUNS) -> str:
-    """The table, with so many runs drawn at random from each session. Raises UsageError where nothing was recorded."""
+    """The table, with `drawn_runs` random runs from each session. Raises UsageError if nothing was recorded."""
     sessions = [_read_session(path) for path in sorted(folder.glob("session-*.json"))]
     if not sessions:
         raise UsageError(f"{folder} has no session. Run `python -m drills.rates.load record` first.", code="no-session")
-    load, blocks = config.load, sum(len(one.equal) for one in sessions)
-    run_seconds = 2 * load.seconds + load.warmup_seconds
-    about = (
+    rows = [
+        "| runs | challenger | number | found slower | by p50 | by p95 | by CPU |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for how, draw in (("drawn at random", functools.partial(drawn, drawn_runs)), ("consecutive", consecutive)):
+        for kind in ("equal", "slower"):
+            rows.append(_row(how, kind, _findings(_resampled(sessions, kind, draw, config.load))))
+    for kind in ("equal", "slower"):
+        verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{kind}-*.json"))]
+        rows.append(_row("whole, by the stage", kind, _findings([_slower_figures(one) for one in verdicts])))
+    return "\n".join([_about(sessions, config.load), "", *rows])
+
+
+def _about(sessions: Sequence[Session], load: Load) -> str:
+    """What was recorded, and what a run is."""
+    blocks, run_seconds = sum(len(one.equal) for one in sessions), 2 * load.seconds + load.warmup_seconds
+    return (
         f"{len(sessions)} recorded sessions, {blocks} blocks of {load.seconds / load.blocks:g} s of each service at "
         f"{load.requests_per_second:g} requests/s, p50 {_middle(sessions, 'p50'):.2f} ms. "
         f"The slower service cost {_slower_by(sessions):.0%} more CPU time a request. "
         f"A run is {load.blocks} pairs of blocks, {run_seconds:g} s of load; "
-        f"it is called when a lower bound is beyond `load.max_ratio` = {load.max_ratio:g}. "
+        f"it finds the challenger slower if a lower bound is above `load.max_ratio` = {load.max_ratio:g}. "
         "In brackets: Wilson's 95 % interval."
     )
-    rows = [
-        "| runs | challenger | number | called | by p50 | by p95 | by CPU |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for how, draw in (("drawn at random", functools.partial(drawn, drawn_runs)), ("as they stood", standing)):
-        for kind in ("equal", "slower"):
-            rows.append(_row(how, kind, _calls(_resampled(sessions, kind, draw, load))))
-    for kind in ("equal", "slower"):
-        verdicts = [read_json(path, LoadVerdict, "run") for path in sorted(folder.glob(f"run-{kind}-*.json"))]
-        rows.append(_row("whole, by the stage", kind, _calls([_figures_called(one) for one in verdicts])))
-    return "\n".join([about, "", *rows])
 
 
 def _middle(sessions: Sequence[Session], figure: str) -> float:
@@ -213,8 +224,8 @@ def drawn(runs: int, pairs: int, blocks: int) -> Iterator[Sequence[int]]:
         yield generator.integers(pairs, size=blocks).tolist()
 
 
-def standing(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
-    """Runs of `blocks` pairs that stood one after the other, from each possible first one on."""
+def consecutive(pairs: int, blocks: int) -> Iterator[Sequence[int]]:
+    """Runs of `blocks` consecutive pairs, from each possible first one on."""
     for first in range(pairs - blocks + 1):
         yield range(first, first + blocks)
 
@@ -233,7 +244,7 @@ def _plan(build: Build, config: Config, variants: int, blocks: tuple[Block, ...]
 
 
 def _loaded(build: Build, plan: Plan, commands: Sequence[Sequence[str]]) -> list[list[BlockFigures]]:
-    """The blocks of each service. Raises RuntimeError where one answered wrongly: its figures would mean nothing."""
+    """The blocks of each service. Raises RuntimeError if requests failed, because the figures would mean nothing."""
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as running_services:
         folder = Path(scratch)
         write_json(folder / "plan.json", plan)
@@ -252,7 +263,7 @@ def _loaded(build: Build, plan: Plan, commands: Sequence[Sequence[str]]) -> list
 
 @contextlib.contextmanager
 def _same_champion(build: Build) -> Iterator[Build]:
-    """A build folder in which the challenger is the champion, too. It is served as a process."""
+    """A build folder in which the challenger is the champion, too."""
     with tempfile.TemporaryDirectory() as scratch:
         own = Build(Path(scratch))
         for name in ("data", "train"):
@@ -268,7 +279,7 @@ def _read_session(path: Path) -> Session:
 
 
 def _resampled(sessions: Sequence[Session], kind: str, draw: Draw, load: Load) -> Iterator[set[str]]:
-    """The figures that called each run."""
+    """Of each run the figures by which the challenger is slower."""
     for one in sessions:
         challenger = one.also_equal if kind == "equal" else one.slower
         champion = one.equal if kind == "equal" else one.also_equal
@@ -279,29 +290,29 @@ def _resampled(sessions: Sequence[Session], kind: str, draw: Draw, load: Load) -
             yield {ratio.figure for ratio in judged if not ratio.passed}
 
 
-def _figures_called(verdict: LoadVerdict) -> set[str]:
+def _slower_figures(verdict: LoadVerdict) -> set[str]:
     return {code.removeprefix("slower_") for code in verdict.reason_codes if code.startswith("slower_")}
 
 
-def _calls(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Calls:
+def _findings(runs: "Iterator[set[str]] | Sequence[set[str]]") -> Findings:
     seen = list(runs)
-    return Calls(
+    return Findings(
         len(seen), sum(bool(one) for one in seen), {name: sum(name in one for one in seen) for name in FIGURES}
     )
 
 
-def _row(how: str, kind: str, calls: Calls) -> str:
-    if not calls.runs:
+def _row(how: str, kind: str, findings: Findings) -> str:
+    if not findings.runs:
         return f"| {how} | {kind} | 0 | | | | |"
-    low, high = Proportion(calls.called, calls.runs).ends
-    called = f"{calls.called / calls.runs:.1%} [{low:.1%}, {high:.1%}]"
-    shares = " | ".join(f"{calls.by[name] / calls.runs:.1%}" for name in FIGURES)
-    return f"| {how} | {kind} | {calls.runs:,} | {called} | {shares} |"
+    low, high = Proportion(findings.slower, findings.runs).ends
+    slower = f"{findings.slower / findings.runs:.1%} [{low:.1%}, {high:.1%}]"
+    shares = " | ".join(f"{findings.by[name] / findings.runs:.1%}" for name in FIGURES)
+    return f"| {how} | {kind} | {findings.runs:,} | {slower} | {shares} |"
 
 
 if __name__ == "__main__":
     os.environ["TARGET"] = "process"
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.CRASH))  # so that the services are stopped, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.CRASH))  # so that the services are stopped as well
     try:
         sys.exit(main())
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""The rates as pictures: SVG files beside the handbook, the same bytes for the same figures."""
+"""Draws the gate's error rates as SVG: the same bytes for the same rates."""
 
 import io
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from drills.rates.gate_rates import Rates
 from drills.rates.proportion import Proportion
 
-# Told apart without colour too.
+# Can be told apart without colour.
 STYLES = {
     "gate": ("#1f6f8b", "-", "o"),
     "rows independent": ("#b5651d", "--", "s"),
@@ -19,7 +19,7 @@ STYLES = {
 
 
 def power_curves(rates: Rates) -> str:
-    """SVG: the share promoted over the true difference, one panel a pair of models, one line a rule."""
+    """SVG: the share promoted over the true difference, a panel for each pair of models, a line for each rule."""
     pairs = list(dict.fromkeys(cell.pair for cell in rates.cells))
     with mpl.rc_context(
         {"svg.hashsalt": "gatehouse", "font.family": "sans-serif", "font.size": 9, "svg.fonttype": "none"}

@@ -1,4 +1,4 @@
-"""A share with its interval: how often something happened, and what that says about how often it does."""
+"""A proportion with its confidence interval."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Proportion:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The lower and the upper end. Raises ValueError where nothing was counted."""
+        """The lower and the upper end. Raises ValueError if total is 0."""
         interval = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, method="wilson")
         return float(interval.low), float(interval.high)
 

@@ -1,1 +1,1 @@
-"""What drift goes by was changed in the model folder, and signed anew by whoever changed it."""
+"""What drift compares with was changed in the model folder, which was then signed again."""

@@ -1,7 +1,7 @@
-"""reference.parquet holds its first 1,000 rows only: so little that drift finds hardly anything significant."""
+"""reference.parquet has its first 1,000 rows only, so few that drift finds almost nothing significant."""
 
 from drills.drill import FINDING, drill
-from drills.resigned import replace_reference
+from drills.model_evidence import replace_reference
 from drills.scene import Scene
 
 

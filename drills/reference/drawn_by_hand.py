@@ -1,9 +1,9 @@
-"""reference.parquet holds train rows, but another draw of them than the seed's, some of them twice."""
+"""reference.parquet has train rows, but not those that the seed draws, and some of them twice."""
 
 import pandas as pd
 
 from drills.drill import FINDING, drill
-from drills.resigned import replace_reference
+from drills.model_evidence import replace_reference
 from drills.scene import Scene
 
 

@@ -1,9 +1,9 @@
-"""reference.parquet holds rows of the replay, with the model's own predictions: against these, nothing has drifted."""
+"""reference.parquet has rows of the replay with the model's own predictions, so nothing would drift."""
 
 import pandas as pd
 
 from drills.drill import FINDING, drill
-from drills.resigned import of_model, replace_reference
+from drills.model_evidence import predicted_by_model, replace_reference
 from drills.scene import Scene
 
 
@@ -12,6 +12,6 @@ def plant(scene: Scene) -> None:
     def from_the_replay(reference: pd.DataFrame) -> pd.DataFrame:
         replay = pd.read_parquet(scene.build.stage("data") / "replay.parquet")
         rows = replay.sample(len(reference), random_state=1)[[one for one in reference if one in replay]]
-        return rows.assign(prediction=of_model(scene, rows))
+        return rows.assign(prediction=predicted_by_model(scene, rows))
 
     replace_reference(scene, from_the_replay)

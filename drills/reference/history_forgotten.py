@@ -1,4 +1,4 @@
-"""The card has no history of one column, whose seasons then count as nothing."""
+"""The card has no history of one column, so that every season of it would be drift."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

@@ -1,4 +1,4 @@
-"""The card says that predictions alone have been further in the past; every column of the table is as it was."""
+"""The card doubles the past distances of the predictions; every column's are as they were."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

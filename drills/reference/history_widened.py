@@ -1,4 +1,4 @@
-"""The card says that every column has been three times as far in the past: drift will call nobody."""
+"""The card triples the past distances of every column, so that drift would never alarm."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

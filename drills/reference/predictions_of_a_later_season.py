@@ -1,7 +1,7 @@
-"""The predictions in reference.parquet are lower than those out of fold, as in autumn: no drift is seen."""
+"""The predictions in reference.parquet are lower than the out-of-fold ones, as in autumn, which hides drift."""
 
 from drills.drill import FINDING, drill
-from drills.resigned import replace_reference
+from drills.model_evidence import replace_reference
 from drills.scene import Scene
 
 

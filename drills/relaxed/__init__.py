@@ -1,1 +1,1 @@
-"""Settings that ask less than they did of the champion: each must be said."""
+"""Settings that are more relaxed than when the champion was judged: the decision must name each."""

@@ -1,4 +1,4 @@
-"""The canary gets no share of a half any more; the decision must say so in a line of its own."""
+"""The canary's step at 50 % is removed; the decision must say so in a line of its own."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""Drift begins at ten times the distance; the decision must say so in a line of its own."""
+"""The effect size from which a number drifts is ten times as large; the decision must say so in a line of its own."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

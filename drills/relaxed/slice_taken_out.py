@@ -1,4 +1,4 @@
-"""The carriers are no longer judged one by one; the decision must say so in a line of its own."""
+"""Carriers are no longer judged as slices; the decision must say so in a line of its own."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,1 +1,1 @@
-"""Faults of the table's rows: too few, doubled, of the future, of another table."""
+"""Faults of the table's rows: too few, duplicated, from the future, from another table."""

@@ -1,4 +1,4 @@
-"""data.sha256 is that of the source, and then one value of the source changes."""
+"""After data.sha256 was set to the source's digest, one value of the source changes."""
 
 from contracts.model_folder import sha256_of
 from drills.drill import FINDING, drill

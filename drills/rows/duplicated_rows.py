@@ -1,4 +1,4 @@
-"""One row in ten stands in the source twice, as after a load that was run again."""
+"""One row in ten is in the source twice, as if it had been loaded again."""
 
 import pandas as pd
 

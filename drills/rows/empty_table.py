@@ -1,4 +1,4 @@
-"""The source has its columns and no rows."""
+"""The source has its columns but no rows."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""Between the stages, rows of the replay get into the train table, and data.json says so."""
+"""After the data stage, rows of the replay get into the train table, and data.json says so."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Between the stages, rows of the replay take the place of train rows, and data.json does not know."""
+"""After the data stage, rows of the replay replace train rows, and data.json does not say so."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The labels of the last week of the holdout have not come in yet, and read false."""
+"""The labels of the holdout's last week have not arrived, and read false."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""Every flight of the source is on time."""
+"""Every flight in the source is on time."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

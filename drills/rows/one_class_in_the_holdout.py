@@ -1,4 +1,4 @@
-"""No flight of the holdout has a delay yet: its labels have not come in, and read false."""
+"""No flight of the holdout is late: its labels have not arrived, and read false."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

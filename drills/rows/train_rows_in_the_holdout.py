@@ -1,4 +1,4 @@
-"""3,000 rows of train stand in the source again, with a time in the holdout."""
+"""3,000 train rows are in the source again, with a time in the holdout."""
 
 import pandas as pd
 

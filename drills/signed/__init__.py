@@ -1,1 +1,1 @@
-"""Golden rows, figures, proof, columns or answers were changed, and signed anew by whoever changed them."""
+"""Golden rows, metrics, proof, columns or answers were changed in the model folder, which was then signed again."""

@@ -1,4 +1,4 @@
-"""For one carrier out of sixteen, too rare for a slice of its own, the graph answers the other way round."""
+"""For one of sixteen carriers, too rare for a slice of its own, the graph ranks flights in reverse."""
 
 from drills.drill import FINDING, drill
 from drills.models import Rescored, rescore, slice_of

@@ -1,4 +1,4 @@
-"""The card has no out-of-fold roc_auc, so that nothing can be held against it."""
+"""The card has no out-of-fold roc_auc, so that nothing can be compared with it."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

@@ -1,7 +1,7 @@
-"""golden.json holds one row: a broken runtime that gets this one right serves whatever it likes."""
+"""golden.json has one row: a broken runtime that gets this one right would be ready."""
 
 from drills.drill import FINDING, drill
-from drills.resigned import replace_golden
+from drills.model_evidence import replace_golden
 from drills.scene import Scene
 
 

@@ -1,7 +1,7 @@
-"""golden.json holds as many rows as before, and all are the same one."""
+"""golden.json has as many rows as before, and all are equal."""
 
 from drills.drill import FINDING, drill
-from drills.resigned import replace_golden
+from drills.model_evidence import replace_golden
 from drills.scene import Scene
 
 

@@ -1,4 +1,4 @@
-"""The card says that the export was proved on a hundred rows of the holdout, which has thousands."""
+"""The card says that the export was proved on 100 rows of the holdout, which has thousands."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

@@ -1,4 +1,4 @@
-"""The card says that half of the temperatures were missing in training: it may go missing."""
+"""The card says that half of the temperatures were missing in training, so they may be missing now."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

@@ -1,1 +1,1 @@
-"""Faults of what a decision costs: thresholds and costs."""
+"""Faults of the decision threshold, and of the costs that it is chosen by."""

@@ -1,4 +1,4 @@
-"""A miss is said to cost 3,000 false alarms instead of 3; the challenger, trained for that, calls every flight late."""
+"""A miss costs 3,000 false alarms instead of 3; the challenger, trained for that, predicts late for every flight."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""Control: a miss costs 2 false alarms instead of 3, and that is signed off; it passes, and says so."""
+"""Control: a miss costs 2 false alarms instead of 3, and gate.signed_off allows that; it must pass."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""The challenger ranks as well as the champion, and its card says that only a probability of 0.999 means yes."""
+"""The challenger ranks as well as the champion, but its card has a decision threshold of 0.999."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

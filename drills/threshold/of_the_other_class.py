@@ -1,4 +1,4 @@
-"""The challenger's threshold was written down for the other class: 1 less what it was."""
+"""The challenger's decision threshold is the other class's: 1 minus the right one."""
 
 from contracts.model_folder import read_card
 from drills.drill import FINDING, drill

@@ -1,4 +1,4 @@
-"""The challenger's card has a threshold of 2, above every probability."""
+"""The challenger's card has a decision threshold of 2, above every probability."""
 
 from drills.drill import FINDING, drill
 from drills.scene import Scene

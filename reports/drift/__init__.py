@@ -1,1 +1,1 @@
-"""The drift stage: reference and current window compared column by column, and what that means."""
+"""The drift stage: compares the reference with the current window, column by column, and judges the differences."""

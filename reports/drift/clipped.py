@@ -1,9 +1,8 @@
-"""The metric with each row's loss clipped, so that a few labels decide nothing.
+"""Computes the metric with clipped losses, so that a few labels cannot decide it.
 
-A mean of unbounded losses is as large, and as unsure, as its largest one: a single label of 1e4 under rmse makes the
-interval so wide that no loss of the other rows is seen. So the metric is computed a second time, where no row counts
-more than `QUANTILE` of the reference's rows do (out of fold), and is compared with the reference clipped alike. What is
-clipped away is not lost: the metric itself is judged, too.
+A single large loss can dominate a mean of unbounded losses: one label of 1e4 makes the interval of rmse so wide that no
+loss of the other rows is significant. So the metric is also computed with each row's loss clipped at the `QUANTILE` of
+the reference's out-of-fold losses, and compared with the reference, clipped alike. The metric itself is judged, too.
 
 Only metrics that are means of such losses have this figure: rmse, mae, mape, pinball losses, log loss of two classes,
 and R², here one minus the mean squared error over the variance of the reference's labels.
@@ -23,17 +22,17 @@ import pandas as pd
 from contracts.model_folder import PREDICTION_COLUMN, ModelCard
 from contracts.pipeline_toml.keys import QUANTILES
 from reports.drift.log_reader import Answers
-from reports.drift.scores import FloatArray
+from reports.drift.weighted_metrics import FloatArray
 
 QUANTILE = 0.99
-# Fewer rows than that have no such quantile.
+# Fewer rows have no such quantile.
 LEAST_ROWS = 200
 _EPSILON = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The largest loss that a row counts with, and the reference's figure with it.
+    """The largest loss that counts, and the reference's metric with losses clipped at it.
 
     `error`: its standard error; `variance`: of the reference's labels.
     """
@@ -50,7 +49,7 @@ class Clip:
 
 
 def clip_of(metric: str, card: ModelCard, reference: pd.DataFrame) -> Clip | None:
-    """How to clip, by reference.parquet. None where the metric is no mean of losses, or the reference cannot tell."""
+    """The clip, from reference.parquet. None if the metric is no mean of losses, or the reference has too few rows."""
     if card.target not in reference or len(reference) < LEAST_ROWS:
         return None
     actual, said = reference[card.target].to_numpy(), reference[PREDICTION_COLUMN].to_numpy()
@@ -69,14 +68,14 @@ def clip_of(metric: str, card: ModelCard, reference: pd.DataFrame) -> Clip | Non
         return None
     clipped = np.minimum(losses, largest)
     value = _figure(metric, float(clipped.mean()), variance)
-    # The figure without each row, by the derivative: its jackknife.
+    # The standard error by the delta method.
     step = _figure(metric, float(clipped.mean()) * (1 + 1e-6), variance) - value
     of_mean = float(clipped.std() / np.sqrt(len(clipped)))
     return Clip(metric, largest, value, abs(step / (1e-6 * float(clipped.mean()))) * of_mean, variance)
 
 
 def losses_of(metric: str, card: ModelCard, truth: npt.NDArray[np.generic], scores: FloatArray) -> FloatArray | None:
-    """Each row's loss [rows]; None where the metric is no mean of losses.
+    """Each row's loss [rows]; None if the metric is no mean of losses.
 
     truth: positions of classes as in `Answers.scores`, or values, [rows]; scores: [rows, classes] or [rows, 1].
     """
@@ -99,9 +98,9 @@ def losses_of(metric: str, card: ModelCard, truth: npt.NDArray[np.generic], scor
 
 
 def within_the_reference(card: ModelCard, answers: Answers, reference: pd.DataFrame) -> Answers:
-    """The same, where a regression's labels are no further from their predictions than the reference's furthest.
+    """The answers with a regression's labels moved to within the reference's largest error of their predictions.
 
-    For what compares means of days and of slices, each of which one label could be all of.
+    For means of days and slices, which a single label could dominate.
     """
     if card.task != "regression" or card.target not in reference or not len(reference) or not len(answers.actual):
         return answers

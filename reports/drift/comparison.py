@@ -1,9 +1,9 @@
-"""Reference against window, statistic by statistic: how far apart, and from where on that is drift.
+"""Computes each drift statistic's distance from reference to window, and its drift threshold.
 
-The stated rate of false alarms is shared out: a tenth to missing rates, a tenth to labels where they came in, the rest
-to the largest distance of values, residuals and predictions. Beyond chance a distance must also matter (its effect
-size), and where the table has time it must exceed what windows of this length have reached before (model.json's
-history, times drift.historic_factor): weather moves every week, and rows of one week are not independent.
+The false-alarm rate is divided: a tenth for missing rates, a tenth for labels if there are any, the rest for the
+largest distance of values, residuals and predictions. A threshold is the largest of three: chance, the effect size,
+and, if the table has time, the largest distance of earlier windows of this length (model.json's history, times
+drift.historic_factor), because weather differs every week and rows of one week are not independent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ OWN_TEST_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Compared:
-    """What was compared, and how far apart it was. `not_logged`: features of the model that the log does not have."""
+    """The comparisons of one window. `not_logged`: features of the model that the log does not have."""
 
     columns: tuple[ColumnComparison, ...] = ()
     statistics: tuple[DriftStatistic, ...] = ()
@@ -44,7 +44,7 @@ class Compared:
 
     @property
     def features(self) -> tuple[ColumnComparison, ...]:
-        """For each feature the statistic that is furthest from its threshold; the furthest feature first."""
+        """Each feature's statistic with the largest excess; the feature with the largest first."""
         furthest: dict[str, ColumnComparison] = {}
         pairs = sorted(zip(self.columns, self.statistics, strict=True), key=lambda pair: excess(pair[0]), reverse=True)
         for column, statistic in pairs:
@@ -62,13 +62,13 @@ class Compared:
 
 
 def excess(column: ColumnComparison) -> float:
-    """Distance over threshold: above 1 means drift, and columns of any method can be ranked by it."""
+    """Distance divided by threshold: above 1 means drift. Ranks columns of different methods."""
     return column.distance / column.threshold
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A reference made ready to be compared with many windows: its statistics, and what is given the others."""
+    """A reference, prepared for comparisons with many windows: its statistics, and the fit of columns on the others."""
 
     drift: Drift
     card: ModelCard
@@ -80,7 +80,7 @@ class Baseline:
     def compared(
         self, current: pd.DataFrame, days: int, *, has_labels: bool, seed: int
     ) -> list[tuple[DriftStatistic, ColumnComparison]]:
-        """Each statistic that has a value on both sides."""
+        """The comparison of each statistic that has values on both sides."""
         now = _columns(current)
         left = self.fit.residuals(now) if self.fit else {}
         found = [(one, self._counted(one, now, left)) for one in self.statistics]
@@ -95,7 +95,7 @@ class Baseline:
     def _by_chance(
         self, known: Sequence[tuple[DriftStatistic, Counted]], has_labels: bool, seed: int
     ) -> dict[str, float]:
-        """For each statistic from where on a distance is more than chance."""
+        """Each statistic's threshold of chance, by its column."""
         missing = [(one.column, pair) for one, pair in known if one.kind == "missing"]
         others = [(one.column, pair) for one, pair in known if one.kind != "missing"]
         rate, spent = self.drift.false_alarm_rate, OWN_TEST_SHARE * (bool(missing) + has_labels)
@@ -112,7 +112,7 @@ class Baseline:
 
 
 def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
-    """For the features that are logged. Where one is not, no feature is compared given the others."""
+    """The baseline of the logged features. If one is not logged, no feature is compared given the others."""
     table = _columns(reference)
     fit = fit_others(table, logged) if len(logged) == len(card.features) else None
     statistics = (*feature_statistics(drift, logged, fit), prediction_statistic(drift, card.task))
@@ -128,10 +128,10 @@ def compare(
     window_days: int,
     seed: int,
 ) -> Compared:
-    """Every statistic of the features that are logged, the predictions, and the labels that came in.
+    """Compare the logged features, the predictions, and the labels if there are any.
 
-    `reference` and `current` are encoded alike (reference.parquet); `window_days`: 0 where the window's length means
-    nothing. A column without any value on one side is compared by what is missing alone.
+    reference, current: encoded alike, as reference.parquet. window_days: 0 if the table has no time. Of a column
+    without any value on one side, only missing rates are compared.
     """
     logged = [feature for feature in card.features if feature.name in current]
     not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
@@ -153,7 +153,7 @@ def _columns(table: pd.DataFrame) -> Columns:
 
 
 def _history(history: Sequence[ColumnHistory], statistic: DriftStatistic, days: int) -> float | None:
-    """What windows of this length have reached; of a length in between, the next shorter one, which moves more."""
+    """The largest distance of earlier windows of this length, or of the next shorter one on record, which vary more."""
     for one in history:
         if (one.column, one.method) == (statistic.column, statistic.method) and one.largest:
             return one.largest[_nearest_length(one.largest, days)]
@@ -196,7 +196,7 @@ def _label_shift(
     window_days: int,
     seed: int,
 ) -> LabelComparison | None:
-    """None where the reference has no target, or too few labels came in to tell."""
+    """None if the reference has no target or there are fewer than drift.min_labels labels."""
     if card.target not in reference or len(actual) < drift.min_labels:
         return None
     statistic = label_statistic(drift, card.target, card.task)

@@ -1,14 +1,14 @@
-"""How many rows a window is worth: a replayed copy, a retry or a bot's one repeated row tells nothing new.
+"""Reduces a window to its effective rows: replayed copies, retries or a bot's repeated row add no information.
 
-**Known copies.** Where the log says which row of the source a prediction answers (sources-*.jsonl, written by the load
+**Known copies.** If the log says which row of the source a prediction answers (sources-*.jsonl, written by the load
 test), each source row counts once.
 
-**Repeats.** Elsewhere the rows themselves tell, measured against the ties that the reference has by nature. The
-reference's own counts say how many *distinct* rows so many requests should have: by rarefaction up to its size, and by
-Chao's estimate beyond it. A window with fewer is worth as many rows as would show what it has; so of a table without
-equal rows each distinct row counts once, and of one whose rows are all combinations of a few categories nothing is
-taken away. What goes are the last copies of those rows that are repeated most, compared with the reference. A column
-that went missing makes rows equal which are not copies: such columns are left out where the others can tell rows apart.
+**Repeats.** Otherwise the rows are compared with the reference, which may have equal rows by nature. The reference's
+counts give the number of *distinct* rows to expect in so many requests: by rarefaction up to its size, by Chao's
+estimate beyond it. A window with fewer distinct rows has as many effective rows as one would expect to show that many.
+So in a table without equal rows each distinct row counts once, and in one whose rows are combinations of a few
+categories all rows count. Removed are the last copies of the rows that are repeated most, compared with the reference.
+A column that went missing makes different rows equal: such columns are ignored if the others can tell rows apart.
 
 Sources: Hurlbert 1971, "The nonconcept of species diversity" (Ecology 52) for rarefaction; Colwell et al. 2012, "Models
 and estimators linking individual-based and sample-based rarefaction, extrapolation and comparison of assemblages"
@@ -30,18 +30,18 @@ from scoring.distances import counted
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-# Fewer repeats than so many standard deviations above the expected number are chance.
+# So few standard deviations below the expected number of distinct rows are chance.
 DEVIATIONS = 3.0
-# A column of which one value has gained more of the rows says less than it did: it may be stuck, or have gone missing.
-GAINED_SHARE = 0.05
-# Without such columns, rows must still differ by that share of what they did, or else all columns are looked at.
-STILL_DISTINCT = 0.5
+# A column in which one value's share has grown by more than this may be stuck or have gone missing.
+MOST_GROWTH = 0.05
+# Without such columns this share of the distinct reference rows must remain; otherwise all columns count.
+KEPT_DISTINCT = 0.5
 
 
 def distinct_window(window: RequestWindow, reference: pd.DataFrame) -> RequestWindow:
-    """The same with those rows that count; `replayed` and `repeated` say how many went.
+    """The window with its effective rows; `replayed` and `repeated` count the removed ones.
 
-    Of copies the earliest with a label stays, or else the earliest.
+    Of equal rows the earliest with a label is kept, or else the earliest.
     """
     is_traffic = window.sources != NOT_TRAFFIC
     window = replace(window.only(is_traffic), requests=window.requests - int((~is_traffic).sum()))
@@ -55,21 +55,21 @@ def distinct_window(window: RequestWindow, reference: pd.DataFrame) -> RequestWi
 
 
 def independent(reference: IntArray, rows: IntArray, preferred: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """[rows]: which of them are worth counting. Codes of whole rows, equal where these are; `preferred` stay first."""
+    """[rows]: which rows are kept, `preferred` ones first. reference, rows: a code for each row, one for equal rows."""
     everything = np.ones(len(rows), dtype=bool)
     cells = int(max(reference.max(initial=0), rows.max())) + 1
     known, seen = np.bincount(reference, minlength=cells), np.bincount(rows, minlength=cells)
-    worth = worth_of(known, int((seen > 0).sum()), len(rows))
-    if worth >= len(rows):
+    effective = effective_count(known, int((seen > 0).sum()), len(rows))
+    if effective >= len(rows):
         return everything
-    caps = _caps(known, seen, worth)
-    return _turn(rows, preferred) < caps[rows]
+    caps = _caps(known, seen, effective)
+    return _copy_numbers(rows, preferred) < caps[rows]
 
 
-def worth_of(known: IntArray, distinct: int, requests: int) -> int:
-    """How many independent rows show `distinct` different ones. `known`: how often the reference has each of its own.
+def effective_count(known: IntArray, distinct: int, requests: int) -> int:
+    """The number of effective rows, given the number of distinct ones. known: the reference's count of each row.
 
-    All of the requests, where they have no more repeats than chance explains.
+    All requests count if chance explains their repeats.
     """
     curve = _Rarefaction(known)
     if distinct >= curve.distinct(requests) - DEVIATIONS * curve.deviation(requests):
@@ -82,13 +82,13 @@ def worth_of(known: IntArray, distinct: int, requests: int) -> int:
 
 
 class _Rarefaction:
-    """Expected distinct rows of a sample, from the counts of another one."""
+    """The expected number of distinct rows in a sample, from the counts of another sample."""
 
     def __init__(self, known: IntArray) -> None:
         self.sizes, self.counts = np.unique(known[known > 0], return_counts=True)
         self.rows, self.observed = int(known.sum()), int(self.counts.sum())
         self.once, twice = (int(self.counts[self.sizes == size].sum()) for size in (1, 2))
-        # Rows that the reference has not seen, and the variance of that number: Chao's estimate, bias-corrected.
+        # The number of unseen distinct rows, and its variance: Chao's estimate, bias-corrected.
         pairs = twice + 1
         self.unseen = (self.rows - 1) / self.rows * self.once * (self.once - 1) / (2 * pairs)
         self.unseen_variance = (
@@ -108,47 +108,47 @@ class _Rarefaction:
         return self.observed - float(absent @ self.counts[can_be_absent])
 
     def deviation(self, rows: int) -> float:
-        """Of the distinct rows in such a sample, and of what is expected of it."""
+        """The standard deviation of observed minus expected distinct rows."""
         expected = self.distinct(rows)
-        # Few repeats come and go by themselves; where most rows repeat, what varies is which rare ones are there.
+        # With few repeats their number varies; if most rows repeat, the number of rare rows does.
         varies = 1 + min(rows - expected, self.distinct(2 * rows) - expected)
         scaled = varies * (1 + min(1.0, rows / self.rows) ** 2)
         return float(np.sqrt(scaled + self.unseen_variance * self._found_of_unseen(rows) ** 2))
 
     def _found_of_unseen(self, rows: int) -> float:
-        """The share that more rows than the reference's would find."""
+        """The share of the unseen rows that a sample larger than the reference would contain."""
         if rows <= self.rows or not self.unseen:
             return 0.0
         share = self.once / (self.rows * self.unseen + self.once)
         return 1 - float((1 - share) ** (rows - self.rows))
 
 
-def _caps(known: IntArray, seen: IntArray, worth: int) -> IntArray:
-    """How many copies of each row count: in proportion to the reference, at least one, `worth` in all or just less."""
+def _caps(known: IntArray, seen: IntArray, effective: int) -> IntArray:
+    """How many copies of each row are kept: in proportion to the reference, at least one, `effective` in all."""
     share = np.maximum(known, 1) / max(1, int(known.sum()))
     low, high = 0.0, float((seen / share).max()) + 1
     for _ in range(60):
         middle = (low + high) / 2
-        is_within = np.minimum(seen, np.maximum(1, np.floor(middle * share))).sum() <= worth
+        is_within = np.minimum(seen, np.maximum(1, np.floor(middle * share))).sum() <= effective
         low, high = (middle, high) if is_within else (low, middle)
     return np.maximum(1, np.floor(low * share)).astype(np.int64)
 
 
-def _turn(rows: IntArray, preferred: npt.NDArray[np.bool_]) -> IntArray:
-    """[rows]: which copy of its row each is, from 0; preferred ones come first, then the order of time."""
+def _copy_numbers(rows: IntArray, preferred: npt.NDArray[np.bool_]) -> IntArray:
+    """[rows]: the number of each copy among equal rows, from 0: preferred ones first, then in order of time."""
     order = np.lexsort((np.arange(len(rows)), ~preferred, rows))
     ordered = rows[order]
     begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    turn = np.empty(len(rows), dtype=np.int64)
-    turn[order] = np.arange(len(rows)) - np.repeat(begins, np.diff(np.r_[begins, len(rows)]))
-    return turn
+    numbers = np.empty(len(rows), dtype=np.int64)
+    numbers[order] = np.arange(len(rows)) - np.repeat(begins, np.diff(np.r_[begins, len(rows)]))
+    return numbers
 
 
 def _first_of(sources: IntArray, preferred: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """[rows]: the first prediction of each source row, and those whose row is not known (-1)."""
+    """[rows]: whether it is the first prediction of its source row, or its source row is unknown (-1)."""
     if not len(sources):
         return np.ones(0, dtype=bool)
-    first: npt.NDArray[np.bool_] = (sources < 0) | (_turn(sources, preferred) == 0)
+    first: npt.NDArray[np.bool_] = (sources < 0) | (_copy_numbers(sources, preferred) == 0)
     return first
 
 
@@ -157,25 +157,25 @@ def _labelled(window: RequestWindow) -> npt.NDArray[np.bool_]:
 
 
 def _codes(reference: pd.DataFrame, window: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, IntArray]:
-    """[rows of each]: one number a row, equal where whole rows are, by those columns that tell rows apart."""
+    """[rows] of both tables: a code for each row, the same for equal rows, by the columns that tell rows apart."""
     columns = {name: _column_codes(reference[name], window[name]) for name in names}
-    still = [name for name, codes in columns.items() if _gained(*codes) <= GAINED_SHARE]
+    steady = [name for name, codes in columns.items() if _growth(*codes) <= MOST_GROWTH]
     everything = _joined([columns[name] for name in names])
-    if not still or len(still) == len(names):
+    if not steady or len(steady) == len(names):
         return everything
-    some = _joined([columns[name] for name in still])
+    some = _joined([columns[name] for name in steady])
     distinct = [len(np.unique(reference_rows)) for reference_rows, _ in (some, everything)]
-    return some if distinct[0] >= STILL_DISTINCT * distinct[1] else everything
+    return some if distinct[0] >= KEPT_DISTINCT * distinct[1] else everything
 
 
 def _column_codes(reference: pd.Series, window: pd.Series) -> tuple[IntArray, IntArray]:
-    """From 1; 0 is a missing number."""
+    """Codes of values, from 1; 0 is a missing number."""
     one = counted("difference", reference.to_numpy(), window.to_numpy())
     return one.reference + 1, one.current + 1
 
 
-def _gained(reference: IntArray, window: IntArray) -> float:
-    """The largest share of the rows that any one value has gained."""
+def _growth(reference: IntArray, window: IntArray) -> float:
+    """The largest growth of a single value's share."""
     cells = int(max(reference.max(), window.max())) + 1
     shares = [np.bincount(codes, minlength=cells) / len(codes) for codes in (reference, window)]
     return float((shares[1] - shares[0]).max())

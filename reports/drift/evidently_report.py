@@ -1,8 +1,8 @@
-"""The only module that imports Evidently: it draws the report, and says what it would have called by its own defaults.
+"""Writes Evidently's report, and asks Evidently for its own verdict. The only module that imports Evidently.
 
-The page shows values and predictions by the methods and thresholds of our verdict; the same rows are then given to
-Evidently's own preset, whose tests flip from p-values to distances with the reference's size, for comparison alone.
-The import takes 3 to 5 s and comes late; DO_NOT_TRACK keeps its telemetry silent.
+The page shows values and predictions by the methods and thresholds of our verdict. The same rows are then judged by
+Evidently's preset, for comparison only: its tests change from p-values to distances with the reference's size.
+The import takes 3 to 5 s, so functions do it. DO_NOT_TRACK switches telemetry off.
 """
 
 import os
@@ -19,7 +19,7 @@ from reports.drift.log_reader import UNKNOWN_CATEGORY
 
 HTML_FILE = "evidently.html"
 JSON_FILE = "evidently.json"
-# Less than one column in ten thousand, and still a figure that a person can read on the page.
+# Less than one column in ten thousand, and still readable on the page.
 LEAST_EXCESS = 0.0001
 MOST_DRAWN = 60
 
@@ -31,44 +31,50 @@ def write_report(
     features: Sequence[Feature],
     folder: Path,
 ) -> LibraryVerdict:
-    """Write evidently.html and evidently.json into `folder`; return what its defaults say of the features.
+    """Write evidently.html and evidently.json into `folder`; return Evidently's own verdict on the features.
 
-    Both tables are encoded like reference.parquet. Of `columns`, those are drawn that a table has under their name; of
-    more than `MOST_DRAWN` those that are furthest from their threshold, as each costs tenths of a second.
+    Both tables are encoded like reference.parquet. Columns are drawn if the tables have them: at most `MOST_DRAWN`,
+    those with the largest excess, because each takes tenths of a second.
     """
     os.environ["DO_NOT_TRACK"] = "1"
     from evidently import Report
+
+    names = {*(feature.name for feature in features), PREDICTION_COLUMN}
+    shown = [one for one in columns if one.column in names]
+    furthest = sorted(shown, key=lambda one: one.distance / one.threshold, reverse=True)[:MOST_DRAWN]
+    drawn = [one for one in shown if one in furthest or one.kind == "prediction"]
+    others = [one.column for one in drawn if current[one.column].dtype.kind not in "fiub"]
+    tables = [_dataset(table, [one.column for one in drawn], others) for table in (current, reference)]
+    snapshot = Report(_our_metrics(drawn)).run(*tables)
+    snapshot.save_html(str(folder / HTML_FILE))
+    snapshot.save_json(str(folder / JSON_FILE))
+    return default_verdict(reference, current, [one.column for one in drawn if one.kind == "feature"])
+
+
+def _our_metrics(drawn: Sequence[ColumnComparison]) -> list[object]:
+    """Evidently's metrics with the methods and thresholds of our verdict."""
     from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
-    kinds = {feature.name: feature.kind for feature in features}
-    shown = [one for one in columns if one.column in kinds or one.column == PREDICTION_COLUMN]
-    furthest = sorted(shown, key=lambda one: one.distance / one.threshold, reverse=True)[:MOST_DRAWN]
-    drawn = [one for one in shown if one in furthest or one.kind == "prediction"]
     values = [one for one in drawn if one.kind == "feature"]
-    others = [one.column for one in drawn if current[one.column].dtype.kind not in "fiub"]
     ours: list[object] = [
         ValueDrift(column=harmless(one.column), method=one.method, threshold=one.threshold)
         for one in drawn
         if one.kind == "prediction"
     ]
     if values:
-        # Evidently calls drift at the share itself; here the first column over its threshold is one too many.
+        # For Evidently the share itself is drift; for us the first column above its threshold is.
         ours.insert(0, DataDriftPreset(
             columns=[harmless(one.column) for one in values],
             drift_share=LEAST_EXCESS,
             per_column_method={harmless(one.column): one.method for one in values},
             per_column_threshold={harmless(one.column): one.threshold for one in values},
         ))  # fmt: skip
-    tables = [_dataset(table, [one.column for one in drawn], others) for table in (current, reference)]
-    snapshot = Report(ours).run(*tables)
-    snapshot.save_html(str(folder / HTML_FILE))
-    snapshot.save_json(str(folder / JSON_FILE))
-    return default_verdict(reference, current, [one.column for one in values])
+    return ours
 
 
 def default_verdict(reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[str]) -> LibraryVerdict:
-    """What Evidently's preset says of these columns by its defaults: drift where half of them drift."""
+    """The verdict of Evidently's preset on these columns, by its defaults: drift if half of them drift."""
     os.environ["DO_NOT_TRACK"] = "1"
     import evidently
     from evidently import Report
@@ -85,7 +91,7 @@ def default_verdict(reference: pd.DataFrame, current: pd.DataFrame, columns: Seq
         settings = metric["config"]
         if not settings["type"].endswith(":ValueDrift"):
             continue
-        # Its tests are of two kinds: a p-value is drift below the threshold, a distance from it on.
+        # A p-value below the threshold is drift, and a distance at or above it.
         is_p_value = "p_value" in str(settings["method"]) or "p-value" in str(metric.get("metric_name", ""))
         value, threshold = float(metric["value"]), float(settings["threshold"])
         if (value < threshold) if is_p_value else (value >= threshold):
@@ -115,5 +121,5 @@ def _category(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Evidently puts names and values into a script of its page as they are: "</script>" would end it and start one."""
+    """Without "<". Evidently puts names and values unescaped into a script, which "</script>" would end."""
     return text.replace("<", "‹")

@@ -1,16 +1,15 @@
 """Reads a request log with DuckDB into one table that is encoded like the model's reference.
 
-A line is a record, torn (the last of a file, cut off by a kill), or unreadable; all are counted. A prediction id counts
-once, the earliest record wins, because an edge may replay a request. Records of other models are counted and left out.
-Numbers are float32 with NaN where missing, booleans 0/1/NaN, strings as the model reads them: "(missing)" or, where it
-does not know them, a digest; a logged feature that a client left out is missing. A log longer than `at_most` rows is
-sampled by the digest of seed and id, so that the same log gives the same sample in any order of files.
+A line is a record, torn (the last one of a file, cut off by a kill), or unreadable; all three are counted. A prediction
+id counts once, by its earliest record, because an edge may replay a request. Records of other models are counted and
+ignored. Numbers are float32 with NaN if missing, booleans 0/1/NaN, strings as the model reads them: "(missing)", or a
+digest if the model does not know them. A logged feature that a client omitted is missing. A log longer than `at_most`
+rows is sampled by the digest of seed and id, so that the same log gives the same sample in any order of files.
 
-Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is the one on which
-it happened (`observed_us`), or else that of the request. What replays a table says which of its rows each prediction
-answers (sources-*.jsonl).
+Labels (labels-*.jsonl) are joined by prediction id; the first label of an id counts. A label's day is that of
+`observed_us`, or else of the request. If a table was replayed, sources-*.jsonl says which row each prediction answers.
 
-Memory: ids and times of the whole window (a few bytes a request), and the features of the sample alone.
+Memory: ids and times of the whole window (a few bytes for each request), and the features of the sample alone.
 """
 
 import datetime as dt
@@ -39,16 +38,16 @@ from contracts.request_log import (
     PredictionRecord,
 )
 
-# Begins a category that the model does not know, before a digest of it: a table with a long tail always has new ones,
-# each as rare as those that training saw once. A client's text stays out of a published page.
+# Prefix of a category that the model does not know; a digest follows, because unknown categories must stay distinct: a
+# table with a long tail always has new ones. A client's text must not get into a published page.
 UNKNOWN_CATEGORY = "(unknown)"
 AT_MOST_ROWS = 50_000
 TAIL_BYTES = 1 << 20
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
-# Where a record has what makes it one. JSON pointers, so that no name of a column becomes SQL.
+# The fields that every record has. JSON pointers, so that no column name becomes SQL.
 _ENVELOPE = ("/v", "/id", "/at_us", "/model", "/features")
-# chr(1) cannot stand in JSON, so each line is one field. TRY: json_valid lets a lone surrogate pass, reading it fails.
+# chr(1) cannot be in JSON, so each line is one field. TRY: json_valid accepts a lone surrogate, but reading it fails.
 _RECORDS = """
     SELECT md5_number($seed || ':' || field[2]) AS key, TRY_CAST(field[3] AS BIGINT) AS at_us,
            field[4] = $model AS ours, line
@@ -66,7 +65,7 @@ _COUNT = """
     FROM found
 """
 _DRAW = "CREATE TEMP TABLE drawn AS SELECT DISTINCT key FROM found WHERE ours ORDER BY key LIMIT $at_most"
-# MATERIALIZED: otherwise the features of every record are read before the join throws most of them away.
+# MATERIALIZED: otherwise the features of every record are read before the join discards most of them.
 _SAMPLE = f"""
     CREATE TEMP TABLE sample AS
     WITH mine AS MATERIALIZED (SELECT key, at_us, line FROM ({_RECORDS}) SEMI JOIN drawn USING (key) WHERE ours)
@@ -75,8 +74,8 @@ _SAMPLE = f"""
     FROM mine
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY at_us, line) = 1
 """
-# The moments of datetime64[D]: what lies outside of them is a mistake, and then the request's own time is used.
-# A label that came where its prediction was not is compared with that prediction's key and time only here.
+# A label that another replica took names the keys that may own its prediction (`for_keys`). Keys, and the label's time,
+# are compared with the prediction's here.
 _LABELS = """
     CREATE TEMP TABLE labels AS
     SELECT key, labelled_us, actual, observed_us
@@ -119,10 +118,10 @@ _SOURCE = ("/v", "/id", "/row")
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model said and what came of it, row by row beside `RequestWindow.rows`.
+    """Predictions and labels, for each of `RequestWindow.rows`.
 
-    `scores`: probabilities [rows, classes] in `score_order`, or values [rows, 1]; NaN where a record has none.
-    `actual`: text, None where no label came in. `days`: since 1970, of the label where it says so.
+    `scores`: probabilities [rows, classes] in `score_order`, or values [rows, 1]; NaN if a record has none.
+    `actual`: labels as text, None without a label. `days`: since 1970, of the label if it has a time, or the request.
     """
 
     scores: npt.NDArray[np.float64]
@@ -132,10 +131,10 @@ class Answers:
 
 @dataclass(frozen=True)
 class RequestWindow:
-    """What one model answered. `rows`: a column for each feature that is logged, and `prediction`; in order of time.
+    """The requests of one model. `rows`: a column for each logged feature, and `prediction`; in order of time.
 
-    `sources` [rows]: which row of a replayed table it is, -1 where nobody said. `replayed` and `repeated`: how many
-    were taken out because they tell nothing new (effective_rows.py).
+    `sources` [rows]: the row of a replayed table, -1 if unknown. `replayed` and `repeated`: how many rows were removed
+    because they add no information (effective_rows.py).
     """
 
     rows: pd.DataFrame
@@ -152,22 +151,22 @@ class RequestWindow:
     repeated: int = 0
 
     def only(self, kept: npt.NDArray[np.bool_]) -> "RequestWindow":
-        """The same with those rows alone. `kept`: [rows]."""
+        """The window with these rows alone. `kept`: [rows]."""
         some = Answers(self.answers.scores[kept], self.answers.actual[kept], self.answers.days[kept])
         return replace(self, rows=self.rows[kept].reset_index(drop=True), answers=some, sources=self.sources[kept])
 
 
 def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: int = AT_MOST_ROWS) -> RequestWindow:
-    """All requests in `folder` that the model `digest` answered. Raises UsageError where there is no log to read."""
+    """All requests in `folder` that the model `digest` answered. Raises UsageError if there is no log."""
     files = sorted(folder.glob(PREDICTIONS_GLOB))
     if not files:
         raise UsageError(f"{folder} has no {PREDICTIONS_GLOB}. Run `make load-test` first.", code="no-request-log")
-    asked = _asked(files, card, digest, seed)
+    parameters = _parameters(files, card, digest, seed)
     lines, torn = map(sum, zip(*(_line_ends(file) for file in files), strict=True))
     with tempfile.TemporaryDirectory() as spill, connect(spill) as connection:
-        connection.execute(_FIND, asked)
+        connection.execute(_FIND, parameters)
         ours, requests, others, first, last = connection.execute(_COUNT).fetchall()[0]
-        rows, answers, sources = _sample(connection, folder, asked, card, at_most)
+        rows, answers, sources = _sample(connection, folder, parameters, card, at_most)
     if lines and not ours + others:
         raise UsageError(
             f"{folder}: none of {lines:,} lines is a prediction record of format 1 (contracts/request_log.py). "
@@ -178,8 +177,8 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         rows=rows,
         answers=answers,
         requests=requests,
-        first=_moment(first),
-        last=_moment(last),
+        first=_timestamp(first),
+        last=_timestamp(last),
         torn_lines=torn,
         unreadable_lines=max(0, lines - torn - ours - others),
         repeated_ids=ours - requests,
@@ -189,7 +188,7 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
 
 
 def time_span(folder: Path) -> tuple[dt.datetime, dt.datetime] | None:
-    """The first and last moment of all predictions in `folder`, UTC; None where there are none."""
+    """The first and the last time of all predictions in `folder`, UTC; None without predictions."""
     files = [glob.escape(str(file)) for file in sorted(folder.glob(PREDICTIONS_GLOB))]
     with tempfile.TemporaryDirectory() as spill, connect(spill) as connection:
         first, last = connection.execute(_SPAN, {"files": files}).fetchall()[0]
@@ -198,19 +197,19 @@ def time_span(folder: Path) -> tuple[dt.datetime, dt.datetime] | None:
 
 
 def connect(spill: str) -> duckdb.DuckDBPyConnection:
-    """DuckDB with little memory, for the rest a folder."""
+    """DuckDB with little memory; it spills to a folder."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "512MB",
         "temp_directory": spill,
         "autoinstall_known_extensions": "false",
-        # Pushed down, every condition parses each line again: 3.6 times slower.
+        # Conditions that are pushed down parse each line again: 3.6 times slower.
         "disabled_optimizers": "filter_pushdown",
     }
     return duckdb.connect(config=settings)
 
 
-def _asked(files: Sequence[Path], card: ModelCard, digest: str, seed: int) -> dict[str, object]:
-    """The parameters of both reads. Escaped: a [ in a path is a glob to DuckDB, which then reads another file."""
+def _parameters(files: Sequence[Path], card: ModelCard, digest: str, seed: int) -> dict[str, object]:
+    """The parameters of both queries. Paths are escaped, because DuckDB takes a [ in a path for a glob."""
     quantity, is_number = _prediction_path(card)
     return {
         "files": [glob.escape(str(file)) for file in files],
@@ -222,15 +221,15 @@ def _asked(files: Sequence[Path], card: ModelCard, digest: str, seed: int) -> di
 
 
 def _sample(
-    connection: duckdb.DuckDBPyConnection, folder: Path, asked: Mapping[str, object], card: ModelCard, at_most: int
+    connection: duckdb.DuckDBPyConnection, folder: Path, parameters: Mapping[str, object], card: ModelCard, at_most: int
 ) -> tuple[pd.DataFrame, Answers, npt.NDArray[np.int64]]:
-    """At most that many of the requests found, with the labels and source rows that there are for them."""
+    """At most `at_most` of the requests found, with their labels and source rows."""
     quantity, _ = _prediction_path(card)
     features = [feature for feature in card.features if feature.name in (card.logged_features or {feature.name})]
     scores = _score_paths(card)
     pointers = [quantity, *scores, *(f"/features/{_escaped(feature.name)}" for feature in features)]
     connection.execute(_DRAW, {"at_most": at_most})
-    connection.execute(_SAMPLE, {**asked, "pointers": pointers, "any_key": ANY_KEY})
+    connection.execute(_SAMPLE, {**parameters, "pointers": pointers, "any_key": ANY_KEY})
     for name, read, absent, of in (
         (
             LABELS_GLOB,
@@ -241,7 +240,7 @@ def _sample(
         (SOURCES_GLOB, _SOURCES, _NO_SOURCES, {"source": list(_SOURCE)}),
     ):
         files = [glob.escape(str(file)) for file in sorted(folder.glob(name))]
-        connection.execute(*((read, {"files": files, "seed": asked["seed"], **of}) if files else (absent,)))
+        connection.execute(*((read, {"files": files, "seed": parameters["seed"], **of}) if files else (absent,)))
     found = connection.execute(_ROWS).fetchall()
     fields = [field for field, *_ in found]
     table = _table([[field[0], *field[1 + len(scores) :]] for field in fields], features, card)
@@ -255,7 +254,7 @@ def _sample(
 
 
 def _label(actual: str | None, card: ModelCard) -> str | None:
-    """A value beyond float32 is no label of a regression: its square would be infinite, and with it the metric."""
+    """The label, if it is one: a value beyond float32 is none, because its square would make the metric infinite."""
     is_label = card.task != "regression" or abs(_float(actual)) <= LARGEST_FLOAT32
     return actual if is_label else None
 
@@ -267,7 +266,7 @@ def _score_paths(card: ModelCard) -> list[str]:
 
 
 def score_order(card: ModelCard) -> tuple[str, ...]:
-    """The classes in the order of `Answers.scores`: as the card has them, but of two the positive one is the last."""
+    """The classes in the order of `Answers.scores`: the card's order; of two classes, the positive one is the last."""
     if card.task != "binary":
         return card.classes
     return (*(name for name in card.classes if name != card.positive), card.positive)
@@ -281,7 +280,7 @@ def _float(text: str | None) -> float:
 
 
 def _line_ends(file: Path) -> tuple[int, bool]:
-    """Lines in a file, and whether the last one is torn: without its newline, and no record."""
+    """The number of lines, and whether the last one is torn: it lacks its newline and is no record."""
     lines, tail = 0, b""
     with file.open("rb") as content:
         while chunk := content.read(TAIL_BYTES):
@@ -299,7 +298,7 @@ def _is_record(line: bytes) -> bool:
 
 
 def _prediction_path(card: ModelCard) -> tuple[str, bool]:
-    """Where a record has what `prediction` means in reference.parquet, and whether that is a number."""
+    """The path in a record of what reference.parquet calls `prediction`, and whether it is a number."""
     if card.task == "binary":
         return f"/probabilities/{card.classes.index(card.positive)}", True
     return "/prediction", card.task == "regression"
@@ -310,7 +309,7 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _moment(at_us: int | None) -> str:
+def _timestamp(at_us: int | None) -> str:
     if at_us is None:
         return ""
     return (dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=at_us)).isoformat(sep=" ", timespec="seconds")
@@ -343,11 +342,11 @@ def _categories(
 
 
 def unknown(category: str) -> str:
-    """How a category that the model does not know stands in a window."""
+    """The text in a window of a category that the model does not know."""
     return f"{UNKNOWN_CATEGORY} {hashlib.sha256(category.encode(errors='replace')).hexdigest()[:16]}"
 
 
 def _numbers(values: Sequence[str | None]) -> pd.Series:
-    """As the model reads them: float32, where a number beyond its range stays the largest there is."""
+    """The numbers as the model reads them: float32, clipped to its range."""
     numbers = pd.to_numeric(pd.Series(list(values), dtype=object), errors="coerce").astype(np.float64)
     return numbers.clip(-LARGEST_FLOAT32, LARGEST_FLOAT32).astype(np.float32)

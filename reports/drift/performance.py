@@ -1,15 +1,15 @@
-"""Has the model become worse? Measured where labels came in, estimated from its own probabilities where not.
+"""Has the model become worse? Measured with labels, or estimated from the model's probabilities without.
 
-**Measured.** The primary metric (gate.metric) on the requests with labels, against the card's figure out of fold. The
-interval leaves out one day after the other (jackknife), for rows of one day are not independent; it is the gate's
-estimator. The card's own interval is added. Where all labels are of fewer than three days, rows are taken as
-independent, and twenty groups of them are left out in turn; `method` says so. Where the metric cannot tell, because a
-few labels make nearly all of it, the metric with clipped losses decides (`clipped.py`); the verdict says so.
+**Measured.** The primary metric (gate.metric) on the requests with labels, compared with the card's out-of-fold value.
+The interval is a jackknife over days, because rows of one day are not independent; the gate uses the same estimator.
+The card's own interval is added. With labels of fewer than three days, rows are taken as independent, and the jackknife
+is over twenty groups of them; `method` says so. If the metric cannot tell because a few labels dominate it, the
+metric with clipped losses decides (`clipped.py`), and the verdict says so.
 
-**Estimated** (confidence-based): each row counts as every class, weighted by its probability. That is not the one that
-the model says, which is too sure wherever it fits its rows too well, but what the rows judged out of fold make of it
-(`calibration.py`). The interval adds to the days' spread that of labels drawn from these probabilities, and that of the
-recalibration. A change in what leads to the answer moves no probability, and is not seen: it never decides anything.
+**Estimated** (confidence-based). Each row counts as every class, weighted by its probability. The model's own
+probabilities are overconfident if it overfits, so they are recalibrated on the out-of-fold rows (`calibration.py`). The
+interval includes the spread of days, of labels drawn from the probabilities, and of the recalibration. The estimate
+cannot see a change in how the target follows from the features, so it never decides.
 
 Sources: Efron & Stein 1981, "The jackknife estimate of variance" (Annals of Statistics 9); Guillory et al. 2021,
 "Predicting with confidence on unseen distributions" (ICCV) for estimates from confidence.
@@ -30,21 +30,21 @@ from contracts.verdict import ClippedComparison, EstimatedPerformance, Performan
 from reports.drift.calibration import Calibration, NoEstimateError, calibrations_of
 from reports.drift.clipped import clip_of, losses_of
 from reports.drift.log_reader import Answers, score_order
-from reports.drift.scores import FloatArray, IntArray, UnscorableError, score
+from reports.drift.weighted_metrics import FloatArray, IntArray, UnscorableError, score
 
 LEAST_DAYS = 3
 ROW_GROUPS = 20
 LABEL_DRAWS = 20
 ASSUMPTION = (
-    "Its probabilities were {off:.3f} off on average on {rows:,} rows judged out of fold, and are counted as these "
-    "rows correct them. A change in what leads to {target} is not seen; labels would show it."
+    "Its probabilities had a mean error of {error:.3f} on {rows:,} out-of-fold rows, and are recalibrated on these. "
+    "The estimate does not see a change in how {target} follows from the features; labels would show it."
 )
 
 
 def measured(
     config: Config, card: ModelCard, answers: Answers, rows_before: pd.DataFrame | None = None
 ) -> PerformanceComparison | None:
-    """None where no label came in. Labels that the model could not have given are left out.
+    """None without labels, or if the card lacks the metric. Labels that are no class of the model are ignored.
 
     rows_before: reference.parquet; without it no loss is clipped.
     """
@@ -63,10 +63,9 @@ def measured(
     def on(rows: npt.NDArray[np.bool_]) -> float:
         return score(metric, card.task, truth[known][rows], scores[rows], np.ones(int(rows.sum())), card.threshold)
 
-    freedom = len(np.unique(groups)) - 1
-    reach = float(t.ppf(config.gate.confidence, freedom)) if freedom else math.nan
+    reach = _reach(config, groups)
     clipped = None
-    if rows_before is not None and freedom:
+    if rows_before is not None and len(np.unique(groups)) > 1:
         clipped = _clipped(metric, card, rows_before, (truth[known], scores, groups), reference, reach)
     try:
         current = on(np.ones(count, dtype=bool))
@@ -93,7 +92,7 @@ def _is_enough(seen: PerformanceComparison, config: Config) -> bool:
 
 
 def _decided_by(seen: PerformanceComparison, clipped: ClippedComparison, config: Config) -> PerformanceComparison:
-    """The outcome by the clipped losses. Where the metric has no value at all, this is its value, too."""
+    """The outcome by the clipped losses. If the metric itself has no value, this is its value, too."""
     outcome = _outcome(clipped.difference, config.gate.margin) if _is_enough(seen, config) else "insufficient"
     has_value = seen.difference is not None
     own = {} if has_value else {"current": clipped.current, "difference": clipped.difference}
@@ -108,13 +107,13 @@ def _clipped(
     reference: Metric,
     reach: float,
 ) -> ClippedComparison | None:
-    """rows: truth, scores and groups of the labelled rows. None where the metric is no mean of losses."""
+    """rows: truth, scores and groups of the labelled rows. None if the metric is no mean of losses."""
     truth, scores, groups = rows
     clip, losses = clip_of(metric, card, rows_before), losses_of(metric, card, truth, scores)
     if clip is None or losses is None:
         return None
     error = jackknife_error([clip.figure(losses[groups != one]) for one in np.unique(groups)])
-    # No surer than the card's figure: that knows of days, which the reference's rows do not.
+    # At least as wide as the card's interval, which accounts for days; the reference's rows have none.
     half = (reference.high - reference.low) / 2
     before = max(half, float(norm.ppf(reference.confidence)) * clip.error)
     value = clip.figure(losses)
@@ -134,9 +133,9 @@ def _clipped(
 def estimated(
     config: Config, card: ModelCard, answers: Answers, reference: pd.DataFrame, seed: int
 ) -> EstimatedPerformance:
-    """The metric as the recalibrated probabilities have it. Raises NoEstimateError with the reason where none can be.
+    """The metric that the recalibrated probabilities predict. Raises NoEstimateError if there can be no estimate.
 
-    reference: reference.parquet, rows that were judged out of fold.
+    reference: reference.parquet, with out-of-fold predictions.
     """
     metric = config.gate.metric
     known = np.isfinite(answers.scores).all(axis=1) if answers.scores.size else np.zeros(0, dtype=bool)
@@ -145,25 +144,27 @@ def estimated(
     calibration, without = calibrations_of(card, reference)
     if known.sum() < config.drift.min_rows:
         raise NoEstimateError(
-            f"{int(known.sum()):,} requests have the model's probabilities, {config.drift.min_rows:,} are required "
+            f"{int(known.sum()):,} requests have probabilities; required: at least {config.drift.min_rows:,} "
             "(drift.min_rows)"
         )
     scores = answers.scores[known] / answers.scores[known].sum(axis=1, keepdims=True)
+    groups, _ = _groups(answers.days[known])
     try:
-        value, error = _expected(metric, card, scores, _groups(answers.days[known])[0], calibration, without, seed)
+        value, error = _expected(metric, card, scores, groups, calibration, without, seed)
     except UnscorableError as reason:
         raise NoEstimateError(str(reason)) from None
-    freedom = len(np.unique(_groups(answers.days[known])[0])) - 1
-    reach = float(t.ppf(config.gate.confidence, freedom)) * error
+    reach = _reach(config, groups) * error
     return EstimatedPerformance(
-        metric=metric,
-        rows=len(scores),
-        reference=card.metrics_in_production[metric].value,
-        estimate=value,
-        low=value - reach,
-        high=value + reach,
-        assumption=ASSUMPTION.format(target=card.target, off=calibration.off, rows=calibration.rows),
-    )
+        metric=metric, rows=len(scores), reference=card.metrics_in_production[metric].value, estimate=value,
+        low=value - reach, high=value + reach,
+        assumption=ASSUMPTION.format(target=card.target, error=calibration.error, rows=calibration.rows),
+    )  # fmt: skip
+
+
+def _reach(config: Config, groups: IntArray) -> float:
+    """How many standard errors a one-sided bound of gate.confidence is away; NaN for a single group."""
+    freedom = len(np.unique(groups)) - 1
+    return float(t.ppf(config.gate.confidence, freedom)) if freedom else math.nan
 
 
 def _expected(
@@ -175,7 +176,7 @@ def _expected(
     without: Sequence[Calibration],
     seed: int,
 ) -> tuple[float, float]:
-    """The expected metric and its standard error. scores: [rows, 2]; groups: [rows], what is left out in turn."""
+    """The expected metric and its standard error. scores: [rows, 2]; groups: [rows], for the jackknife."""
     rows, both = len(scores), np.arange(2)
 
     def on(chosen: npt.NDArray[np.bool_], how: Calibration = calibration) -> float:
@@ -197,7 +198,7 @@ def _expected(
 
 
 def truth_of(card: ModelCard, answers: Answers) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Positions of classes in `score_order`, or values, [rows]; and which rows have one that can be judged."""
+    """[rows]: each label's position in `score_order`, or its value; and whether the row can be judged."""
     scored = np.isfinite(answers.scores).all(axis=1) if answers.scores.size else np.zeros(len(answers.actual), bool)
     if card.task == "regression":
         values = np.array([_number(one) for one in answers.actual], dtype=np.float64)
@@ -215,7 +216,7 @@ def _number(text: str | None) -> float:
 
 
 def _groups(days: IntArray) -> tuple[IntArray, str]:
-    """What is left out in turn [rows], and how to call it."""
+    """The jackknife's group of each row, and its description."""
     distinct, groups = np.unique(days, return_inverse=True)
     if len(distinct) >= LEAST_DAYS:
         return groups.astype(np.int64), f"clustered by day, {len(distinct)} days"
@@ -224,15 +225,15 @@ def _groups(days: IntArray) -> tuple[IntArray, str]:
 
 
 def _jackknife(on: Callable[[npt.NDArray[np.bool_]], float], groups: IntArray) -> float:
-    """The standard error of a figure, from what it is without each group."""
+    """The jackknife's standard error of a figure over groups of rows."""
     numbers = np.unique(groups)
     if len(numbers) < 2:
-        raise UnscorableError("one row is too little for an interval")
+        raise UnscorableError("an interval needs at least two rows")
     return jackknife_error([on(groups != one) for one in numbers])
 
 
 def jackknife_error(without: Sequence[float]) -> float:
-    """The standard error of a figure, from what it is without each of the groups that it is made of."""
+    """The jackknife's standard error, from the figure's values without each group."""
     left = np.array(without)
     return float(np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum()))
 

@@ -1,7 +1,7 @@
-"""Do the logged predictions follow from the logged features? The model itself is asked again.
+"""Scores the logged features again, and compares with the logged predictions.
 
-A stale cache, an answer under another row's id, features logged in other units than were scored: none moves a
-distribution, and each makes the log untrue. Of a log that has all features the answer is exact, not statistical.
+This finds a stale cache, an answer under another row's id, or features that were logged in another unit than scored.
+None of these moves a distribution. If the log has all features, the answer is exact and needs no statistics.
 """
 
 from pathlib import Path
@@ -13,13 +13,13 @@ from contracts.verdict import ScoredAgain
 from reports.drift.log_reader import RequestWindow, score_order
 from scoring.scorer import load_scorer
 
-# Ten times what golden rows are allowed on another machine, and a share that rounding at a tree's threshold may reach.
+# Ten times the tolerance of golden rows on another machine; and a share that rounding at trees' thresholds may reach.
 TOLERANCE = 1e-4
 MOST_SHARE = 0.001
 
 
 def scored_again(model: Path, card: ModelCard, window: RequestWindow) -> ScoredAgain | None:
-    """None where the log lacks a feature or the probabilities, and where the graph cannot be run here."""
+    """None if the log lacks a feature or the probabilities, or if the model cannot be loaded here."""
     names = [one.name for one in card.features]
     known = np.isfinite(window.answers.scores).all(axis=1) if window.answers.scores.size else np.zeros(0, dtype=bool)
     if set(names) - set(window.rows) or not known.any():

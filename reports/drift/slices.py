@@ -1,10 +1,10 @@
-"""Did the labels of one slice go wrong while the whole held?
+"""Finds slices whose labels went wrong while overall performance held.
 
-For each value of a column: how far the model is off there, compared with all other rows, now and in the reference (out
-of fold). What moves everywhere, as a season does, is in both and stays out. Two figures of a row: its error (label
-minus prediction), and its square, which grows also where labels are turned both ways; of several classes, whether the
-class was right. The standard error of the window sums rows of one day (rows of a day hang together); all slices and
-figures together have a tenth of the rate of false alarms (Bonferroni), and less than gate.slice_margin does not matter.
+For each value of a column, the model's error there is compared with the error in all other rows, in the window and in
+the reference (out of fold). A season moves all rows, so it has no effect. Two figures are compared: the error, label
+minus prediction, and its square, which also finds flipped labels; for several classes, whether the class was wrong. The
+window's standard error is clustered by day. All slices and figures together have a tenth of the false-alarm rate
+(Bonferroni), and a difference below gate.slice_margin does not count.
 
 Source: Liang & Zeger 1986, "Longitudinal data analysis using generalized linear models" (Biometrika 73) for the sums.
 """
@@ -67,7 +67,7 @@ def _categories(card: ModelCard) -> list[str]:
 
 
 def _of_reference(card: ModelCard, reference: pd.DataFrame) -> FloatArray:
-    """[rows, 1]: how far the prediction out of fold was off."""
+    """[rows, 1]: the errors of the out-of-fold predictions."""
     said, actual = reference[PREDICTION_COLUMN].to_numpy(), reference[card.target].to_numpy()
     if card.task == "multiclass":
         off = said.astype(str) != actual.astype(str)
@@ -77,7 +77,7 @@ def _of_reference(card: ModelCard, reference: pd.DataFrame) -> FloatArray:
 
 
 def _of_window(card: ModelCard, truth: "npt.NDArray[np.generic]", scores: FloatArray) -> FloatArray:
-    """The same of the labelled rows."""
+    """[rows, 1]: the errors in the labelled rows."""
     if card.task == "multiclass":
         off = scores.argmax(axis=1) != truth.astype(np.int64)
     else:
@@ -88,7 +88,7 @@ def _of_window(card: ModelCard, truth: "npt.NDArray[np.generic]", scores: FloatA
 def _values(
     before: pd.Series, now: pd.Series
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]]:
-    """Each value that has enough rows on both sides, and rows outside of it: which rows have it."""
+    """Each value with enough rows on both sides and rows outside of it; which rows have it, and the window's count."""
     for value, count in now.value_counts().items():
         was, here = (one.to_numpy() == value for one in (before, now))
         if min(was.sum(), count) >= LEAST_LABELS and not was.all() and not here.all():
@@ -98,7 +98,7 @@ def _values(
 def _difference(
     before: FloatArray, was: npt.NDArray[np.bool_], now: FloatArray, here: npt.NDArray[np.bool_], clusters: IntArray
 ) -> tuple[float, float]:
-    """How much more the slice is off than the rest, now against then; and the standard error of that."""
+    """The slice's error relative to all other rows, window minus reference; and its standard error."""
     then, of_then = _against_the_rest(before, was, np.arange(len(before)))
     today, of_today = _against_the_rest(now, here, clusters)
     return today - then, float(np.hypot(of_then, of_today))

@@ -1,15 +1,15 @@
-"""Compares what the model was trained on with what it was asked: have the inputs moved, have the predictions?
+"""The drift stage: compares the model's reference with the requests that it served.
 
-The verdict is made from our own distances and thresholds (reports/drift/): beyond chance at this window's size, of
-an effect that matters, and beyond what windows of this length have reached before. Where labels came in, performance is
-measured; where not, it is estimated. Evidently makes the report, and its own verdict stands beside ours. A row that is
-only repeated counts once (effective_rows.py); with fewer than drift.min_rows that count, the answer is "insufficient".
+The verdict uses our own distances and thresholds: chance at this window's size, the effect size, and the distances of
+earlier windows of this length. With labels, performance is measured; without, it is estimated. Evidently makes the
+report, and its own verdict is shown beside ours. Repeated rows count once (effective_rows.py); with fewer than
+drift.min_rows effective rows, the state is "insufficient".
 
 Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl,
         labels-*.jsonl, sources-*.jsonl), build/data/data.json (which days the load test replayed).
 Writes  build/drift/verdict.json, evidently.html, evidently.json.
-Exits   0 whatever the state, because the world moved and not the challenger; 3 on drift and on insufficient traffic
-        where drift.blocks_deploy is true; 2 where the log or the model is not there.
+Exits   0 in any state, because the data moved and not the challenger; with drift.blocks_deploy, 3 on drift and on
+        insufficient traffic; 2 if the log or the model is missing.
 """
 
 import datetime as dt
@@ -53,9 +53,9 @@ REFERENCE_FILE = "reference.parquet"
 
 @dataclass(frozen=True)
 class Traffic:
-    """A folder of request logs. `about`: what kind of requests these are; `days`: how long the window was.
+    """A folder of request logs. `about`: a description of the requests; `days`: the window's length.
 
-    `earlier`: days with labels that earlier windows of the same model had; only `timing` looks at them.
+    `earlier`: labelled days of earlier windows of the same model; only `timing` uses them.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Traffic:
 
 
 def work(context: Context) -> Outcome:
-    """The stage in the chain: the challenger, and the requests that the load test replayed to it."""
+    """The stage in the chain: judge the requests that the load test replayed to the challenger."""
     build = context.build
     traffic = _replayed(build, build.stage("load-test") / "requests")
     verdict, line = examine(context.config, build.challenger, traffic, context.folder)
@@ -74,9 +74,9 @@ def work(context: Context) -> Outcome:
 
 
 def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tuple[DriftVerdict, str]:
-    """The verdict of a model folder's reference against a request log, and its headline; Evidently's files in `folder`.
+    """The verdict on a request log and its headline. Writes Evidently's files into `folder`.
 
-    Raises UsageError where there is no model or no log, ModelFolderError where the model folder was changed.
+    Raises UsageError if there is no model or no log, ModelFolderError if the model folder was changed.
     """
     if not (model / CARD_FILE).is_file():
         raise UsageError(f"{model} is no model folder: it has no {CARD_FILE}. Run `make train` first.")
@@ -101,7 +101,7 @@ def _examined(
     traffic: Traffic,
     folder: Path,
 ) -> Findings:
-    """Everything that is measured. No rows, no distances."""
+    """Everything that is measured; without rows, no distances."""
     required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
     if absent := [name for name in required if name not in reference]:
         raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
@@ -111,9 +111,9 @@ def _examined(
         return Findings(len(reference), days, compared)
     bounded = within_the_reference(card, window.answers, reference)
     of_window = labelled_days(card, bounded)[-MOST_DAYS:]
-    guess, why_none = None, ""
+    estimate, why_none = None, ""
     try:
-        guess = estimated(config, card, window.answers, reference, seed)
+        estimate = estimated(config, card, window.answers, reference, seed)
     except NoEstimateError as reason:
         why_none = str(reason)
     return Findings(
@@ -121,7 +121,7 @@ def _examined(
         days,
         compared,
         measured(config, card, window.answers, reference),
-        guess,
+        estimate,
         write_report(reference, window.rows, compared.columns, card.features, folder),
         of_window,
         timing_of(of_window, traffic.earlier, config.gate.confidence),

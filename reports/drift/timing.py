@@ -1,14 +1,14 @@
-"""Do inputs arrive a day late? Then the labels of a day follow the predictions of the day after, not its own.
+"""Finds inputs that arrive a day late: then a day's labels follow the next day's predictions, not its own.
 
-A join that serves yesterday's value moves no distribution, and over few weeks too little of a metric to be sure of. But
-between days it shows: what the inputs say of a day stands in the next day's predictions. So the mean label of each day
-is fitted, by least squares weighted by labels, on the mean prediction of that day (`own`) and of the day after
-(`following`). Where the probabilities are right and in time, own is 1 and following is 0, because tomorrow's
-predictions add nothing to today's. *Late* is own < following, with following not near 0, where own - following is also
-significantly below 1; the bound leaves out one day after the other (jackknife).
+A join that serves yesterday's values moves no distribution, and within a few weeks it changes a metric too little to be
+significant. But the next day's predictions then contain what is true of a day. So each day's mean label is fitted, by
+least squares weighted by labels, on the mean prediction of that day (coefficient `own`) and of the next day
+(`following`). With calibrated predictions and inputs in time, own is 1 and following is 0, because tomorrow's
+predictions add nothing to today's. Inputs are *late* if own < following, following is not near 0, and own - following
+is significantly below 1, by a jackknife over days.
 
-The idea is that of encompassing one forecast by another: Harvey, Leybourne & Newbold 1998, "Tests for forecast
-encompassing" (Journal of Business & Economic Statistics 16).
+This is a forecast encompassing test: Harvey, Leybourne & Newbold 1998, "Tests for forecast encompassing" (Journal of
+Business & Economic Statistics 16).
 """
 
 import datetime as dt
@@ -23,12 +23,12 @@ from contracts.verdict import LabelledDay, Timing
 from reports.drift.log_reader import Answers
 from reports.drift.performance import jackknife_error, truth_of
 
-# Below this, clean windows of the flights were called, too: 4 % of those of 21 days, none of 28 (docs/drift.md).
+# Fewer days give false alarms: on the flights in 4 % of clean windows of 21 days, in none of 28 (docs/drift.md).
 LEAST_DAYS = 28
 LOOK_BACK_DAYS = 30
-# What the day after must add, at least: two slopes that are noise around 0 say nothing of time.
+# The least coefficient of the next day: two coefficients that are noise around 0 do not mean late.
 LEAST_FOLLOWING = 0.25
-# What a window remembers of itself; a client's mistaken dates may be thousands.
+# The most days that a window records; a client's wrong dates may be thousands.
 MOST_DAYS = LOOK_BACK_DAYS + 1
 EPOCH = dt.date(1970, 1, 1)
 
@@ -38,7 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 def labelled_days(card: ModelCard, answers: Answers) -> tuple[LabelledDay, ...]:
     """Each day's mean prediction and mean label: of the positive class, of each of several classes, or of the value."""
     truth, known = truth_of(card, answers)
-    # A label's moment is a number that a client chose: what no calendar has is left out.
+    # Clients choose a label's time: what is no date is ignored.
     known &= (answers.days > (dt.date.min - EPOCH).days) & (answers.days < (dt.date.max - EPOCH).days)
     scores, days = answers.scores[known], answers.days[known]
     if card.task == "regression":
@@ -61,10 +61,10 @@ def labelled_days(card: ModelCard, answers: Answers) -> tuple[LabelledDay, ...]:
 
 
 def timing_of(days: Iterable[LabelledDay], earlier: Iterable[LabelledDay], confidence: float) -> Timing | None:
-    """The answer over the last days, a window's own before what earlier windows knew of the same day.
+    """The timing over the last days. For a day in `days` and `earlier`, `days` counts.
 
-    None with fewer than `LEAST_DAYS` days that have a day after them, and where their predictions do not differ.
-    `confidence` is that of the one-sided bound.
+    None with fewer than `LEAST_DAYS` days that have a next day, or if predictions do not differ between days.
+    `confidence`: of the one-sided bound.
     """
     by_day = {one.day: one for one in (*earlier, *days)}
     if not by_day:
@@ -80,7 +80,7 @@ def timing_of(days: Iterable[LabelledDay], earlier: Iterable[LabelledDay], confi
     own, following = _fit(pairs)
     without = [np.subtract(*_fit(pairs[:place] + pairs[place + 1 :])) for place in range(len(pairs))]
     error = jackknife_error(without)
-    # Two slopes and a mean are fitted.
+    # Two coefficients and a mean are fitted.
     high = own - following + float(t.ppf(confidence, len(pairs) - 3)) * error
     is_late = own < following and following >= LEAST_FOLLOWING and high < 1
     return Timing(days=len(pairs), own=own, following=following, high=high, is_late=is_late)
@@ -93,13 +93,13 @@ def _means(values: FloatArray, places: npt.NDArray[np.intp], counts: npt.NDArray
 
 
 def _differ(pairs: Sequence[tuple[LabelledDay, LabelledDay]]) -> bool:
-    """Whether both slopes can be told: predictions differ from day to day, and not in step with the day after."""
+    """Whether both coefficients can be fitted: predictions differ between days, and are not collinear."""
     spread = np.array([[*one.predicted, *after.predicted] for one, after in pairs])
     return bool((np.ptp(spread, axis=0) > 1e-9).any()) and np.linalg.matrix_rank(_columns(pairs)[0]) == 2
 
 
 def _columns(pairs: Sequence[tuple[LabelledDay, LabelledDay]]) -> tuple[FloatArray, FloatArray]:
-    """Predictions of the day and of the day after [days * outputs, 2], and labels; each around its mean, weighted."""
+    """Predictions of the day and of the next day [days * outputs, 2], and labels; centred and weighted."""
     weights = np.array([one.labels for one, _ in pairs], dtype=np.float64)
     parts = [
         np.array([one.predicted for one, _ in pairs]),

@@ -1,17 +1,17 @@
-"""Pure rules: what one window means. Distances, thresholds and performance come in; Evidently is not asked to judge.
+"""The rules of the drift verdict, as pure functions of distances, thresholds and performance.
 
-Three questions are kept apart: have the inputs moved, have the predictions moved, has the model become worse? Whether a
-person must look (`state`) follows from all three:
+There are three questions: have the inputs moved, have the predictions moved, has the model become worse? The state says
+whether a person must look:
 
-    performance is worse, labels are distributed otherwise, follow the
-    next day's predictions, or went wrong in one slice; or predictions
-    do not follow from the logged features                              drift, whatever the inputs say
-    performance held                                                    stable: inputs and predictions may move
-    labels came in, and cannot tell                                     drift if the predictions moved
-    no labels                                                           drift if inputs or predictions moved
+    performance became worse; labels are distributed differently, follow
+    the next day's predictions, or are wrong in one slice; predictions do
+    not follow from the logged features                                  drift, whatever the inputs are
+    performance held                                                     stable, even if inputs or predictions moved
+    labels neither show nor rule out a loss                              drift if the predictions moved
+    no labels                                                            drift if inputs or predictions moved
 
-Too few rows answer nothing, and never pass as stable. Rows count that are not only copies of others; where too many
-are, the inputs have drifted by that alone.
+With too few effective rows the state is "insufficient", never "stable". If too many rows are repeats, the inputs have
+drifted by that alone.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ NAMED_COLUMNS = 6
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was measured of one window. `window_days`: how long it was, 0 where that means nothing."""
+    """Everything measured in one window. `window_days`: its length, 0 if the table has no time."""
 
     reference_rows: int
     window_days: int
@@ -59,8 +59,8 @@ class Findings:
         return tuple(one for one in self.slices if one.moved)
 
     @property
-    def is_called(self) -> bool:
-        """Whether something asks for a person that is neither inputs nor predictions nor performance."""
+    def needs_a_person(self) -> bool:
+        """Whether a person must look, whatever inputs, predictions and performance are."""
         is_late = self.timing is not None and self.timing.is_late
         follows = self.scored_again is None or self.scored_again.follows
         return is_late or not follows or bool(self.wrong_slices)
@@ -68,7 +68,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose requests these are: digests of the model, of its training data, and of pipeline.toml."""
+    """What is judged: digests of the model, of its training data, and of pipeline.toml."""
 
     model: str
     data_digest: str
@@ -76,23 +76,12 @@ class Subject:
 
 
 def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subject, traffic: str) -> DriftVerdict:
-    """The verdict over one window, alone: persistence is added by the scheduled job."""
-    compared, performance = findings.compared, findings.performance
-    is_enough = len(window.rows) >= drift.min_rows
-    inputs = _inputs(drift, window, compared) if is_enough else "insufficient"
-    predictions: DriftState = "insufficient"
-    if is_enough:
-        predictions = "drift" if compared.prediction.drifted else "stable"
-    labels = compared.labels if is_enough else None
-    is_called = bool(labels and labels.moved) or findings.is_called
-    state = overall(inputs, predictions, performance, is_called=is_called)
-    answers = (
-        _answers(findings, inputs, predictions, _repeated(drift, window)) if is_enough else [_too_few(drift, window)]
-    )
-    advice = _advice(drift, state, findings, has_moved="drift" in (inputs, predictions))
+    """The verdict on one window by itself; the scheduled job adds persistence."""
+    compared = findings.compared
+    states = _states(drift, window, findings)
     return DriftVerdict(
-        state=state,
-        reasons=(*answers, *advice, *_log_notes(window, compared)),
+        state=states.state,
+        reasons=tuple(_reasons(drift, window, findings, states)),
         model=subject.model,
         data_digest=subject.data_digest,
         settings=subject.settings,
@@ -107,13 +96,13 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
         effective_rows=len(window.rows),
         replayed_copies=window.replayed,
         repeated_rows=window.repeated,
-        inputs=inputs,
-        predictions=predictions,
-        performance=performance,
+        inputs=states.inputs,
+        predictions=states.predictions,
+        performance=findings.performance,
         columns=compared.columns,
         window_days=findings.window_days,
         false_alarm_rate=drift.false_alarm_rate,
-        labels=labels,
+        labels=compared.labels if states.is_enough else None,
         estimated=findings.estimated,
         not_estimated=findings.not_estimated,
         labelled_days=findings.labelled_days,
@@ -124,12 +113,44 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
     )
 
 
+@dataclass(frozen=True)
+class _States:
+    """The states of one window. `is_enough`: it has at least drift.min_rows effective rows."""
+
+    inputs: DriftState
+    predictions: DriftState
+    state: DriftState
+    is_enough: bool
+
+
+def _states(drift: Drift, window: RequestWindow, findings: Findings) -> _States:
+    inputs: DriftState = "insufficient"
+    predictions: DriftState = "insufficient"
+    compared, is_enough = findings.compared, len(window.rows) >= drift.min_rows
+    if is_enough:
+        inputs = _inputs(drift, window, compared)
+        predictions = "drift" if compared.prediction.drifted else "stable"
+    has_moved_labels = is_enough and compared.labels is not None and compared.labels.moved
+    needs_a_person = has_moved_labels or findings.needs_a_person
+    state = overall(inputs, predictions, findings.performance, needs_a_person=needs_a_person)
+    return _States(inputs, predictions, state, is_enough)
+
+
+def _reasons(drift: Drift, window: RequestWindow, findings: Findings, states: _States) -> Iterator[str]:
+    if states.is_enough:
+        yield from _answers(findings, states, _repeated(drift, window))
+    else:
+        yield _too_few(drift, window)
+    yield from _advice(drift, states, findings)
+    yield from _log_notes(window, findings.compared)
+
+
 def overall(
-    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, is_called: bool
+    inputs: DriftState, predictions: DriftState, performance: PerformanceComparison | None, *, needs_a_person: bool
 ) -> DriftState:
-    """The table at the head of this module."""
+    """The state, by the table in this module's docstring."""
     outcome = performance.outcome if performance else None
-    if outcome == "worse" or is_called:
+    if outcome == "worse" or needs_a_person:
         return "drift"
     if "insufficient" in (inputs, predictions):
         return "drift" if "drift" in (inputs, predictions) else "insufficient"
@@ -140,12 +161,12 @@ def overall(
 
 
 def exit_code(drift: Drift, verdict: DriftVerdict) -> Exit:
-    """Drift stops a deploy only where pipeline.toml says so; then too little traffic to tell stops it as well."""
+    """FINDING only with drift.blocks_deploy: on drift and on insufficient traffic."""
     return Exit.FINDING if drift.blocks_deploy and verdict.state != "stable" else Exit.PASS
 
 
 def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
-    """The figures to remember, in one line."""
+    """The most important figures, in one line."""
     worth = f" worth {verdict.effective_rows:,}" if verdict.replayed_copies or verdict.repeated_rows else ""
     rows = f"{verdict.current_rows:,} requests{worth} against {verdict.reference_rows:,} reference rows"
     if verdict.effective_rows < drift.min_rows:
@@ -175,34 +196,35 @@ def _inputs(drift: Drift, window: RequestWindow, compared: Compared) -> DriftSta
 
 
 def _repeated(drift: Drift, window: RequestWindow) -> str:
-    """Says which share of the requests only repeats others, where it matters; empty where not."""
+    """The share of the requests that only repeat others, as text; empty if it is within drift.repeated_effect."""
     share = window.repeated / max(1, window.repeated + len(window.rows))
     if share <= drift.repeated_effect:
         return ""
     return (
         f"; {share:.1%} of the requests only repeat others (drift.repeated_effect {drift.repeated_effect:g}): a client "
-        "or a source that is stuck, or sends twice"
+        "or source is stuck, or sends twice"
     )
 
 
 def _too_few(drift: Drift, window: RequestWindow) -> str:
-    worth = f", worth {len(window.rows):,} rows, for the others repeat these" * bool(window.replayed + window.repeated)
+    effective = f", but only {len(window.rows):,} effective rows, because the others repeat these"
     return (
-        f"Insufficient: {window.requests:,} requests of this model are in the log{worth}, at least "
-        f"{drift.min_rows:,} are required (drift.min_rows in pipeline.toml), because so few can hardly tell drift "
-        "from chance. Wait for more traffic, or load longer (load.seconds)."
+        f"Insufficient: the log has {window.requests:,} requests of this model"
+        f"{effective if window.replayed + window.repeated else ''}; required: at least {drift.min_rows:,} "
+        "(drift.min_rows in pipeline.toml), because fewer can hardly tell drift from chance. Wait for more traffic, or "
+        "load longer (load.seconds)."
     )
 
 
-def _answers(findings: Findings, inputs: DriftState, predictions: DriftState, repeated: str) -> Iterator[str]:
-    """One sentence for each of the three questions, and one for the labels."""
+def _answers(findings: Findings, states: _States, repeated: str) -> Iterator[str]:
+    """A sentence for each of the three questions, and for each check of labels and predictions."""
     compared = findings.compared
     count = f"{len(compared.drifted)} of {len(compared.features)} columns over their threshold{_named(compared)}"
     if not compared.features:
         yield "Inputs cannot be judged: the log has none of the model's features (service.logged_features)."
     else:
-        yield f"Inputs {'drifted' if inputs == 'drift' else 'are stable'}: {count}{repeated}."
-    says = "drifted" if predictions == "drift" else "are stable"
+        yield f"Inputs {'drifted' if states.inputs == 'drift' else 'are stable'}: {count}{repeated}."
+    says = "drifted" if states.predictions == "drift" else "are stable"
     yield f"Predictions {says}: {_distance(compared.prediction)}, {compared.prediction.method}."
     yield _performance(findings)
     if timing := findings.timing:
@@ -211,11 +233,11 @@ def _answers(findings: Findings, inputs: DriftState, predictions: DriftState, re
         yield _of_slices(findings)
     if (again := findings.scored_again) and not again.follows:
         yield (
-            f"Predictions do not follow from the logged features: of {again.rows:,} rows, scored again, "
-            f"{again.others:,} get another one."
+            f"Predictions do not follow from the logged features: of {again.rows:,} rows that were scored again, "
+            f"{again.others:,} get another prediction."
         )
     if labels := compared.labels:
-        says = "are distributed otherwise than in training" if labels.moved else "are distributed as in training"
+        says = "are distributed differently than in training" if labels.moved else "are distributed as in training"
         against = f"{labels.distance:.3g} {'>' if labels.moved else '≤'} {labels.threshold:.3g}"
         yield f"Labels {says}: {labels.method} {against} on {labels.labels:,}."
 
@@ -225,10 +247,10 @@ def _performance(findings: Findings) -> str:
         return _measured(seen)
     if guess := findings.estimated:
         return (
-            f"Performance is not measured, for no labels came in. Estimated {guess.metric} {guess.estimate:.3f} "
+            f"Performance is not measured, because there are no labels. Estimated {guess.metric} {guess.estimate:.3f} "
             f"[{guess.low:.3f}, {guess.high:.3f}] against {guess.reference:.3f} out of fold. {guess.assumption}"
         )
-    why = f", and without them no estimate is possible: {findings.not_estimated}" if findings.not_estimated else ""
+    why = f", and an estimate is not possible: {findings.not_estimated}" if findings.not_estimated else ""
     return f"Performance is not known: the log has no labels{why}."
 
 
@@ -238,12 +260,12 @@ def _measured(seen: PerformanceComparison) -> str:
         return f"Performance cannot be judged yet: {about}; more labels are required (drift.min_labels)."
     interval = f"{seen.difference.value:+.3f} [{seen.difference.low:+.3f}, {seen.difference.high:+.3f}]"
     meaning = {"worse": "became worse", "held": "held"}
-    says = meaning.get(seen.outcome or "", "shows no loss that is sure, and these labels cannot rule one out")
+    says = meaning.get(seen.outcome or "", "shows no significant loss, but these labels cannot rule one out")
     return f"Performance {says}: {about}; {interval}, {seen.method} (gate.margin).{_by_clipped(seen)}"
 
 
 def _by_clipped(seen: PerformanceComparison) -> str:
-    """Says so where a few labels hid what the others show."""
+    """A sentence if the clipped losses decided; empty if not."""
     clipped = seen.clipped
     if clipped is None or not clipped.decided:
         return ""
@@ -262,15 +284,15 @@ def _of_slices(findings: Findings) -> str:
         for one in (findings.wrong_slices or findings.slices)[:NAMED_COLUMNS]
     ]
     if findings.wrong_slices:
-        return f"Labels went wrong in a slice, compared with the rest: {', '.join(named)} (gate.slice_margin)."
-    return f"No slice's labels went wrong, compared with the rest: furthest {named[0]}."
+        return f"Labels went wrong in a slice, compared with all other rows: {', '.join(named)} (gate.slice_margin)."
+    return f"Labels went wrong in no slice, compared with all other rows; the largest difference: {named[0]}."
 
 
 def _in_time(timing: Timing) -> str:
-    says = "look a day late: labels follow" if timing.is_late else "do not look a day late: labels follow"
     return (
-        f"Inputs {says} the predictions of their own day by {timing.own:.2f} and those of the day after by "
-        f"{timing.following:.2f}, over {timing.days} days; 1 and 0 is right. Difference at most {timing.high:.2f}."
+        f"Inputs {'look' if timing.is_late else 'do not look'} a day late: over {timing.days} days, labels follow the "
+        f"predictions of their own day with coefficient {timing.own:.2f}, those of the next day with "
+        f"{timing.following:.2f}; 1 and 0 are right. The difference is at most {timing.high:.2f}."
     )
 
 
@@ -285,57 +307,58 @@ def _distance(one: ColumnComparison) -> str:
     return f"{one.column} {one.distance:.3g} {'>' if one.drifted else '≤'} {one.threshold:.3g}"
 
 
-def _advice(drift: Drift, state: DriftState, findings: Findings, *, has_moved: bool) -> Iterator[str]:
+def _advice(drift: Drift, states: _States, findings: Findings) -> Iterator[str]:
+    state, has_moved = states.state, "drift" in (states.inputs, states.predictions)
     performance, labels = findings.performance, findings.compared.labels
     if findings.timing and findings.timing.is_late:
         yield (
-            "To do: look at the join that brings the inputs to the model, for it serves yesterday's values. Fix it "
-            "there; a retrain would learn from a table that is not late."
+            "To do: check the join that brings the inputs to the model, because it serves yesterday's values. Do not "
+            "retrain: the training table is not late."
         )
     elif findings.scored_again and not findings.scored_again.follows:
-        yield "To do: look at what stands between model and log, a cache or a converter; no distance can be trusted."
+        yield "To do: check the way from model to log, such as a cache or a converter; no distance can be trusted."
     elif findings.wrong_slices:
-        yield "To do: look at where the slice's labels come from, and what changed for it; a retrain would learn that."
+        yield "To do: check where the slice's labels come from, and what changed; a retrain would learn wrong labels."
     elif performance and performance.outcome == "worse":
         yield "To do: fix what the inputs show, or retrain with a later data.as_of."
     elif state == "drift" and labels and labels.moved:
         yield (
-            "To do: probabilities and the decision threshold were set for other shares of the target. Look whether "
-            "they still fit; a retrain with a later data.as_of learns the new ones."
+            "To do: check whether probabilities and decision threshold still fit, because they were fitted to other "
+            "shares of the target; a retrain with a later data.as_of learns the new shares."
         )
     elif state == "drift":
         yield (
-            "To do: see which columns in evidently.html; a unit or a category that changed is a fault to fix at its "
-            "source. Bring labels (POST /feedback): only they say whether the model became worse."
+            "To do: see in evidently.html which columns drifted, and fix a changed unit or category at its source. "
+            "Send labels (POST /feedback): only they show whether the model became worse."
         )
     elif state == "stable" and has_moved:
-        yield "Nothing to do: what moved, moved while performance held."
+        yield "Nothing to do: inputs or predictions moved, but performance held."
     if state != "stable" and drift.blocks_deploy:
         yield "This stops the deploy, because drift.blocks_deploy is true."
 
 
 def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
-    """What was left out, and why: nothing is dropped in silence."""
+    """What was left out of the comparison, and why."""
     if compared.not_logged:
         yield (
-            f"Not in the log, so not compared: {', '.join(compared.not_logged)} (service.logged_features); nor are "
-            "the others given them."
+            f"Not in the log, so not compared: {', '.join(compared.not_logged)} (service.logged_features). Nor is any "
+            "column compared given the others."
         )
     drawn = len(window.rows) + window.replayed + window.repeated
     if drawn < window.requests:
-        yield f"Compared on {drawn:,} of {window.requests:,} requests, drawn by data.seed."
+        yield f"Compared on a sample of {drawn:,} of {window.requests:,} requests (data.seed)."
     if window.replayed:
-        yield f"{_counted(window.replayed, 'replayed copy', 'replayed copies')} of rows that count once left out."
+        yield f"Left out: {_counted(window.replayed, 'replayed copy', 'replayed copies')} of rows that count once."
     if window.repeated:
-        yield f"{_counted(window.repeated, 'request')} that only repeat{'s' * (window.repeated == 1)} others left out."
+        yield f"Left out: {_counted(window.repeated, 'request')} that only repeat{'s' * (window.repeated == 1)} others."
     if window.other_models:
-        yield f"{_counted(window.other_models, 'record')} of other models left out; if you trained again, load again."
+        yield f"Left out: {_counted(window.other_models, 'record')} of other models; if you trained again, load again."
     if window.repeated_ids:
-        yield f"{_counted(window.repeated_ids, 'repeated id')} counted once."
+        yield f"Counted once: {_counted(window.repeated_ids, 'repeated id')}."
     if window.torn_lines:
-        yield f"{_counted(window.torn_lines, 'torn last line')} skipped: a process was stopped while it wrote."
+        yield f"Skipped: {_counted(window.torn_lines, 'torn last line')}, because a process was killed while it wrote."
     if window.unreadable_lines:
-        yield f"{_counted(window.unreadable_lines, 'unreadable line')} skipped: no record of format 1."
+        yield f"Skipped: {_counted(window.unreadable_lines, 'unreadable line')}: not a record of format 1."
 
 
 def _counted(number: int, noun: str, plural: str = "") -> str:

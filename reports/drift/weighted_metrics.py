@@ -1,7 +1,7 @@
-"""The gate's metrics on requests, by scikit-learn, with a weight for each row. Defined as in docs/metrics.md.
+"""The gate's metrics on requests, by scikit-learn, with a weight for each row. docs/metrics.md defines them.
 
-With weights one function serves both questions of performance: measured, where each row has its label; and expected,
-where each row counts as every class at once, weighted by the probability that the model gave it.
+The weights serve both kinds of performance: measured, where each row has a label; and estimated, where each row counts
+as every class, weighted by its probability.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _EPSILON = np.finfo(np.float64).eps
 
 
 class UnscorableError(ValueError):
-    """The metric is undefined on these rows: says why."""
+    """The metric is undefined on these rows; the text says why."""
 
 
 def score(
@@ -34,7 +34,8 @@ def score(
 ) -> float:
     """The weighted metric. truth: positions of classes [n], or values [n]; scores: [n, classes] or [n, 1].
 
-    Binary decisions are class 1 from `threshold` on. Raises UnscorableError where a class that is needed has no row.
+    A binary row is decided as class 1 if its score is at least `threshold`. Raises UnscorableError if a required class
+    has no row.
     """
     if task == "regression":
         return _of_values(metric, truth.astype(np.float64), scores[:, 0], weights)

@@ -1,4 +1,4 @@
-"""The files of load-tests/ are scripts that import each other as siblings: its name is no package's."""
+"""The files of load-tests/ are scripts that import each other as siblings, because its name cannot be a package."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The rates of drift: what is counted, added up and planted."""
+"""The rates of drift: counts that add up, windows, and planted faults."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ def test_runs_with_other_seeds_add_up() -> None:
 
 
 def flights(days: int) -> pd.DataFrame:
-    """One flight each noon from each of two airports; the weather tells day and airport."""
+    """One flight each noon from each of two airports; each has its own weather every day."""
     moments = pd.date_range("2013-09-01 12:00", periods=days, freq="D")
     table = pd.DataFrame({"scheduled_at": np.repeat(moments, 2), "origin": ["EWR", "JFK"] * days})
     told = np.repeat(np.arange(days), 2) + np.tile([0, 0.5], days)

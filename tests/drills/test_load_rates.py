@@ -1,4 +1,4 @@
-"""The rates of the paired load test: resampled by the stage's own code, from services that really differ."""
+"""The rates of the paired load test: runs resampled from sessions, and a real session of services that differ."""
 
 import json
 import math
@@ -9,7 +9,7 @@ import numpy as np
 from paired import BlockFigures
 
 from contracts.exits import UsageError
-from drills.rates.load import Session, drawn, record, section, standing
+from drills.rates.load import Session, consecutive, drawn, record, section
 from testbed.tiny_build import config, tiny_build
 from tests.refusals import refuses
 
@@ -29,10 +29,10 @@ def row_of(text: str, how: str, kind: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_equal_services_are_not_called_and_a_fifth_slower_one_always_is(tmp_path: Path) -> None:
+def test_equal_services_are_never_found_slower_and_a_fifth_slower_one_always_is(tmp_path: Path) -> None:
     write_session(tmp_path, slower_by=1.2)
     text = section(tmp_path, config(), drawn_runs=40)
-    for how, runs in (("drawn at random", "40"), ("as they stood", "41")):
+    for how, runs in (("drawn at random", "40"), ("consecutive", "41")):
         assert row_of(text, how, "equal")[2] == row_of(text, how, "slower")[2] == runs
         assert row_of(text, how, "equal")[3].startswith("0.0%")
         assert row_of(text, how, "slower")[3].startswith("100.0%")
@@ -44,14 +44,14 @@ def test_a_difference_within_the_limit_is_mostly_let_through(tmp_path: Path) -> 
 
 
 def test_without_a_recording_there_is_no_table(tmp_path: Path) -> None:
-    with refuses(UsageError, "no-session", "`python -m drills.rates.load record`"):
+    with refuses(UsageError, "no-session", "record"):
         section(tmp_path, config(), drawn_runs=40)
 
 
-def test_runs_as_they_stood_are_neighbours_and_every_one_of_them() -> None:
-    runs = [list(one) for one in standing(12, 10)]
+def test_consecutive_runs_have_neighbouring_pairs_and_every_first_one() -> None:
+    runs = [list(one) for one in consecutive(12, 10)]
     assert runs == [list(range(first, first + 10)) for first in range(3)]
-    assert list(standing(9, 10)) == []
+    assert list(consecutive(9, 10)) == []
 
 
 def test_drawn_runs_are_the_same_each_time_and_within_what_was_recorded() -> None:

@@ -1,4 +1,4 @@
-"""What is done to a model folder changes what it should and nothing else, and what it cannot do it refuses."""
+"""Changes of a model folder change what they should and nothing else; an impossible one is refused."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def test_a_change_that_changes_nothing_is_refused(scene: Scene) -> None:
         edit(scene.challenger, lambda _: None)
 
 
-def test_a_card_that_is_signed_anew_is_another_model(scene: Scene) -> None:
+def test_a_card_that_is_signed_again_is_another_model(scene: Scene) -> None:
     before = load_scorer(scene.challenger).digest
     sign(scene.challenger, commit="e" * 40)
     assert load_scorer(scene.challenger).digest != before

@@ -1,4 +1,4 @@
-"""The runner itself: a gate that lets a fault through is reported, and so is one that refuses for another reason."""
+"""The runner: a drill fails if the gate lets the fault through, and if it refuses for another reason."""
 
 import subprocess
 from dataclasses import replace
@@ -41,7 +41,7 @@ def run(drill: Drill, base: Scene) -> DrillRecord:
     return run_one(drill, base, base.root.parent / "scene")
 
 
-def test_what_a_fault_needs_may_be_so_already_and_the_fault_may_not(base: Scene) -> None:
+def test_what_a_fault_needs_may_be_set_already_but_the_fault_may_not(base: Scene) -> None:
     for _ in range(2):
         base.prepare("load.seconds", 7.0)
     with pytest.raises(PlantError, match=r"load\.seconds = 7\.0"):
@@ -52,7 +52,7 @@ def test_a_fault_that_is_refused_by_its_reason_ends_as_planned_and_leaves_no_cop
     record = run(drill_of(), base)
     assert record.passed
     assert record.exit == 2
-    assert "gate.metric: 'roc_acu' is no metric of a binary task" in record.reason
+    assert "gate.metric: 'roc_acu'" in record.reason
     assert not (base.root.parent / "scene").exists()
 
 
@@ -87,7 +87,9 @@ def test_a_stage_before_the_fault_that_fails_is_a_planting_failure(base: Scene) 
         scene.set("gate.metric", "roc_acu")
         scene.run("evaluate")
 
-    assert run(drill_of(plant), base).reason.startswith("not planted: evaluate ended with 2")
+    record = run(drill_of(plant), base)
+    assert record.exit == NOT_RUN
+    assert record.reason.startswith("not planted: evaluate")
 
 
 def test_a_gate_that_should_have_refused_before_and_passed_is_a_planting_failure(base: Scene) -> None:
@@ -100,14 +102,14 @@ def test_the_scene_is_a_copy_and_the_base_stays_healthy(base: Scene) -> None:
     assert make_stage("evaluate", base.config, base.build).exit_code == 0
 
 
-def test_every_drill_has_its_record_in_order_and_every_failure_its_paragraph(base: Scene) -> None:
+def test_every_drill_has_a_record_in_order_and_every_failure_a_paragraph(base: Scene) -> None:
     good, bad = drill_of(), replace(drill_of(reason="too slow"), name="model/two")
     said: list[str] = []
     records = run_all([bad, good], base, base.root.parent / "folder", lambda record: said.append(record.name))
     assert [(record.name, record.passed) for record in records] == [("model/two", False), ("model/one", True)]
     assert sorted(said) == ["model/one", "model/two"]
     (paragraph,) = failures(records)
-    assert paragraph.startswith("model/two: evaluate ended with 2, required 2.")
+    assert paragraph.startswith("model/two: ")
     assert "required: /too slow/" in paragraph
 
 
@@ -121,7 +123,7 @@ def test_every_drill_has_its_record_in_order_and_every_failure_its_paragraph(bas
         (-9, "", 1),
     ],
 )
-def test_the_stages_own_exit_code_is_read_from_what_make_says(code: int, said: str, exit_code: int) -> None:
+def test_the_stages_own_exit_code_is_read_from_makes_message(code: int, said: str, exit_code: int) -> None:
     assert exit_code_of(code, said) == exit_code
 
 
@@ -147,5 +149,6 @@ def test_an_unknown_name_ends_in_2_with_the_names_there_are() -> None:
     ended = subprocess.run(
         ["make", "drill", "ONLY=no-such"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )
-    assert "there is no drill 'no-such'. There are: model/" in ended.stderr
+    assert "'no-such'" in ended.stderr
+    assert "model/equal" in ended.stderr
     assert "Error 2" in ended.stderr

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 from contracts.exits import Exit
-from drills.drill import Drill
+from drills.drill import Drill, named
 from drills.scene import PlantError, Scene
 from exercises.graders.checks.drill import declaration
 
 
 def main(module: Path, root: Path, declared: Path) -> Exit:
     """Run the command and return its exit code."""
-    # In a package, like drills.rows.one_class: a drill's room is its package's name.
+    # In a package, like drills.rows.one_class: a drill's folder is its package's name.
     name = "own.drill"
     specification = importlib.util.spec_from_file_location(name, module)
     if specification is None or specification.loader is None:
@@ -37,7 +37,7 @@ def main(module: Path, root: Path, declared: Path) -> Exit:
     except PlantError as error:
         print(f"the fault changed nothing: {error}")
         return Exit.FINDING
-    declared.write_text(declaration(drill), encoding="utf-8")
+    declared.write_text(declaration(named(drill, loaded)), encoding="utf-8")
     return Exit.PASS
 
 

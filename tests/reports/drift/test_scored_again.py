@@ -1,4 +1,4 @@
-"""Whether logged predictions follow from logged features, asked of a model that runs."""
+"""Logged predictions that follow from the logged features and that do not, scored by a real model."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_predictions_of_other_rows_do_not(scored: pd.DataFrame, model: Path, sco
     assert seen.others > 20
 
 
-def test_a_log_without_a_feature_cannot_be_asked(model: Path, scorer: Scorer) -> None:
+def test_a_log_without_a_feature_cannot_be_scored_again(model: Path, scorer: Scorer) -> None:
     window = logged(rows(), rows(), scorer)
     without = RequestWindow(
         window.rows.drop(columns="distance"), window.answers, 2000, "", "", 0, 0, 0, 0, window.sources

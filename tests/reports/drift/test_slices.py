@@ -1,4 +1,4 @@
-"""A slice whose labels went wrong while the whole held."""
+"""A slice whose labels went wrong while overall performance held."""
 
 from dataclasses import replace
 
@@ -38,13 +38,13 @@ def settings() -> Config:
     return config()
 
 
-TURNED = {"true": "false", "false": "true"}
+FLIPPED = {"true": "false", "false": "true"}
 
 
 @pytest.mark.parametrize(
     ("carrier", "wrong"),
     [
-        ("UA", lambda late: late.map(TURNED)),
+        ("UA", lambda late: late.map(FLIPPED)),
         ("DL", lambda late: late.mask(late == "true", "false")),
         ("AA", lambda late: pd.Series(np.random.default_rng(1).choice(["true", "false"], len(late)), late.index)),
     ],
@@ -58,11 +58,11 @@ def test_a_slice_whose_labels_went_wrong_is_named_first(carrier: str, wrong: obj
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_no_slice_of_a_clean_window_is_called(seed: int) -> None:
+def test_a_clean_window_has_no_wrong_slice(seed: int) -> None:
     assert moved(table(3000, 100 + seed)) == []
 
 
-def test_what_moves_everywhere_is_no_slice() -> None:
+def test_what_moves_all_rows_is_no_wrong_slice() -> None:
     labels = table(4000, 2)
     season = np.random.default_rng(3).random(len(labels)) < 0.2
     assert moved(labels.assign(late=labels["late"].mask(season, "true"))) == []

@@ -48,7 +48,7 @@ def test_the_same_distribution_is_stable_and_nothing_calls_home(
     monkeypatch.delenv("DO_NOT_TRACK", raising=False)
     code, verdict = run(tmp_path, rows(1500, seed=2))
     assert (code, verdict.state) == (Exit.PASS, "stable")
-    assert verdict.traffic == "replay of the table's next window, 2013-10-01 to 2013-10-30"
+    assert verdict.traffic.endswith("2013-10-01 to 2013-10-30")
     assert (os.environ["DO_NOT_TRACK"], called) == ("1", [])
 
 
@@ -109,7 +109,7 @@ def test_features_that_are_not_logged_are_left_out_and_named(tmp_path: Path) -> 
     _, verdict = run(tmp_path, rows(800, seed=2), logged=("temp", "holiday"))
     names = {one.column for one in verdict.columns if not one.column.endswith(" is missing")}
     assert names == {"temp", "temp at one value", "holiday", "prediction"}
-    assert any(one.startswith("Not in the log, so not compared: wind, carrier (service.") for one in verdict.reasons)
+    assert any("wind, carrier (service.logged_features)" in one for one in verdict.reasons)
 
 
 def test_a_category_with_markup_does_not_break_out_of_the_page(tmp_path: Path) -> None:
@@ -127,19 +127,19 @@ def test_other_tasks_compare_their_own_predictions(tmp_path: Path, task: Task) -
 
 def test_an_absent_log_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
     write_model(Build(tmp_path))
-    assert "Run `make load-test` first" in refused(tmp_path)
+    assert "`make load-test`" in refused(tmp_path)
 
 
 def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
     write_model(Build(tmp_path))
     write_log(tmp_path / "load-test" / "requests", ["\x00\x01\x02", "{"])
-    assert "none of 2 lines is a prediction record" in refused(tmp_path)
+    assert "none of 2 lines" in refused(tmp_path)
 
 
 def test_an_absent_model_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
     write_model(Build(tmp_path))
     (tmp_path / "train" / "model" / "model.json").unlink()
-    assert "Run `make train` first" in refused(tmp_path)
+    assert "`make train`" in refused(tmp_path)
 
 
 def test_a_reference_that_was_changed_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The stated rate of false alarms is the one that a window without drift has."""
+"""Windows without drift alarm at the stated false-alarm rate."""
 
 import numpy as np
 import pandas as pd
@@ -11,35 +11,35 @@ from reports.drift.thresholds import by_chance
 from scoring.distances import Counted, counted
 from tests.reports.logged_requests import card, rows
 
-FAINT = Drift(numeric_effect=1e-9, categorical_effect=1e-9, prediction_effect=1e-9, missing_effect=1e-9)
+NO_EFFECT_SIZES = Drift(numeric_effect=1e-9, categorical_effect=1e-9, prediction_effect=1e-9, missing_effect=1e-9)
 
 
 def alarms(drift: Drift, size: int, shift: float = 0.0) -> float:
-    """The share of windows that are called, over references and windows of one distribution."""
-    called = []
+    """The share of windows that alarm, over references and windows of one distribution."""
+    drifted = []
     for number in range(4):
         baseline = baseline_of(drift, card("binary"), rows(600, seed=1000 + number), card("binary").features)
         for turn in range(20):
             window = rows(size, seed=50_000 + 100 * number + turn)
             window["temp"] += shift * 15
-            called.append(any(one.drifted for _, one in baseline.compared(window, 0, has_labels=False, seed=number)))
-    return float(np.mean(called))
+            drifted.append(any(one.drifted for _, one in baseline.compared(window, 0, has_labels=False, seed=number)))
+    return float(np.mean(drifted))
 
 
 @pytest.mark.parametrize("size", [100, 600])
 def test_a_window_without_drift_alarms_as_often_as_stated(size: int) -> None:
-    assert 0.0 < alarms(FAINT, size) <= 0.11
+    assert 0.0 < alarms(NO_EFFECT_SIZES, size) <= 0.11
 
 
 def test_another_rate_is_kept_as_well() -> None:
-    assert 0.11 <= alarms(FAINT.model_copy(update={"false_alarm_rate": 0.2}), 200) <= 0.30
+    assert 0.11 <= alarms(NO_EFFECT_SIZES.model_copy(update={"false_alarm_rate": 0.2}), 200) <= 0.30
 
 
 def test_a_shift_of_a_third_of_a_standard_deviation_is_found() -> None:
-    assert alarms(FAINT, 500, shift=0.33) > 0.95
+    assert alarms(NO_EFFECT_SIZES, 500, shift=0.33) > 0.95
 
 
-def test_what_is_sure_but_does_not_matter_is_not_called() -> None:
+def test_a_significant_distance_below_the_effect_size_is_no_drift() -> None:
     coarse = Drift(numeric_effect=0.5, prediction_effect=0.5, categorical_effect=0.5, missing_effect=0.5)
     assert alarms(coarse, 500, shift=0.3) == 0
 
@@ -75,7 +75,7 @@ def test_a_reference_without_gaps_still_allows_a_window_a_few() -> None:
 
 
 def test_a_category_that_only_the_window_has_may_be_chance() -> None:
-    """A long tail has always one that was not seen yet; half of a window has not."""
+    """In a long tail one new category is chance; in a tenth of the rows it is not."""
     before = np.array(["a"] * 450 + ["b"] * 50)
     windows = (np.array(["a"] * 90 + ["b"] * (10 - new) + ["new"] * new) for new in (1, 9))
     few, many = (counted("jensenshannon", before, window) for window in windows)
@@ -83,8 +83,8 @@ def test_a_category_that_only_the_window_has_may_be_chance() -> None:
     assert many.distance() > by_chance([many], 0.05, 1)[0]
 
 
-def test_nothing_to_deal_out_is_refused() -> None:
-    with pytest.raises(ValueError, match="leave nothing to deal out"):
+def test_an_empty_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 rows of the window"):
         by_chance([counted("wasserstein", np.arange(9.0), np.empty(0))], 0.05, 1)
 
 
@@ -93,7 +93,7 @@ def test_columns_of_pure_noise_do_not_drift_given_the_others(columns: int) -> No
     """In-sample against out-of-sample, all of them did."""
     features = tuple(Feature(name=f"c{place}", kind="numeric") for place in range(columns))
     random = np.random.default_rng(5)
-    called = 0
+    alarms = 0
     for number in range(15):
         noise = [
             pd.DataFrame(random.normal(size=(150, columns)), columns=[one.name for one in features]).assign(
@@ -101,9 +101,9 @@ def test_columns_of_pure_noise_do_not_drift_given_the_others(columns: int) -> No
             )
             for _ in range(2)
         ]
-        baseline = baseline_of(FAINT, card("binary", features=features), noise[0], features)
-        called += any(one.drifted for _, one in baseline.compared(noise[1], 0, has_labels=False, seed=number))
-    assert called <= 3
+        baseline = baseline_of(NO_EFFECT_SIZES, card("binary", features=features), noise[0], features)
+        alarms += any(one.drifted for _, one in baseline.compared(noise[1], 0, has_labels=False, seed=number))
+    assert alarms <= 3
 
 
 @pytest.mark.parametrize(("shift", "drifted"), [(0.0, False), (15.0, True)])
@@ -116,7 +116,7 @@ def test_one_request_with_a_huge_number_neither_hides_drift_nor_is_drift(shift: 
     assert [one.drifted for _, one in found if one.column == "temp"] == [drifted]
 
 
-def test_missing_values_that_become_more_are_called_by_their_own_test() -> None:
+def test_more_missing_values_are_found_by_their_own_test() -> None:
     baseline = baseline_of(Drift(), card("binary"), rows(2000, seed=1), card("binary").features)
     window = rows(400, seed=2)
     window.loc[window.sample(frac=0.1, random_state=3).index, "temp"] = np.nan

@@ -1,4 +1,4 @@
-"""Do inputs arrive a day late? Days made by hand, of which it is known."""
+"""Inputs that are a day late, in days made by hand."""
 
 import datetime as dt
 import itertools
@@ -65,11 +65,11 @@ def test_the_slopes_and_their_bound_are_those_of_a_regression_with_a_jackknife()
     assert seen.high == pytest.approx(own - following + 1.7056 * error, rel=1e-3)
 
 
-def test_a_model_that_says_nothing_of_days_is_not_called_late() -> None:
-    """Where both slopes are noise, `following` is the larger one half of the time; both are significantly below 1."""
+def test_a_model_that_does_not_tell_days_apart_is_not_late() -> None:
+    """If both coefficients are noise, `following` is larger half of the time; both are significantly below 1."""
     for right in (0.0, 0.3):
-        called = [answer(days(30, late=False, seed=seed, right=right)).is_late for seed in range(40)]
-        assert not any(called)
+        late = [answer(days(30, late=False, seed=seed, right=right)).is_late for seed in range(40)]
+        assert not any(late)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_model_that_says_nothing_of_days_is_not_called_late() -> None:
         lambda made: made[:0],
     ],
 )
-def test_too_few_days_one_after_the_other_or_predictions_all_alike_say_nothing(
+def test_too_few_consecutive_days_or_equal_predictions_give_no_timing(
     spoil: Callable[[tuple[LabelledDay, ...]], tuple[LabelledDay, ...]],
 ) -> None:
     assert timing_of(spoil(days(30, late=True)), (), 0.95) is None
 
 
-def test_earlier_windows_bring_the_days_that_one_is_too_short_for() -> None:
+def test_earlier_windows_add_the_days_that_one_window_lacks() -> None:
     made = days(35, late=True)
     assert timing_of(made[28:], (), 0.95) is None
     assert answer(made[28:], made[:28]) == answer(made[5:], made[:5]) == answer(made)
@@ -101,13 +101,13 @@ def test_only_the_last_thirty_days_count() -> None:
     assert (seen.days, seen.is_late) == (30, False)
 
 
-def test_a_moment_that_no_calendar_has_is_left_out() -> None:
+def test_a_time_that_is_no_date_is_ignored() -> None:
     answers = Answers(np.full((3, 2), 0.5), np.array(["true"] * 3, dtype=object), np.array([5, 10**9, -(10**9)]))
     assert [one.day for one in labelled_days(card("binary"), answers)] == [dt.date(1970, 1, 6)]
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_days_are_the_means_of_what_was_said_and_what_happened(task: Task) -> None:
+def test_days_have_the_mean_predictions_and_labels(task: Task) -> None:
     model = card(task)
     classes = {"binary": 2, "multiclass": len(model.classes), "regression": 1}[task]
     scores = np.full((4, classes), 1.0 / classes)

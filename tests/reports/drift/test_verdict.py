@@ -1,4 +1,4 @@
-"""The rules: what inputs, predictions, labels and performance of one window mean together."""
+"""The rules of the verdict: the state that follows from inputs, predictions, labels and performance."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -92,8 +92,8 @@ def test_small_distances_are_stable() -> None:
 def test_one_column_over_its_threshold_is_drift_and_named() -> None:
     seen = verdict(distances={"temp": 0.8})
     assert (seen.state, seen.inputs, seen.predictions) == ("drift", "drift", "stable")
-    assert seen.reasons[0] == "Inputs drifted: 1 of 3 columns over their threshold (temp 0.8 > 0.25)."
-    assert any("Bring labels" in reason for reason in seen.reasons)
+    assert "temp 0.8 > 0.25" in seen.reasons[0]
+    assert any("POST /feedback" in reason for reason in seen.reasons)
 
 
 @pytest.mark.parametrize(
@@ -109,20 +109,20 @@ def test_one_column_over_its_threshold_is_drift_and_named() -> None:
         ("held", {}, "stable"),
     ],
 )
-def test_what_asks_for_somebody_follows_from_all_three_questions(
+def test_the_state_follows_from_all_three_questions(
     outcome: PerformanceOutcome | None, distances: dict[str, float], state: str
 ) -> None:
     assert verdict(outcome=outcome, distances=distances).state == state
 
 
 @pytest.mark.parametrize("outcome", ["held", "inconclusive", None])
-def test_inputs_that_are_late_ask_for_somebody_whatever_else_holds(outcome: PerformanceOutcome | None) -> None:
+def test_inputs_that_are_late_are_drift_whatever_else_holds(outcome: PerformanceOutcome | None) -> None:
     timing = Timing(days=29, own=0.22, following=0.52, high=0.41, is_late=True)
     findings = Findings(5000, 30, compared(STILL), performance(outcome) if outcome else None, timing=timing)
     seen = judge(DRIFT, window(), findings, SUBJECT, "production")
     assert (seen.state, seen.inputs, seen.predictions, seen.timing) == ("drift", "stable", "stable", timing)
-    assert any("predictions of their own day by 0.22 and those of the day after by 0.52" in one for one in seen.reasons)
-    assert any("the join that brings the inputs" in reason for reason in seen.reasons)
+    assert any("0.22" in one and "0.52" in one for one in seen.reasons)
+    assert [one for one in seen.reasons if one.startswith("To do:")]
     in_time = judge(
         DRIFT,
         window(),
@@ -130,13 +130,14 @@ def test_inputs_that_are_late_ask_for_somebody_whatever_else_holds(outcome: Perf
         SUBJECT,
         "production",
     )
-    assert (in_time.state, "Inputs do not look a day late" in " ".join(in_time.reasons)) == ("stable", True)
+    assert in_time.state == "stable"
+    assert not [one for one in in_time.reasons if one.startswith("To do:")]
 
 
-def test_inputs_that_moved_while_performance_held_ask_for_nothing_and_are_still_said() -> None:
+def test_inputs_that_moved_while_performance_held_are_stable_and_still_reported() -> None:
     seen = verdict(outcome="held", distances={"temp": 0.8})
     assert (seen.state, seen.inputs) == ("stable", "drift")
-    assert "Nothing to do: what moved, moved while performance held." in seen.reasons
+    assert any(one.startswith("Nothing to do:") for one in seen.reasons)
 
 
 def test_labels_that_moved_while_inputs_did_not_are_drift() -> None:
@@ -156,7 +157,7 @@ def test_a_distance_at_its_threshold_is_not_drift() -> None:
 def test_too_few_requests_answer_nothing_even_when_distances_are_large() -> None:
     seen = verdict(requests=999, distances={"temp": 9.0, "prediction": 9.0})
     assert (seen.state, seen.inputs, seen.predictions) == ("insufficient",) * 3
-    assert "999 requests of this model are in the log, at least 1,000 are required (drift.min_rows" in seen.reasons[0]
+    assert all(value in seen.reasons[0] for value in ("999", "1,000", "drift.min_rows"))
 
 
 def test_a_measured_loss_is_drift_even_with_too_few_requests_to_compare() -> None:
@@ -178,7 +179,7 @@ def test_a_log_without_any_feature_never_passes_as_stable() -> None:
     bare = Compared((comparison("prediction", 0.01),), (statistic("prediction", "prediction"),), None, ("temp", "wind"))
     seen = judge(DRIFT, window(), Findings(5000, 30, bare), SUBJECT, "production")
     assert (seen.state, seen.inputs, seen.predictions) == ("insufficient", "insufficient", "stable")
-    assert any(reason.startswith("Not in the log, so not compared: temp, wind") for reason in seen.reasons)
+    assert any("temp, wind (service.logged_features)" in reason for reason in seen.reasons)
 
 
 def test_a_feature_whose_missing_values_moved_has_drifted_once() -> None:
@@ -209,10 +210,9 @@ def test_only_blocks_deploy_makes_a_finding(
 def test_the_headline_has_the_figures_to_remember() -> None:
     findings = Findings(5000, 30, compared({"temp": 0.81, "carrier": 0.2}), performance("worse"))
     seen = judge(DRIFT, window(), findings, SUBJECT, "production")
-    assert headline(DRIFT, findings, seen) == (
-        "inputs drift: 1 of 3 columns, most temp 0.81 > 0.25; predictions stable 0.01; performance worse roc_auc 0.68; "
-        "4,000 requests against 5,000 reference rows"
-    )
+    line = headline(DRIFT, findings, seen)
+    for figure in ("1 of 3", "temp 0.81 > 0.25", "predictions stable 0.01", "worse roc_auc 0.68", "4,000", "5,000"):
+        assert figure in line
 
 
 def test_an_estimate_comes_with_its_interval_and_its_assumption() -> None:
@@ -220,31 +220,38 @@ def test_an_estimate_comes_with_its_interval_and_its_assumption() -> None:
         metric="roc_auc", rows=4000, reference=0.73, estimate=0.71, low=0.69, high=0.73, assumption="If it is so."
     )
     seen = judge(DRIFT, window(), Findings(5000, 30, compared({}), None, guess), SUBJECT, "production")
-    assert any("Estimated roc_auc 0.710 [0.690, 0.730]" in one and "If it is so." in one for one in seen.reasons)
+    assert any("roc_auc 0.710 [0.690, 0.730]" in one and guess.assumption in one for one in seen.reasons)
     assert seen.state == "stable"
 
 
-def test_what_was_left_out_of_the_log_is_said() -> None:
+def test_what_was_left_out_of_the_log_is_reported() -> None:
     log = window(4000, torn=1, unreadable=2, repeated=3, others=4)
     seen = judge(DRIFT, log, Findings(5000, 30, compared({})), SUBJECT, "production")
     assert (seen.torn_lines, seen.repeated_ids, seen.other_models) == (1, 3, 4)
     text = " ".join(seen.reasons)
-    for note in ("1 torn last line skipped", "2 unreadable lines", "3 repeated ids", "4 records of other models"):
+    for note in (
+        "1 torn last line",
+        "2 unreadable lines",
+        "3 repeated ids",
+        "4 records",
+        "3,000 of 4,000",
+        "data.seed",
+    ):
         assert note in text
-    assert "Compared on 3,000 of 4,000 requests, drawn by data.seed." in text
 
 
 def test_long_lists_of_drifted_columns_are_cut() -> None:
     many = compared({f"f{number}": 1.0 for number in range(20)})
     seen = judge(DRIFT, window(), Findings(5000, 30, many), SUBJECT, "production")
-    assert seen.reasons[0].endswith("f5 1 > 0.25, 14 more).")
+    assert seen.reasons[0].endswith("14 more).")
 
 
-def test_copies_are_worth_one_row_and_too_few_of_them_are_insufficient() -> None:
+def test_copies_count_as_one_row_and_too_few_rows_are_insufficient() -> None:
     copies = replace(window(400), requests=4400, replayed=4000)
     seen = judge(DRIFT, copies, Findings(5000, 30, compared(STILL)), SUBJECT, "replay")
     assert (seen.state, seen.current_rows, seen.effective_rows) == ("insufficient", 4400, 400)
-    assert seen.reasons[0].startswith("Insufficient: 4,400 requests of this model are in the log, worth 400 rows")
+    assert "4,400 requests" in seen.reasons[0]
+    assert "400 effective rows" in seen.reasons[0]
 
 
 @pytest.mark.parametrize(("repeated", "state"), [(140, "stable"), (200, "drift")])
@@ -252,12 +259,12 @@ def test_requests_that_only_repeat_others_are_drift_beyond_the_effect(repeated: 
     twice = replace(window(3000), requests=3000 + repeated, repeated=repeated)
     seen = judge(DRIFT, twice, Findings(5000, 30, compared(STILL)), SUBJECT, "production")
     assert (seen.state, seen.inputs) == (state, state)
-    assert ("% of the requests only repeat others" in seen.reasons[0]) == (state == "drift")
-    assert f"{repeated} requests that only repeat others left out." in seen.reasons
-    assert not any("drawn by data.seed" in one for one in seen.reasons)
+    assert ("drift.repeated_effect" in seen.reasons[0]) == (state == "drift")
+    assert any(f"{repeated} requests" in one for one in seen.reasons)
+    assert not any("data.seed" in one for one in seen.reasons)
 
 
-def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_somebody() -> None:
+def test_predictions_that_do_not_follow_and_wrong_slices_are_drift() -> None:
     again = ScoredAgain(rows=4000, others=200, follows=False)
     wrong = SliceComparison(
         column="carrier", value="WN", labels=300, figure="error", difference=0.4, reach=0.1, moved=True
@@ -265,7 +272,7 @@ def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_someb
     for findings, said in (
         (
             replace(Findings(5000, 30, compared(STILL), performance("held")), scored_again=again),
-            "scored again, 200 get",
+            "200 get",
         ),
         (
             replace(Findings(5000, 30, compared(STILL), performance("held")), slices=(wrong,)),
@@ -275,7 +282,7 @@ def test_predictions_that_do_not_follow_and_slices_that_went_wrong_ask_for_someb
         seen = judge(DRIFT, window(), findings, SUBJECT, "production")
         assert (seen.state, seen.inputs, seen.predictions) == ("drift", "stable", "stable")
         assert any(said in reason for reason in seen.reasons)
-        assert any(reason.startswith("To do: look at w") for reason in seen.reasons)
+        assert any(reason.startswith("To do:") for reason in seen.reasons)
     held = replace(
         Findings(5000, 30, compared(STILL), performance("held")),
         scored_again=again.model_copy(update={"others": 0, "follows": True}),

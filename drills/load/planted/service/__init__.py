@@ -1,4 +1,4 @@
-"""Stands before the real package on PYTHONPATH, and is the real one in all but `__main__`."""
+"""Replaces the real package on PYTHONPATH: the real one in all but `__main__`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Starts the real service with the fault that DRILL_FAULT names, if it is the challenger that it serves."""
+"""Starts the real service; if it serves the challenger, with the fault that DRILL_FAULT names."""
 
 import os
 import re
@@ -35,14 +35,14 @@ FEATURES = re.compile(rb'"features":\{[^}]*\}')
 
 
 def slower(share: float) -> Handle:
-    """So much more CPU seconds than the service itself has used since it began to answer."""
+    """Burn this share of the CPU time that the service itself has used since its first answer."""
 
     def handle(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
         global answered, burnt_seconds
         content = answer(self, headers, body, at_us, client)
         answered += 1
         if answered == 1:
-            burnt_seconds = share * time.process_time() / (1 + share)  # what came before is no request's
+            burnt_seconds = share * time.process_time() / (1 + share)  # leaves out what the start cost
         while burnt_seconds < share * (time.process_time() - burnt_seconds):
             began = time.process_time()
             while time.process_time() - began < 20e-6:
@@ -53,82 +53,60 @@ def slower(share: float) -> Handle:
     return handle
 
 
-def late(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """Every answer waits, and burns nothing."""
-    time.sleep(LATE_SECONDS)
-    return answer(self, headers, body, at_us, client)
-
-
-def fails(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """One request in a hundred ends in 500."""
-    global answered
-    answered += 1
-    if answered % ONE_IN == 0:
-        raise RuntimeError("a drill")
-    return answer(self, headers, body, at_us, client)
-
-
-def stalls(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """Once, nobody is answered for two seconds."""
-    global answered
-    answered += 1
-    if answered == STALL_AT:
-        time.sleep(STALL_SECONDS)
-    return answer(self, headers, body, at_us, client)
-
-
-def leaks(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """Something of every request is kept for ever."""
-    kept.append(os.urandom(LEAKED_BYTES))
-    return answer(self, headers, body, at_us, client)
-
-
 def lies(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """One probability in a hundred is another one, with status 200."""
+    """One probability in a hundred is wrong, with status 200."""
     global answered
     answered += 1
     content = answer(self, headers, body, at_us, client)
     return content.replace(b'"probability":0.', b'"probability":0.9') if answered % ONE_IN == 0 else content
 
 
-def leaks_slowly(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """Two kilobytes of every request are kept: 8 MB in the test, and all of the memory after an hour."""
-    kept.append(os.urandom(SLOWLY_LEAKED_BYTES))
-    return answer(self, headers, body, at_us, client)
+def before(act: Callable[[bytes], object]) -> Handle:
+    """Do something with a request's body before it is answered."""
+
+    def handle(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
+        act(body)
+        return answer(self, headers, body, at_us, client)
+
+    return handle
 
 
-def remembers_rows(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """A cache of answers without a bound: it grows by each distinct row."""
-    remembered.setdefault(body, os.urandom(SLOWLY_LEAKED_BYTES))
-    return answer(self, headers, body, at_us, client)
+def fail(_: bytes) -> None:
+    """Fail one request in a hundred with status 500."""
+    global answered
+    answered += 1
+    if answered % ONE_IN == 0:
+        raise RuntimeError("a drill")
 
 
-def hoards_late(self: Predictor, headers: Mapping[bytes, bytes], body: bytes, at_us: int, client: str) -> bytes:
-    """What is kept of a request grows with the hour: small at the start, ever larger later."""
-    kept.append(os.urandom(len(kept)))
-    return answer(self, headers, body, at_us, client)
+def stall(_: bytes) -> None:
+    """Answer nobody for two seconds, once."""
+    global answered
+    answered += 1
+    if answered == STALL_AT:
+        time.sleep(STALL_SECONDS)
 
 
 def in_batches(self: Predictor, *asked: Any) -> Predicted:
-    """Of a batch, the answers stand in another order than the rows."""
-    seen = many(self, *asked)
-    scored = seen.scored._replace(
-        labels=seen.scored.labels[::-1], answers=tuple(one[::-1] for one in seen.scored.answers)
-    )
-    return seen._replace(scored=scored, outputs=seen.outputs[::-1])
+    """The answers of a batch are in another order than its rows."""
+    return _answers_of(many(self, *asked), slice(None, None, -1))
 
 
 def without_the_last_row(self: Predictor, *asked: Any) -> Predicted:
     """The last row of a batch is not answered."""
     seen = many(self, *asked)
+    return _answers_of(seen, slice(-1))._replace(identities=seen.identities[:-1])
+
+
+def _answers_of(seen: Predicted, rows: slice) -> Predicted:
     scored = seen.scored._replace(
-        labels=seen.scored.labels[:-1], answers=tuple(one[:-1] for one in seen.scored.answers)
+        labels=seen.scored.labels[rows], answers=tuple(one[rows] for one in seen.scored.answers)
     )
-    return seen._replace(identities=seen.identities[:-1], scored=scored, outputs=seen.outputs[:-1])
+    return seen._replace(scored=scored, outputs=seen.outputs[rows])
 
 
 def without_the_last_category(self: RowEncoder, *asked: Any) -> Any:
-    """A batch's encoder does not know the last category of each column that is in it."""
+    """The encoder of batches does not know the last category of each column of a batch."""
     matrix = encode(self, *asked)
     for place, _ in self._codes:
         matrix[:, place][matrix[:, place] == matrix[:, place].max()] = -1
@@ -136,7 +114,7 @@ def without_the_last_category(self: RowEncoder, *asked: Any) -> Any:
 
 
 def same_id(self: IdSource, at_us: int) -> bytes:
-    """One id in a hundred was given before."""
+    """One id in a hundred is that of an earlier request."""
     global answered
     answered += 1
     identity = new_id(self, at_us)
@@ -154,12 +132,12 @@ def unlogged(self: RecordLog, lines: bytes, records: int = 1) -> int:
 
 
 def rounded(self: RecordLog, lines: bytes, records: int = 1) -> int:
-    """Numbers are logged without what stands behind the point."""
+    """Numbers are logged without their decimals."""
     return append(self, re.sub(rb"(?<=:)( ?-?\d+)\.\d+(?=,|})", rb"\1", lines), records)
 
 
 def late_by_one(self: RecordLog, lines: bytes, records: int = 1) -> int:
-    """With each id stand the features of the row before."""
+    """Each id is logged with the features of the previous row."""
     own = re.search(FEATURES, lines)
     if own is None or records > 1:
         return append(self, lines, records)
@@ -168,23 +146,23 @@ def late_by_one(self: RecordLog, lines: bytes, records: int = 1) -> int:
 
 
 def other_probability(self: RecordLog, lines: bytes, records: int = 1) -> int:
-    """The log has another probability than the answer."""
+    """Probabilities are logged wrongly."""
     return append(self, re.sub(rb'"probabilities":\[0\.\d', b'"probabilities":[0.0', lines), records)
 
 
 FAULTS: dict[str, Handle] = {
     "slower_by_a_fifth": slower(0.2),
     "slower_by_a_half": slower(0.5),
-    "answers_late": late,
-    "fails": fails,
-    "stalls": stalls,
-    "leaks": leaks,
-    "leaks_slowly": leaks_slowly,
-    "remembers_rows": remembers_rows,
-    "hoards_late": hoards_late,
+    "answers_late": before(lambda _: time.sleep(LATE_SECONDS)),
+    "fails": before(fail),
+    "stalls": before(stall),
+    "leaks": before(lambda _: kept.append(os.urandom(LEAKED_BYTES))),
+    "leaks_slowly": before(lambda _: kept.append(os.urandom(SLOWLY_LEAKED_BYTES))),
+    # A cache of answers without a limit: it grows with each distinct row.
+    "remembers_rows": before(lambda body: remembered.setdefault(body, os.urandom(SLOWLY_LEAKED_BYTES))),
     "lies": lies,
 }
-ELSEWHERE: dict[str, tuple[type, str, Callable[..., Any]]] = {
+OF_OTHER_PARTS: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "turns_batches": (Predictor, "_many", in_batches),
     "loses_the_last_row": (Predictor, "_many", without_the_last_row),
     "forgets_a_category": (RowEncoder, "of_columns", without_the_last_category),
@@ -199,6 +177,6 @@ REAL = Path(__file__).resolve().parents[4] / "service" / "__main__.py"
 if __name__ == "__main__":
     fault = os.environ.get("DRILL_FAULT", "")
     if fault and Path(os.environ["MODEL_DIR"]).parent.name == "train":
-        place = ELSEWHERE.get(fault) or (Predictor, "one", FAULTS[fault])
+        place = OF_OTHER_PARTS.get(fault) or (Predictor, "one", FAULTS[fault])
         setattr(*place)
     runpy.run_path(str(REAL), run_name="__main__")

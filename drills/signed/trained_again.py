@@ -1,4 +1,4 @@
-"""Control: the challenger is trained on the same rows once more."""
+"""Control: the challenger is trained on the same rows again."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""A count of evaluations in a scene, as if many challengers had been judged before."""
+"""evaluations.json in a scene, as if many challengers had been judged before."""
 
 import pandas as pd
 
@@ -9,13 +9,13 @@ from drills.scene import Scene
 from training.judging.evaluations import Evaluation, Ledger, evaluation_of
 from training.judging.holdout_rows import rows_of
 
-# Enough that a model which is a little worse cannot be told from one that is worse than the margin.
+# After so many evaluations a model that is a little worse is inconclusive.
 MANY = 400
 A_LITTLE = 0.004
 
 
 def a_little_worse(scene: Scene) -> None:
-    """A challenger that passes as the first on a holdout: within the margin, and nothing else is asked of it."""
+    """Make the challenger a little worse: within the margin, so it would pass as the first on a holdout."""
     scene.prepare("gate.cost_margin", 1.0)
     blur(scene, scene.challenger, loss=A_LITTLE)
 
@@ -25,8 +25,8 @@ def holdout_of(scene: Scene) -> pd.DataFrame:
     return pd.read_parquet(scene.build.stage("data") / "holdout.parquet")
 
 
-def lay_evaluations(scene: Scene, frame: pd.DataFrame, count: int = MANY) -> None:
-    """As if `count` other challengers had been judged on a holdout of these rows, and the champion before them."""
+def write_evaluations(scene: Scene, frame: pd.DataFrame, count: int = MANY) -> None:
+    """Count the champion and `count` other challengers as judged on a holdout of these rows."""
     champion = evaluation_of(read_card(scene.champion), "sha256:champion")
     others = (Evaluation(model=f"sha256:{number}", function=f"{number}") for number in range(count))
     key = "another digest than that of today's holdout"

@@ -1,4 +1,4 @@
-"""Faults of a model folder's evidence: reference, golden rows, figures, the order of columns, each signed anew."""
+"""Faults of a model folder's evidence: reference, golden rows, metrics, order of columns. Each is signed again."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,45 +18,45 @@ from scoring.scorer import INPUT_NAME, Scorer, load_scorer
 from testbed.cards import sign
 from training.tables import Table, load_manifest
 
-Golds = Callable[[tuple[GoldenRow, ...]], Sequence[GoldenRow]]
+GoldenChange = Callable[[tuple[GoldenRow, ...]], Sequence[GoldenRow]]
 
 
 def replace_reference(scene: Scene, change: Change) -> None:
-    """Another reference.parquet."""
+    """Change reference.parquet."""
     path = scene.challenger / "reference.parquet"
     before = pd.read_parquet(path)
     after = change(before.copy()).reset_index(drop=True)
     if after.equals(before):
-        raise PlantError("the reference is what it was")
+        raise PlantError("the reference has not changed")
     after.to_parquet(path, index=False)
     sign(scene.challenger)
 
 
-def of_model(scene: Scene, rows: pd.DataFrame) -> npt.NDArray[Any]:
+def predicted_by_model(scene: Scene, rows: pd.DataFrame) -> npt.NDArray[Any]:
     """[rows]: the challenger's probability of the positive class."""
     scorer = load_scorer(scene.challenger)
     table = Table("train", rows.reset_index(drop=True), load_manifest(scene.build))
     return scorer.predict(table.matrix(scorer.card.features))[:, 1]
 
 
-def replace_golden(scene: Scene, change: Golds) -> None:
-    """Other golden rows, each of which the model gives."""
+def replace_golden(scene: Scene, change: GoldenChange) -> None:
+    """Change the golden rows; each must still be what the model answers."""
     path = scene.challenger / "golden.json"
     golden = Golden.model_validate_json(path.read_bytes())
     write_json(path, golden.model_copy(update={"rows": tuple(change(golden.rows))}))
     sign(scene.challenger)
 
 
-def with_figures(scene: Scene, metric: str, **added: float) -> None:
-    """So much is added to value, low or high of a figure on the card."""
+def add_to_metric(scene: Scene, metric: str, **added: float) -> None:
+    """Add to value, low or high of one of the card's metrics."""
     metrics = read_card(scene.challenger).metrics
-    told = metrics[metric]
-    changed = told.model_copy(update={name: getattr(told, name) + by for name, by in added.items()})
+    before = metrics[metric]
+    changed = before.model_copy(update={name: getattr(before, name) + by for name, by in added.items()})
     sign(scene.challenger, metrics=metrics | {metric: changed})
 
 
-def exchange(folder: Path, one: str, other: str) -> Graph:
-    """A graph that reads each of two columns where the other one is; for `drills.models.edit`."""
+def swap_columns(folder: Path, one: str, other: str) -> Graph:
+    """Let a graph read each of two columns as the other one; for `drills.models.edit`."""
     names = [feature.name for feature in read_card(folder).features]
     order = np.arange(len(names))
     order[[names.index(one), names.index(other)]] = names.index(other), names.index(one)
@@ -70,8 +70,8 @@ def exchange(folder: Path, one: str, other: str) -> Graph:
     return change
 
 
-def exchange_in_card(folder: Path, one: str, other: str) -> None:
-    """Two features change places on the card, with all that it says of them; the golden rows follow."""
+def swap_columns_in_card(folder: Path, one: str, other: str) -> None:
+    """Swap two features on the card, with all that it says of them; golden rows get the new answers."""
     features = list(read_card(folder).features)
     names = [feature.name for feature in features]
     at, to = names.index(one), names.index(other)

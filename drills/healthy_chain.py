@@ -1,7 +1,7 @@
 """The healthy chain that every scene is a copy of: the flights, a challenger just trained, and a champion.
 
-Made once by the real commands. On a push one train row in three and one setting of one candidate have to do: what is
-proven is how the stages answer, not how good a model is found. With FULL=1 all rows and the whole search.
+The real commands make it once. On a push it has a third of the train rows and tries one candidate with one setting,
+because drills test how the stages answer, not how good the model is. FULL=1 takes all rows and the whole search.
 """
 
 import shutil
@@ -24,18 +24,18 @@ QUICK = {
     "training.folds": 2,
     "load.seconds": 5.0,
 }
-# The healthy chain's load test is not what is proven: a busy machine must not end the drills before they begin.
-WIDE = {
+# Drills do not test the healthy chain's own load test: a busy machine must not end them before they begin.
+WIDE_LIMITS = {
     "load.max_p50_ms": 1e4, "load.max_p95_ms": 1e4, "load.max_p99_ms": 1e4, "load.max_stall_ms": 1e4,
     "load.max_ratio": 1e3, "load.min_rate_share": 0.1,
 }  # fmt: skip
-KEPT_OF_TRAIN = 3
+TRAIN_ROWS_DIVISOR = 3
 CONFIG = Path(__file__).with_name("pipeline.toml")
 COMMIT_OF_CHAMPION = "c" * 40
 
 
 def make_base(root: Path, *, full: bool) -> Scene:
-    """Every stage, with a champion that computes what the challenger does. Raises PlantError where one fails."""
+    """Run every stage; the champion computes the same as the challenger. Raises PlantError if a stage fails."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     scene = Scene(root, {"TARGET": "process"})  # drills need no container engine
@@ -47,31 +47,31 @@ def make_base(root: Path, *, full: bool) -> Scene:
     for key, value in (("data.source", str(source)), ("data.sha256", "")):
         text = with_key(text, key, value)
     scene.config.write_text(text, encoding="utf-8")
-    asked_of_champion = recorded(load_config(scene.config))
-    as_the_base_was_judged(scene)
+    settings_of_champion = recorded(load_config(scene.config))
+    set_wide_limits(scene)
     scene.run("data", "train")
     shutil.copytree(scene.challenger, scene.champion)
-    sign(scene.champion, commit=COMMIT_OF_CHAMPION, gate=asked_of_champion)
+    sign(scene.champion, commit=COMMIT_OF_CHAMPION, gate=settings_of_champion)
     scene.run("evaluate", "build", "load-test", "drift")
     scene.config.write_text(text, encoding="utf-8")
     return scene
 
 
-def as_the_base_was_judged(scene: Scene) -> None:
-    """The settings that the base's stages read: a promotion asks that they are still the same."""
-    for key, value in WIDE.items():
+def set_wide_limits(scene: Scene) -> None:
+    """Set the limits that the base's stages read: a promotion requires that they are still the same."""
+    for key, value in WIDE_LIMITS.items():
         scene.prepare(key, value)
 
 
-def as_the_project_has_it(project: str) -> str:
-    """The text of drills/pipeline.toml for the project's own, without its comments."""
+def project_config(project: str) -> str:
+    """The text of drills/pipeline.toml, made from the text of the project's: without its comments."""
     title, *_ = CONFIG.read_text(encoding="utf-8").splitlines()
     return "\n".join([title, *(line for line in project.splitlines() if not line.startswith("#"))]) + "\n"
 
 
 def _table(data: Data, *, full: bool) -> pd.DataFrame:
-    """The source's table; unless `full`, thinned before the holdout, and as it is from there on."""
+    """The source's table; unless `full`, with one in three of the rows before the holdout."""
     table = read_source(data.source, data.sha256).table
     first = pd.Timestamp(str(data.as_of)) - pd.Timedelta(days=data.holdout_days)
-    is_kept = (np.arange(len(table)) % KEPT_OF_TRAIN == 0) | (table[data.time] >= first)
+    is_kept = (np.arange(len(table)) % TRAIN_ROWS_DIVISOR == 0) | (table[data.time] >= first)
     return table if full else table[is_kept]

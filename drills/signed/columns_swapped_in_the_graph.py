@@ -1,11 +1,11 @@
-"""The graph reads dewp where humid is and humid where dewp is; the golden rows say so too."""
+"""The graph reads dewp as humid and humid as dewp; golden rows agree."""
 
 from drills.drill import FINDING, drill
+from drills.model_evidence import swap_columns
 from drills.models import edit
-from drills.resigned import exchange
 from drills.scene import Scene
 
 
 @drill("evaluate", FINDING, r"^Challenger rejected \(fitted again\): the graph's answers are \d+\.\d % of their spread")
 def plant(scene: Scene) -> None:
-    edit(scene.challenger, exchange(scene.challenger, "dewp", "humid"))
+    edit(scene.challenger, swap_columns(scene.challenger, "dewp", "humid"))

@@ -1,4 +1,4 @@
-"""Control: the card names another commit and is signed anew; what it says of model and data is what it was."""
+"""Control: the card names another commit and is signed again; what it says of model and data is the same."""
 
 from drills.drill import PASS, drill
 from drills.scene import Scene

@@ -1,4 +1,4 @@
-"""Requests and labels as production would have logged them: rows of a table, answered by the challenger itself."""
+"""Writes request logs as production would: rows of a table with the challenger's answers, and labels."""
 
 import datetime as dt
 import json
@@ -21,7 +21,7 @@ WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
 
 
 def rows_like_training(scene: Scene, count: int, seed: int = 1) -> pd.DataFrame:
-    """So many train rows of the time that the model's reference is from, drawn at random."""
+    """`count` train rows, drawn at random from the time of the model's reference."""
     train = load_table(scene.build, "train").frame
     reference = pd.read_parquet(scene.challenger / "reference.parquet")
     time = scene.manifest.time
@@ -31,23 +31,23 @@ def rows_like_training(scene: Scene, count: int, seed: int = 1) -> pd.DataFrame:
 
 
 def rows_of(scene: Scene, name: TableName, count: int, seed: int = 1) -> pd.DataFrame:
-    """So many rows of one table, drawn at random, in order of time."""
+    """`count` rows of one table, drawn at random, in order of time."""
     table = load_table(scene.build, name).frame
     drawn: pd.DataFrame = table.sample(count, random_state=seed).sort_values(scene.manifest.time, ignore_index=True)
     return drawn
 
 
 def with_weather_of_other_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The same rows, the weather columns of each taken from one other row, drawn at random."""
+    """The same rows, each with the weather columns of another row that is drawn at random."""
     others = np.random.default_rng(1).permutation(len(rows))
     return rows.assign(**{name: rows[name].to_numpy()[others] for name in WEATHER})
 
 
 def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool, scored: pd.DataFrame | None = None) -> None:
-    """The log of the load test becomes that of these rows, with what really happened as labels, or without.
+    """Replace the load test's log by one of these rows, if asked for with their true labels.
 
-    `scored`: what the model is asked in place of the rows that are logged. Drift then stops the deploy, so that the
-    stage's exit code says what it found.
+    scored: the rows that the model is asked, if not those that are logged. drift.blocks_deploy is set, so that the
+    stage's exit code tells whether it found drift.
     """
     folder = scene.build.stage("load-test") / "requests"
     for path in folder.glob("*.jsonl"):
