@@ -30,6 +30,8 @@ PAYLOADS = (
     "::set-output name=x::y",
     "::error file=a::b%0A",
     "\u202egnp.exe\u2066",
+    "\x1b]0;owned\x07\x1b[2J\x0b",
+    "late ##[add-mask]carrier",
     "=cmd|'/c calc'!A1",
     "NaN",
     "1e999",

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contracts.decision import Interval, Plot
+from contracts.outside.markup import showable
 from contracts.stage import CHAIN
 from reports.page.curves import calibration_in_words, curve_picture, curve_rows
 from reports.page.intervals import KINDS
@@ -76,12 +78,19 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
 @cache
 def environment() -> Environment:
     """The templates of every page: one layout, one style; an undefined name is an error."""
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_shown)
     made.filters["short"] = _short
     made.filters["spoken"] = _without_breaks
     made.filters["like"] = _in_the_form_of
     made.filters["commands"] = commands
     return made
+
+
+def _shown(value: Any) -> Any:
+    """What an expression of a template writes. Text stays what it was: escaped already, or not."""
+    if not isinstance(value, str) or (shown := showable(value)) == value:
+        return value
+    return type(value)(shown)
 
 
 def commands(text: str) -> Iterator[tuple[str, bool]]:

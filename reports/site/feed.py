@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
 from contracts.history import HistoryEntry, WorkflowRun
+from contracts.outside.markup import showable
 from reports.words.past import how_it_ended
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
@@ -47,4 +48,4 @@ def _summary(entry: HistoryEntry) -> str:
 
 
 def _text(parent: ElementTree.Element, tag: str, text: str) -> None:
-    ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = text
+    ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = showable(text)

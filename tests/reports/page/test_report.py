@@ -13,6 +13,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build, execute
 from contracts.verdict import DriftVerdict, LoadVerdict
 from reports.page.pictures import difference_bar, interval_picture
+from reports.page.report_page import render_page
 from reports.page.stage import stage_table, work
 from reports.page.summary import LIMIT_BYTES
 from reports.results import read_results
@@ -245,3 +246,14 @@ def test_a_picture_carries_its_text() -> None:
 
 def test_a_zero_difference_is_drawn_on_the_zero_line() -> None:
     assert "nan" not in interval_picture(comparison(0.0, 0.0, 0.0, higher_is_better=True))
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\x1b", "\x00", "\x9b"])
+def test_no_sign_from_outside_turns_a_page_round_or_breaks_it(tmp_path: Path, sign: str) -> None:
+    build = whole_run(tmp_path / "build")
+    write_record(build, "data", 3, f"The column late{sign}detomorp is gone.")
+    results = read_results(build)
+    page = render_page(results, build.stage("report"))
+    page.encode()
+    assert sign not in page
+    assert "late\ufffddetomorp" in page

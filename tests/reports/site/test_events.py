@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.history import HistoryEntry
+from contracts.outside.markup import showable
 from contracts.stage import Build
 from reports.site.build import build_site
 from reports.site.events import Event, events_of
@@ -75,7 +76,20 @@ def test_a_text_from_outside_is_text_in_the_feed(entries: tuple[HistoryEntry, ..
     feed = ElementTree.fromstring(render_feed("flights", (named,), {}, None))
     (summary,) = feed.iter(f"{{{NAMESPACE}}}summary")
     assert len(summary) == 0
-    assert summary.text == " ".join(payload.split())
+    assert summary.text == showable(" ".join(payload.split()))
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x0b", "\x1b[2J", "\ufffe", "\ud800"])
+def test_no_sign_that_xml_lacks_takes_the_feed_from_its_readers(
+    entries: tuple[HistoryEntry, ...], tmp_path: Path, sign: str
+) -> None:
+    run = entries[-1]
+    assert run.deployed
+    named = run.model_copy(update={"deployed": run.deployed.model_copy(update={"reason": f"carrier {sign} is late"})})
+    path = tmp_path / "decisions.xml"
+    path.write_text(render_feed(f"flights{sign}", (named,), {}, None), encoding="utf-8")
+    (summary,) = ElementTree.parse(path).getroot().iter(f"{{{NAMESPACE}}}summary")
+    assert (summary.text or "").startswith("carrier \ufffd")
 
 
 def test_the_page_to_print_says_what_runs_why_and_what_ran_before(tmp_path: Path) -> None:
