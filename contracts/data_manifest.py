@@ -12,6 +12,9 @@ TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
 # The features of the replay's rows as a client has them: what the load test sends.
 REQUESTS_FILE = "requests.parquet"
+# In the tables of build/data: the day or the data.group of a row. In reference.parquet of a table without time: the
+# number of its group, or of the rows that equal it where there are many such.
+CLUSTER_COLUMN = "cluster"
 
 
 class LeftOut(Schema):

@@ -96,18 +96,28 @@ class CrossFit:
 
 @dataclass(frozen=True)
 class GivenOthers:
-    """The fits of a reference: of its numbers, if it has several, and of each category with an associated column."""
+    """The fits of a reference: of its numbers, if it has several, and of each category with an associated column.
+
+    `folds`: [rows of the reference], whole groups in one fold where it has groups.
+    """
 
     numbers: CrossFit | None
     categories: tuple[CategoryFit, ...]
+    folds: npt.NDArray[np.int64]
 
     @property
     def names(self) -> tuple[str, ...]:
         return (*(self.numbers.names if self.numbers else ()), *(one.name for one in self.categories))
 
     def residuals(self, table: Columns) -> dict[str, FloatArray]:
-        """For each of `names` [rows]. A window's rows are divided among the fits, as those of the reference are."""
-        folds = _folds(len(next(iter(table.values()))))
+        """For each of `names` [rows] of a window, whose rows are divided among the fits at random."""
+        return self._by_folds(table, _folds(len(next(iter(table.values())))))
+
+    def of_reference(self, table: Columns) -> dict[str, FloatArray]:
+        """For each of `names` [rows], by fits that have not seen the row, nor its group. `table`: the one fitted on."""
+        return self._by_folds(table, self.folds)
+
+    def _by_folds(self, table: Columns, folds: npt.NDArray[np.int64]) -> dict[str, FloatArray]:
         left = self.numbers.residuals(table, folds) if self.numbers else {}
         return left | {one.name: one.residuals(table, folds) for one in self.categories}
 
@@ -137,16 +147,21 @@ def check_columns(drift: Drift, features: Sequence[Feature]) -> None:
             )
 
 
-def fit_others(table: Columns, features: Sequence[Feature]) -> GivenOthers:
-    """The fits on a reference. A constant column and a category without an association are in none of them."""
+def fit_others(table: Columns, features: Sequence[Feature], groups: npt.NDArray[np.int64] | None = None) -> GivenOthers:
+    """The fits on a reference. A constant column and a category without an association are in none of them.
+
+    `groups`: [rows] from 0, which rows belong together; None where rows are independent.
+    """
     numbers = tuple(one.name for one in features if one.kind != "categorical" and _varies(table[one.name]))
     categories = tuple(one.name for one in features if one.kind == "categorical")
-    folds = _folds(len(table[features[0].name]))
+    rows = len(table[features[0].name])
+    numbered = 0 if groups is None else int(groups.max()) + 1
+    folds = _folds(rows) if groups is None or numbered < FOLDS else _folds(numbered)[groups]
     fit = None
     if len(numbers) > 1:
         known = _stacked(table, numbers)
         fit = CrossFit(numbers, tuple(_fit(known[folds != fold]) for fold in range(FOLDS)))
-    return GivenOthers(fit, tuple(fit_categories(table, categories, numbers, folds)))
+    return GivenOthers(fit, tuple(fit_categories(table, categories, numbers, folds)), folds)
 
 
 def _fit(known: FloatArray) -> LinearFit:

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.data_manifest import (
+    CLUSTER_COLUMN,
     REQUESTS_FILE,
     TABLE_NAMES,
     DataManifest,
@@ -49,7 +50,6 @@ from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 from training.dataset.summary import summary
 from training.dataset.table_checks import (
-    CLUSTER_COLUMN,
     refuse_repeated_rows,
     refuse_reserved_names,
     refuse_scarce_classes,
@@ -123,7 +123,7 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     weights = None if name is None else to_numbers(table[name])
     if name is not None and weights is not None:
         refuse_weightless(weights, target, cut, name)
-    return Rows(table, target, times, cut, unanswered, notes, weights)
+    return Rows(table, target, times, cut, unanswered, (*notes, *target.notes), weights)
 
 
 def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Config) -> Cut:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from contracts.data_manifest import CLUSTER_COLUMN
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, ModelCard
 from contracts.pipeline_toml.keys import Drift
 from contracts.verdict import ColumnComparison, LabelComparison
 from reports.drift.log_reader import Answers
-from reports.drift.thresholds import by_chance
+from reports.drift.thresholds import Groups, by_chance
 from scoring.category_fit import Columns
-from scoring.distances import Counted, counted
+from scoring.distances import Counted, IntArray, counted
 from scoring.drift_statistics import (
     DriftStatistic,
     GivenOthers,
@@ -76,16 +77,18 @@ class Baseline:
     fit: GivenOthers | None
     residuals: Columns
     statistics: tuple[DriftStatistic, ...]
+    groups: IntArray | None = None
 
     def compared(
-        self, current: pd.DataFrame, days: int, *, has_labels: bool, seed: int
+        self, current: pd.DataFrame, days: int, *, has_labels: bool, seed: int, window_groups: IntArray | None = None
     ) -> list[tuple[DriftStatistic, ColumnComparison]]:
-        """The comparison of each statistic that has values on both sides."""
+        """The comparison of each statistic that has values on both sides. `window_groups`: of each row, or None."""
         now = _columns(current)
         left = self.fit.residuals(now) if self.fit else {}
         found = [(one, self._counted(one, now, left)) for one in self.statistics]
         known = [(one, pair) for one, pair in found if (pair.reference >= 0).any() and (pair.current >= 0).any()]
-        limits = self._by_chance(known, has_labels, seed)
+        groups = None if self.groups is None else Groups(self.groups, window_groups)
+        limits = self._by_chance(known, has_labels, seed, groups)
         histories = (_history(self.card.history, one, days) for one, _ in known)
         return [
             (one, _compared(self.drift, one, pair, limits[one.column], history))
@@ -93,7 +96,7 @@ class Baseline:
         ]
 
     def _by_chance(
-        self, known: Sequence[tuple[DriftStatistic, Counted]], has_labels: bool, seed: int
+        self, known: Sequence[tuple[DriftStatistic, Counted]], has_labels: bool, seed: int, groups: Groups | None
     ) -> dict[str, float]:
         """Each statistic's threshold of chance, by its column."""
         missing = [(one.column, pair) for one, pair in known if one.kind == "missing"]
@@ -102,7 +105,7 @@ class Baseline:
         limits: dict[str, float] = {}
         for columns, share in ((others, 1 - spent), (missing, OWN_TEST_SHARE)):
             if columns:
-                found = by_chance([pair for _, pair in columns], rate * share, seed)
+                found = by_chance([pair for _, pair in columns], rate * share, seed, groups)
                 limits |= {name: float(limit) for (name, _), limit in zip(columns, found, strict=True)}
         return limits
 
@@ -114,9 +117,15 @@ class Baseline:
 def baseline_of(drift: Drift, card: ModelCard, reference: pd.DataFrame, logged: Sequence[Feature]) -> Baseline:
     """The baseline of the logged features. If one is not logged, no feature is compared given the others."""
     table = _columns(reference)
-    fit = fit_others(table, logged) if len(logged) == len(card.features) else None
+    groups = groups_of(reference)
+    fit = fit_others(table, logged, groups) if len(logged) == len(card.features) else None
     statistics = (*feature_statistics(drift, logged, fit), prediction_statistic(drift, card.task))
-    return Baseline(drift, card, table, fit, fit.residuals(table) if fit else {}, statistics)
+    return Baseline(drift, card, table, fit, fit.of_reference(table) if fit else {}, statistics, groups)
+
+
+def groups_of(reference: pd.DataFrame) -> IntArray | None:
+    """[rows]: the number of each row's group. None where the table was not split by groups."""
+    return reference[CLUSTER_COLUMN].to_numpy(dtype=np.int64) if CLUSTER_COLUMN in reference else None
 
 
 def compare(
@@ -127,11 +136,13 @@ def compare(
     answers: Answers,
     window_days: int,
     seed: int,
+    window_groups: IntArray | None = None,
 ) -> Compared:
     """Compare the logged features, the predictions, and the labels if there are any.
 
-    reference, current: encoded alike, as reference.parquet. window_days: 0 if the table has no time. Of a column
-    without any value on one side, only missing rates are compared.
+    reference, current: encoded alike, as reference.parquet. window_days: 0 if the table has no time. window_groups: the
+    group of each row of `current`, None if unknown. Of a column without any value on one side, only missing rates are
+    compared.
     """
     logged = [feature for feature in card.features if feature.name in current]
     not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
@@ -139,8 +150,13 @@ def compare(
         return Compared(not_logged=not_logged)
     actual = _labels(answers)
     baseline = baseline_of(drift, card, reference, logged)
-    pairs = baseline.compared(current, window_days, has_labels=actual is not None, seed=seed)
-    labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed)
+    has_labels = actual is not None
+    pairs = baseline.compared(current, window_days, has_labels=has_labels, seed=seed, window_groups=window_groups)
+    groups = None
+    if baseline.groups is not None:
+        known = _is_known(answers)
+        groups = Groups(baseline.groups, None if window_groups is None else window_groups[known])
+    labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed, groups)
     return Compared(tuple(one for _, one in pairs), tuple(statistic for statistic, _ in pairs), labels, not_logged)
 
 
@@ -184,8 +200,12 @@ def _compared(
 
 
 def _labels(answers: Answers) -> "np.ndarray[tuple[int], np.dtype[np.object_]] | None":
-    known = np.array([one is not None for one in answers.actual], dtype=bool)
+    known = _is_known(answers)
     return answers.actual[known] if known.any() else None
+
+
+def _is_known(answers: Answers) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    return np.array([one is not None for one in answers.actual], dtype=bool)
 
 
 def _label_shift(
@@ -195,6 +215,7 @@ def _label_shift(
     actual: "np.ndarray[tuple[int], np.dtype[np.object_]]",
     window_days: int,
     seed: int,
+    groups: Groups | None,
 ) -> LabelComparison | None:
     """None if the reference has no target or there are fewer than drift.min_labels labels."""
     if card.target not in reference or len(actual) < drift.min_labels:
@@ -206,7 +227,7 @@ def _label_shift(
     else:
         before, now = before.astype(str), now.astype(str)
     one = counted(statistic.method, before, now)
-    limit = float(by_chance([one], drift.false_alarm_rate * OWN_TEST_SHARE, seed)[0])
+    limit = float(by_chance([one], drift.false_alarm_rate * OWN_TEST_SHARE, seed, groups)[0])
     shift = _compared(drift, statistic, one, limit, _history(card.history, statistic, window_days))
     return LabelComparison(
         labels=len(now), method=shift.method, distance=shift.distance, threshold=shift.threshold, moved=shift.drifted

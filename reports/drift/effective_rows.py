@@ -10,6 +10,9 @@ So in a table without equal rows each distinct row counts once, and in one whose
 categories all rows count. Removed are the last copies of the rows that are repeated most, compared with the reference.
 A column that went missing makes different rows equal: such columns are ignored if the others can tell rows apart.
 
+**Groups.** Where the reference has groups, rows of one group may be equal by nature: a person's four trips, of which
+the features say the person alone. They count as one where repeats are looked for, and all of them stay.
+
 Sources: Hurlbert 1971, "The nonconcept of species diversity" (Ecology 52) for rarefaction; Colwell et al. 2012, "Models
 and estimators linking individual-based and sample-based rarefaction, extrapolation and comparison of assemblages"
 (Journal of Plant Ecology 5) for both sides of the curve.
@@ -23,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import gammaln
 
+from contracts.data_manifest import CLUSTER_COLUMN
 from contracts.model_folder import PREDICTION_COLUMN
 from contracts.request_log import NOT_TRAFFIC
 from reports.drift.log_reader import RequestWindow
@@ -50,7 +54,12 @@ def distinct_window(window: RequestWindow, reference: pd.DataFrame) -> RequestWi
     replayed = len(window.rows) - len(once.rows)
     if once.rows.empty or not names:
         return replace(once, replayed=replayed)
-    kept = once.only(independent(*_codes(reference, once.rows, names), _labelled(once)))
+    codes = _codes(reference, once.rows, names)
+    if CLUSTER_COLUMN in reference:
+        is_kept = _independent_of_groups(*codes, reference[CLUSTER_COLUMN].to_numpy(), once.groups, _labelled(once))
+    else:
+        is_kept = independent(*codes, _labelled(once))
+    kept = once.only(is_kept)
     return replace(kept, replayed=replayed, repeated=len(once.rows) - len(kept.rows))
 
 
@@ -64,6 +73,23 @@ def independent(reference: IntArray, rows: IntArray, preferred: npt.NDArray[np.b
         return everything
     caps = _caps(known, seen, effective)
     return _copy_numbers(rows, preferred) < caps[rows]
+
+
+def _independent_of_groups(
+    reference: IntArray,
+    rows: IntArray,
+    groups: IntArray,
+    window_groups: IntArray | None,
+    labelled: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """[rows]: which rows are kept, equal rows of one group as one. groups: [reference rows]; window_groups: [rows]."""
+    _, first = np.unique(np.stack([groups, reference]), axis=1, return_index=True)
+    if window_groups is None:
+        # The groups are unknown: of equal rows as many are of one group as in the reference.
+        window_groups = _copy_numbers(rows, labelled) // max(1, round(len(reference) / len(first)))
+    _, shown, pair = np.unique(np.stack([window_groups, rows]), axis=1, return_index=True, return_inverse=True)
+    kept: npt.NDArray[np.bool_] = independent(reference[first], rows[shown], labelled[shown])
+    return kept[pair]
 
 
 def effective_count(known: IntArray, distinct: int, requests: int) -> int:

@@ -33,6 +33,7 @@ from contracts.request_log import (
     ANY_KEY,
     CLOCK_SKEW_SECONDS,
     LABELS_GLOB,
+    NOT_TRAFFIC,
     PREDICTIONS_GLOB,
     SOURCES_GLOB,
     PredictionRecord,
@@ -133,8 +134,9 @@ class Answers:
 class RequestWindow:
     """The requests of one model. `rows`: a column for each logged feature, and `prediction`; in order of time.
 
-    `sources` [rows]: the row of a replayed table, -1 if unknown. `replayed` and `repeated`: how many rows were removed
-    because they add no information (effective_rows.py).
+    `sources` [rows]: the row of a replayed table, -1 if unknown. `groups` [rows]: the number of the row's group, None
+    if unknown. `replayed` and `repeated`: how many rows were removed because they add no information
+    (effective_rows.py).
     """
 
     rows: pd.DataFrame
@@ -149,11 +151,21 @@ class RequestWindow:
     sources: npt.NDArray[np.int64]
     replayed: int = 0
     repeated: int = 0
+    groups: npt.NDArray[np.int64] | None = None
 
     def only(self, kept: npt.NDArray[np.bool_]) -> "RequestWindow":
         """The window with these rows alone. `kept`: [rows]."""
         some = Answers(self.answers.scores[kept], self.answers.actual[kept], self.answers.days[kept])
-        return replace(self, rows=self.rows[kept].reset_index(drop=True), answers=some, sources=self.sources[kept])
+        rows, groups = self.rows[kept].reset_index(drop=True), None if self.groups is None else self.groups[kept]
+        return replace(self, rows=rows, answers=some, sources=self.sources[kept], groups=groups)
+
+    def of_groups(self, group_of_source: npt.NDArray[np.int64] | None) -> "RequestWindow":
+        """With the group of each row, where every row says which one of a replayed table it is, [rows of the table]."""
+        is_traffic = self.sources != NOT_TRAFFIC
+        sources = np.where(is_traffic, self.sources, 0)
+        if group_of_source is None or not len(sources) or sources.min() < 0 or sources.max() >= len(group_of_source):
+            return self
+        return replace(self, groups=group_of_source[sources])
 
 
 def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: int = AT_MOST_ROWS) -> RequestWindow:

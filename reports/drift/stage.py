@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from contracts.data_manifest import DataManifest
+from contracts.data_manifest import CLUSTER_COLUMN, DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import (
     CARD_FILE,
@@ -37,13 +38,14 @@ from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
 from reports.drift.calibration import NoEstimateError
 from reports.drift.clipped import within_the_reference
-from reports.drift.comparison import compare
-from reports.drift.effective_rows import distinct_window
+from reports.drift.comparison import compare, groups_of
+from reports.drift.effective_rows import IntArray, distinct_window
 from reports.drift.evidently_report import write_report
 from reports.drift.log_reader import RequestWindow, read_window
 from reports.drift.performance import estimated, measured
 from reports.drift.scored_again import scored_again
 from reports.drift.slices import slices_of
+from reports.drift.thresholds import Groups
 from reports.drift.timing import MOST_DAYS, labelled_days, timing_of
 from reports.drift.verdict import VERDICT_FILE, Findings, Subject, exit_code, headline, judge
 from scoring.drift_statistics import check_columns
@@ -56,12 +58,14 @@ class Traffic:
     """A folder of request logs. `about`: a description of the requests; `days`: the window's length.
 
     `earlier`: labelled days of earlier windows of the same model; only `timing` uses them.
+    `group_of_source`: [rows of the replayed table], None if rows are independent or nothing was replayed.
     """
 
     folder: Path
     about: str
     days: int
     earlier: tuple[LabelledDay, ...] = ()
+    group_of_source: IntArray | None = None
 
 
 def work(context: Context) -> Outcome:
@@ -85,7 +89,8 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     digest = model_digest(model)
     check_columns(config.drift, card.features)
     reference = pd.read_parquet(model / REFERENCE_FILE)
-    window = distinct_window(read_window(traffic.folder, card, digest, config.data.seed), reference)
+    read = read_window(traffic.folder, card, digest, config.data.seed)
+    window = distinct_window(read.of_groups(traffic.group_of_source), reference)
     findings = _examined(config, model, card, reference, window, traffic, folder)
     subject = Subject(digest, card.data_digest, settings_digest(config))
     verdict = judge(config.drift, window, findings, subject, traffic.about)
@@ -105,10 +110,11 @@ def _examined(
     required = [*(feature.name for feature in card.features), PREDICTION_COLUMN]
     if absent := [name for name in required if name not in reference]:
         raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
-    seed, days = config.data.seed, traffic.days
-    compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed)
+    seed, days, groups = config.data.seed, traffic.days, groups_of(reference)
+    counts = None if groups is None else Groups(groups, window.groups).counts(len(window.rows))
+    compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed, window.groups)
     if window.rows.empty:
-        return Findings(len(reference), days, compared)
+        return Findings(len(reference), days, compared, groups=counts)
     bounded = within_the_reference(card, window.answers, reference)
     of_window = labelled_days(card, bounded)[-MOST_DAYS:]
     estimate, why_none = None, ""
@@ -128,16 +134,29 @@ def _examined(
         why_none,
         scored_again(model, card, window),
         slices_of(config, card, reference, replace(window, answers=bounded)),
+        counts,
     )
 
 
 def _replayed(build: Build, requests: Path) -> Traffic:
-    replay = read_json(build.stage("data") / "data.json", DataManifest, "make data").tables["replay"]
+    manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
+    replay = manifest.tables["replay"]
     if not replay.first:
-        return Traffic(requests, f"replay of {replay.rows:,} rows that were kept back from training", 0)
+        about = f"replay of {replay.rows:,} rows that were kept back from training"
+        return Traffic(requests, about, 0, group_of_source=_groups(build, manifest))
     about = f"replay of the table's next window, {replay.first[:10]} to {replay.last[:10]}"
     first, last = (dt.date.fromisoformat(moment[:10]) for moment in (replay.first, replay.last))
     return Traffic(requests, about, (last - first).days + 1)
+
+
+def _groups(build: Build, manifest: DataManifest) -> IntArray | None:
+    """[rows of the replay]: which rows the split kept together: a group, or rows that are equal in all features."""
+    names = [CLUSTER_COLUMN] if manifest.cluster else [one.name for one in manifest.features]
+    path = build.stage("data") / "replay.parquet"
+    if not names or not path.is_file():
+        return None
+    table = pd.read_parquet(path, columns=names)
+    return np.asarray(table.groupby(names, dropna=False, sort=False).ngroup(), dtype=np.int64)
 
 
 main = partial(run_stage, "drift", __doc__, work)

@@ -36,11 +36,16 @@ from reports.drift.log_reader import RequestWindow
 
 VERDICT_FILE = "verdict.json"
 NAMED_COLUMNS = 6
+# Of fewer whole groups on a side, such as people with several rows each, a distance says more of them than of drift.
+LEAST_GROUPS = 10
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything measured in one window. `window_days`: its length, 0 if the table has no time."""
+    """Everything measured in one window. `window_days`: its length, 0 if the table has no time.
+
+    `groups`: the number of groups of reference and window, None if rows are independent.
+    """
 
     reference_rows: int
     window_days: int
@@ -53,6 +58,12 @@ class Findings:
     not_estimated: str = ""
     scored_again: ScoredAgain | None = None
     slices: tuple[SliceComparison, ...] = ()
+    groups: tuple[int, int] | None = None
+
+    @property
+    def has_few_groups(self) -> bool:
+        """Whether the rows are of too few groups to tell drift from what groups differ by."""
+        return self.groups is not None and min(self.groups) < LEAST_GROUPS
 
     @property
     def wrong_slices(self) -> tuple[SliceComparison, ...]:
@@ -115,7 +126,7 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
 
 @dataclass(frozen=True)
 class _States:
-    """The states of one window. `is_enough`: it has at least drift.min_rows effective rows."""
+    """The states of one window. `is_enough`: it has at least drift.min_rows effective rows, of enough groups."""
 
     inputs: DriftState
     predictions: DriftState
@@ -126,7 +137,8 @@ class _States:
 def _states(drift: Drift, window: RequestWindow, findings: Findings) -> _States:
     inputs: DriftState = "insufficient"
     predictions: DriftState = "insufficient"
-    compared, is_enough = findings.compared, len(window.rows) >= drift.min_rows
+    compared = findings.compared
+    is_enough = len(window.rows) >= drift.min_rows and not findings.has_few_groups
     if is_enough:
         inputs = _inputs(drift, window, compared)
         predictions = "drift" if compared.prediction.drifted else "stable"
@@ -140,7 +152,7 @@ def _reasons(drift: Drift, window: RequestWindow, findings: Findings, states: _S
     if states.is_enough:
         yield from _answers(findings, states, _repeated(drift, window))
     else:
-        yield _too_few(drift, window)
+        yield _too_few(drift, window, findings)
     yield from _advice(drift, states, findings)
     yield from _log_notes(window, findings.compared)
 
@@ -171,6 +183,8 @@ def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
     rows = f"{verdict.current_rows:,} requests{worth} against {verdict.reference_rows:,} reference rows"
     if verdict.effective_rows < drift.min_rows:
         return f"{rows}; at least {drift.min_rows:,} requests are required (drift.min_rows in pipeline.toml)"
+    if findings.has_few_groups:
+        return f"{rows}; {_few_groups(findings)}"
     compared = findings.compared
     inputs = f"inputs {verdict.inputs}: {len(compared.drifted)} of {len(compared.features)} columns"
     if compared.features:
@@ -206,7 +220,20 @@ def _repeated(drift: Drift, window: RequestWindow) -> str:
     )
 
 
-def _too_few(drift: Drift, window: RequestWindow) -> str:
+def _few_groups(findings: Findings) -> str:
+    reference, window = findings.groups or (0, 0)
+    return (
+        f"{reference:,} groups (data.group, or equal rows) in the reference and {window:,} in the window, at least "
+        f"{LEAST_GROUPS} are required on each side"
+    )
+
+
+def _too_few(drift: Drift, window: RequestWindow, findings: Findings) -> str:
+    if len(window.rows) >= drift.min_rows:
+        return (
+            f"Insufficient: {_few_groups(findings)}, because rows of one group hang together, and so few groups can "
+            "hardly tell drift from chance. Wait for more traffic, or raise data.replay_share."
+        )
     effective = f", but only {len(window.rows):,} effective rows, because the others repeat these"
     return (
         f"Insufficient: the log has {window.requests:,} requests of this model"

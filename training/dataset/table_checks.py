@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contracts.data_manifest import CLUSTER_COLUMN
 from contracts.model_folder import PREDICTION_COLUMN
 from contracts.pipeline_toml.keys import Data
 from training.refusals import SettingError, UnfitTableError, listed, nearest
 
-CLUSTER_COLUMN = "cluster"
 RESERVED = {
     CLUSTER_COLUMN: "the tables of build/data keep the cluster of each row under it",
     PREDICTION_COLUMN: "reference.parquet keeps the model's predictions under it",

@@ -5,6 +5,7 @@ dropped and counted; where they are more than half, the table is refused.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from contracts.pipeline_toml.keys import Data
 from training.dataset.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
+from training.dataset.preparation.spellings import class_notes
 from training.dataset.table_checks import refuse_infinite
 from training.dataset.table_digest import ArrowColumn
 from training.refusals import SettingError, UnfitTableError, listed
@@ -25,11 +27,15 @@ MAX_MISSING_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """The answers of all rows. `values`: [rows], codes into `classes`, or float64 where there are no classes."""
+    """The answers of all rows. `values`: [rows], codes into `classes`, or float64 where there are no classes.
+
+    `notes`: a line where classes differ only by their spelling.
+    """
 
     values: npt.NDArray[Any]
     classes: tuple[str, ...]
     positive: str
+    notes: tuple[str, ...] = ()
 
     def column(self) -> ArrowColumn:
         """The answers as they are written: text or float64."""
@@ -91,9 +97,11 @@ def _classification(values: "pd.Series[Any]", shape: ColumnShape, data: Data) ->
         _refuse_fractions(to_numbers(values), data)
     distinct, codes = text_codes(to_text(values))
     classes = tuple(sorted(distinct))
-    _refuse_wrong_number(classes, data)
+    counts = dict(zip(distinct, np.bincount(codes, minlength=len(distinct)).tolist(), strict=True))
+    notes = tuple(class_notes(data.target, counts))
+    _refuse_wrong_number(classes, data, notes)
     positions = {name: position for position, name in enumerate(classes)}
-    return Target(np.array([positions[name] for name in distinct])[codes], classes, _positive(classes, data))
+    return Target(np.array([positions[name] for name in distinct])[codes], classes, _positive(classes, data), notes)
 
 
 def _refuse_fractions(numbers: npt.NDArray[np.float64], data: Data) -> None:
@@ -107,7 +115,7 @@ def _refuse_fractions(numbers: npt.NDArray[np.float64], data: Data) -> None:
         )
 
 
-def _refuse_wrong_number(classes: tuple[str, ...], data: Data) -> None:
+def _refuse_wrong_number(classes: tuple[str, ...], data: Data, notes: Sequence[str]) -> None:
     count = len(classes)
     if count == 1:
         raise UnfitTableError(
@@ -120,9 +128,10 @@ def _refuse_wrong_number(classes: tuple[str, ...], data: Data) -> None:
             code="other-task",
         )
     if data.task == "binary" and count != 2:
+        hints = "".join(f"{note}. Otherwise: " for note in notes) + _if_absent(classes, data)
         raise SettingError(
             f"data.task is binary, but {data.target!r} has {count} classes ({listed(classes)}). "
-            f"{_if_absent(classes, data)}Set data.task to multiclass.",
+            f"{hints}Set data.task to multiclass.",
             code="other-task",
         )
     if data.task == "multiclass" and count == 2:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.data_manifest import DataManifest
+from contracts.data_manifest import CLUSTER_COLUMN, DataManifest
 from contracts.features import MISSING, Feature, Matrix, Value, other_spellings
 from contracts.model_folder import (
     CARD_FILE,
@@ -22,13 +22,17 @@ from contracts.model_folder import (
 )
 from contracts.schema import write_json
 from scoring.scorer import Scorer, load_scorer
-from training.tables import Table
+from training.tables import Integers, Table
 
 Numbers = npt.NDArray[np.float64]
 
 GOLDEN_ROWS = 20
 GOLDEN_TOLERANCE = 1e-5
 UNSEEN_CATEGORY = "(never seen)"
+# With fewer whole groups drift would know too little of how groups differ: then a few rows of each are better.
+LEAST_GROUPS = 50
+# Of rows that are equal to an earlier one; with fewer, rows are as good as independent.
+MANY_EQUAL = 0.05
 
 
 def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Golden, reference: pd.DataFrame) -> Scorer:
@@ -72,16 +76,41 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
 def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, seed: int) -> pd.DataFrame:
     """A seeded sample of `table`, in its order: features, target, time, weights, and the prediction out of fold.
 
+    Of a table that was split by groups, or has equal rows that the split keeps together, it is whole groups where so
+    many fit, with the number of each row's group: the window that drift compares with it has whole groups too.
     `predicted`: probabilities [rows of table, classes] or values, from models that were not fitted on these rows. What
     a model says of rows that it was fitted on is too sure of itself to be compared with what it says in production.
     """
     manifest = table.manifest
-    count = len(table.frame)
-    chosen = np.sort(np.random.default_rng(seed).choice(count, min(rows, count), replace=False))
+    groups = _groups(table)
+    chosen = _chosen(len(table.frame), groups, rows, seed)
     others = filter(None, [manifest.time, manifest.weights])
     names = [*(one.name for one in manifest.features), manifest.target, *others]
     reference = table.take(chosen).frame[names]
+    if groups is not None:
+        reference = reference.assign(**{CLUSTER_COLUMN: groups[chosen]})
     return reference.assign(**{PREDICTION_COLUMN: predictions_of(manifest, predicted[chosen])})
+
+
+def _groups(table: Table) -> Integers | None:
+    """[rows]: which rows the split keeps together. None where it follows time, or where hardly any rows are equal."""
+    manifest = table.manifest
+    if manifest.time or manifest.cluster:
+        return None if manifest.time else table.clusters
+    features = [one.name for one in manifest.features]
+    equal = np.asarray(table.frame.groupby(features, dropna=False, sort=False).ngroup(), dtype=np.int64)
+    return equal if equal.max() + 1 < (1 - MANY_EQUAL) * len(equal) else None
+
+
+def _chosen(count: int, groups: Integers | None, rows: int, seed: int) -> Integers:
+    """Positions of at most `rows` of `count` rows, ascending. `groups`: [count], None where rows are independent."""
+    random = np.random.default_rng(seed)
+    if groups is not None and count > rows:
+        order = random.permutation(int(groups.max()) + 1)
+        fitting = order[np.cumsum(np.bincount(groups)[order]) <= rows]
+        if len(fitting) >= LEAST_GROUPS:
+            return np.flatnonzero(np.isin(groups, fitting))
+    return np.sort(random.choice(count, min(rows, count), replace=False))
 
 
 def predictions_of(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -> npt.NDArray[Any]:

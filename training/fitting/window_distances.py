@@ -44,7 +44,7 @@ def history_of(
     manifest, before = searched.manifest, _columns(reference)
     fit = fit_others(before, features)
     now = _columns(searched.frame)
-    left = [fit.residuals(table) for table in (before, now)]
+    left = fit.of_reference(before), fit.residuals(now)
     asked = [*feature_statistics(drift, features, fit), label_statistic(drift, manifest.target, manifest.task)]
     windows = _windows(searched.days)
     found = [_history(one, values_of(one, before, left[0]), values_of(one, now, left[1]), windows) for one in asked]

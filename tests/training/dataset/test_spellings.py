@@ -53,6 +53,21 @@ def test_what_differs_by_spelling_alone_is_said_with_counts_and_the_key_that_tre
     assert f"{names[0]!r} ({most[names[0]]:,} rows)" in said
 
 
+def test_classes_that_differ_by_spelling_alone_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = np.random.default_rng(4).choice(["yes", "no", "maybe", "Maybe "], 400, p=[0.3, 0.3, 0.3, 0.1])
+    run(tmp_path, machines(failed=answers), {"task": "multiclass"})
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed: ")]
+    assert said.startswith("failed: 1 class written in 2 ways, such as 'maybe' (")
+    assert said.endswith("write them alike in the source")
+
+
+def test_two_classes_in_three_spellings_are_refused_with_the_spellings(tmp_path: Path) -> None:
+    answers = np.random.default_rng(4).choice(["yes", "no", "No"], 400)
+    said = misuse(tmp_path, machines(failed=answers))
+    assert "has 3 classes" in said
+    assert "1 class written in 2 ways, such as" in said
+
+
 def test_different_names_and_those_that_are_treated_are_not_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,6 +124,38 @@ def test_predictions_of_several_classes_are_their_names(tmp_path: Path) -> None:
     assert "at" not in reference
 
 
+def test_the_reference_of_a_table_with_groups_has_whole_groups_by_number(tmp_path: Path) -> None:
+    table = load_table(write_build(tmp_path, "binary", rows=400, with_time=False, with_groups=True), "train")
+    names = [f"person {place // 4}" for place in range(400)]
+    table = Table("train", table.frame.assign(cluster=names), table.manifest)
+    reference = reference_of(table, np.full((400, 2), 0.5, np.float32), 250, 7)
+    assert reference["cluster"].value_counts().unique().tolist() == [4]
+    assert 240 <= len(reference) <= 250
+    assert reference["cluster"].dtype.kind == "i"
+    whole = reference_of(table, np.full((400, 2), 0.5, np.float32), 5000, 7)
+    assert whole["cluster"].tolist() == [place // 4 for place in range(400)]
+
+
+def test_equal_rows_are_groups_too_where_there_are_many(tmp_path: Path) -> None:
+    table = load_table(write_build(tmp_path, "binary", rows=400, with_time=False), "train")
+    predicted = np.full((400, 2), 0.5, np.float32)
+    assert "cluster" not in reference_of(table, predicted, 5000, 7)
+    twice = Table("train", table.frame.iloc[np.arange(400) // 2].reset_index(drop=True), table.manifest)
+    for rows in (5000, 250):
+        groups = reference_of(twice, predicted, rows, 7)["cluster"].to_numpy()
+        assert (groups[::2] == groups[1::2]).all()
+        assert len(np.unique(groups)) > 0.4 * len(groups)
+
+
+def test_of_groups_too_large_for_the_reference_it_has_a_few_rows_each(tmp_path: Path) -> None:
+    table = load_table(write_build(tmp_path, "binary", rows=400, with_time=False, with_groups=True), "train")
+    table = Table(
+        "train", table.frame.assign(cluster=[f"machine {place // 50}" for place in range(400)]), table.manifest
+    )
+    reference = reference_of(table, np.full((400, 2), 0.5, np.float32), 250, 7)
+    assert (len(reference), reference["cluster"].nunique()) == (250, 8)
+
+
 def test_the_written_folder_is_loaded_and_names_the_sha256_of_every_file(binary: Parts, tmp_path: Path) -> None:
     golden = golden_of(binary.model, binary.scorer, binary.holdout)
     reference = reference_of(binary.train, np.full((300, 2), 0.5, np.float32), 50, 7)

@@ -46,15 +46,28 @@ def spelling_notes(name: str, counts: Mapping[str, int], declared: Sequence[Spel
     categories = _grouped(counts, STEPS)
     if len(categories) == len(_grouped(counts, declared)):
         return
-    most = max(categories.values(), key=lambda texts: (len(_grouped(texts, declared)), sum(texts.values())))
-    shown = ", ".join(f"{text!r} ({rows:,} rows)" for text, rows in Counter(most).most_common(SHOWN))
-    several = [texts for texts in categories.values() if len(_grouped(texts, declared)) > 1]
-    ways = sum(len(_grouped(texts, declared)) for texts in several)
     needed = next(one for one in CHOICES if set(declared) <= set(one) and len(_grouped(counts, one)) == len(categories))
-    yield (
-        f"{name}: {len(several):,} categor{'y' if len(several) == 1 else 'ies'} written in {ways:,} ways, such as "
-        f"{shown}; if they are the same, {toml_key('features.normalise', name)} = {toml_value(needed)}"
-    )
+    said = _in_several_ways(categories, declared, ("category", "categories"))
+    yield f"{name}: {said}; if they are the same, {toml_key('features.normalise', name)} = {toml_value(needed)}"
+
+
+def class_notes(target: str, counts: Mapping[str, int]) -> Iterator[str]:
+    """The same of the classes of the target, which no key makes one: a label that comes back must be one of them."""
+    classes = _grouped(counts, STEPS)
+    if len(classes) < len(counts):
+        said = _in_several_ways(classes, (), ("class", "classes"))
+        yield f"{target}: {said}; if they are the same, write them alike in the source"
+
+
+def _in_several_ways(
+    found: Mapping[str, Mapping[str, int]], declared: Sequence[Spelling], noun: tuple[str, str]
+) -> str:
+    """How many are written in how many ways, and the one with most of them. `noun`: one, several."""
+    most = max(found.values(), key=lambda texts: (len(_grouped(texts, declared)), sum(texts.values())))
+    shown = ", ".join(f"{text!r} ({rows:,} rows)" for text, rows in Counter(most).most_common(SHOWN))
+    several = [texts for texts in found.values() if len(_grouped(texts, declared)) > 1]
+    ways = sum(len(_grouped(texts, declared)) for texts in several)
+    return f"{len(several):,} {noun[len(several) > 1]} written in {ways:,} ways, such as {shown}"
 
 
 def _grouped(counts: Mapping[str, int], steps: Sequence[Spelling]) -> dict[str, dict[str, int]]:
