@@ -13,17 +13,19 @@ Exits   0 counted, or nothing new · 2 a decision without its evaluation, or a f
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from contracts.exits import Exit, UsageError
 from contracts.schema import Schema, read_outside_json, write_json
 from contracts.stage import Build
 from publishing.history_branch import COUNT, merged_counts
 
-MOST_BYTES = 2_000_000
+# Of the count itself, which only this command writes: an evaluation adds 7 kB at most, and none is ever dropped.
+MOST_BYTES = 64_000_000
 MOST_BYTES_OF_AN_EVALUATION = 50_000
 MOST_BYTES_OF_A_DECISION = 5_000_000
 EVALUATION = "evaluation.json"
@@ -38,11 +40,22 @@ class CountedModel(Schema):
     function: Digest
 
 
+DIGITS, KEPT = 12, 128
+
+
 class RowSample(Schema):
     """A sample of the holdout's rows, as training/judging/holdout_rows.py writes it."""
 
     rows: Annotated[int, Field(ge=0, le=10**12)]
-    smallest: Annotated[str, Field(pattern=r"^([0-9a-f]{12}){0,128}$")]
+    smallest: Annotated[str, Field(pattern=rf"^([0-9a-f]{{{DIGITS}}}){{0,{KEPT}}}$")]
+
+    @model_validator(mode="after")
+    def _is_a_sample(self) -> "RowSample":
+        """Every later gate compares its rows with these."""
+        hashes = [self.smallest[start : start + DIGITS] for start in range(0, len(self.smallest), DIGITS)]
+        if len(hashes) != min(self.rows, KEPT) or any(one >= after for one, after in pairwise(hashes)):
+            raise ValueError(f"smallest must be the {KEPT} smallest hashes of the rows, each once, in their order")
+        return self
 
 
 Rows = Annotated[tuple[RowSample, ...], Field(max_length=4)]

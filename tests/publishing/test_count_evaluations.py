@@ -11,7 +11,7 @@ from publishing.count_evaluations import MOST_BYTES_OF_AN_EVALUATION, main
 from publishing.history_branch import merged_counts
 
 HOLDOUT = "a" * 64
-ROWS = [{"rows": 3, "smallest": "0" * 12 + "1" * 12}]
+ROWS = [{"rows": 2, "smallest": "0" * 12 + "1" * 12}]
 
 
 def one(number: int) -> dict[str, str]:
@@ -107,6 +107,12 @@ def test_a_ledger_beside_the_look_neither_helps_nor_harms(folders: tuple[Path, P
         json.dumps({"holdout": HOLDOUT, "rows": ROWS * 5, **one(1)}),
         json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 1, "smallest": "0" * 12 * 129}], **one(1)}),
         json.dumps({"holdout": HOLDOUT, "rows": [{"rows": -1, "smallest": ""}], **one(1)}),
+        # No samples: the first ended every later gate in a traceback.
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 5, "smallest": ""}], **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 10**12, "smallest": "0" * 12}], **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 1, "smallest": "0" * 12 + "1" * 12}], **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 2, "smallest": "0" * 24}], **one(1)}),
+        json.dumps({"holdout": HOLDOUT, "rows": [{"rows": 2, "smallest": "1" * 12 + "0" * 12}], **one(1)}),
         '{"rows": ' * 2000,
     ],
 )
@@ -126,6 +132,17 @@ def test_a_file_that_is_too_large_or_a_link_is_not_read(folders: tuple[Path, Pat
     look(tmp_path / "elsewhere.json", 1)
     folders[0].symlink_to(tmp_path / "elsewhere.json")
     assert run(folders) is Exit.USAGE
+
+
+def test_a_thousand_evaluations_of_forged_holdouts_keep_no_other_out(folders: tuple[Path, Path]) -> None:
+    """Each run of a pull request may add one, of a holdout that is nowhere, and as large as the schema lets it be."""
+    sample = {"rows": 128, "smallest": "".join(f"{number:012x}" for number in range(128))}
+    forged = [f"{number:064x}" for number in range(1000)]
+    rows, holdouts = dict.fromkeys(forged, [sample] * 4), {key: [one(at)] for at, key in enumerate(forged)}
+    folders[1].write_text(json.dumps({"format_version": 2, "holdouts": holdouts, "rows": rows}, indent=2))
+    look(folders[0], 5000)
+    assert run(folders) is Exit.PASS
+    assert counted(folders) == [one(5000)]
 
 
 def test_a_damaged_history_is_not_replaced(folders: tuple[Path, Path]) -> None:

@@ -64,6 +64,9 @@ def _share(earlier: RowSample, now: RowSample) -> float:
     if not earlier.rows or not now.rows:
         return 0.0
     first, second = set(_hashes(earlier)), set(_hashes(now))
+    if not first or not second:
+        # No sample of ours: it was written by hand. What says nothing must not stop every later evaluation.
+        return 0.0
     # Beyond the end of a sample that is not the whole, nothing is known of its rows.
     end = min((max(one) for one, sample in ((first, earlier), (second, now)) if len(one) < sample.rows), default=None)
     both = {one for one in first | second if end is None or one <= end}

@@ -31,7 +31,7 @@ from training.judging.evaluations import (
     number_of_evaluation,
     read_ledger,
 )
-from training.judging.holdout_rows import rows_of
+from training.judging.holdout_rows import RowSample, rows_of
 
 CARD = card((Feature(name="shop", kind="categorical", categories=("east", "west")),), files={"model.onnx": "f" * 64})
 
@@ -330,3 +330,19 @@ def test_a_decision_says_what_its_champions_record_remembers(build: Build) -> No
     assert seen.evaluations == 1
     write_json(build.champion_record, record.model_copy(update={"model": "sha256:another"}))
     assert "7" not in decided(build).forgotten
+
+
+SAMPLES = {
+    "says nothing of its rows": RowSample(rows=5, smallest=""),
+    "no rows but hashes": RowSample(rows=0, smallest="0" * 12),
+    "one hash of many rows": RowSample(rows=10**12, smallest="f" * 12),
+    "hashes out of order": RowSample(rows=2, smallest="f" * 12 + "0" * 12),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_that_was_written_by_hand_stops_no_later_evaluation(tmp_path: Path, name: str) -> None:
+    path, here = tmp_path / "evaluations.json", RowSample(rows=2, smallest="0" * 11 + "1" + "0" * 11 + "2")
+    first, second = (Evaluation(model=f"sha256:{one}", function=f"sha256:{one}") for one in "ab")
+    write_json(path, Ledger(format_version=2, holdouts={"forged": (first,)}, rows={"forged": (SAMPLES[name],)}))
+    assert number_of_evaluation(path, Holdout("ours", (here,)), second, None) == 1
