@@ -95,23 +95,35 @@ def null_distances_of_groups(columns: Sequence[Counted], groups: Groups, seed: i
     rows, window = _sizes(columns)
     draws = int(np.clip(ROWS_IN_ALL // ((rows + window) * len(columns)), LEAST_DRAWS, MOST_DRAWS))
     if groups.window is None:
-        units, sides, seen = groups.reference, (rows, 0), groups.counts(window)
+        units, taken = groups.reference, np.arange(rows)
     else:
         units = np.concatenate([2 * groups.reference, 2 * groups.window + 1])
-        sides, seen = (rows, window), groups.counts(window)
-    _, places = np.unique(units, return_inverse=True)
+        taken = np.concatenate([_comparable_rows(groups, rows, window, seed), np.arange(rows, rows + window)])
+    _, places = np.unique(units[taken], return_inverse=True)
     # For each column [groups, cells]: the number of rows of each group with each value.
-    tables = [
-        (one, _cells_of_groups(codes[: sum(sides)], places, one.cells + 1)) for one, codes in map(_pooled, columns)
-    ]
+    tables = [(one, _cells_of_groups(codes[taken], places, one.cells + 1)) for one, codes in map(_pooled, columns)]
     parts, done = [], 0
     with progress("drift thresholds, draws", draws) as shown:
-        for before, now in _drawn_groups(*seen, draws, seed, with_replacement=groups.window is None):
+        for before, now in _drawn_groups(*groups.counts(window), draws, seed, with_replacement=groups.window is None):
             pairs = [(one, (before @ table)[:, 1:], (now @ table)[:, 1:]) for one, table in tables]
             parts.append(np.stack([distance_of_counts(*pair) for pair in pairs], axis=1))
             done += len(before)
             shown.at(done)
     return np.nan_to_num(np.concatenate(parts))
+
+
+def _comparable_rows(groups: Groups, rows: int, window: int, seed: int) -> IntArray:
+    """Positions of reference rows, such that groups have on average no more of them than the window's groups have rows.
+
+    A load test that does not reach every row replays parts of groups, which cannot be exchanged for whole ones.
+    """
+    of_reference, of_window = groups.counts(window)
+    share = min(1.0, (window / of_window) / (rows / of_reference))
+    _, group, sizes = np.unique(groups.reference, return_inverse=True, return_counts=True)
+    order = np.lexsort((np.random.default_rng(seed).random(rows), group))
+    place = np.empty(rows, dtype=np.int64)
+    place[order] = np.arange(rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.flatnonzero(place < np.maximum(1, np.round(share * sizes))[group])
 
 
 def _drawn_groups(
