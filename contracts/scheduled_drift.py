@@ -7,7 +7,10 @@ build/drift/retrain.json                      RetrainDecision
 """
 
 import datetime as dt
-from typing import Literal
+from operator import not_
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.schema import Schema
 from contracts.verdict import DriftState, LabelledDay, PerformanceOutcome
@@ -19,6 +22,7 @@ class RequestsBrought(Schema):
     """Where the log in build/requests comes from. `first`, `last`: the window, ISO 8601; for a replay the table's time.
 
     `torn_lines`: last lines without an end. `refused_lines`: whole ones that are no record of format 1.
+    `parquet`, `parquet_labels`: files of a log in Parquet, which are read where they are.
     """
 
     format_version: Literal[1] = 1
@@ -32,6 +36,8 @@ class RequestsBrought(Schema):
     torn_lines: int = 0
     refused_lines: int = 0
     left_out: int = 0
+    parquet: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
+    parquet_labels: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
 
 
 class DriftWindow(Schema):

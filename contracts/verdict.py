@@ -1,7 +1,10 @@
 """`build/load-test/verdict.json`, `build/drift/verdict.json`: what a stage saw, and whether it is within the limits."""
 
 import datetime as dt
-from typing import Literal
+from operator import not_
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.decision import Check, Evidence, Interval
 from contracts.schema import Schema
@@ -225,6 +228,35 @@ class LibraryVerdict(Schema):
     columns: int
 
 
+class SampledDistance(Schema):
+    """How far a distance of a large log may be from that of all rows: of a sample at 99 %, of all rows by their cells.
+
+    `column`: the statistic's. `is_of_all_rows`: whether all rows were counted for it.
+    """
+
+    column: str
+    reach: float
+    is_of_all_rows: bool
+
+
+class LargeLog(Schema):
+    """How a log was judged that is too large to compare row by row.
+
+    `requests` were read and `sampled` of them drawn, as `method` says. Of the distances `on_all_rows` are of all rows,
+    the others of the sample. `close`: statistics whose distance is nearer to its threshold than its `reach`, so all
+    rows could call them otherwise. `distinct_rows` is an estimate, within the share `distinct_error` at 99 %.
+    """
+
+    requests: int
+    sampled: int
+    method: str
+    on_all_rows: int
+    distances: tuple[SampledDistance, ...]
+    close: tuple[str, ...]
+    distinct_rows: int
+    distinct_error: float
+
+
 class Persistence(Schema):
     """Of the last `windows` windows of this model that do not overlap, `drifted` drifted. `needed` make it lasting."""
 
@@ -244,6 +276,7 @@ class DriftVerdict(Schema):
     `not_estimated`: why performance without labels is not even estimated.
     `first_run`: why there was nothing of this project in production to judge; all else is empty then.
     `data_digest`: of what the model was trained on; `settings`: of pipeline.toml.
+    `large_log`: only where a sample of the log was compared beside counts of all of it.
     """
 
     format_version: Literal[2] = 2
@@ -279,6 +312,7 @@ class DriftVerdict(Schema):
     evidently: LibraryVerdict | None = None
     persistence: Persistence | None = None
     first_run: str = ""
+    large_log: Annotated[LargeLog | None, Field(exclude_if=not_)] = None
 
     @property
     def evidence(self) -> Evidence:

@@ -16,7 +16,8 @@ from contracts.data_manifest import CLUSTER_COLUMN
 from contracts.features import Feature
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, ModelCard
 from contracts.pipeline_toml.keys import Drift
-from contracts.verdict import ColumnComparison, LabelComparison
+from contracts.verdict import ColumnComparison, LabelComparison, SampledDistance
+from reports.drift.large_log.whole import Distance, WholeLog
 from reports.drift.log_reader import Answers
 from reports.drift.thresholds import Groups, by_chance
 from scoring.category_fit import Columns
@@ -36,12 +37,16 @@ OWN_TEST_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Compared:
-    """The comparisons of one window. `not_logged`: features of the model that the log does not have."""
+    """The comparisons of one window. `not_logged`: features of the model that the log does not have.
+
+    `sampled`: of a large log, for each of `columns` how far its distance may be from that of all rows.
+    """
 
     columns: tuple[ColumnComparison, ...] = ()
     statistics: tuple[DriftStatistic, ...] = ()
     labels: LabelComparison | None = None
     not_logged: tuple[str, ...] = ()
+    sampled: tuple[SampledDistance, ...] = ()
 
     @property
     def features(self) -> tuple[ColumnComparison, ...]:
@@ -83,6 +88,25 @@ class Baseline:
         self, current: pd.DataFrame, days: int, *, has_labels: bool, seed: int, window_groups: IntArray | None = None
     ) -> list[tuple[DriftStatistic, ColumnComparison]]:
         """The comparison of each statistic that has values on both sides. `window_groups`: of each row, or None."""
+        found = self.compared_with_all(
+            current, days, None, has_labels=has_labels, seed=seed, window_groups=window_groups
+        )
+        return [(statistic, column) for statistic, column, _ in found]
+
+    def compared_with_all(
+        self,
+        current: pd.DataFrame,
+        days: int,
+        whole: WholeLog | None,
+        *,
+        has_labels: bool,
+        seed: int,
+        window_groups: IntArray | None = None,
+    ) -> list[tuple[DriftStatistic, ColumnComparison, SampledDistance | None]]:
+        """The same. `whole`: all rows of the log, if `current` is a sample of them.
+
+        The thresholds are those of the sample: of more rows, chance explains a little less.
+        """
         now = _columns(current)
         left = self.fit.residuals(now) if self.fit else {}
         found = [(one, self._counted(one, now, left)) for one in self.statistics]
@@ -90,10 +114,18 @@ class Baseline:
         groups = None if self.groups is None else Groups(self.groups, window_groups)
         limits = self._by_chance(known, has_labels, seed, groups)
         histories = (_history(self.card.history, one, days) for one, _ in known)
+        distances = [self._distance(one, pair, whole) for one, pair in known]
         return [
-            (one, _compared(self.drift, one, pair, limits[one.column], history))
-            for (one, pair), history in zip(known, histories, strict=True)
+            (one, _compared(self.drift, one, found.value, limits[one.column], history), _sampled(one, found, whole))
+            for (one, _), found, history in zip(known, distances, histories, strict=True)
         ]
+
+    def _distance(self, statistic: DriftStatistic, pair: Counted, whole: WholeLog | None) -> Distance:
+        """The distance of all rows if they were counted, else that of the window's rows."""
+        if whole is None:
+            return Distance(pair.distance(), 0.0)
+        of_all = whole.distance(statistic, values_of(statistic, self.table, self.residuals))
+        return of_all or Distance(pair.distance(), whole.reach(pair), is_sampled=True)
 
     def _by_chance(
         self, known: Sequence[tuple[DriftStatistic, Counted]], has_labels: bool, seed: int, groups: Groups | None
@@ -137,12 +169,13 @@ def compare(
     window_days: int,
     seed: int,
     window_groups: IntArray | None = None,
+    whole: WholeLog | None = None,
 ) -> Compared:
     """Compare the logged features, the predictions, and the labels if there are any.
 
     reference, current: encoded alike, as reference.parquet. window_days: 0 if the table has no time. window_groups: the
-    group of each row of `current`, None if unknown. Of a column without any value on one side, only missing rates are
-    compared.
+    group of each row of `current`, None if unknown. whole: all rows of a log of which `current` is a sample. Of a
+    column without any value on one side, only missing rates are compared.
     """
     logged = [feature for feature in card.features if feature.name in current]
     not_logged = tuple(feature.name for feature in card.features if feature.name not in current)
@@ -151,13 +184,16 @@ def compare(
     actual = _labels(answers)
     baseline = baseline_of(drift, card, reference, logged)
     has_labels = actual is not None
-    pairs = baseline.compared(current, window_days, has_labels=has_labels, seed=seed, window_groups=window_groups)
+    found = baseline.compared_with_all(
+        current, window_days, whole, has_labels=has_labels, seed=seed, window_groups=window_groups
+    )
+    statistics, columns, sampled = zip(*found, strict=True)
     groups = None
     if baseline.groups is not None:
         known = _is_known(answers)
         groups = Groups(baseline.groups, None if window_groups is None else window_groups[known])
     labels = None if actual is None else _label_shift(drift, card, reference, actual, window_days, seed, groups)
-    return Compared(tuple(one for _, one in pairs), tuple(statistic for statistic, _ in pairs), labels, not_logged)
+    return Compared(columns, statistics, labels, not_logged, tuple(one for one in sampled if one))
 
 
 def _columns(table: pd.DataFrame) -> Columns:
@@ -180,12 +216,17 @@ def _nearest_length(lengths: Mapping[int, float], days: int) -> int:
     return max((length for length in lengths if length <= days), default=min(lengths))
 
 
+def _sampled(statistic: DriftStatistic, distance: Distance, whole: WholeLog | None) -> SampledDistance | None:
+    if whole is None:
+        return None
+    return SampledDistance(column=statistic.column, reach=distance.reach, is_of_all_rows=not distance.is_sampled)
+
+
 def _compared(
-    drift: Drift, statistic: DriftStatistic, one: Counted, limit: float, history: float | None
+    drift: Drift, statistic: DriftStatistic, distance: float, limit: float, history: float | None
 ) -> ColumnComparison:
     historic = None if history is None else drift.historic_factor * history
     threshold = max(limit, statistic.effect, historic or 0.0)
-    distance = one.distance()
     return ColumnComparison(
         column=statistic.column,
         kind="prediction" if statistic.source == PREDICTION_COLUMN else "feature",
@@ -228,7 +269,7 @@ def _label_shift(
         before, now = before.astype(str), now.astype(str)
     one = counted(statistic.method, before, now)
     limit = float(by_chance([one], drift.false_alarm_rate * OWN_TEST_SHARE, seed, groups)[0])
-    shift = _compared(drift, statistic, one, limit, _history(card.history, statistic, window_days))
+    shift = _compared(drift, statistic, one.distance(), limit, _history(card.history, statistic, window_days))
     return LabelComparison(
         labels=len(now), method=shift.method, distance=shift.distance, threshold=shift.threshold, moved=shift.drifted
     )

@@ -19,7 +19,7 @@ and estimators linking individual-based and sample-based rarefaction, extrapolat
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,17 +50,23 @@ def distinct_window(window: RequestWindow, reference: pd.DataFrame) -> RequestWi
     is_traffic = window.sources != NOT_TRAFFIC
     window = replace(window.only(is_traffic), requests=window.requests - int((~is_traffic).sum()))
     once = window.only(_first_of(window.sources, _labelled(window)))
-    names = [str(name) for name in once.rows if name in reference and name != PREDICTION_COLUMN]
+    names = compared_names(once.rows, reference)
     replayed = len(window.rows) - len(once.rows)
     if once.rows.empty or not names:
         return replace(once, replayed=replayed)
-    codes = _codes(reference, once.rows, names)
+    codes = row_codes(reference, once.rows, names)
     if CLUSTER_COLUMN in reference:
-        is_kept = _independent_of_groups(*codes, reference[CLUSTER_COLUMN].to_numpy(), once.groups, _labelled(once))
+        groups = reference[CLUSTER_COLUMN].to_numpy()
+        is_kept = _independent_of_groups(codes.reference, codes.window, groups, once.groups, _labelled(once))
     else:
-        is_kept = independent(*codes, _labelled(once))
+        is_kept = independent(codes.reference, codes.window, _labelled(once))
     kept = once.only(is_kept)
     return replace(kept, replayed=replayed, repeated=len(once.rows) - len(kept.rows))
+
+
+def compared_names(rows: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
+    """The features that both tables have."""
+    return [str(name) for name in rows if name in reference and name != PREDICTION_COLUMN]
 
 
 def independent(reference: IntArray, rows: IntArray, preferred: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -182,15 +188,24 @@ def _labelled(window: RequestWindow) -> npt.NDArray[np.bool_]:
     return np.array([one is not None for one in window.answers.actual], dtype=bool)
 
 
-def _codes(reference: pd.DataFrame, window: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, IntArray]:
-    """[rows] of both tables: a code for each row, the same for equal rows, by the columns that tell rows apart."""
+@dataclass(frozen=True)
+class RowCodes:
+    """A code for each row [rows] of both tables, the same for rows that are equal in `columns`."""
+
+    columns: tuple[str, ...]
+    reference: IntArray
+    window: IntArray
+
+
+def row_codes(reference: pd.DataFrame, window: pd.DataFrame, names: Sequence[str]) -> RowCodes:
+    """Codes by the columns that tell rows apart."""
     columns = {name: _column_codes(reference[name], window[name]) for name in names}
     steady = [name for name, codes in columns.items() if _growth(*codes) <= MOST_GROWTH]
-    everything = _joined([columns[name] for name in names])
+    everything = RowCodes(tuple(names), *_joined([columns[name] for name in names]))
     if not steady or len(steady) == len(names):
         return everything
-    some = _joined([columns[name] for name in steady])
-    distinct = [len(np.unique(reference_rows)) for reference_rows, _ in (some, everything)]
+    some = RowCodes(tuple(steady), *_joined([columns[name] for name in steady]))
+    distinct = [len(np.unique(one.reference)) for one in (some, everything)]
     return some if distinct[0] >= KEPT_DISTINCT * distinct[1] else everything
 
 

@@ -38,6 +38,7 @@ from contracts.request_log import (
     SOURCES_GLOB,
     PredictionRecord,
 )
+from reports.drift.large_log.whole import WholeLog
 
 # Prefix of a category that the model does not know; a digest follows, because unknown categories must stay distinct: a
 # table with a long tail always has new ones. A client's text must not get into a published page.
@@ -93,7 +94,7 @@ _LABELS = """
         AND (observed_us IS NULL OR observed_us >= at_us - $skew_us))
     QUALIFY row_number() OVER (PARTITION BY key ORDER BY labelled_us, line) = 1
 """
-_NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
+NO_LABELS = "CREATE TEMP TABLE labels (key UHUGEINT, labelled_us BIGINT, actual VARCHAR, observed_us BIGINT)"
 _SOURCES = """
     CREATE TEMP TABLE sources AS
     SELECT md5_number($seed || ':' || field[2]) AS key, any_value(TRY_CAST(field[3] AS BIGINT)) AS source
@@ -102,7 +103,7 @@ _SOURCES = """
                         header = false, auto_detect = false, ignore_errors = true))
     WHERE field[1] = '1' AND field[2] IS NOT NULL GROUP BY key
 """
-_NO_SOURCES = "CREATE TEMP TABLE sources (key UHUGEINT, source BIGINT)"
+NO_SOURCES = "CREATE TEMP TABLE sources (key UHUGEINT, source BIGINT)"
 _ROWS = """
     SELECT field, actual, coalesce(observed_us, at_us) // 86400000000, coalesce(source, -1)
     FROM sample LEFT JOIN labels USING (key) LEFT JOIN sources USING (key) ORDER BY at_us, key
@@ -136,7 +137,7 @@ class RequestWindow:
 
     `sources` [rows]: the row of a replayed table, -1 if unknown. `groups` [rows]: the number of the row's group, None
     if unknown. `replayed` and `repeated`: how many rows were removed because they add no information
-    (effective_rows.py).
+    (effective_rows.py). `whole`: what is known of all rows of a large log, if these are a sample of it.
     """
 
     rows: pd.DataFrame
@@ -152,6 +153,12 @@ class RequestWindow:
     replayed: int = 0
     repeated: int = 0
     groups: npt.NDArray[np.int64] | None = None
+    whole: WholeLog | None = None
+
+    @property
+    def effective_rows(self) -> int:
+        """The number of effective rows: of these or, where they are a sample, of the whole log."""
+        return self.whole.effective if self.whole else len(self.rows)
 
     def only(self, kept: npt.NDArray[np.bool_]) -> "RequestWindow":
         """The window with these rows alone. `kept`: [rows]."""
@@ -189,8 +196,8 @@ def read_window(folder: Path, card: ModelCard, digest: str, seed: int, at_most: 
         rows=rows,
         answers=answers,
         requests=requests,
-        first=_timestamp(first),
-        last=_timestamp(last),
+        first=timestamp(first),
+        last=timestamp(last),
         torn_lines=torn,
         unreadable_lines=max(0, lines - torn - ours - others),
         repeated_ids=ours - requests,
@@ -237,8 +244,7 @@ def _sample(
 ) -> tuple[pd.DataFrame, Answers, npt.NDArray[np.int64]]:
     """At most `at_most` of the requests found, with their labels and source rows."""
     quantity, _ = _prediction_path(card)
-    features = [feature for feature in card.features if feature.name in (card.logged_features or {feature.name})]
-    scores = _score_paths(card)
+    features, scores = logged_features(card), _score_paths(card)
     pointers = [quantity, *scores, *(f"/features/{_escaped(feature.name)}" for feature in features)]
     connection.execute(_DRAW, {"at_most": at_most})
     connection.execute(_SAMPLE, {**parameters, "pointers": pointers, "any_key": ANY_KEY})
@@ -246,13 +252,24 @@ def _sample(
         (
             LABELS_GLOB,
             _LABELS,
-            _NO_LABELS,
+            NO_LABELS,
             {"label": list(_LABEL), "any_key": ANY_KEY, "skew_us": CLOCK_SKEW_SECONDS * 1_000_000},
         ),
-        (SOURCES_GLOB, _SOURCES, _NO_SOURCES, {"source": list(_SOURCE)}),
+        (SOURCES_GLOB, _SOURCES, NO_SOURCES, {"source": list(_SOURCE)}),
     ):
         files = [glob.escape(str(file)) for file in sorted(folder.glob(name))]
         connection.execute(*((read, {"files": files, "seed": parameters["seed"], **of}) if files else (absent,)))
+    return sampled_rows(connection, card)
+
+
+def sampled_rows(
+    connection: duckdb.DuckDBPyConnection, card: ModelCard
+) -> tuple[pd.DataFrame, Answers, npt.NDArray[np.int64]]:
+    """The tables sample, labels and sources as rows like the reference's, answers, and source rows.
+
+    sample (key, at_us, field, owner): `field` is a list of texts, the prediction, the scores and the logged features.
+    """
+    features, scores = logged_features(card), _score_paths(card)
     found = connection.execute(_ROWS).fetchall()
     fields = [field for field, *_ in found]
     table = _table([[field[0], *field[1 + len(scores) :]] for field in fields], features, card)
@@ -263,6 +280,11 @@ def _sample(
         days=np.array([day for _, _, day, _ in found], dtype=np.int64),
     )  # fmt: skip
     return table, answers, np.array([source for *_, source in found], dtype=np.int64)
+
+
+def logged_features(card: ModelCard) -> list[Feature]:
+    """The features that the service writes into its log."""
+    return [feature for feature in card.features if feature.name in (card.logged_features or {feature.name})]
 
 
 def _label(actual: str | None, card: ModelCard) -> str | None:
@@ -321,7 +343,7 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _timestamp(at_us: int | None) -> str:
+def timestamp(at_us: int | None) -> str:
     if at_us is None:
         return ""
     return (dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=at_us)).isoformat(sep=" ", timespec="seconds")
@@ -331,19 +353,19 @@ def _table(fields: Sequence[Sequence[str | None]], features: Sequence[Feature], 
     prediction, *values = zip(*fields, strict=True) if fields else [()] * (1 + len(features))
     table = {feature.name: _encoded(column, feature) for feature, column in zip(features, values, strict=True)}
     is_class = card.task == "multiclass"
-    table[PREDICTION_COLUMN] = _categories(prediction, card.classes) if is_class else _numbers(prediction)
+    table[PREDICTION_COLUMN] = categories_of(prediction, card.classes) if is_class else _numbers(prediction)
     return pd.DataFrame(table)
 
 
 def _encoded(values: Sequence[str | None], feature: Feature) -> pd.Series:
     if feature.kind == "categorical":
-        return _categories(values, feature.categories, text_reader(feature))
+        return categories_of(values, feature.categories, text_reader(feature))
     if feature.kind == "boolean":
         return _numbers([{"true": "1", "false": "0"}.get(value or "", value) for value in values])
     return _numbers(values)
 
 
-def _categories(
+def categories_of(
     values: Sequence[str | None], known: Sequence[str], read: Callable[[str], str] | None = None
 ) -> pd.Series:
     shown: dict[str | None, str] = {None: MISSING, MISSING: MISSING} | {category: category for category in known}

@@ -6,7 +6,8 @@ report, and its own verdict is shown beside ours. Repeated rows count once (effe
 drift.min_rows effective rows, the state is "insufficient".
 
 Reads   build/train/model/ (model.json, reference.parquet), build/load-test/requests/ (predictions-*.jsonl,
-        labels-*.jsonl, sources-*.jsonl), build/data/data.json (which days the load test replayed).
+        labels-*.jsonl, sources-*.jsonl; or predictions and labels as *.parquet), build/data/data.json (which days the
+        load test replayed).
 Writes  build/drift/verdict.json, evidently.html, evidently.json.
 Exits   0 in any state, because the data moved and not the challenger; with drift.blocks_deploy, 3 on drift and on
         insufficient traffic; 2 if the log or the model is missing.
@@ -33,6 +34,7 @@ from contracts.model_folder import (
 )
 from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import settings_digest
+from contracts.request_log import PREDICTIONS_GLOB
 from contracts.schema import read_json, write_json
 from contracts.stage import Build, Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict, LabelledDay
@@ -41,7 +43,9 @@ from reports.drift.clipped import within_the_reference
 from reports.drift.comparison import compare, groups_of
 from reports.drift.effective_rows import IntArray, distinct_window
 from reports.drift.evidently_report import write_report
-from reports.drift.log_reader import RequestWindow, read_window
+from reports.drift.large_log.records import ParquetFiles, parquet_files
+from reports.drift.large_log.window import parquet_window
+from reports.drift.log_reader import AT_MOST_ROWS, RequestWindow, read_window
 from reports.drift.performance import estimated, measured
 from reports.drift.scored_again import scored_again
 from reports.drift.slices import slices_of
@@ -51,6 +55,7 @@ from reports.drift.verdict import VERDICT_FILE, Findings, Subject, exit_code, he
 from scoring.drift_statistics import check_columns
 
 REFERENCE_FILE = "reference.parquet"
+PARQUET_GLOB = "predictions-*.parquet"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Traffic:
 
     `earlier`: labelled days of earlier windows of the same model; only `timing` uses them.
     `group_of_source`: [rows of the replayed table], None if rows are independent or nothing was replayed.
+    `parquet`: the log, if it is in Parquet; else it is the JSON Lines in `folder`. Of more than `at_most` rows a sample
+    is compared.
     """
 
     folder: Path
@@ -66,6 +73,8 @@ class Traffic:
     days: int
     earlier: tuple[LabelledDay, ...] = ()
     group_of_source: IntArray | None = None
+    parquet: ParquetFiles | None = None
+    at_most: int = AT_MOST_ROWS
 
 
 def work(context: Context) -> Outcome:
@@ -89,12 +98,18 @@ def examine(config: Config, model: Path, traffic: Traffic, folder: Path) -> tupl
     digest = model_digest(model)
     check_columns(config.drift, card.features)
     reference = pd.read_parquet(model / REFERENCE_FILE)
-    read = read_window(traffic.folder, card, digest, config.data.seed)
-    window = distinct_window(read.of_groups(traffic.group_of_source), reference)
+    window = _window(config, traffic, card, digest, reference)
     findings = _examined(config, model, card, reference, window, traffic, folder)
     subject = Subject(digest, card.data_digest, settings_digest(config))
     verdict = judge(config.drift, window, findings, subject, traffic.about)
     return verdict, headline(config.drift, findings, verdict)
+
+
+def _window(config: Config, traffic: Traffic, card: ModelCard, digest: str, reference: pd.DataFrame) -> RequestWindow:
+    if traffic.parquet:
+        return parquet_window(traffic.parquet, card, digest, config.data.seed, reference, traffic.at_most)
+    read = read_window(traffic.folder, card, digest, config.data.seed, traffic.at_most)
+    return distinct_window(read.of_groups(traffic.group_of_source), reference)
 
 
 def _examined(
@@ -112,7 +127,9 @@ def _examined(
         raise ModelFolderError(f"{REFERENCE_FILE} has no column {', '.join(absent)}. Run `make train` again.")
     seed, days, groups = config.data.seed, traffic.days, groups_of(reference)
     counts = None if groups is None else Groups(groups, window.groups).counts(len(window.rows))
-    compared = compare(config.drift, card, reference, window.rows, window.answers, days, seed, window.groups)
+    compared = compare(
+        config.drift, card, reference, window.rows, window.answers, days, seed, window.groups, window.whole
+    )
     if window.rows.empty:
         return Findings(len(reference), days, compared, groups=counts)
     bounded = within_the_reference(card, window.answers, reference)
@@ -143,10 +160,21 @@ def _replayed(build: Build, requests: Path) -> Traffic:
     replay = manifest.tables["replay"]
     if not replay.first:
         about = f"replay of {replay.rows:,} rows that were kept back from training"
-        return Traffic(requests, about, 0, group_of_source=_groups(build, manifest))
+        return Traffic(requests, about, 0, (), _groups(build, manifest), _parquet_in(requests))
     about = f"replay of the table's next window, {replay.first[:10]} to {replay.last[:10]}"
     first, last = (dt.date.fromisoformat(moment[:10]) for moment in (replay.first, replay.last))
-    return Traffic(requests, about, (last - first).days + 1)
+    return Traffic(requests, about, (last - first).days + 1, parquet=_parquet_in(requests))
+
+
+def _parquet_in(folder: Path) -> ParquetFiles | None:
+    """The log of a folder that has Parquet. Raises UsageError if it has JSON Lines, too."""
+    if not any(folder.glob(PARQUET_GLOB)):
+        return None
+    if any(folder.glob(PREDICTIONS_GLOB)):
+        raise UsageError(
+            f"{folder} has {PREDICTIONS_GLOB} and {PARQUET_GLOB}: a request would count twice. Delete one of the two."
+        )
+    return parquet_files(str(folder))
 
 
 def _groups(build: Build, manifest: DataManifest) -> IntArray | None:

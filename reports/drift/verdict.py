@@ -25,6 +25,7 @@ from contracts.verdict import (
     DriftVerdict,
     EstimatedPerformance,
     LabelledDay,
+    LargeLog,
     LibraryVerdict,
     PerformanceComparison,
     ScoredAgain,
@@ -32,6 +33,7 @@ from contracts.verdict import (
     Timing,
 )
 from reports.drift.comparison import Compared
+from reports.drift.large_log.wording import large_log_of, notes_of
 from reports.drift.log_reader import RequestWindow
 
 VERDICT_FILE = "verdict.json"
@@ -90,9 +92,10 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
     """The verdict on one window by itself; the scheduled job adds persistence."""
     compared = findings.compared
     states = _states(drift, window, findings)
+    large = large_log_of(window, compared, findings.reference_rows)
     return DriftVerdict(
         state=states.state,
-        reasons=tuple(_reasons(drift, window, findings, states)),
+        reasons=tuple(_reasons(drift, window, findings, states, large)),
         model=subject.model,
         data_digest=subject.data_digest,
         settings=subject.settings,
@@ -104,7 +107,7 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
         torn_lines=window.torn_lines,
         repeated_ids=window.repeated_ids,
         other_models=window.other_models,
-        effective_rows=len(window.rows),
+        effective_rows=window.effective_rows,
         replayed_copies=window.replayed,
         repeated_rows=window.repeated,
         inputs=states.inputs,
@@ -121,6 +124,7 @@ def judge(drift: Drift, window: RequestWindow, findings: Findings, subject: Subj
         scored_again=findings.scored_again,
         slices=findings.wrong_slices or findings.slices[:1],
         evidently=findings.evidently,
+        large_log=large,
     )
 
 
@@ -138,7 +142,7 @@ def _states(drift: Drift, window: RequestWindow, findings: Findings) -> _States:
     inputs: DriftState = "insufficient"
     predictions: DriftState = "insufficient"
     compared = findings.compared
-    is_enough = len(window.rows) >= drift.min_rows and not findings.has_few_groups
+    is_enough = min(len(window.rows), window.effective_rows) >= drift.min_rows and not findings.has_few_groups
     if is_enough:
         inputs = _inputs(drift, window, compared)
         predictions = "drift" if compared.prediction.drifted else "stable"
@@ -148,12 +152,15 @@ def _states(drift: Drift, window: RequestWindow, findings: Findings) -> _States:
     return _States(inputs, predictions, state, is_enough)
 
 
-def _reasons(drift: Drift, window: RequestWindow, findings: Findings, states: _States) -> Iterator[str]:
+def _reasons(
+    drift: Drift, window: RequestWindow, findings: Findings, states: _States, large: LargeLog | None
+) -> Iterator[str]:
     if states.is_enough:
         yield from _answers(findings, states, _repeated(drift, window))
     else:
         yield _too_few(drift, window, findings)
     yield from _advice(drift, states, findings)
+    yield from notes_of(window, large)
     yield from _log_notes(window, findings.compared)
 
 
@@ -179,7 +186,8 @@ def exit_code(drift: Drift, verdict: DriftVerdict) -> Exit:
 
 def headline(drift: Drift, findings: Findings, verdict: DriftVerdict) -> str:
     """The most important figures, in one line."""
-    worth = f" worth {verdict.effective_rows:,}" if verdict.replayed_copies or verdict.repeated_rows else ""
+    is_less = verdict.large_log and verdict.effective_rows < verdict.current_rows
+    worth = f" worth {verdict.effective_rows:,}" if verdict.replayed_copies or verdict.repeated_rows or is_less else ""
     rows = f"{verdict.current_rows:,} requests{worth} against {verdict.reference_rows:,} reference rows"
     if verdict.effective_rows < drift.min_rows:
         return f"{rows}; at least {drift.min_rows:,} requests are required (drift.min_rows in pipeline.toml)"
@@ -211,7 +219,8 @@ def _inputs(drift: Drift, window: RequestWindow, compared: Compared) -> DriftSta
 
 def _repeated(drift: Drift, window: RequestWindow) -> str:
     """The share of the requests that only repeat others, as text; empty if it is within drift.repeated_effect."""
-    share = window.repeated / max(1, window.repeated + len(window.rows))
+    requests = window.requests if window.whole else window.repeated + len(window.rows)
+    share = window.repeated / max(1, requests)
     if share <= drift.repeated_effect:
         return ""
     return (
@@ -229,12 +238,12 @@ def _few_groups(findings: Findings) -> str:
 
 
 def _too_few(drift: Drift, window: RequestWindow, findings: Findings) -> str:
-    if len(window.rows) >= drift.min_rows:
+    if min(len(window.rows), window.effective_rows) >= drift.min_rows:
         return (
             f"Insufficient: {_few_groups(findings)}, because rows of one group hang together, and so few groups can "
             "hardly tell drift from chance. Wait for more traffic, or raise data.replay_share."
         )
-    effective = f", but only {len(window.rows):,} effective rows, because the others repeat these"
+    effective = f", but only {window.effective_rows:,} effective rows, because the others repeat these"
     return (
         f"Insufficient: the log has {window.requests:,} requests of this model"
         f"{effective if window.replayed + window.repeated else ''}; required: at least {drift.min_rows:,} "
@@ -372,7 +381,7 @@ def _log_notes(window: RequestWindow, compared: Compared) -> Iterator[str]:
             "column compared given the others."
         )
     drawn = len(window.rows) + window.replayed + window.repeated
-    if drawn < window.requests:
+    if drawn < window.requests and not window.whole:
         yield f"Compared on a sample of {drawn:,} of {window.requests:,} requests (data.seed)."
     if window.replayed:
         yield f"Left out: {_counted(window.replayed, 'replayed copy', 'replayed copies')} of rows that count once."

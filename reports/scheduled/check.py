@@ -23,6 +23,7 @@ from contracts.scheduled_drift import REQUESTS_FILE, DriftWindow, RequestsBrough
 from contracts.schema import read_json, write_json
 from contracts.stage import Context, Outcome, run_stage
 from contracts.verdict import DriftVerdict
+from reports.drift.large_log.records import ParquetFiles
 from reports.drift.stage import Traffic, examine
 from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import persistence_of, read_windows, remember_window
@@ -50,7 +51,8 @@ def judge_window(context: Context, history: Path | None) -> Outcome:
     earlier = read_windows(history) if history else ()
     champion = model_digest(build.champion)
     known = tuple(day for one in earlier if one.model == champion for day in one.labelled_days)
-    traffic = Traffic(folder, brought.about, brought.days, known)
+    parquet = ParquetFiles(brought.parquet, brought.parquet_labels) if brought.parquet else None
+    traffic = Traffic(folder, brought.about, brought.days, known, parquet=parquet)
     verdict, line = examine(context.config, build.champion, traffic, context.folder)
     verdict = verdict.model_copy(update={"torn_lines": verdict.torn_lines + brought.torn_lines})
     window = _window(verdict, brought)

@@ -29,6 +29,7 @@ CHUNK_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 # A full disk leaves a few torn lines; more than this share means another format.
 MOST_REFUSED_SHARE = 0.01
+SHORTER = "Ask for a shorter window, or write the log as Parquet, which has no limit (docs/scale.md)."
 GZIP = b"\x1f\x8b"
 PREDICTIONS_FILE = "predictions-0-brought.jsonl"
 LABELS_FILE = "labels-0-brought.jsonl"
@@ -127,7 +128,7 @@ def _bounded(source: IO[bytes]) -> Iterator[bytes]:
     while chunk := source.read(CHUNK_BYTES):
         seen += len(chunk)
         if seen > MOST_COMPRESSED_BYTES:
-            raise UsageError(f"REQUESTS_URL: more than {MOST_COMPRESSED_BYTES:,} bytes. Ask for a shorter window.")
+            raise UsageError(f"REQUESTS_URL: more than {MOST_COMPRESSED_BYTES:,} bytes. {SHORTER}")
         yield chunk
 
 
@@ -156,9 +157,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         seen += len(chunk)
         if seen > MOST_BYTES:
-            raise UsageError(
-                f"REQUESTS_URL: more than {MOST_BYTES:,} bytes unpacked. Ask for a shorter window.", code="too-large"
-            )
+            raise UsageError(f"REQUESTS_URL: more than {MOST_BYTES:,} bytes unpacked. {SHORTER}", code="too-large")
         *whole, rest = (rest + chunk).split(b"\n")
         if len(rest) > MOST_LINE_BYTES:
             raise UsageError(f"REQUESTS_URL: a line of more than {MOST_LINE_BYTES:,} bytes is no record.")

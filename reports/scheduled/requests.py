@@ -2,8 +2,9 @@
 
 With REQUESTS_URL: an address that ends in /requests is the service's own export, asked for the last drift.window_days
 with the key in REQUESTS_KEY; s3://bucket/prefix is where all replicas put their logs (docs/scale.md), on the server
-AWS_ENDPOINT_URL_S3 where that is not Amazon's; anything else (https, http, file, a path) is a file in the log's format,
-gzipped or not.
+AWS_ENDPOINT_URL_S3 where that is not Amazon's; a path to Parquet (a file, a folder or a glob, docs/scale.md) is a log
+of any size, which stays where it is; anything else (https, http, file, a path) is a file in the log's format, gzipped
+or not.
 Without: the table's next window is replayed against the champion, served by a real process, with its labels as
 feedback, and the verdict says so. Until the first deploy of this project nothing is fetched.
 
@@ -32,6 +33,7 @@ from contracts.stage import Build, Context, Outcome, run_stage
 from reports.drift.log_reader import time_span
 from reports.scheduled.bucket import fetch_segments, is_bucket, window_of
 from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
+from reports.scheduled.parquet import counted, parquet_of
 from reports.scheduled.replay import replay
 
 TABLE_FILE = "replay.parquet"
@@ -55,7 +57,7 @@ def work(context: Context) -> Outcome:
 
 def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsBrought:
     """Production's log. The window is the one asked of the export, or the span of the file's records."""
-    days = context.config.drift.window_days
+    days, parquet = context.config.drift.window_days, parquet_of(url)
     if is_bucket(url):
         return from_bucket(context, url, os.environ.get("AWS_ENDPOINT_URL_S3"), now)
     if is_export(url):
@@ -65,8 +67,8 @@ def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsB
         span = (since.replace(tzinfo=None), until.replace(tzinfo=None))
         about = f"production's requests of {days} days, from {shown(url)}"
     else:
-        lines = fetch_log(url, key, context.folder)
-        found = time_span(context.folder)
+        lines, found = counted(parquet) if parquet else (fetch_log(url, key, context.folder), None)
+        found = found if parquet else time_span(context.folder)
         span = found or (now.replace(tzinfo=None),) * 2
         days = max(1, round((span[1] - span[0]) / dt.timedelta(days=1)))
         about = f"a file of requests, {shown(url)}"
@@ -74,6 +76,7 @@ def fetched(context: Context, url: str, key: str, now: dt.datetime) -> RequestsB
         kind="export" if is_export(url) else "file", about=about,
         first=span[0].isoformat(timespec="seconds"), last=span[1].isoformat(timespec="seconds"), days=days,
         predictions=lines.predictions, labels=lines.labels, torn_lines=lines.torn, refused_lines=lines.refused,
+        parquet=parquet.predictions if parquet else (), parquet_labels=parquet.labels if parquet else (),
     )  # fmt: skip
 
 
