@@ -1,12 +1,12 @@
-"""How often drift is called on a table whose rows belong to groups, of which whole ones are kept back.
+"""Error rates of the drift verdict on tables whose rows belong to groups, split by whole groups.
 
     python -m drills.rates.drift_groups            tables of persons with several rows each, clean and with a shift
-    python -m drills.rates.drift_groups --trials N how many of each; --first runs other seeds and adds to what is there
+    python -m drills.rates.drift_groups --trials N how many of each; --first runs other seeds and adds to the record
 
-Rows of a person share some columns and are alike in others. Three fifths of the persons are the reference and 15 % the
-window. Each table is judged three times: with the persons of the window known, as in the chain; with them unknown, as
-in production; and as if all rows were independent. Effects are off, as in `drift_tables.py`. In the shifted tables one
-column that a person's rows share is moved by half a standard deviation.
+Rows of a person share some columns and are correlated in others. Three fifths of the persons are the reference and
+15 % the window. Each table is judged three times: with the window's persons known, as in the chain; with them unknown,
+as in production; and as if all rows were independent. Effect sizes are off, as in `drift_tables.py`. In the shifted
+tables one column that a person's rows share is moved by half a standard deviation.
 
 Reads   nothing
 Writes  drills/rates/drift_groups.json, docs/drift.md between its marks
@@ -42,7 +42,7 @@ SHIFTED = "age"
 
 
 def made(persons: int, rows: int, random: np.random.Generator) -> Sides:
-    """A table of `persons` with about `rows` rows each, cut by persons. Its last columns are the same for a person."""
+    """A table of `persons` with about `rows` rows each, split by persons. They share its last columns."""
     person = np.repeat(np.arange(persons), 1 + random.poisson(rows - 1, persons))
     count = len(person)
     own = random.normal(size=(persons, 3))[person]
@@ -79,8 +79,8 @@ def made(persons: int, rows: int, random: np.random.Generator) -> Sides:
     )
 
 
-def is_called(sides: Sides, view: str) -> bool | None:
-    """Whether anything is over its threshold, or repeats; None where the groups are too few to say."""
+def has_alarm(sides: Sides, view: str) -> bool | None:
+    """Whether anything is above its threshold, or repeated; None if there are too few groups."""
     reference, window = sides.reference, sides.window
     if view == "unknown":
         window = replace(window, groups=None)
@@ -102,15 +102,15 @@ def _moved(sides: Sides) -> Sides:
 
 
 def measured(persons: int, rows: int, first: int, trials: int) -> dict[str, int]:
-    """How many of the tables were called, in each view; every third one also with the shift."""
+    """The counts of alarms in each view; every third table also with the shift."""
     counts: Counter[str] = Counter()
     for number in range(first, first + trials):
         sides = made(persons, rows, np.random.default_rng([number, persons, rows]))
         for view in VIEWS:
-            called = is_called(sides, view)
-            counts.update({f"{view}: trials": called is not None, f"{view}: called": bool(called)})
+            alarm = has_alarm(sides, view)
+            counts.update({f"{view}: trials": alarm is not None, f"{view}: called": bool(alarm)})
             if number % 3 == 0:
-                found = is_called(_moved(sides), view)
+                found = has_alarm(_moved(sides), view)
                 counts.update({f"{view}: moved": found is not None, f"{view}: found": bool(found)})
     return dict(counts)
 
@@ -118,7 +118,7 @@ def measured(persons: int, rows: int, first: int, trials: int) -> dict[str, int]
 def table_text(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| persons × rows of each | persons in the window | called, clean: persons known | … unknown | … as rows "
+        "| persons × rows of each | persons in the window | alarms, clean: persons known | … unknown | … as rows "
         "| shift found: known | … unknown |",
         "| --- | ---: | --- | --- | --- | --- | --- |",
     ]
@@ -138,8 +138,10 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m drills.rates.drift_groups", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--first", type=int, default=0, help="the first trial's number; others are added")
-    parser.add_argument("--trials", type=int, default=300, help="of each size; 0 writes the page alone")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first trial's number; above 0, counts are added to those on record"
+    )
+    parser.add_argument("--trials", type=int, default=300, help="of each size; 0 only writes the page")
     parser.add_argument("--persons", type=int, nargs="+", default=list(PERSONS))
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS_OF_A_PERSON))
     asked = parser.parse_args()

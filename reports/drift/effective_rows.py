@@ -10,8 +10,8 @@ So in a table without equal rows each distinct row counts once, and in one whose
 categories all rows count. Removed are the last copies of the rows that are repeated most, compared with the reference.
 A column that went missing makes different rows equal: such columns are ignored if the others can tell rows apart.
 
-**Groups.** Where the reference has groups, rows of one group may be equal by nature: a person's four trips, of which
-the features say the person alone. They count as one where repeats are looked for, and all of them stay.
+**Groups.** If the reference has groups, rows of one group may be equal by nature, such as a person's four trips whose
+features only describe the person. In the search for repeats they count as one, and all of them are kept.
 
 Sources: Hurlbert 1971, "The nonconcept of species diversity" (Ecology 52) for rarefaction; Colwell et al. 2012, "Models
 and estimators linking individual-based and sample-based rarefaction, extrapolation and comparison of assemblages"

@@ -38,7 +38,7 @@ from reports.drift.log_reader import RequestWindow
 
 VERDICT_FILE = "verdict.json"
 NAMED_COLUMNS = 6
-# Of fewer whole groups on a side, such as people with several rows each, a distance says more of them than of drift.
+# With fewer groups on a side, such as people with several rows each, distances come from the groups, not from drift.
 LEAST_GROUPS = 10
 
 
@@ -64,7 +64,7 @@ class Findings:
 
     @property
     def has_few_groups(self) -> bool:
-        """Whether the rows are of too few groups to tell drift from what groups differ by."""
+        """Whether there are too few groups to tell drift from differences between groups."""
         return self.groups is not None and min(self.groups) < LEAST_GROUPS
 
     @property
@@ -232,15 +232,15 @@ def _repeated(drift: Drift, window: RequestWindow) -> str:
 def _few_groups(findings: Findings) -> str:
     reference, window = findings.groups or (0, 0)
     return (
-        f"{reference:,} groups (data.group, or equal rows) in the reference and {window:,} in the window, at least "
-        f"{LEAST_GROUPS} are required on each side"
+        f"{reference:,} groups (data.group, or equal rows) in the reference and {window:,} in the window; required: at "
+        f"least {LEAST_GROUPS} on each side"
     )
 
 
 def _too_few(drift: Drift, window: RequestWindow, findings: Findings) -> str:
     if min(len(window.rows), window.effective_rows) >= drift.min_rows:
         return (
-            f"Insufficient: {_few_groups(findings)}, because rows of one group hang together, and so few groups can "
+            f"Insufficient: {_few_groups(findings)}, because rows of one group are correlated, and so few groups can "
             "hardly tell drift from chance. Wait for more traffic, or raise data.replay_share."
         )
     effective = f", but only {window.effective_rows:,} effective rows, because the others repeat these"

@@ -160,7 +160,4 @@ def test_the_chain_knows_the_groups_of_the_replay(tmp_path: Path) -> None:
 def test_few_groups_are_insufficient_however_many_rows_they_have(tmp_path: Path) -> None:
     seen = replayed(tmp_path, of_group=50)
     assert (seen.state, seen.inputs, seen.effective_rows) == ("insufficient", "insufficient", 400)
-    assert (
-        "500 groups (data.group, or equal rows) in the reference and 8 in the window, at least 10 are required"
-        in seen.reasons[0]
-    )
+    assert all(value in seen.reasons[0] for value in ("500 groups", "8 in the window", "data.group", "10"))
