@@ -12,8 +12,11 @@ import resource
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from contracts.exits import Exit, FindingError
-from scoring.scorer import load_scorer
+from contracts.model_folder import ModelFolderError
+from scoring.scorer import Scorer, load_scorer
 
 MAX_BYTES = 8 * 1024**3
 
@@ -23,11 +26,24 @@ def main() -> Exit:
     folder, seconds = sys.argv[1:]
     _set_limits(int(seconds))
     try:
-        print(load_scorer(Path(folder)).digest)
+        scorer = load_scorer(Path(folder))
+        _score_a_full_batch(scorer)
+        print(scorer.digest)
     except FindingError as error:
         print(error, file=sys.stderr)
         return Exit.FINDING
     return Exit.PASS
+
+
+def _score_a_full_batch(scorer: Scorer) -> None:
+    """Within this process's limits: the golden rows are scored one by one, and work may grow faster than a batch."""
+    rows = np.zeros((scorer.card.max_batch_rows, len(scorer.card.features)), dtype=np.float32)
+    try:
+        scorer.predict(rows)
+    except Exception as error:  # ONNX Runtime raises its own kinds, which have no public base class
+        raise ModelFolderError(
+            f"model.onnx cannot score {len(rows):,} rows at once (max_batch_rows): {str(error).splitlines()[0]}"
+        ) from None
 
 
 def _set_limits(cpu_seconds: int) -> None:

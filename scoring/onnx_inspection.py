@@ -1,7 +1,8 @@
 """Inspects an ONNX file before ONNX Runtime loads it: no external data, no custom operators, bounded work.
 
 A tensor may name another file for its data, and its path then decides what is read (CVE-2022-25882, CVE-2024-27318).
-An operator set may name a domain that only a custom library provides. A loop may have any length, even one from a row.
+An operator set may name a domain that only a custom library provides. A loop may have any length, even one from a row,
+and so may a tensor: one that is as long as a feature's value fills the memory for a row that no golden row is like.
 The cost of loading grows faster than the number of nodes. The file is a protobuf message: this walks the fields that
 lead to tensors, operators and domains, also in nested graphs, by the field numbers of onnx.proto, and skips the rest.
 It needs no library.
@@ -15,6 +16,18 @@ KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 # No converter of scikit-learn's models makes a Loop: they use Scan, which iterates over a tensor in memory.
 UNBOUNDED_OPERATORS = frozenset({b"Loop"})
 MAX_DEPTH = 64
+# Their output may be as large as their inputs say: all of them, or all but the first, which is what they repeat.
+SIZED_BY_ALL = frozenset(
+    {b"Range", b"ConstantOfShape", b"HannWindow", b"HammingWindow", b"BlackmanWindow", b"MelWeightMatrix"}
+)
+SIZED_BY_OTHERS = frozenset(
+    {
+        *(b"Expand", b"Tile", b"OneHot", b"Pad", b"Resize", b"Upsample"),
+        *(b"MaxUnpool", b"Col2Im", b"CenterCropPad", b"AffineGrid", b"DFT", b"STFT"),
+    }
+)
+# What they say of a tensor is its size, which is bounded already.
+SIZES = frozenset({b"Shape", b"Size"})
 # ONNX Runtime loads this many in a second, ten times as many in minutes; a thousand trees are one node.
 MAX_NODES = 20_000
 
@@ -45,8 +58,11 @@ class OnnxBytesError(ValueError):
 
 
 def inspect_onnx(model: bytes) -> None:
-    """Raises OnnxBytesError for external data, an unknown domain, a function, a loop, too many nodes, or no model."""
-    _Walk().into("model", memoryview(model), 0)
+    """Raises OnnxBytesError for external data, an unknown domain, a function, a loop, a tensor whose size is a row's
+    value, too many nodes, or no model."""
+    walk = _Walk()
+    walk.into("model", memoryview(model), 0)
+    walk.names.refuse_sizes_from_rows()
 
 
 class _Walk:
@@ -54,6 +70,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self._nodes = 0
+        self.names = _Names()
 
     def into(self, kind: Kind, message: memoryview, depth: int) -> None:
         """Check this message and those inside it."""
@@ -64,6 +81,9 @@ class _Walk:
             return
         if kind == "node":
             self._count_node()
+            self.names.add_node(message)
+        if kind == "graph":
+            self.names.add_graph(message)
         if depth > MAX_DEPTH:
             raise OnnxBytesError(f"has graphs within graphs, more than {MAX_DEPTH} levels deep: refused.")
         children = _CHILDREN[kind]
@@ -77,6 +97,69 @@ class _Walk:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise OnnxBytesError(f"has more than {MAX_NODES:,} nodes, which may take minutes to load: refused.")
+
+
+class _Names:
+    """Which tensors follow from the values of a row, by their names in all graphs of the file."""
+
+    def __init__(self) -> None:
+        self._from_rows: set[bytes] = set()
+        self._nodes: list[tuple[bytes, list[bytes], list[bytes]]] = []
+
+    def add_graph(self, message: memoryview) -> None:
+        """Its inputs: those of a graph within a node, too, for they may be a row's."""
+        inputs, constants = set(), set()
+        for number, value in _fields(message, has_numbers=False):
+            if isinstance(value, memoryview) and number == 11:
+                inputs |= _texts(value, 1)
+            elif isinstance(value, memoryview) and number == 5:
+                constants |= _texts(value, 8)
+        self._from_rows |= inputs - constants
+
+    def add_node(self, message: memoryview) -> None:
+        """Its inputs and outputs in their order. What a graph within it computes is taken for a row's."""
+        texts: dict[int, list[bytes]] = {1: [], 2: [], 4: [b""]}
+        has_graph = False
+        for number, value in _fields(message, has_numbers=False):
+            if not isinstance(value, memoryview):
+                continue
+            if number in texts:
+                texts[number].append(bytes(value))
+            has_graph |= number == 5 and _has_graph(value)
+        inputs, outputs, (*_, operator) = texts[1], texts[2], texts[4]
+        # Only now, because the fields of a message may stand in any order.
+        self._from_rows.update(outputs if has_graph else ())
+        self._nodes.append((operator, inputs, outputs))
+
+    def refuse_sizes_from_rows(self) -> None:
+        """Raises OnnxBytesError for a node whose output may be as large as a row's value says."""
+        read_by: dict[bytes, list[int]] = {}
+        for place, (operator, inputs, _) in enumerate(self._nodes):
+            for name in inputs if operator not in SIZES else ():
+                read_by.setdefault(name, []).append(place)
+        waiting = list(self._from_rows)
+        while waiting:
+            for place in read_by.pop(waiting.pop(), ()):
+                new = set(self._nodes[place][2]) - self._from_rows
+                self._from_rows |= new
+                waiting += new
+        for operator, inputs, _ in self._nodes:
+            sizes = inputs if operator in SIZED_BY_ALL else inputs[1:] if operator in SIZED_BY_OTHERS else []
+            if not self._from_rows.isdisjoint(sizes):
+                raise OnnxBytesError(
+                    f"has a {operator.decode()} whose size follows from a row's values, so one row may fill the "
+                    "memory: refused. Take the size from Shape, or from a constant."
+                )
+
+
+def _texts(message: memoryview, wanted: int) -> set[bytes]:
+    """The strings in one field of a message."""
+    fields = _fields(message, has_numbers=False)
+    return {bytes(value) for number, value in fields if number == wanted and isinstance(value, memoryview)}
+
+
+def _has_graph(attribute: memoryview) -> bool:
+    return any(number in (6, 11) for number, _ in _fields(attribute, has_numbers=True))
 
 
 def _check_operator(name: memoryview) -> None:

@@ -145,6 +145,48 @@ def test_a_loop_is_refused_wherever_it_is(made: onnx.GraphProto) -> None:
         inspect_onnx(model(made))
 
 
+def sized(operator: str, *others: str) -> list[onnx.NodeProto]:
+    """A tensor whose size is a number of the row, taken through what a cunning exporter would put in between."""
+    return [
+        helper.make_node("Gather", ["X", "first"], ["number"]),
+        helper.make_node("Cast", ["number"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Identity", ["whole"], ["size"]),
+        helper.make_node(operator, [*others, "size"], ["made"]),
+    ]
+
+
+SIZED = {
+    "ConstantOfShape": graph(*sized("ConstantOfShape")),
+    "Range": graph(*sized("Range", "zero")),
+    "Expand": graph(*sized("Expand", "one")),
+    "Tile": graph(*sized("Tile", "one")),
+    "Pad": graph(*sized("Pad", "one")),
+    "OneHot": graph(*sized("OneHot", "one")),
+    "Resize": graph(*sized("Resize", "one", "", "")),
+    "in a graph within it": graph(branch(graph(*sized("Tile", "one")))),
+    "out of a graph within it": graph(branch(graph()), helper.make_node("ConstantOfShape", ["Y"], ["made"])),
+    "nodes out of order": graph(*reversed(sized("ConstantOfShape"))),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_a_tensor_as_large_as_a_rows_value_says_is_refused(name: str) -> None:
+    with pytest.raises(OnnxBytesError, match="whose size follows from a row's values"):
+        inspect_onnx(model(SIZED[name]))
+
+
+def test_sizes_from_shapes_and_constants_pass() -> None:
+    made = graph(
+        helper.make_node("Shape", ["X"], ["size"]),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("Expand", ["X", "size"], ["same"]),
+        helper.make_node("Tile", ["X", "twice"], ["Y"]),
+        helper.make_node("Range", ["zero", "ten", "one"], ["numbers"]),
+        tensors=(numpy_helper.from_array(np.array([1, 2]), "twice"),),
+    )
+    inspect_onnx(model(made))
+
+
 def negations(count: int) -> list[onnx.NodeProto]:
     return [helper.make_node("Neg", [f"t{number}"], [f"t{number + 1}"]) for number in range(count)]
 

@@ -69,3 +69,30 @@ def test_a_graph_that_takes_all_memory_is_refused(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model", model=with_work(2**40, fold=True))
     with refuses(ModelFolderError, "load-crashed", "lloc"):
         prove_in_subprocess(folder, PATIENCE)
+
+
+def with_growth() -> onnx.ModelProto:
+    """A right model, which on its way makes a tensor of the rows' number to the power of four."""
+    made = graph()
+    made.graph.initializer.extend([
+        numpy_helper.from_array(np.array([0], np.int64), "zeroth"),
+        numpy_helper.from_array(np.array([1], np.int64), "until"),
+    ])  # fmt: skip
+    made.graph.node[-1].output[0] = "almost"
+    made.graph.node.extend([
+        helper.make_node("Shape", ["X"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zeroth", "until"], ["count"]),
+        helper.make_node("Concat", ["count"] * 4, ["size"], axis=0),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0),
+        helper.make_node("Add", ["almost", "nothing"], ["probabilities"]),
+    ])  # fmt: skip
+    return made
+
+
+def test_a_graph_that_cannot_score_a_full_batch_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", model=with_growth(), max_batch_rows=1000)
+    with refuses(ModelFolderError, "not-proved", "max_batch_rows"):
+        prove_in_subprocess(folder, PATIENCE)
+    folder = write_folder(tmp_path / "small", model=with_growth(), max_batch_rows=10)
+    assert prove_in_subprocess(folder, PATIENCE) == model_digest(folder)
