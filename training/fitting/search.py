@@ -1,8 +1,8 @@
 """The search: every setting of every candidate on the same folds of the training rows; the best mean score leads.
 
 Of equals the earlier one wins, so name simpler candidates first. Fits are spread over the cores as processes of one
-thread each; where one runs does not change its figures. Of a very large table a seeded sample of SEARCH_ROWS is
-searched, and the winner is then fitted on every row.
+thread each, or over a cluster (training/cluster.py); where one runs does not change its figures. Of a very large table
+a seeded sample of SEARCH_ROWS is searched, and the winner is then fitted on every row.
 """
 
 import time
@@ -20,6 +20,7 @@ from contracts.exits import FindingError
 from contracts.features import Matrix
 from contracts.schema import Task
 from contracts.terminal.progress import progress
+from training.cluster import run_fits
 from training.fitting.candidates import Candidate, Setting
 from training.fitting.fit_weights import ALL_THE_SAME, RowWeights, fitted
 from training.fitting.folds import Fold
@@ -147,8 +148,7 @@ def _runs(plan: Sequence[tuple[Candidate, Setting]], material: Material) -> Iter
     ]
     is_worth_it = material.matrix.size * len(plan) > CELLS_WORTH_PROCESSES
     workers = min(joblib.cpu_count(), len(jobs)) if is_worth_it else 1
-    runs: Iterator[tuple[Predicted, float]] = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
-    return runs
+    return run_fits(jobs, material, workers)
 
 
 def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Predicted, float]:
