@@ -1,4 +1,4 @@
-"""drift.yml by its own steps, run for real: a loss that lasts, its issue, its retrain, a second attempt."""
+"""drift.yml by its own steps, run for real: a lasting loss, its issue, its retrain, a second attempt; one by hand."""
 
 import shutil
 import tomllib
@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contracts.data_manifest import DataManifest
+from contracts.decision import Decision
 from contracts.history import HistoryEntry
 from contracts.model_folder import model_digest
+from contracts.pipeline_toml.champion import NONE_AS_ASKED
 from contracts.release import Champion
 from contracts.schema import read_json, write_json
 from tests.chain.commands import run as run_stage
@@ -170,6 +173,21 @@ def test_running_all_jobs_again_asks_and_records_nothing_twice(
     assert (len(github.issues), len(github.pulls)) == (1, 1)
     assert [one.attempt for one in run.store.latest()] == [2]
     assert {entry.workflow.attempt for entry in history(run, tmp_path) if entry.workflow} == {"1", "2"}
+
+
+def test_a_retrain_by_hand_is_as_of_that_day_and_without_the_champion_where_that_is_asked(
+    repository: Path, tmp_path: Path, github: GitHub
+) -> None:
+    run = schedule(repository, tmp_path, github)
+    run.github["event_name"] = "workflow_dispatch"
+    run.inputs = {"as_of": "2026-03-21", "full": False, "champion": "none"}
+    # What needs no container engine.
+    jobs = run.run("pipeline.yml", only=("scope", "train"))
+    assert jobs["train"].result == "success", jobs["train"].said
+    assert [("make as-of", 0) in jobs[name].commands for name in ("scope", "train")] == [True, True]
+    (kept,) = run.store.listed()
+    assert read_json(kept.folder / "data/data.json", DataManifest, "make data").as_of == "2026-03-21"
+    assert read_json(kept.folder / "evaluate/decision.json", Decision, "make evaluate").first_run == NONE_AS_ASKED
 
 
 def test_the_rates_are_those_of_a_table_that_turned() -> None:

@@ -21,6 +21,7 @@ from tests.workflows.workflow_run import WorkflowRun
 # make ends so, whatever its command ended with.
 MAKE_FAILED = 2
 UNKNOWN_FEATURE = '\n[service]\nlogged_features = ["no such column"]\n'
+NOWHERE = "http://127.0.0.1:9"
 NO_GO = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "go").exists())
 
 
@@ -102,6 +103,28 @@ def test_one_surviving_audit_is_told_as_what_it_is(tmp_path: Path) -> None:
     body = github.issues[0]["body"]
     assert "### workflows: clean" in body
     assert "### dependencies: could not run" in body
+
+
+@pytest.mark.timeout(900)
+def test_an_audit_that_could_not_run_is_told_in_the_same_issue_when_it_alone_runs_again(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path, "audits-again")
+    with serving(GitHub()) as github:
+        run = WorkflowRun(
+            clone, tmp_path, ArtifactStore(tmp_path / "artifacts"), event(clone, "schedule"),
+            environment={"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "a-token", "PATH": NO_GO, "GH_TOKEN": "a-token",
+                         "HTTPS_PROXY": NOWHERE},
+        )  # fmt: skip
+        jobs = run.run("security.yml")
+        assert {name for name, job in jobs.items() if job.result == "success"} == {"issue"}, jobs["issue"].said
+        assert "### workflows: could not run" in github.issues[0]["body"]
+        run.store.attempt = 2
+        # Without a token zizmor asks nobody.
+        run.environment["GH_TOKEN"] = None
+        jobs = run.run("security.yml", only=("workflows", "issue"))
+    assert [jobs[name].result for name in ("workflows", "issue")] == ["success"] * 2, jobs["issue"].said
+    (issue,) = github.issues
+    assert "### workflows: clean" in issue["body"]
+    assert "### dependencies: could not run" in issue["body"]
 
 
 @pytest.mark.timeout(900)

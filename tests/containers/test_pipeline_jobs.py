@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,16 @@ from contracts.release import Champion
 from contracts.schema import read_json
 from contracts.stage import CHAIN
 from deploy.engine import docker
+from deploy.registry.registry import look_up
+from tests.containers.registry import Registry
 from tests.publishing.repositories import git
 from tests.repository.test_promises import ROOT
 from tests.workflows.artifact_store import ArtifactStore
 from tests.workflows.repositories import clone, event, make_repository
-from tests.workflows.workflow_run import WorkflowRun
+from tests.workflows.workflow_run import Job, WorkflowRun
 
+# make ends so, whatever its command ended with.
+MAKE_FAILED = 2
 STAGES = ("scope", *CHAIN, "report")
 ROLLBACK = ROOT / ".github" / "workflows" / "rollback.yml"
 # What only jobs have: the note of the attempt, the image as a file, and what only a deploy writes.
@@ -87,22 +92,88 @@ def test_a_push_gives_the_files_of_make_pipeline(repository: Path, tmp_path: Pat
     assert entry.deployed.model == entry.model.digest
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """A push that met no registry: its jobs, and the history before and after those that failed ran again."""
+
+    root: Path
+    registry: Registry
+    variables: dict[str, str]
+    run: WorkflowRun
+    away: dict[str, Job]
+    before: Path
+    after: Path
+
+    @property
+    def image(self) -> str:
+        """The champion, as the history names it."""
+        return read_json(self.after / "champion.json", Champion, "make record-champion").image
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
+    root = tmp_path_factory.mktemp("registry-away")
+    (root / "registry").mkdir()
+    registry = Registry(root / "registry")
+    variables = {"IMAGE_REPOSITORY": f"{registry.address}/user/away", "DOCKERHUB_USERNAME": "user"}
+    first = make_repository(root, "gatehouse-away-test")
+    run = WorkflowRun(first, root, ArtifactStore(root / "a"), event(first, "push"), variables)
+    away = dict(run.run("pipeline.yml"))
+    before = past(run, root / "before")
+    registry.start()
+    run.store.attempt = 2
+    # GitHub runs again what failed and whatever waits for it, so also publish.yml.
+    run.run("pipeline.yml", only=("image", "report", "deploy", "publish", "passed"))
+    made = Pushed(root, registry, variables, run, away, before, past(run, root / "after"))
+    yield made
+    registry.stop()
+    docker("image", "rm", "--force", made.image)
+
+
+@pytest.mark.timeout(1800)
+def test_jobs_that_failed_while_the_registry_was_away_push_and_deploy_when_they_run_again(pushed: Pushed) -> None:
+    assert ("make publish-image", MAKE_FAILED) in pushed.away["image"].commands
+    assert "connection refused" in pushed.away["image"].said[0]
+    assert {name for name, job in pushed.away.items() if job.result == "failure"} == {"image", "passed"}
+    assert pushed.away["deploy"].result == "skipped"
+    (stopped,) = entries(pushed.before)
+    assert stopped.deployed is None
+    assert {name: job.said for name, job in pushed.run.jobs.items() if job.result == "failure"} == {}
+    attempts = {one.name: one.attempt for one in pushed.run.store.latest()}
+    assert attempts == {"train": 1, "image": 2, "packed-image": 2, "report": 2, "deploy": 2}
+    first, second = entries(pushed.after)
+    assert first == stopped
+    assert second.image is not None
+    assert pushed.image == second.image.reference
+    champion = f"{pushed.variables['IMAGE_REPOSITORY']}:champion"
+    assert look_up(champion).image_id == look_up(second.image.reference).image_id
+
+
 @pytest.mark.skipif(not ROLLBACK.exists(), reason="this repository has no rollback")
-@pytest.mark.timeout(900)
-def test_a_rollback_is_recorded(repository: Path, tmp_path: Path, registry: str) -> None:
-    variables = {"IMAGE_REPOSITORY": f"{registry}/user/rolled-back", "DOCKERHUB_USERNAME": "user"}
-    push = WorkflowRun(repository, tmp_path, ArtifactStore(tmp_path / "a"), event(repository, "push"), variables)
-    assert push.run("pipeline.yml")["deploy"].result == "success", push.jobs["deploy"].said
-    (first,) = entries(past(push, tmp_path / "before"))
-    assert first.image is not None
-    inputs = {"image": first.image.reference}
-    again = event(repository, "workflow_dispatch", "4712")
-    run = WorkflowRun(repository, tmp_path, ArtifactStore(tmp_path / "b"), again, variables, inputs=inputs)
+@pytest.mark.timeout(1800)
+def test_a_rollback_is_recorded_once_also_by_runs_of_its_failed_jobs_alone(pushed: Pushed) -> None:
+    again = event(pushed.run.clone, "workflow_dispatch", "4712")
+    store = ArtifactStore(pushed.root / "b")
+    run = WorkflowRun(pushed.run.clone, pushed.root, store, again, pushed.variables, inputs={"image": pushed.image})
+    pushed.registry.stop()
     jobs = run.run("rollback.yml")
+    results = {name: job.result for name, job in jobs.items()}
+    assert results == {"list": "success", "rollback": "failure", "publish": "skipped"}
+    assert store.listed() == []
+    pushed.registry.start()
+    store.attempt = 2
+    refusal = pushed.root / "remote.git" / "hooks" / "pre-receive"
+    refusal.parent.mkdir(exist_ok=True)
+    refusal.write_text("#!/bin/sh\nexit 1\n")
+    refusal.chmod(0o755)
+    jobs = run.run("rollback.yml", only=("rollback", "publish"))
+    assert {name for name, job in jobs.items() if job.result == "failure"} == {"publish", "publish / record"}
+    refusal.unlink()
+    store.attempt = 3
+    jobs = run.run("rollback.yml", only=("publish",))
     assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
-    assert [one.name for one in run.store.listed()] == ["rollback"]
-    after = past(run, tmp_path / "after")
-    assert [entry.event for entry in entries(after)] == ["run", "rollback"]
-    assert entries(after)[1].deployed is not None
-    assert read_json(after / "champion.json", Champion, "make record-champion").image == first.image.reference
-    docker("image", "rm", "--force", first.image.reference)
+    assert [(one.name, one.attempt) for one in store.listed()] == [("rollback", 2)]
+    after = past(run, pushed.root / "after-rollback")
+    assert [entry.event for entry in entries(after)] == ["run", "run", "rollback"]
+    assert entries(after)[2].deployed is not None
+    assert read_json(after / "champion.json", Champion, "make record-champion").image == pushed.image

@@ -41,6 +41,11 @@ def clone(root: Path, name: str) -> Path:
     for mark in (made / ".venv").glob(".has-*"):
         mark.unlink()
     (made / ".venv" / ".has-dev").touch()
+    if (ROOT / ".uv").exists():  # make asks for it even where nothing is left to install
+        (made / ".uv" / "bin").mkdir(parents=True)
+        shutil.copy(
+            ROOT / ".uv" / "bin" / "uv", made / ".uv" / "bin"
+        )  # not linked: it must be newer than the clone's pins
     return made
 
 
