@@ -7,8 +7,8 @@ Python 3.13 in the folder of `--pythons` are needed. In GitHub's place stand an 
 documents, the artifact service of artifact_server.py, a bare repository as the remote, and a registry on loopback.
 
 What is not as on GitHub: workflows are written out in the forms that act knows (tests/workflows/written_out.py); the
-repository is private, so that nothing is signed; no site is published; one job runs at a time, on one Python. Of what
-ci.yml and drills.yml run there is a part: the first test of each file (tests/situations/cut.py), one drill, one deploy.
+repository is private, so that nothing is signed; no site is published; one job runs at a time, on one Python. ci.yml
+and drills.yml run in part: the first test of each folder (tests/situations/cut.py), one drill, one deploy.
 
 Reads   this checkout's last commit
 Writes  a line for each run: how its jobs ended, and whether that is as decided (tests/situations/catalogue.py)

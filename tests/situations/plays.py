@@ -20,7 +20,7 @@ PULL_REQUEST = 7
 # A title and a branch that a shell would run.
 TRACE = Path(tempfile.gettempdir()) / "a-text-of-a-pull-request-ran"
 HOSTILE = f"$(touch {TRACE})"
-# What CI and the drills run is cut: of each file of tests the first test, of the drills and the deploys one.
+# What CI and the drills run is cut: of each folder of tests the first test, of the drills and the deploys one.
 CUT = {"PYTEST_ADDOPTS": "-p tests.situations.cut", "ONLY": "floor-mistyped", "PARTS": "rollback"}
 # Go cannot build the scanner of advisories, and GitHub takes no token of ours: as where the network is away.
 NO_SCANNER = {"GOPROXY": "off", "GOMODCACHE": "/dev/null"}
