@@ -1,4 +1,4 @@
-"""`build/data/data.json`: where the tables come from, how they were cut, and what training saw of each column."""
+"""`build/data/data.json`: the tables' source, how they were cut, and what training saw of each column."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from contracts.schema import Schema, Task, is_unset, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
-# The features of the replay's rows as a client has them: what the load test sends.
+# The features of the replay's rows as a client has them. The load test sends these.
 REQUESTS_FILE = "requests.parquet"
 # In the tables of build/data: the day or the data.group of a row. In reference.parquet of a table without time: the
 # number of its group, or of the rows that equal it where there are many such.
@@ -36,9 +36,9 @@ class Table(Schema):
 class DataManifest(Schema):
     """data.json. `weights`: the column of training.weights; None: every row counts the same.
 
-    Tables hold the features, the target, and where the table has them the time, the cluster and the weights' column.
-    Target: class names as strings for classification, float64 for regression. Numbers are float32, booleans 0/1/NaN as
-    float32, strings without nulls. `requests`: the digest of REQUESTS_FILE.
+    The tables have the features, the target and, where there are any, time, cluster and weights. The target is a class
+    name as a string, or float64 for a regression. Numbers are float32, booleans 0/1/NaN as float32, strings without
+    nulls. `requests`: the digest of REQUESTS_FILE.
     """
 
     format_version: Literal[1] = 1
@@ -60,9 +60,9 @@ class DataManifest(Schema):
 
 
 def manifest_digest(manifest: DataManifest, data: Data) -> str:
-    """`sha256:…` of what is learned from: the tables' digests, what they mean, and how they were cut.
+    """`sha256:…` of the training data: the tables' digests, their columns, and how they were cut.
 
-    Where the rows came from and which columns were left out does not change it.
+    The source and the columns that were left out do not change it.
     """
     content = manifest.model_dump(mode="json", exclude={"source", "source_sha256", "left_out", "requests", "digest"})
     keys = {"as_of", "holdout_days", "replay_days"} if data.time else {"seed", "holdout_share", "replay_share"}

@@ -1,4 +1,4 @@
-"""`build/evaluate/decision.json`: promote or reject, and every figure that led there. Same inputs, same bytes."""
+"""`build/evaluate/decision.json`: promote or reject, with every figure behind it. Same inputs, same bytes."""
 
 from typing import Literal
 
@@ -9,9 +9,9 @@ PROMOTED: frozenset[Outcome] = frozenset({"better", "equivalent", "no champion"}
 
 
 class Evidence(Schema):
-    """One tuple of digests. A part of which a stage says nothing is None; a `champion` of "" is "there was none".
+    """The digests that a stage's result is about. None: the stage says nothing about it. `champion` "": there was none.
 
-    `settings`: pipeline.toml as the stage read it (`settings_digest`). `image`: the image id (contracts/image.py).
+    `settings`: of pipeline.toml as the stage read it (`settings_digest`). `image`: the image id (contracts/image.py).
     """
 
     model: str | None = None
@@ -30,9 +30,9 @@ class Interval(Schema):
 
 
 class Comparison(Schema):
-    """One metric of challenger and champion on the same rows. Only those that decide have a margin.
+    """One metric of challenger and champion on the same rows. Only the metric that decides has a margin.
 
-    `baseline`: what the best answer gets that reads no feature; `over_baseline`: challenger minus it.
+    `baseline`: the metric of the best prediction that reads no feature; `over_baseline`: challenger minus baseline.
     """
 
     metric: str
@@ -50,7 +50,7 @@ class Comparison(Schema):
 
 
 class Check(Schema):
-    """One rule: what was seen, what is required, and what to do where they disagree."""
+    """One check: what was seen, what is required, and what to do where it fails. `name` is its code."""
 
     name: str
     passed: bool
@@ -72,7 +72,7 @@ class SliceComparison(Schema):
 
 
 class Curve(Schema):
-    """Points of a plot: x and y of the same length. `name`: challenger or champion."""
+    """Points of a curve: x and y of equal length. `name`: challenger or champion."""
 
     name: str
     x: tuple[float, ...]
@@ -80,7 +80,7 @@ class Curve(Schema):
 
 
 class Plot(Schema):
-    """One picture. `x`, `y`: what the axes show; `has_diagonal`: whether the line y = x means something in it."""
+    """One plot. `x`, `y`: the axes' labels; `has_diagonal`: whether the line y = x is drawn."""
 
     title: str
     x: str
@@ -90,24 +90,22 @@ class Plot(Schema):
 
 
 class Plots(Schema):
-    """`build/evaluate/plots.json`: what both models say of the holdout, as curves, by name."""
+    """`build/evaluate/plots.json`: curves of both models on the holdout, by the plot's name."""
 
     format_version: Literal[1] = 1
     plots: dict[str, Plot]
 
 
 class Decision(Schema):
-    """decision.json. `reason_codes`: one for each of `reasons`, a check's name, `slice`, or the deciding outcome.
+    """decision.json.
 
+    `reason_codes`: one for each of `reasons`: a check's name, `slice`, or the outcome of the metric that decides.
     `relaxed`: one sentence for each setting that asks less than it did of the champion.
-
-    `changed`: one for each setting that is another one, where only a person can say whether it asks less.
-
-    `baseline`: whose answer the baseline is. `notes`: what is no ground to reject, and yet has to be said.
-
-    `first_run`: why no champion was compared with, where that has to be said (contracts/pipeline_toml/champion.py).
+    `changed`: one for each other setting that changed; a person must judge whether it asks less.
+    `baseline`: the rule by which the baseline predicts. `notes`: findings that are no reason to reject.
+    `first_run`: the reason where there was no champion to compare with (contracts/pipeline_toml/champion.py).
     `evaluation`: its number on this holdout; `evaluations`: how many are counted in all; `forgotten`: why some may be
-    missing, "" where none seems to be.
+    missing, "" where none seem to be.
     `settings`: the digest of pipeline.toml as the gate read it (contracts/pipeline_toml/reader.py).
     """
 
@@ -141,10 +139,10 @@ class Decision(Schema):
 
     @property
     def deciding(self) -> Comparison | None:
-        """The metric that decided, unless it could not be computed."""
+        """The metric that decides; None where it could not be computed."""
         return next((one for one in self.comparisons if one.decides), None)
 
     @property
     def evidence(self) -> Evidence:
-        """What the gate judged, beside which champion, on which data, by which settings."""
+        """The model and the champion that were compared, the data and the settings."""
         return Evidence(model=self.challenger, champion=self.champion, data=self.data_digest, settings=self.settings)

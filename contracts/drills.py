@@ -1,4 +1,4 @@
-"""`build/drills/drills.json`: which faults were planted, and how the stages that should refuse them answered."""
+"""`build/drills/drills.json`: the faults that the drills planted, and whether a stage refused each one."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from contracts.stage import StageName
 
 
 class DrillRecord(Schema):
-    """One drill. `exit` is -1 where the fault could not be planted; `expected_reason` is a regular expression."""
+    """One drill. `exit`: -1 where the fault could not be planted. `expected_reason`: a regular expression."""
 
     name: str
     stage: StageName
@@ -21,7 +21,7 @@ class DrillRecord(Schema):
 
 
 class DrillRecords(Schema):
-    """drills.json. `full`: the nightly drills were among them."""
+    """drills.json. `full`: whether the nightly drills ran too."""
 
     format_version: Literal[1] = 1
     full: bool

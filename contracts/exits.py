@@ -1,4 +1,4 @@
-"""Exit codes, the same for every command: 0 pass, 3 a finding, 2 wrong usage or configuration, 1 a crash."""
+"""Exit codes of every command (0 pass, 3 a finding, 2 wrong usage or configuration, 1 a crash), and their errors."""
 
 import importlib
 import sys
@@ -10,7 +10,7 @@ from contracts.terminal.plain import write_plainly
 
 
 class Exit(IntEnum):
-    """What a stage tells the chain, which stops at anything but PASS."""
+    """The exit code of a stage. The chain stops at anything but PASS."""
 
     PASS = 0
     CRASH = 1
@@ -19,7 +19,7 @@ class Exit(IntEnum):
 
 
 class CodedError(Exception):
-    """An error whose sentence a person reads. `code` names its cause, and stays where the sentence is rewritten."""
+    """An error with a sentence for a person. `code` names its cause, and stays when the sentence is reworded."""
 
     def __init__(self, sentence: str, *, code: str = "") -> None:
         super().__init__(sentence)
@@ -27,21 +27,21 @@ class CodedError(Exception):
 
 
 class UsageError(CodedError):
-    """The person can fix it: a wrong key, a missing file, a stage run out of order. Ends in exit 2."""
+    """A mistake that the person can fix: a wrong key, a missing file, a stage run out of order. Exit code 2."""
 
 
 class FindingError(CodedError):
-    """The stage did its work and refuses what it was given: a table, an export, a model. Ends in exit 3."""
+    """The stage did its work and refuses its input: a table, an export, a model. Exit code 3."""
 
 
 class OutsideError(CodedError):
-    """What the work needs from outside did not do it: an engine, a registry. Ends in exit 1, without a traceback."""
+    """An outside service failed: an engine, a registry. Exit code 1, without a traceback."""
 
 
 def run_room(room: str, commands: Mapping[str, str]) -> NoReturn:
-    """Run the room's command that the first argument names, by its module's `main`, and exit with its code.
+    """Run the command that the first argument names, by its module's `main`, and exit with its code.
 
-    `commands`: a module for each name. A module is imported when it is asked for, because some need half a second.
+    `commands`: a module for each name. Only the one to run is imported, because some imports take half a second.
     """
     write_plainly()
     name = sys.argv[1] if len(sys.argv) > 1 else ""

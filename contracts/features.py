@@ -1,8 +1,8 @@
 """The features that a model reads: names, kinds, categories, and how a value becomes a float32.
 
 Numeric: float32, NaN where missing. Boolean: 0, 1, NaN where missing. Categorical: the position in the feature's sorted
-`categories`, -1 when unknown; a missing string is the category MISSING, so that it is explicit in every table. Tables
-and logs keep a text as it came; whoever needs the category asks `text_reader`.
+`categories`, -1 when unknown. A missing string is the category MISSING, so that it is explicit in every table. Tables
+and logs keep a text unchanged; `text_reader` gives its category.
 """
 
 import unicodedata
@@ -29,7 +29,7 @@ UNKNOWN = -1.0
 class Feature(Schema):
     """One column that the model reads, with what training saw of it.
 
-    `normalise`: differences between texts that make none. `rare`: the texts, normalised, that are the category RARE.
+    `normalise`: differences between texts that do not count. `rare`: the normalised texts of the category RARE.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Feature(Schema):
 
 
 def normalised(text: str, steps: Collection[Spelling]) -> str:
-    """The text without the differences that `steps` name; normalised again, it stays the same.
+    """The text without the differences that `steps` name. Normalising it again changes nothing.
 
     Source: the Unicode Standard, D145 (canonical caseless match), for why `case` folds what `nfc` has decomposed.
     """
@@ -62,7 +62,7 @@ def normalised(text: str, steps: Collection[Spelling]) -> str:
 
 
 def text_reader(feature: Feature) -> Callable[[str], str] | None:
-    """From a text to the category as which the model reads it, known or not. None where that is the text itself."""
+    """A function from a text to its category, known or not. None where the category is the text itself."""
     if not feature.normalise and not feature.rare:
         return None
     steps, rare = feature.normalise, frozenset(feature.rare)
@@ -75,7 +75,7 @@ def text_reader(feature: Feature) -> Callable[[str], str] | None:
 
 
 def code_reader(feature: Feature) -> Callable[[Value, float], float]:
-    """From a text, None where it is missing, to its code; the second argument is that of an unknown one."""
+    """A function from a text (None: missing) to its code. Its second argument is the code of unknown texts."""
     codes: dict[Value, float] = {name: float(code) for code, name in enumerate(feature.categories)}
     codes[None] = codes.get(MISSING, UNKNOWN)
     read = text_reader(feature)
@@ -90,7 +90,7 @@ def code_reader(feature: Feature) -> Callable[[Value, float], float]:
 
 
 def other_spellings(feature: Feature) -> Iterator[str]:
-    """Texts that are not the category as which they are read: one for each step that makes a difference, one rare."""
+    """Texts that differ from their category: one for each step of `normalise` that changes any, and one rare text."""
     ways: dict[Spelling, Callable[[str], str]] = {
         "trim": lambda text: f" {text} ",
         "case": str.upper,

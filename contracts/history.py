@@ -1,11 +1,11 @@
-"""The history: small JSON, one file for each run, in a folder that workflows keep on a branch of its own.
+"""The run history: one small JSON file for each run, in a folder that workflows keep on a branch of its own.
 
     runs/2026/20261123T111300Z-run-4711-1.json   one HistoryEntry: a run of the chain, a drift verdict, a rollback
     kept/20261123T111300Z-run-4711-1/            the last few in full, laid out like build/, with Evidently's report
     drills/drills.json                           the latest table of drills
 
-An entry repeats figures of the stages' own files instead of holding those files: they may change their format, and a
-year-old entry must still be readable. So fields are only ever added here, with a default.
+An entry repeats figures from the stages' files and does not include these files: their format may change, and a
+year-old entry must still be readable. So fields are only added here, each with a default.
 """
 
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ from contracts.stage import RecordedStage
 from contracts.verdict import DriftState
 
 EventName = Literal["run", "drift", "rollback"]
-# What may come from outside is bounded; what becomes part of a path or of a link has a pattern.
+# Texts from outside have a maximum length; what becomes part of a path or of a link has a pattern.
 Text = Annotated[str, Field(max_length=600)]
 EntryId = Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-(run|drift|rollback)-[a-z0-9-]{1,40}$")]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
@@ -29,7 +29,7 @@ Number = Annotated[str, Field(pattern=r"^[1-9]\d{0,18}$")]
 
 
 class WorkflowRun(Schema):
-    """Where a run took place. `branch` and `title` are texts from outside: anybody can name a branch."""
+    """The workflow run. `branch` and `title` are texts from outside: anybody can name a branch."""
 
     server: Server
     repository: Repository
@@ -60,7 +60,7 @@ class StageFigures(Schema):
 
 
 class DataFigures(Schema):
-    """Which data. `source` is what pipeline.toml names."""
+    """The data. `source`: data.source of pipeline.toml."""
 
     source: Text
     digest: Digest
@@ -69,7 +69,7 @@ class DataFigures(Schema):
 
 
 class ChallengerFigures(Schema):
-    """The challenger: `digest` is that of its folder; `task`, `target`, `positive`, `classes`: what it answers."""
+    """The challenger. `digest`: of its folder; `classes`: how many there are."""
 
     name: Text
     digest: Digest
@@ -100,7 +100,7 @@ class MetricFigures(Schema):
 
 
 class DecisionFigures(Schema):
-    """What the gate said of which model, and why."""
+    """The gate's decision. `broken`: the checks that failed."""
 
     decision: Literal["promote", "reject"]
     reason: Text
@@ -115,7 +115,7 @@ class DecisionFigures(Schema):
 
 
 class LoadFigures(Schema):
-    """The service under load; milliseconds count from when a request was due."""
+    """The service under load. Milliseconds count from the time at which a request was due."""
 
     verdict: Literal["pass", "fail", "unmeasured"]
     target: Text
@@ -130,7 +130,7 @@ class LoadFigures(Schema):
 
 
 class ImageFigures(Schema):
-    """The image. `reference` is `name@sha256:…` once it was pushed, and a local name before."""
+    """The image. `reference`: `name@sha256:…` after it was pushed, a local name before."""
 
     reference: Text
     image_id: Text
@@ -142,7 +142,7 @@ class ImageFigures(Schema):
 
 
 class ColumnFigures(Schema):
-    """One column's distance and from where on it counts as drifted."""
+    """One column's distance, and the threshold above which it counts as drifted."""
 
     column: Text
     kind: Literal["feature", "prediction"]
@@ -151,7 +151,7 @@ class ColumnFigures(Schema):
 
 
 class DriftFigures(Schema):
-    """A drift verdict. `columns`: those that moved most against their thresholds, out of `columns_compared`."""
+    """A drift verdict. `columns`: those of `columns_compared` that moved most, relative to their thresholds."""
 
     state: DriftState
     inputs: DriftState
@@ -169,7 +169,7 @@ class DriftFigures(Schema):
 
 
 class DeployedFigures(Schema):
-    """What went into production, in place of what; `image` is empty where a folder was deployed."""
+    """The model that went into production, and the one before. `image`: "" where a folder was deployed."""
 
     model: Digest
     previous: Digest
@@ -178,7 +178,7 @@ class DeployedFigures(Schema):
 
 
 class HistoryEntry(Schema):
-    """One run. What a run did not get to, or does not do, is None."""
+    """One run. Parts that it did not reach, or does not have, are None."""
 
     format_version: Literal[1] = 1
     id: EntryId

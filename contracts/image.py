@@ -1,4 +1,4 @@
-"""`build/image/`: what was built (`image.json`), and what the registry holds of it (`pushed.json`) and beside it."""
+"""`build/image/`: the image that was built (`image.json`) and pushed (`pushed.json`), and its attestation."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ DATA_LABEL = "gatehouse.data"
 METRIC_LABEL = "gatehouse.metric"
 METRIC_VALUE_LABEL = "gatehouse.metric.value"
 REVISION_LABEL = "org.opencontainers.image.revision"
-# Where the model folder is in every image: a champion is fetched from there.
+# The model folder in every image. A champion is fetched from there.
 MODEL_PLACE = "/model"
 
 
 MOST_OF_A_SENTENCE = 4_000
-# An attestation comes out of a registry and is shown in a terminal: no control characters, no end of line.
+# An attestation comes from a registry and is shown in a terminal: no control characters, no end of line.
 Sentence = Annotated[str, Field(max_length=MOST_OF_A_SENTENCE, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 DigestOrNone = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
@@ -35,9 +35,9 @@ class Layer(Schema):
 
 
 class Image(Schema):
-    """image.json. `image_id`, the digest of the configuration, names the contents on any engine and in any registry.
+    """image.json. `image_id`: the digest of the configuration, which identifies the contents on every engine.
 
-    `cold_start_seconds`: from `docker run` to the first 200 of /readyz. `idle_mb`: resident memory right after it.
+    `cold_start_seconds`: from `docker run` to the first 200 of /readyz. `idle_mb`: resident memory after that.
     `settings`: the digest of pipeline.toml.
     """
 
@@ -60,14 +60,14 @@ class Image(Schema):
 
     @property
     def evidence(self) -> Evidence:
-        """Which model this image holds, and which image it is."""
+        """The model in this image, and the image itself."""
         return Evidence(model=self.model, data=self.data_digest, settings=self.settings, image=self.image_id)
 
 
 class ChampionImage(Schema):
-    """build/champion-image.json: the image that the champion's model folder was taken out of. `model` is its digest.
+    """build/champion-image.json: the image from which the champion's model folder was copied. `model`: its digest.
 
-    `engine_id`: what the engine that pulled it calls it (deploy/digests.py).
+    `engine_id`: its id on the engine that pulled it (deploy/digests.py).
     """
 
     format_version: Literal[1] = 1
@@ -77,7 +77,7 @@ class ChampionImage(Schema):
 
 
 class PushedImage(Schema):
-    """pushed.json. `reference` is `repository@sha256:…`, the one name that a deploy takes; `packed_bytes` as stored."""
+    """pushed.json. `reference`: `repository@sha256:…`, as a deploy requires it. `packed_bytes`: as stored."""
 
     format_version: Literal[1] = 1
     reference: str
@@ -87,9 +87,9 @@ class PushedImage(Schema):
 
 
 class Attestation(Schema):
-    """What lies beside an image in the registry once every stage has passed for it.
+    """The attestation in the registry, which says that every stage has passed for an image.
 
-    `decision`: the gate's first reason. `first_run`: why no champion was compared with, where that has to be said.
+    `decision`: the gate's first reason. `first_run`: the reason where there was no champion to compare with.
     """
 
     format_version: Literal[1] = 1

@@ -1,4 +1,4 @@
-"""`build/evaluate/model_figures.json`: what the challenger does on the holdout, for whoever reads the report."""
+"""`build/evaluate/model_figures.json`: feature importance and confusion matrix of the challenger, for the report."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from contracts.schema import Schema
 
 
 class FeatureImportance(Schema):
-    """How much worse `metric` becomes where one column's values are dealt to other rows: over 0 the model needs it."""
+    """How much worse `metric` becomes when one column is shuffled. Over 0 the model needs the column."""
 
     feature: str
     loss: Interval
 
 
 class ClassFigures(Schema):
-    """One class of the holdout. Precision and F1 are 0 where no row was called by its name."""
+    """One class of the holdout. `decided`: rows predicted as it; precision and F1 are 0 where there are none."""
 
     name: str
     rows: int
@@ -28,10 +28,10 @@ class ClassFigures(Schema):
 class ModelFigures(Schema):
     """model_figures.json. Same inputs, same bytes.
 
-    `importances`: the largest loss first; of `importance_rows` rows of the holdout, evenly spread. Empty where `metric`
-    means nothing on these. `classes` and `confusion` are empty for a regression. `confusion`: rows of the holdout by
-    their own class, and within it by the class that was decided, both in the order of `classes`.
-    `parameters`: those that the search set; all others are the library's own.
+    `importances`: the largest loss first, on `importance_rows` rows of the holdout, evenly spread. Empty where `metric`
+    is undefined on these. `classes` and `confusion` are empty for a regression. `confusion`: rows by true class, and
+    within it by predicted class, both in the order of `classes`. `parameters`: those that the search set; others have
+    the library's defaults.
     """
 
     format_version: Literal[1] = 1

@@ -1,11 +1,11 @@
-"""The model folder: what is trained, gated, shipped, rolled back and compared. Data only; nothing in it executes.
+"""The model folder: the unit that is trained, judged, shipped, rolled back and compared. Data only; nothing executes.
 
     model.onnx         the graph: one input `X` float32 [rows, features]; one output, `probabilities` or `value`
-    model.json         this schema: what the model is, what it reads, and the sha256 of every other file
-    reference.parquet  a sample of what it was fitted on, with its predictions: what drift compares with
+    model.json         the model card (ModelCard), with the sha256 of every other file
+    reference.parquet  a sample of the rows it was fitted on, with predictions out of fold: the reference for drift
     golden.json        inputs and the outputs that they must give, on every machine
 
-The model's *digest* is the sha256 of model.json, which holds the sha256 of all the rest.
+The model's *digest* is the sha256 of model.json, which has the sha256 of all other files.
 """
 
 import errno
@@ -27,7 +27,7 @@ PREDICTION_COLUMN = "prediction"
 
 
 class ModelFolderError(FindingError):
-    """The folder is not a model folder that can be trusted: the text says which file, and what is wrong with it."""
+    """The model folder cannot be trusted: the text says which file, and what is wrong with it."""
 
 
 class Metric(Schema):
@@ -40,7 +40,7 @@ class Metric(Schema):
 
 
 class ExportProof(Schema):
-    """What was compared to show that the ONNX graph and the scikit-learn estimator are the same function."""
+    """The comparison that proves that the ONNX graph and the scikit-learn estimator are the same function."""
 
     rows: int
     boundary_rows: int
@@ -49,9 +49,9 @@ class ExportProof(Schema):
 
 
 class ColumnHistory(Schema):
-    """How far one column of the train rows has been from reference.parquet, by a method of scoring/distances.py.
+    """Past distances of one column of train from reference.parquet, by a method of scoring/distances.py.
 
-    `largest`: by length of the window in whole days, the largest distance of any such window. Seasons are in it.
+    `largest`: by length of the window in whole days, the largest distance of any such window, seasons included.
     """
 
     column: str
@@ -60,13 +60,12 @@ class ColumnHistory(Schema):
 
 
 class ModelCard(Schema):
-    """model.json. `history` is empty where the table has no time, or too little of it.
+    """model.json.
 
+    `history`: empty where the table has no time, or too few days.
     `refused_candidates`: those of training.candidates that could not be exported exactly, each with the reason.
-
-    `gate`: the settings that it was to be judged under, by their keys in pipeline.toml.
-
-    `unweighted`: where rows have weights, the metrics of rows that count the same: what production's rows do.
+    `gate`: the settings of pipeline.toml when it was trained, by their keys.
+    `unweighted`: where rows have weights, the metrics without them.
     """
 
     format_version: Literal[1] = 1
@@ -97,7 +96,7 @@ class ModelCard(Schema):
 
     @property
     def metrics_in_production(self) -> dict[str, Metric]:
-        """What figures of requests are compared with: there each row counts the same."""
+        """The metrics to compare with those of requests, where each row counts the same."""
         return self.metrics if self.unweighted is None else self.unweighted
 
 
@@ -122,7 +121,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """A file's bytes. Raises OSError, also where it is a pipe or a device: reading these may never end."""
+    """A file's bytes. Raises OSError, also for a pipe or a device, whose end may never come."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no regular file")
     return path.read_bytes()
@@ -137,7 +136,7 @@ def model_digest(folder: Path) -> str:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """model.json alone, without a look at the other files. Raises ModelFolderError."""
+    """model.json, without checking the other files. Raises ModelFolderError."""
     path = folder / CARD_FILE
     try:
         return ModelCard.model_validate_json(_bytes_of(path))
@@ -150,7 +149,7 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def verify_files(folder: Path, card: ModelCard) -> dict[str, bytes]:
-    """The bytes of model.onnx and golden.json, after every file's sha256 was found right. Raises ModelFolderError."""
+    """Check every file's sha256, and return the bytes of model.onnx and golden.json. Raises ModelFolderError."""
     contents: dict[str, bytes] = {}
     for name in MODEL_FILES:
         required = card.files.get(name)

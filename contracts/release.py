@@ -1,4 +1,4 @@
-"""What production runs and ran: the state kept on the host, what one deploy or rollback did, and the champion's record.
+"""What production runs: the state on the host, the record of each deploy and rollback, and the champion's record.
 
 `build/deploy/deployed.json` is a Deployment, champion.json a Champion.
 """
@@ -14,10 +14,10 @@ Action = Literal["deploy", "rollback"]
 
 
 class VersionMetrics(Schema):
-    """Prometheus' own figures of one version over one canary step, or over the watch.
+    """Prometheus' figures of one version over one canary step, or over the watch after the switch.
 
-    `error_share`: answers other than 2xx among all predictions. `odd_share`: missing values and unknown categories for
-    each row and feature. None is "not known": there was no answer to count.
+    `error_share`: answers other than 2xx among all predictions. `odd_share`: missing values and unknown categories per
+    row and feature. None: not known, because there was no answer to count.
     """
 
     requests: float
@@ -37,9 +37,9 @@ class Compared(Schema):
 
 
 class Release(Schema):
-    """One version on one side of the stack. `image` is `name@sha256:…`; `decision` says why it was let in."""
+    """One version on one side of the stack. `image`: `name@sha256:…`; `decision`: why it was admitted."""
 
-    # A host's state may be of an earlier version, which kept the engine's own id of the image, too.
+    # A host's state may be of an earlier version, which also kept the engine's id of the image.
     model_config = ConfigDict(extra="ignore")
 
     image: str
@@ -50,7 +50,7 @@ class Release(Schema):
 
 
 class Entry(Schema):
-    """One line of `make releases`. `at`: RFC 3339 in UTC, when the new version had all the traffic for good."""
+    """One line of `make releases`. `at`: RFC 3339 in UTC, when the new version had all the traffic and stayed."""
 
     action: Action
     image: str
@@ -65,7 +65,7 @@ class Entry(Schema):
 
 
 class State(Schema):
-    """state.json on the host: replaced whole, so that a reader sees one moment. `entries`: newest last."""
+    """state.json on the host, replaced atomically, so that readers see a consistent state. `entries`: newest last."""
 
     format_version: Literal[1] = 1
     current: Release | None = None
@@ -74,7 +74,7 @@ class State(Schema):
 
 
 class StepRecord(Schema):
-    """One step of a deploy or rollback: what it is called, what came of it, how long it took."""
+    """One step of a deploy or rollback. `said`: its result."""
 
     name: str
     said: str
@@ -82,9 +82,9 @@ class StepRecord(Schema):
 
 
 class Rollout(Schema):
-    """`build/deploy/rollout.json`: what the last deploy or rollback from here did, and how it ended.
+    """`build/deploy/rollout.json`: what the last deploy or rollback from this machine did, and how it ended.
 
-    `serving_at`: seconds since 1970, when the edge had been told to send all traffic to the new version.
+    `serving_at`: seconds since 1970, when the edge began to send all traffic to the new version.
     """
 
     format_version: Literal[1] = 1
@@ -100,7 +100,7 @@ class Rollout(Schema):
 
 
 class Deployment(Schema):
-    """`model` and `previous` are model digests; `previous` is empty where there was no champion."""
+    """deployed.json. `model`, `previous`: model digests; `previous` is "" where there was no champion."""
 
     format_version: Literal[1] = 1
     model: str
@@ -109,9 +109,11 @@ class Deployment(Schema):
 
 
 class Champion(Schema):
-    """champion.json, beside the folder `champion`: what production runs. `image` is `name@sha256:…`, "" where none was
-    pushed; `commit` is the one that it was built from; `evaluations`: how many had been counted when it
-    was promoted."""
+    """champion.json, beside the folder `champion`: the model in production.
+
+    `image`: `name@sha256:…`, "" where none was pushed. `commit`: from which it was built. `evaluations`: how many had
+    been counted when it was promoted.
+    """
 
     format_version: Literal[1, 2] = 2
     model: str

@@ -1,10 +1,10 @@
-"""The request log: JSON Lines, one record a prediction, one file a process, appended with a single write each request.
+"""The request log: JSON Lines, one record per prediction, one file per process, one write per request.
 
-`<folder>/predictions-<start>-<pid>.jsonl`, for each API key `predictions-<start>-<pid>-<key's id>.jsonl`, and beside it
-the labels that came in as feedback and what a shadow model would have answered. A process that is killed leaves at most
-one torn last line, which readers skip and count. A disk that was full may leave one inside a file. Readers count an id
-once, the earliest record: an edge may replay a request.
-`sources-*.jsonl` is written by what replays a table, not by the service.
+The files are `<folder>/predictions-<start>-<pid>.jsonl`, and for each API key
+`predictions-<start>-<pid>-<key's id>.jsonl`. Others have the labels from feedback, and the answers of a shadow model. A
+process that is killed leaves at most one torn last line, which readers skip and count. A full disk may leave one inside
+a file. Readers count an id once, by its earliest record, because an edge may replay a request. A replay of a table
+writes `sources-*.jsonl`; the service does not.
 """
 
 from typing import Literal
@@ -26,10 +26,10 @@ MOST_SKEW_SECONDS = 10**12
 
 
 class PredictionRecord(Schema):
-    """One prediction that a client was given. `at_us`: microseconds since 1970, UTC, when the request came in.
+    """One prediction that was returned to a client. `at_us`: when the request came in, microseconds since 1970, UTC.
 
-    `features`: what the client sent of the features that are logged; a missing value is null or left out.
-    `key`: the id of the API key, where keys are asked.
+    `features`: the logged features that the client sent; a missing value is null or left out. `key`: the id of the API
+    key, where keys are required.
     """
 
     v: Literal[1] = 1
@@ -43,13 +43,13 @@ class PredictionRecord(Schema):
 
 
 class LabelRecord(Schema):
-    """What really happened to the row whose prediction was `id`: a class, or the value of a regression.
+    """The true class or value of the row whose prediction was `id`.
 
-    `at_us`: when the label came in; `observed_us`: when it happened, where the client said so. `brought`: the id of its
-    place in the request that brought it, where that has a name; a replay of the request gives the same.
-    `for_keys`: where the replica that took it did not have the prediction, whose predictions it may be the label of
-    (ids of keys, ANY_KEY for all), because only a reader of all replicas' logs can tell; a prediction without a key is
-    anybody's.
+    `at_us`: when the label came in. `observed_us`: when it was observed, where the client says so. `brought`: the id of
+    its place in the request that brought it, where the request has an id; a replay of the request gives the same.
+    `for_keys`: set where the replica that took the label does not have the prediction. It has the ids of the keys whose
+    predictions the label may belong to (ANY_KEY: all), because only a reader of all replicas' logs can check this. A
+    prediction without a key may get a label from anyone.
     """
 
     v: Literal[1] = 1
@@ -63,7 +63,7 @@ class LabelRecord(Schema):
 
 
 class ShadowRecord(Schema):
-    """What the shadow model gave for the row of prediction `id`; nobody was shown it. `model`: the shadow's digest."""
+    """The shadow model's prediction for the row of `id`; no client sees it. `model`: the shadow model's digest."""
 
     v: Literal[1] = 1
     id: str
@@ -74,9 +74,9 @@ class ShadowRecord(Schema):
 
 
 class SourceRecord(Schema):
-    """Which row of a replayed table, from 0, the prediction `id` answers: copies of one row are worth one row.
+    """Which row of a replayed table, from 0, the prediction `id` is for: copies of one row count as one row.
 
-    NOT_TRAFFIC: it was asked beside the replay, to look at the answer, and is no part of the window.
+    NOT_TRAFFIC: the request was a test beside the replay, and is no part of the window.
     """
 
     v: Literal[1] = 1

@@ -1,8 +1,8 @@
-"""What the scheduled drift job writes: the requests it brought, a verdict a window, retrains.
+"""The files of the scheduled drift check: the requests it fetched, a verdict for each window, and retrains.
 
 build/requests/requests.json                 RequestsBrought
-<history>/drift/20131030T235900Z-<id>.json    DriftWindow, one a window and model: a window judged twice counts once
-<history>/retrains/20131101T043700Z.json      Retrain, one each that was due
+<history>/drift/20131030T235900Z-<id>.json    DriftWindow, one per window and model: a window judged twice counts once
+<history>/retrains/20131101T043700Z.json      Retrain, one for each that was due
 build/drift/retrain.json                      RetrainDecision
 """
 
@@ -19,9 +19,9 @@ REQUESTS_FILE = "requests.json"
 
 
 class RequestsBrought(Schema):
-    """Where the log in build/requests comes from. `first`, `last`: the window, ISO 8601; for a replay the table's time.
+    """The source of the log in build/requests. `first`, `last`: the window, ISO 8601; for a replay the table's time.
 
-    `torn_lines`: last lines without an end. `refused_lines`: whole ones that are no record of format 1.
+    `torn_lines`: last lines without an end. `refused_lines`: complete lines that are no record of format 1.
     `parquet`, `parquet_labels`: files of a log in Parquet, which are read where they are.
     """
 
@@ -41,7 +41,7 @@ class RequestsBrought(Schema):
 
 
 class DriftWindow(Schema):
-    """What the verdict of one window was; `first` and `last` as in RequestsBrought."""
+    """The verdict of one window. `first`, `last`: as in RequestsBrought."""
 
     format_version: Literal[1] = 1
     model: str
@@ -56,7 +56,7 @@ class DriftWindow(Schema):
 
 
 class Retrain(Schema):
-    """A retrain that was asked for. `at`: when, UTC."""
+    """A retrain that was requested. `at`: when, UTC."""
 
     format_version: Literal[1] = 1
     at: dt.datetime

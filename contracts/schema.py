@@ -1,4 +1,4 @@
-"""How a file that crosses a boundary is written (atomically) and read (refused when it does not fit its schema)."""
+"""Writes and reads the files that stages exchange: atomically, and only where they fit their schema."""
 
 import codecs
 import hashlib
@@ -13,12 +13,12 @@ from contracts.exits import UsageError
 
 
 class Schema(BaseModel):
-    """Base of every file that crosses a boundary: frozen, no unknown keys, no NaN."""
+    """Base class of every such file: frozen, no unknown keys, no NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-# What pipeline.toml and a model card both say; a service reads the second, and starts without the first's schema.
+# Types that pipeline.toml and the model card share. The service reads only the card, without pipeline.toml's schema.
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Spelling = Literal["trim", "nfc", "case"]
@@ -26,7 +26,7 @@ AnySchema = TypeVar("AnySchema", bound=BaseModel)
 
 
 def is_unset(value: object) -> bool:
-    """Whether a key that came later is not used: then it is not written, and no digest changes for it."""
+    """Whether a later key is unset. Then it is not written, so that older files keep their digest."""
     return value is None
 
 
@@ -36,7 +36,7 @@ def json_digest(document: object) -> str:
 
 
 def write_json(path: Path, model: BaseModel) -> None:
-    """Write atomically, so that a stage that is killed leaves no half file; the same content gives the same bytes."""
+    """Write atomically, so that a killed stage leaves no partial file. The same content gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -44,7 +44,7 @@ def write_json(path: Path, model: BaseModel) -> None:
 
 
 def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
-    """Read and validate. Raises UsageError that names the command which makes the file."""
+    """Read and validate. Raises UsageError with the command that makes the file, where it is absent or does not fit."""
     try:
         return schema.model_validate_json(without_mark(path.read_bytes()))
     except FileNotFoundError:
@@ -58,14 +58,14 @@ def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
 
 
 def without_mark(content: bytes) -> bytes:
-    """A JSON document without the byte order mark that Windows' editors put before it (RFC 8259, section 8.1)."""
+    """A JSON document without the byte order mark that editors on Windows write (RFC 8259, section 8.1)."""
     return content.removeprefix(codecs.BOM_UTF8)
 
 
 def read_outside_json(path: Path, schema: type[AnySchema], made_by: str, most_bytes: int) -> AnySchema:
-    """Read a file that another job or machine made: nothing of it is read before its kind and size are found right.
+    """Read a file from another job or machine, after checking its kind and size.
 
-    Raises UsageError where it is absent, a link, larger than `most_bytes`, or not what `schema` says.
+    Raises UsageError where it is absent, a link, larger than `most_bytes`, or does not fit `schema`.
     """
     require_file(path, made_by, most_bytes)
     return read_json(path, schema, made_by)
@@ -76,10 +76,14 @@ def require_file(path: Path, made_by: str, most_bytes: int) -> None:
     try:
         seen = path.lstat()
     except FileNotFoundError:
-        raise UsageError(f"{path} is not there. Run `{made_by}` first.") from None
+        raise UsageError(f"{path} is not there. Run `{made_by}` first.", code="not-there") from None
     if not stat.S_ISREG(seen.st_mode):
-        raise UsageError(f"{path} is a link, a folder or a device; `{made_by}` writes a plain file. Run it again.")
+        raise UsageError(
+            f"{path} is a link, a folder or a device; `{made_by}` writes a plain file. Run it again.",
+            code="no-plain-file",
+        )
     if seen.st_size > most_bytes:
         raise UsageError(
-            f"{path} has {seen.st_size:,} bytes; `{made_by}` writes at most {most_bytes:,}. It was not read."
+            f"{path} has {seen.st_size:,} bytes; `{made_by}` writes at most {most_bytes:,}. It was not read.",
+            code="too-large",
         )

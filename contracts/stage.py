@@ -1,4 +1,4 @@
-"""How every stage runs: its arguments, its folder under build/, its clock, its exit code and `stage.json`."""
+"""Runs a stage: reads its arguments, makes its folder under build/, and writes exit code and time to `stage.json`."""
 
 import argparse
 import os
@@ -33,14 +33,14 @@ ENDS: dict[type[CodedError], tuple[str, Exit]] = {
 MEBIBYTE = 1024 * 1024
 
 
-# History that was kept before the stage had this name says `watch`.
+# Older entries of the run history call this stage `watch`.
 RecordedStage = Annotated[StageName, BeforeValidator(lambda name: "scheduled-drift" if name == "watch" else name)]
 
 
 class StageRecord(Schema):
-    """`build/<stage>/stage.json`: how the stage ended. The only file with clock times in it.
+    """`build/<stage>/stage.json`: how the stage ended. No other file has clock times.
 
-    `code`: the cause where the stage did not pass, which stays where the headline is reworded; empty where it has none.
+    `code`: the cause where the stage did not pass, which stays when the headline is reworded; "" where it has none.
     `settings`: the digest of pipeline.toml as the stage read it; "" where it could not be read.
     """
 
@@ -56,7 +56,7 @@ class StageRecord(Schema):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage's work returns: a verdict in one word, the figure to remember, and the cause of a finding."""
+    """The result of a stage: a verdict in one word, a headline, and the code of a finding."""
 
     verdict: str
     headline: str
@@ -80,17 +80,17 @@ class Build:
 
     @property
     def champion_record(self) -> Path:
-        """Of which run the champion is, where `make promote` or the history says so."""
+        """The record of the run that made the champion, where `make promote` or the history wrote it."""
         return self.root / "champion.json"
 
     @property
     def champion_image(self) -> Path:
-        """Which image the champion came out of, where it came out of one."""
+        """The image from which the champion was copied, where it was."""
         return self.root / "champion-image.json"
 
     @property
     def no_champion(self) -> Path:
-        """Why there is no champion, where `make champion` put none."""
+        """The reason why `make champion` put no champion there."""
         return self.root / "no-champion.json"
 
     @property
@@ -99,13 +99,13 @@ class Build:
 
     @property
     def evaluations(self) -> Path:
-        """The challengers already judged on each holdout: kept between runs, because looking twice has a price."""
+        """The challengers already judged on each holdout. Kept between runs: each further evaluation has a price."""
         return self.root / "evaluations.json"
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage is given."""
+    """The input of a stage: its settings, the build folder, and its own folder."""
 
     config: Config
     build: Build
@@ -113,7 +113,7 @@ class Context:
 
     @property
     def settings(self) -> str:
-        """The digest of what this stage was told by pipeline.toml."""
+        """The digest of pipeline.toml as this stage read it."""
         return settings_digest(self.config)
 
 
@@ -131,27 +131,15 @@ def run_stage(name: StageName, description: str, work: Callable[[Context], Outco
 def execute(
     name: StageName, config: Path, build: Build, work: Callable[[Context], Outcome], spent: float = 0.0
 ) -> Exit:
-    """Run one stage's work in a fresh folder, print its verdict, write stage.json and return its exit code.
+    """Run a stage's work in a new folder, print its verdict, write stage.json and return its exit code.
 
-    `spent`: seconds that the stage has already used, on its imports.
+    `spent`: seconds that the stage has already used, for its imports.
     """
     started = time.perf_counter() - spent
     folder = build.stage(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    settings = ""
-    try:
-        context = Context(load_config(config), build, folder)
-        settings = context.settings
-        outcome = work(context)
-    except CodedError as error:
-        verdict, exit_code = next(end for kind, end in ENDS.items() if isinstance(error, kind))
-        outcome = Outcome(verdict, str(error), exit_code, error.code)
-    except KeyboardInterrupt:
-        outcome = Outcome("interrupted", "Stopped from the keyboard.", Exit.CRASH)
-    except Exception as error:
-        traceback.print_exc()
-        outcome = Outcome("crashed", f"{type(error).__name__}: {error}", Exit.CRASH)
+    outcome, settings = _outcome(config, build, folder, work)
     seconds = time.perf_counter() - started
     record = StageRecord(
         stage=name,
@@ -169,6 +157,23 @@ def execute(
     return outcome.exit_code
 
 
+def _outcome(config: Path, build: Build, folder: Path, work: Callable[[Context], Outcome]) -> tuple[Outcome, str]:
+    """The work's outcome, or that of the error which it raised; and the digest of the settings, "" if not readable."""
+    settings = ""
+    try:
+        context = Context(load_config(config), build, folder)
+        settings = context.settings
+        return work(context), settings
+    except CodedError as error:
+        verdict, exit_code = next(end for kind, end in ENDS.items() if isinstance(error, kind))
+        return Outcome(verdict, str(error), exit_code, error.code), settings
+    except KeyboardInterrupt:
+        return Outcome("interrupted", "Stopped from the keyboard.", Exit.CRASH), settings
+    except Exception as error:
+        traceback.print_exc()
+        return Outcome("crashed", f"{type(error).__name__}: {error}", Exit.CRASH), settings
+
+
 def _process_seconds() -> float:
     """Seconds since this process started, imports included. Where /proc is absent, its CPU seconds."""
     try:
@@ -180,6 +185,6 @@ def _process_seconds() -> float:
 
 
 def _peak_bytes() -> int:
-    """The largest resident set of this process or of a child it waited for (ru_maxrss: KiB on Linux, bytes on Mac)."""
+    """The largest resident set of this process or of an ended child (ru_maxrss: KiB on Linux, bytes on macOS)."""
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return peak if sys.platform == "darwin" else peak * 1024

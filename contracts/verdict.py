@@ -1,4 +1,4 @@
-"""`build/load-test/verdict.json`, `build/drift/verdict.json`: what a stage saw, and whether it is within the limits."""
+"""`build/load-test/verdict.json`, `build/drift/verdict.json`: what a stage measured, and whether it passes."""
 
 import datetime as dt
 from operator import not_
@@ -19,7 +19,7 @@ LoadReason = Literal[
 
 
 class LoadRatio(Schema):
-    """One figure of challenger and champion, each the median over its blocks; `ratio` with its one-sided bounds."""
+    """One figure of challenger and champion, each the median over its blocks, and the ratio with one-sided bounds."""
 
     figure: Literal["p50", "p95", "cpu"]
     unit: Literal["ms", "us"]
@@ -32,7 +32,7 @@ class LoadRatio(Schema):
 
 
 class PairedRun(Schema):
-    """Challenger and champion in interleaved blocks. `served`: how the champion was; `confidence` is each bound's."""
+    """Challenger and champion in interleaved blocks. `served`: how the champion ran; `confidence`: of each bound."""
 
     champion: str
     served: str
@@ -45,13 +45,12 @@ class PairedRun(Schema):
 
 
 class LoadVerdict(Schema):
-    """How the service that holds one model behaved under load. Latencies count from when a request was due.
+    """The service with one model under load. Latencies count from the time at which a request was due.
 
-    `unmeasured`: nothing is wrong but times, and those because others were busy on the machine (`machine`); it does not
-    pass. `reason_codes` has one for each of `reasons`. `image` is the image's id, empty where a process was loaded;
-    `served` says why it was the one or the other. `paired` is None where there is no champion to compare with;
-    `first_run` says why, where that has to be said. `data_digest`: of the tables whose rows were replayed; `settings`:
-    of pipeline.toml.
+    `unmeasured`: only times are beyond limits, and other processes kept the machine busy (`machine`). It does not pass.
+    `reason_codes`: one for each of `reasons`. `image`: the image's id, "" where a process was loaded; `served`: why the
+    one or the other was. `paired`: None where there is no champion to compare with; `first_run`: the reason, if one is
+    known. `data_digest`: of the tables whose rows were replayed; `settings`: of pipeline.toml.
     """
 
     format_version: Literal[2] = 2
@@ -82,7 +81,7 @@ class LoadVerdict(Schema):
 
     @property
     def evidence(self) -> Evidence:
-        """What was loaded, beside which champion, with rows of which data, by which settings."""
+        """The model, champion, data, settings and image of this verdict."""
         return Evidence(
             model=self.model,
             champion=self.paired.champion if self.paired else "",
@@ -95,9 +94,9 @@ class LoadVerdict(Schema):
 class ColumnComparison(Schema):
     """The distance of one drift statistic (scoring/drift_statistics.py) from reference to window, and its threshold.
 
-    `threshold` is the largest of three: `by_chance`, what rows of one distribution reach at this size, together with
-    all other columns, in no more than the stated share of windows; `historic`, what windows of this length have reached
-    before, times drift.historic_factor; `effect`, the least that matters.
+    `threshold`: the largest of three. `by_chance`: reached without drift in no more than the stated share of windows of
+    this size, over all columns together. `historic`: the largest distance of past windows of this length, times
+    drift.historic_factor. `effect`: the least distance that matters.
     """
 
     column: str
@@ -112,7 +111,7 @@ class ColumnComparison(Schema):
 
 
 class LabelComparison(Schema):
-    """Whether what really happened is distributed as it was in the reference."""
+    """Whether the labels are distributed as in the reference."""
 
     labels: int
     method: str
@@ -122,10 +121,10 @@ class LabelComparison(Schema):
 
 
 class ClippedComparison(Schema):
-    """The metric where no row's loss counts as more than `largest_loss`, against the reference's rows alike.
+    """The metric with each row's loss clipped at `largest_loss`, compared with the reference's rows, clipped too.
 
-    `rows`: labelled rows whose loss is larger; `share`: what they have of the sum of all losses. `difference` as in
-    PerformanceComparison. `decided`: whether the outcome is by this, because the metric itself could not tell.
+    `rows`: labelled rows whose loss is larger; `share`: their share of the sum of all losses. `difference`: as in
+    PerformanceComparison. `decided`: whether it decides the outcome, because the metric itself is inconclusive.
     """
 
     largest_loss: float
@@ -138,7 +137,7 @@ class ClippedComparison(Schema):
 
 
 class PerformanceComparison(Schema):
-    """The primary metric on the requests whose labels came in, against the model card's out-of-fold figure.
+    """The primary metric on the requests with labels, compared with the model card's out-of-fold figure.
 
     `low` and `high` are one-sided bounds, clustered by day. `difference`: current minus reference; where less is better
     its sign is changed, so that negative is worse. `outcome`: `worse` where the difference is significantly below 0 and
@@ -160,9 +159,9 @@ class PerformanceComparison(Schema):
 
 
 class EstimatedPerformance(Schema):
-    """The primary metric without labels, from probabilities as the rows judged out of fold correct them.
+    """The primary metric estimated without labels, from probabilities calibrated on the rows predicted out of fold.
 
-    `assumption`: what has to hold, and how far off the model's own probabilities were.
+    `assumption`: what must hold, and how far the model's own probabilities were from the observed rates.
     """
 
     metric: str
@@ -184,9 +183,9 @@ class LabelledDay(Schema):
 
 
 class Timing(Schema):
-    """How much of a difference between days in predictions shows in labels of that day (`own`), and of the day before.
+    """Whether inputs are late: how far predictions follow the labels of their own day, and those of the day before.
 
-    `own` is 1 and `following` 0 where the probabilities are right and inputs in time; `high` bounds own - following.
+    `own` is 1 and `following` is 0 for calibrated probabilities and timely inputs. `high`: bound of own - following.
     """
 
     days: int
@@ -197,7 +196,7 @@ class Timing(Schema):
 
 
 class ScoredAgain(Schema):
-    """Of so many rows that the model was asked again by their logged features, `others` got another prediction."""
+    """Rows that the model scored again from their logged features. `others`: those with another prediction."""
 
     rows: int
     others: int
@@ -205,7 +204,7 @@ class ScoredAgain(Schema):
 
 
 class SliceComparison(Schema):
-    """How much more the model is off in rows with this value than in others, now against the reference.
+    """How much more the error in rows with this value differs from other rows' than it did in the reference.
 
     `figure`: the error, label minus prediction (for a regression in its standard deviations), or its square.
     """
@@ -220,7 +219,7 @@ class SliceComparison(Schema):
 
 
 class LibraryVerdict(Schema):
-    """What the library says by its own defaults, on the same rows: shown for comparison, it decides nothing."""
+    """The library's verdict with its own defaults on the same rows. Shown for comparison; it decides nothing."""
 
     library: str
     is_drift: bool
@@ -229,9 +228,9 @@ class LibraryVerdict(Schema):
 
 
 class SampledDistance(Schema):
-    """How far a distance of a large log may be from that of all rows: of a sample at 99 %, of all rows by their cells.
+    """How far a distance in a large log may be from that of all rows: for a sample at 99 %, for all rows by binning.
 
-    `column`: the statistic's. `is_of_all_rows`: whether all rows were counted for it.
+    `column`: of the statistic. `is_of_all_rows`: whether all rows were counted for it.
     """
 
     column: str
@@ -240,11 +239,11 @@ class SampledDistance(Schema):
 
 
 class LargeLog(Schema):
-    """How a log was judged that is too large to compare row by row.
+    """How a log that is too large to compare row by row was judged.
 
-    `requests` were read and `sampled` of them drawn, as `method` says. Of the distances `on_all_rows` are of all rows,
-    the others of the sample. `close`: statistics whose distance is nearer to its threshold than its `reach`, so all
-    rows could call them otherwise. `distinct_rows` is an estimate, within the share `distinct_error` at 99 %.
+    `requests` were read, and `sampled` of them were drawn as `method` says. `on_all_rows`: how many distances are of
+    all rows; the others are of the sample. `close`: statistics whose distance is nearer to its threshold than its
+    `reach`, so all rows could decide otherwise. `distinct_rows`: an estimate, within the share `distinct_error` at 99 %.
     """
 
     requests: int
@@ -258,7 +257,7 @@ class LargeLog(Schema):
 
 
 class Persistence(Schema):
-    """Of the last `windows` windows of this model that do not overlap, `drifted` drifted. `needed` make it lasting."""
+    """Of the last `windows` windows of this model, without overlap, `drifted` drifted; `needed` are lasting."""
 
     windows: int
     drifted: int
@@ -268,15 +267,15 @@ class Persistence(Schema):
 
 
 class DriftVerdict(Schema):
-    """Three questions, kept apart: have the inputs moved, have the predictions moved, has the model become worse.
+    """Three separate questions: have the inputs moved, have the predictions moved, has the model become worse?
 
-    `state` says whether a person must look: not where inputs or predictions moved while measured performance held.
-    Of the window's requests `effective_rows` count: without copies of one row of a replayed table (`replayed_copies`),
-    and without rows that are repeated more often than the reference's own (`repeated_rows`).
-    `not_estimated`: why performance without labels is not even estimated.
-    `first_run`: why there was nothing of this project in production to judge; all else is empty then.
-    `data_digest`: of what the model was trained on; `settings`: of pipeline.toml.
-    `large_log`: only where a sample of the log was compared beside counts of all of it.
+    `state`: whether a person must look. Inputs or predictions that moved while measured performance held need nobody.
+    `effective_rows`: the requests that count, without copies of one row of a replayed table (`replayed_copies`), and
+    without rows repeated more often than in the reference (`repeated_rows`).
+    `not_estimated`: why performance without labels is not estimated.
+    `first_run`: why production had no model of this project to judge; everything else is empty then.
+    `data_digest`: of the model's training data; `settings`: of pipeline.toml.
+    `large_log`: only where a sample of the log was compared, with counts of all of it.
     """
 
     format_version: Literal[2] = 2
@@ -316,5 +315,5 @@ class DriftVerdict(Schema):
 
     @property
     def evidence(self) -> Evidence:
-        """Whose requests were looked at, and by which settings."""
+        """The model, its data and the settings of this verdict."""
         return Evidence(model=self.model, data=self.data_digest, settings=self.settings)

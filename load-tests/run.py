@@ -54,7 +54,7 @@ from traffic import replayed
 
 from contracts.data_manifest import REQUESTS_FILE, DataManifest
 from contracts.exits import Exit, FindingError, UsageError
-from contracts.pipeline_toml.champion import Standing, champion_of
+from contracts.pipeline_toml.champion import FoundChampion, champion_of
 from contracts.pipeline_toml.keys import Load
 from contracts.request_log import NOT_TRAFFIC, SourceRecord
 from contracts.schema import read_json, write_json
@@ -93,8 +93,8 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
     """The stage. `service_command`, `champion_command`: serve the models, if they run as processes."""
     folder, load = context.folder, context.config.load
     data = read_json(context.build.stage("data") / "data.json", DataManifest, "make data")
-    standing = champion_of(context.build, context.config)
-    contestants = list(_contestants(context, standing))
+    found = champion_of(context.build, context.config)
+    contestants = list(_contestants(context, found))
     commands = (service_command, champion_command)
     with contextlib.ExitStack() as running_services:
         services = [
@@ -114,14 +114,14 @@ def load_test(context: Context, service_command: Sequence[str], champion_command
     compared = _paired(plan, measured, load, contestants[CHAMPION], seen[CHAMPION]) if len(seen) > 1 else None
     looked = Looked(asked.rows, asked.faults, _log_faults(challenger, plan, asked), measured.machine)
     subject = Subject(challenger.scorer.digest, data.digest, context.settings)
-    verdict = judge(seen[CHALLENGER], load, subject, challenger.target, compared, standing.first_run, looked)
+    verdict = judge(seen[CHALLENGER], load, subject, challenger.target, compared, found.first_run, looked)
     write_json(folder / "verdict.json", verdict)
     if verdict.reasons:
         return Outcome(verdict.verdict, " ".join(verdict.reasons), Exit.FINDING)
     return Outcome("pass", headline(verdict) + _about(left_out))
 
 
-def _contestants(context: Context, standing: Standing) -> Iterator[Contestant]:
+def _contestants(context: Context, found: FoundChampion) -> Iterator[Contestant]:
     """The challenger, and the champion where there is one to compare with."""
     build, folder = context.build, context.folder
     if not build.challenger.is_dir():
@@ -129,11 +129,9 @@ def _contestants(context: Context, standing: Standing) -> Iterator[Contestant]:
     scorer = load_scorer(build.challenger)
     target = challenger_target(build, scorer.digest, os.environ)
     yield Contestant(build.challenger, scorer, target, folder)
-    if standing.folder is not None:  # an unreadable champion is an error, not "no champion"
-        champion = load_scorer(standing.folder)
-        yield Contestant(
-            standing.folder, champion, champion_target(build, champion.digest, target), folder / "champion"
-        )
+    if found.folder is not None:  # an unreadable champion is an error, not "no champion"
+        champion = load_scorer(found.folder)
+        yield Contestant(found.folder, champion, champion_target(build, champion.digest, target), folder / "champion")
 
 
 def serve(one: Contestant, command: Sequence[str]) -> "contextlib.AbstractContextManager[Service | Container]":

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.edits import edit, with_data_value
 from publishing.command import run_command
-
-LINE = re.compile(r"^(as_of\s*=\s*)\d{4}-\d\d-\d\d(?=\s*(#.*)?$)", re.M)
 
 
 def day_of(text: str) -> dt.date:
@@ -28,19 +27,6 @@ def day_of(text: str) -> dt.date:
     raise UsageError(f"AS_OF is {text[:20]!r}; required: a day as YYYY-MM-DD.")
 
 
-def with_day(text: str, day: dt.date) -> str:
-    """pipeline.toml's text with the new day. Raises UsageError unless [data] has exactly one such line."""
-    begin = re.search(r"^\[data\]\s*$", text, re.M)
-    end = re.search(r"^\[", text[begin.end() :], re.M) if begin else None
-    if begin is None:
-        raise UsageError("pipeline.toml has no table [data].")
-    stop = begin.end() + end.start() if end else len(text)
-    table, count = LINE.subn(rf"\g<1>{day.isoformat()}", text[begin.end() : stop])
-    if count != 1:
-        raise UsageError(f"pipeline.toml has {count} lines `as_of = YYYY-MM-DD` under [data]; required: one.")
-    return text[: begin.end()] + table + text[stop:]
-
-
 def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None) -> Exit:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="make as-of", description=__doc__)
@@ -50,7 +36,7 @@ def main(environment: Mapping[str, str] = os.environ, arguments: Sequence[str] |
 
     def work() -> str:
         day = day_of(environment.get("AS_OF", ""))
-        config.write_text(with_day(config.read_text(encoding="utf-8"), day), encoding="utf-8")
+        edit(config, lambda text: with_data_value(text, "as_of", day.isoformat()))
         return f"data.as_of is {day.isoformat()} in {config}."
 
     return run_command("as-of", work)

@@ -22,10 +22,11 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from contracts.exits import Exit, UsageError
+from contracts.pipeline_toml.edits import with_data_value
 from contracts.schema import require_file
 from contracts.stage import Build
 from publishing.api import BOT, Run, repository, run_of
-from publishing.as_of import day_of, with_day
+from publishing.as_of import day_of
 from publishing.command import run_command
 
 PREFIX = "retrain/"
@@ -43,7 +44,7 @@ def due_day(config: Path) -> str:
     if now == done.stdout:
         return ""
     day = day_of(str(tomllib.loads(now)["data"]["as_of"]))
-    if with_day(done.stdout, day) != now:
+    if with_data_value(done.stdout, "as_of", day.isoformat()) != now:
         raise UsageError(f"{config} differs from the last commit in more than data.as_of. Undo that first.")
     return day.isoformat()
 

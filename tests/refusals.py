@@ -5,6 +5,8 @@ from typing import TypeVar
 import pytest
 
 from contracts.exits import CodedError
+from contracts.schema import read_json
+from contracts.stage import Build, StageName, StageRecord
 
 Kind = TypeVar("Kind", bound=CodedError)
 
@@ -18,3 +20,8 @@ def refuses(kind: type[Kind], code: str, *values: str) -> pytest.RaisesExc[Kind]
         return True
 
     return pytest.raises(kind, check=is_it)
+
+
+def code_of(build: Build, stage: StageName) -> str:
+    """The code of a stage that ran as a command and did not pass."""
+    return read_json(build.stage(stage) / "stage.json", StageRecord, f"make {stage}").code

@@ -1,1 +1,1 @@
-"""What comes from outside: texts that go into Markdown, addresses that a request or a key goes to."""
+"""The outside world: texts in Markdown, addresses and proxies, object storage, and pages of the handbook."""

@@ -1,7 +1,7 @@
-"""Which addresses are this machine, and which requests may go through the proxy that the environment names.
+"""Decides which addresses are this machine, and which requests may use the environment's proxy.
 
-Every HTTP library reads `http_proxy` by itself, asks a proxy for addresses of this machine too, and sends it whatever
-is in the headers. So each client of the project asks here first.
+Every HTTP library reads `http_proxy` by itself. It sends the proxy requests for this machine too, and all headers. So
+each client of the project asks here first.
 """
 
 from ipaddress import ip_address
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def is_local(host: str | None) -> bool:
-    """Whether a host's name is this machine's: `localhost`, what is below it (RFC 6761), or a loopback address."""
+    """Whether a host is this machine: `localhost`, a name below it (RFC 6761), or a loopback address."""
     name = (host or "").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -20,9 +20,9 @@ def is_local(host: str | None) -> bool:
 
 
 def may_use_proxy(url: str, has_key: bool) -> bool:
-    """Whether a proxy may be asked for it: never for this machine, and over plain HTTP not where anything is secret.
+    """Whether the proxy may be used: never for this machine, and over plain HTTP only where nothing is secret.
 
-    Over TLS a proxy sees the host's name only. `has_key`: a header, or a file such as .netrc, brings one.
+    Over TLS a proxy sees only the host's name. `has_key`: whether a header or a file such as .netrc has a key.
     """
     parts = urlsplit(url)
     if is_local(parts.hostname):

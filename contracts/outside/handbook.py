@@ -1,11 +1,11 @@
-"""Puts what a command found between two marks of a page of the handbook, and reads its tables for the site."""
+"""Writes a command's figures between two marks of a handbook page, and reads the handbook's tables for the site."""
 
 import itertools
 from pathlib import Path
 
 
 def write_between(page: Path, begin: str, end: str, found: str) -> None:
-    """Put it between the marks of the page. Raises ValueError where it has none."""
+    """Write `found` between the marks of the page. Raises ValueError where it has none."""
     page.write_text(between(page.read_text(encoding="utf-8"), begin, end, found), encoding="utf-8")
 
 
@@ -19,7 +19,7 @@ def between(text: str, begin: str, end: str, found: str) -> str:
 
 
 def tables(text: str) -> dict[str, list[dict[str, str]]]:
-    """The tables of a page, each under the name of its first column: the site shows what the handbook says."""
+    """The tables of a page, each by the name of its first column."""
     found: dict[str, list[dict[str, str]]] = {}
     lines = text.splitlines()
     for number, line in enumerate(lines):

@@ -1,26 +1,26 @@
-"""Texts from outside in Markdown that GitHub renders: a branch, a column, a category, a reason with values in it.
+"""Escapes texts from outside in Markdown for GitHub: a branch, a column, a category, a reason with values.
 
-Whatever could be markup, a link, a mention, a reference to an issue or an emoji is made harmless, and shows as it was
-typed. Shown by GitHub's own renderer in tests/contracts/test_markdown.py.
+Whatever could be markup, a link, a mention, a reference to an issue or an emoji is escaped, and shows as it was typed.
+tests/contracts/outside/test_markdown.py checks this with GitHub's own renderer.
 """
 
 import re
 import unicodedata
 
 LONGEST_VALUE = 400
-# A word that GitHub would link after it has rendered, where entities no longer help, is broken by a space of no width.
+# GitHub links some words after rendering, where entities do not help: a zero-width space breaks them.
 _LINKS = re.compile(
     r"@(?=\w)|#(?=\d)|:(?=//)|(?<=\b[Ww][Ww][Ww])(?=\.)|(?<=\b[Gg][Hh])(?=-\d)|:(?=(?:[+-]1|[\w+-]*[a-z][\w+-]*):)"
 )
 _NO_WIDTH = "\u200b"
 _ENTITIES = {sign: f"&#{ord(sign)};" for sign in "|`*~\\$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# What makes a heading, a list, a task, a rule or a link's definition where a line begins.
+# At the beginning of a line these make a heading, a list, a task, a rule or a link's definition.
 _LEADING = re.compile(r"^[#+=\[-]")
 _LEADING_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
 def escape(text: str, longest: int = LONGEST_VALUE) -> str:
-    """Text as Markdown that shows just this text, on one line, in a table's cell or outside one; cut at `longest`."""
+    """Markdown that shows exactly this text, on one line, inside or outside a table's cell; cut at `longest`."""
     plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text).strip()
     if len(plain) > longest:
         plain = plain[: longest - 1] + "…"
@@ -32,5 +32,5 @@ def escape(text: str, longest: int = LONGEST_VALUE) -> str:
 
 
 def anchor_of(heading: str) -> str:
-    """The name that GitHub gives a heading."""
+    """The anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

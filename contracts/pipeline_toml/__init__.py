@@ -1,1 +1,1 @@
-"""pipeline.toml: `keys` has its schema, `reader` reads it and names each mistake by its line."""
+"""pipeline.toml: `keys` has its schema, `reader` names each mistake by its line, `edits` sets one value of [data]."""

@@ -1,12 +1,12 @@
-"""The champion that a stage compares with: the model folder `build/champion/`, or none, and then why.
+"""Finds the champion that a stage compares with: the model folder `build/champion/`, or none, and then why.
 
-In GitHub a workflow puts the model folder of what production runs there; on a laptop `make promote` does. A champion of
-another project, task or target is none that this project can be compared with: whoever makes a repository from the
-template has the template's champion first. So it is a *stated first run*: the sentence stands in every decision,
-verdict and summary, because a changed project.name switches the comparison off.
+On GitHub a workflow puts the model of production there; on a laptop `make promote` does. A champion of another project,
+task or target cannot be compared with: every new repository from the template meets the template's champion first. That
+is a *first run*. Every decision, verdict and summary says so, because a changed project.name switches the comparison
+off.
 
-A column that is gone or renamed is no other project: such a champion cannot be scored, and rejects. A folder that is
-there but cannot be trusted is never taken for none.
+A column that is gone or renamed makes no other project: such a champion cannot be scored, and the gate rejects. A
+folder that is there but cannot be trusted never counts as no champion.
 """
 
 import os
@@ -26,8 +26,8 @@ REMEDY = (
 NONE_AS_ASKED = "No champion is compared with, as asked: CHAMPION=none."
 
 
-class Question(NamedTuple):
-    """What a model is for. Models with one question are compared; all else that differs between two is a finding."""
+class Purpose(NamedTuple):
+    """What a model is for. Only models with the same purpose are compared."""
 
     project: str
     task: str
@@ -35,37 +35,37 @@ class Question(NamedTuple):
 
 
 class NoChampion(Schema):
-    """build/no-champion.json: why `make champion` put none there, as a sentence."""
+    """build/no-champion.json: a sentence that says why `make champion` put no champion there."""
 
     format_version: Literal[1] = 1
     reason: str
 
 
-class Standing(NamedTuple):
-    """`folder`: the champion to compare with, in whatever state it is; None where there is none. `first_run`: the
-    sentence that says why there is none, "" where there is one, or where nothing was ever deployed from here."""
+class FoundChampion(NamedTuple):
+    """`folder`: the champion to compare with, sound or not; None where there is none. `first_run`: a sentence that says
+    why there is none; "" where there is one, or where nothing was ever deployed."""
 
     folder: Path | None
     first_run: str = ""
 
 
-def champion_of(build: Build, config: Config) -> Standing:
+def champion_of(build: Build, config: Config) -> FoundChampion:
     """The champion, if this project has one. Raises UsageError for a damaged build/no-champion.json."""
     folder = build.champion
-    if not os.path.lexists(folder):  # a dangling link is a champion gone wrong
-        return Standing(None, _why_none(build))
+    if not os.path.lexists(folder):  # a dangling link is a damaged champion
+        return FoundChampion(None, _why_none(build))
     try:
         card = read_card(folder)
         verify_files(folder, card)
     except ModelFolderError:
-        return Standing(folder)  # whoever loads it says what is wrong with it
-    said = first_run(card, model_digest(folder), asked_in(config))
-    return Standing(None, said) if said else Standing(folder)
+        return FoundChampion(folder)  # loading it later says what is wrong with it
+    sentence = first_run(card, model_digest(folder), purpose_of_config(config))
+    return FoundChampion(None, sentence) if sentence else FoundChampion(folder)
 
 
-def first_run(champion: ModelCard, digest: str, here: Question) -> str:
-    """The sentence where this champion answers another question than `here`; "" where it answers the same."""
-    differing = "; ".join(_differences(asked_by(champion), here))
+def first_run(champion: ModelCard, digest: str, here: Purpose) -> str:
+    """The sentence where this champion has another purpose than `here`; "" where it has the same."""
+    differing = "; ".join(_differences(purpose_of_card(champion), here))
     if not differing:
         return ""
     return (
@@ -74,18 +74,18 @@ def first_run(champion: ModelCard, digest: str, here: Question) -> str:
     )
 
 
-def asked_in(config: Config) -> Question:
-    """What pipeline.toml asks for."""
-    return Question(config.project.name, config.data.task, config.data.target)
+def purpose_of_config(config: Config) -> Purpose:
+    """The purpose of models that this pipeline.toml trains."""
+    return Purpose(config.project.name, config.data.task, config.data.target)
 
 
-def asked_by(card: ModelCard) -> Question:
-    """What a model was made for."""
-    return Question(card.name, card.task, card.target)
+def purpose_of_card(card: ModelCard) -> Purpose:
+    """The purpose of this model."""
+    return Purpose(card.name, card.task, card.target)
 
 
-def _differences(seen: Question, here: Question) -> Iterator[str]:
-    for field, of_champion, of_here in zip(Question._fields, seen, here, strict=True):
+def _differences(champion: Purpose, here: Purpose) -> Iterator[str]:
+    for field, of_champion, of_here in zip(Purpose._fields, champion, here, strict=True):
         if of_champion != of_here:
             yield f"{field}: {of_champion!r}, here {of_here!r}"
 

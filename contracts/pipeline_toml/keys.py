@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Annotated[str, Strict()], ...], Strict(False)]  # a TOML array
 Spellings = Annotated[tuple[Spelling, ...], Strict(False), Field(min_length=1)]
 CalendarParts = Annotated[tuple[CalendarPart, ...], Strict(False), Field(min_length=1)]
-# Where a key is not set, it is not written either: what was recorded before there was the key stays as it is.
+# A key that is not set is not written, so that older records keep their digest.
 IF_SET = Field(exclude_if=not_)
 
 METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
@@ -32,13 +32,13 @@ METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
 }
 # pinball_01 to pinball_99, and the quantile of each.
 QUANTILES = {f"pinball_{percent:02}": percent / 100 for percent in range(1, 100)}
-# Computed only where pipeline.toml names them: each judges a model of its own kind, and MAPE no target of 0.
+# Computed only where pipeline.toml names them: each is for models of its own kind, and MAPE excludes targets of 0.
 METRICS_ON_REQUEST: dict[Task, tuple[str, ...]] = {
     "binary": (),
     "multiclass": (),
     "regression": ("mape", *QUANTILES),
 }
-# Of these a floor would let the worst through, of all others a limit.
+# For these metrics a floor would pass the worst models; for all others a limit would.
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae", "mape", *QUANTILES})
 
 
@@ -52,13 +52,13 @@ def _is_weight(value: object) -> bool:
 
 
 class Section(BaseModel):
-    """One table of pipeline.toml: unknown keys, wrong types and impossible values are refused by name."""
+    """One table of pipeline.toml. Unknown keys, wrong types and impossible values are refused by name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Project(Section):
-    """Names the model, the image and the pages."""
+    """The name of the model, the image and the pages."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
@@ -66,8 +66,8 @@ class Project(Section):
 class Csv(Section):
     """How CSV files are read.
 
-    `separator` "": recognised from the first line. `missing`: how an absent value reads in any column;
-    `missing_numbers`: how it also reads where all other values are numbers. `strip`: signs to take out of numbers.
+    `separator` "": recognised from the first line. `missing`: texts that mean a missing value in any column;
+    `missing_numbers`: texts that also do so in columns of numbers. `strip`: signs to remove from numbers.
     """
 
     separator: Annotated[str, Field(pattern=r"^.?$")] = ""
@@ -86,11 +86,11 @@ class Csv(Section):
 
 
 class Data(Section):
-    """Where the table comes from and how it is cut into train, holdout and replay.
+    """The source of the table, and how it is cut into train, holdout and replay.
 
-    `time_format` "": ISO 8601; else `epoch_s`, `epoch_ms`, or what strptime takes, such as %d/%m/%Y.
-    `drop_classes_below`: rows of a class that has fewer rows are left out; `merge_classes_below`: such classes become
-    one, `(rare)`; 0: neither.
+    `time_format` "": ISO 8601; else `epoch_s`, `epoch_ms`, or a strptime format such as %d/%m/%Y.
+    `drop_classes_below`: classes with fewer rows are left out; `merge_classes_below`: such classes become one,
+    `(rare)`; 0: neither.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -131,7 +131,8 @@ class Data(Section):
 class Past(Section):
     """A column made of earlier rows: the value `lag` rows ago, or the mean of the last `mean_of` rows.
 
-    `by`: only rows with the same value there. `known_after_hours`: how long after its time a row's value is known.
+    `by`: only rows with the same value in this column. `known_after_hours`: how long after its time a row's value is
+    known.
     """
 
     column: Annotated[str, Field(min_length=1)]
@@ -148,11 +149,11 @@ class Past(Section):
 
 
 class Features(Section):
-    """Which columns the model sees, and as what. Empty `include` means: infer. `past`: columns made of earlier rows.
+    """The columns that the model reads, and their kinds. Empty `include`: inferred. `past`: columns of earlier rows.
 
-    `normalise`: for a column of categories, which differences between two texts make none: `trim` spaces at the ends
-    and repeated ones, `nfc` Unicode forms, `case` upper and lower case. `min_category_rows`: categories that fewer rows
-    of train have are read as one, `(rare)`; 0: none is.
+    `normalise`: by column of categories, which differences between texts do not count: `trim` for spaces at the ends
+    and repeated ones, `nfc` for Unicode forms, `case` for upper and lower case. `min_category_rows`: categories with
+    fewer rows in train become one, `(rare)`; 0: none does.
     """
 
     include: Names = ()
@@ -166,16 +167,16 @@ class Features(Section):
 
     @property
     def made_of_dates(self) -> dict[str, tuple[str, CalendarPart]]:
-        """By the name of each feature that `dates` makes: the column and the part."""
+        """By name of each feature that `dates` makes, the column and the part."""
         return {f"{name}_{part}": (name, part) for name, parts in self.dates.items() for part in parts}
 
 
 class Training(Section):
-    """The candidates, the search among them, how much a row counts, and the costs that set the decision threshold.
+    """The candidates and their search, the weights of rows, and the costs that set the decision threshold.
 
-    `weights`: the column that says how much a row counts, in the fit and in every figure; None: all the same.
-    `class_weight`: how much more the rows of a class count in the fit alone. `spaces`: by module:function of the
-    candidates, and by parameter, the values to try, the default first.
+    `weights`: the column with the weight of each row, in the fit and in every figure; None: all count the same.
+    `class_weight`: additional weights by class, in the fit alone. `spaces`: by module:function among the candidates and
+    by parameter, the values to try, the default first.
     """
 
     candidates: Annotated[Names, Field(min_length=1)]
@@ -201,7 +202,7 @@ class Training(Section):
 
     @property
     def has_costs(self) -> bool:
-        """Whether pipeline.toml says what errors cost; by default both cost the same."""
+        """Whether pipeline.toml sets the costs of errors; by default both cost the same."""
         return bool(self.model_fields_set & {"cost_of_a_miss", "cost_of_a_false_alarm"})
 
 
@@ -229,7 +230,7 @@ class Gate(Section):
 
 
 class Load(Section):
-    """How hard the service is loaded, and the most that each figure may be."""
+    """The load on the service, and the limit of each figure."""
 
     requests_per_second: Positive = 200.0
     connections: Count = 8
@@ -248,16 +249,16 @@ class Load(Section):
 
 
 class ColumnDrift(Section):
-    """Method and effect size of one column, where the general ones do not fit."""
+    """Method and effect size for one column, in place of the general ones."""
 
     method: NumericDistance | CategoricalDistance
     effect: Positive
 
 
 class Drift(Section):
-    """How reference and window are compared, how often that may alarm without drift, and when a retrain is due.
+    """How reference and window are compared, the rate of false alarms, and when a retrain is due.
 
-    An effect is the least distance that matters, however sure it is.
+    An effect is the least distance that matters, even where a smaller one is significant.
     """
 
     false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.05
@@ -289,7 +290,7 @@ class Drift(Section):
 
 
 class Service(Section):
-    """What travels with the model into the service."""
+    """Settings of the service that the model card has."""
 
     max_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     logged_features: Names = ()
@@ -337,7 +338,7 @@ class Config(Section):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is computed: every metric of the task, and what else pipeline.toml asks for."""
+        """The metrics to compute: all of the task, and others that pipeline.toml names."""
         asked = (self.training.metric, self.gate.metric, *self.gate.floors, *self.gate.limits)
         return tuple(dict.fromkeys((*METRICS_OF_TASK[self.data.task], *asked)))
 

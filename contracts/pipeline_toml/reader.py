@@ -1,11 +1,10 @@
-"""Reads pipeline.toml and says of every mistake: the line, what was seen, what was required, the nearest key."""
+"""Reads pipeline.toml. For every mistake it says the line, what was seen, what is required, and the nearest key."""
 
-import codecs
 import copy
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ _HEADER = re.compile(rf"^\s*\[\s*({_PARTS})\s*\]")
 _KEY = re.compile(rf"^\s*({_PARTS})\s*=")
 _TWICE = re.compile(r"Cannot (?:declare|overwrite|mutate)")
 _BEGINS = re.compile(r"([\w.]*):?(?: '([^']+)')?")
-# In place of a required value that is wrong itself, so that checks over several keys still see the others.
+# These replace a required value that is wrong, so that checks over several keys still run on the others.
 STAND_INS: Mapping[str, Mapping[str, object]] = {
     "project": {"name": "x"},
     "data": {"source": "x", "target": "x"},
@@ -30,14 +29,18 @@ STAND_INS: Mapping[str, Mapping[str, object]] = {
 }
 
 
+# By pydantic's type of the first mistake; any other is a wrong value.
+CODES = {"extra_forbidden": "unknown-key", "missing": "missing-key", "value_error": "contradiction"}
+
+
 class ConfigError(UsageError):
-    """pipeline.toml cannot be used as it stands; the text lists every mistake with its line."""
+    """pipeline.toml cannot be used; the text lists every mistake with its line. `code`: of the first one."""
 
 
 def load_config(path: Path) -> Config:
     """The validated configuration. Raises ConfigError with one line for each mistake."""
     try:
-        # Windows' editors begin a file with a byte order mark, which TOML does not know.
+        # Editors on Windows begin a file with a byte order mark, which TOML does not allow.
         text = path.read_text(encoding="utf-8-sig")
         raw = tomllib.loads(text)
     except FileNotFoundError:
@@ -45,38 +48,36 @@ def load_config(path: Path) -> Config:
             f"{path}: no such file. Run from the checkout's root, or name one with --config.", code="no-file"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).", code="not-utf-8") from None
     except tomllib.TOMLDecodeError as error:
-        again = " A table is begun once: write the line under the one that is there." * bool(_TWICE.search(str(error)))
-        raise ConfigError(f"{path}: not valid TOML: {error}.{again}") from None
+        is_twice = _TWICE.search(str(error))
+        again = " A table may begin only once: write the line under the one that is there." * bool(is_twice)
+        code = "table-twice" if is_twice else "not-toml"
+        raise ConfigError(f"{path}: not valid TOML: {error}.{again}", code=code) from None
     try:
         return Config.model_validate(raw)
     except ValidationError:
         lines = _lines_of_keys(text)
-        explained = [line for one in _mistakes(raw) for line in _explain(path, lines, one)]
-        raise ConfigError("\n".join(explained), code="wrong-keys") from None
+        mistakes = _mistakes(raw)
+        explained = [line for one in mistakes for line in _explain(path, lines, one)]
+        code = CODES.get(mistakes[0]["type"], "wrong-value")
+        raise ConfigError("\n".join(explained), code=code) from None
 
 
 def settings_digest(config: Config) -> str:
-    """`sha256:…` of every setting, defaults included: comments and the order of lines do not change it.
+    """`sha256:…` of every setting, defaults included. Comments and the order of lines do not change it.
 
-    Where the rows came from is left out: the data's own digest says which they are.
+    The source is left out: the data's own digest identifies the rows.
     """
-    told = config.model_dump(mode="json", exclude={"data": {"source", "sha256"}})
-    return f"sha256:{json_digest(told)}"
-
-
-def edit(path: Path, change: Callable[[str], str]) -> None:
-    """Rewrite the file by `change`, which gets its text without a byte order mark; the mark and line ends stay."""
-    content = path.read_bytes()
-    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
-    path.write_bytes(mark + change(content.decode("utf-8-sig")).encode("utf-8"))
+    settings = config.model_dump(mode="json", exclude={"data": {"source", "sha256"}})
+    return f"sha256:{json_digest(settings)}"
 
 
 def _mistakes(raw: dict[str, Any]) -> list[Any]:
-    """Every mistake, as pydantic has it.
+    """Every mistake, as pydantic reports it.
 
-    A check over several keys runs only where each of them is right: so what is wrong is put aside, and read again.
+    pydantic checks several keys together only where each one is right. So wrong values are removed and the rest is
+    validated again, until no new mistake is found.
     """
     found, aside = list[Any](), set[tuple[Any, ...]]()
     left = copy.deepcopy(raw)
@@ -94,7 +95,7 @@ def _mistakes(raw: dict[str, Any]) -> list[Any]:
 
 
 def _put_aside(raw: dict[str, Any], mistake: Any) -> tuple[Any, ...]:
-    """Take the wrong value out, or all that a section says beyond what it must; returns the place of what was taken."""
+    """Remove the wrong value, or all optional keys of a section; returns the place of what was removed."""
     section, *keys = mistake["loc"] or ("",)
     table = raw.get(section)
     if not isinstance(table, dict):
@@ -142,14 +143,14 @@ def _explain(path: Path, lines: Mapping[tuple[str, ...], int], error: Any) -> li
 
 
 def _place(path: Path, lines: Mapping[tuple[str, ...], int], keys: tuple[str, ...]) -> str:
-    """The file, with the line of the key or of what holds it."""
+    """The file, with the line of the key or of its table."""
     while keys and keys not in lines:
         keys = keys[:-1]
     return f"{path}:{lines[keys]}" if keys else str(path)
 
 
 def _told(keys: tuple[str, ...], text: str) -> tuple[str, ...]:
-    """The key that a sentence begins with, whole or within its section, and the name in it that is wrong."""
+    """The key at the beginning of a sentence, whole or within its section, and the wrong name in it."""
     first, name = _BEGINS.findall(text)[0]
     told = tuple(first.split("."))
     return (*(() if told[0] in Config.model_fields else keys), *told, name)

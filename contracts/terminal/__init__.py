@@ -1,1 +1,1 @@
-"""What a person at a terminal sees while a stage works."""
+"""Output on a terminal while a stage works."""

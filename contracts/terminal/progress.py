@@ -1,6 +1,6 @@
-"""How far long work has got and how long it still takes, on one line of a terminal; silent where there is none.
+"""A progress bar with the remaining time, on one line of a terminal. Without a terminal nothing is written.
 
-Standard error alone: what a stage prints stays the same in a file, a pipe and a workflow's log.
+It goes to standard error only, so that a stage's output is the same in a file, a pipe and a workflow's log.
 """
 
 import sys
@@ -11,14 +11,14 @@ from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
 WIDTH = 24
-# Before so many seconds nobody waits yet, and no estimate is worth its name.
+# Nothing is shown before: nobody waits yet, and an estimate would be poor.
 FIRST_SECONDS = 2.0
 EVERY_SECONDS = 0.2
 CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """One piece of work of `total` steps. `clock`: seconds, never going back."""
+    """Work of `total` steps. `clock`: monotonic seconds."""
 
     def __init__(self, what: str, total: float, stream: TextIO, clock: Callable[[], float]) -> None:
         self.what, self.total, self.stream, self.clock = what, total, stream, clock
@@ -26,7 +26,7 @@ class Progress:
         self.is_seen = stream.isatty() and total > 0
 
     def at(self, done: float) -> None:
-        """Show that so many steps are done, unless the line is fresh enough."""
+        """Show how many steps are done, unless the line was just written."""
         now = self.clock()
         if self.is_seen and now - self.started >= FIRST_SECONDS and now - self.shown >= EVERY_SECONDS:
             self.shown = now
@@ -34,13 +34,13 @@ class Progress:
             self.stream.flush()
 
     def over(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The same items, each counted when the next one is asked for."""
+        """The same items. Each is counted when the next one is requested."""
         for number, item in enumerate(items):
             yield item
             self.at(number + 1)
 
     def clear(self) -> None:
-        """Make room for a line of output."""
+        """Clear the line before other output."""
         if self.is_seen:
             self.stream.write(CLEAR)
             self.stream.flush()
@@ -50,7 +50,7 @@ class Progress:
 def progress(
     what: str, total: float, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Progress]:
-    """Shows `what` on standard error, and clears the line at the end, whatever it was."""
+    """Show `what` on standard error, and clear the line at the end, also after an error."""
     standard_error: TextIO = getattr(sys.stderr, "unfiltered", sys.stderr)
     shown = Progress(what, total, stream or standard_error, clock)
     try:
@@ -60,12 +60,12 @@ def progress(
 
 
 def line(what: str, done: float, total: float, seconds: float) -> str:
-    """`search ━━━━━━━━╌╌╌╌ 7 of 24, 0:31 still`."""
+    """`search ━━━━━━━━╌╌╌╌ 7 of 24, 0:31 left`."""
     share = min(max(done / total, 0.0), 1.0)
     filled = round(WIDTH * share)
     bar = "━" * filled + "╌" * (WIDTH - filled)
-    still = f", {clock_time(seconds * (1 - share) / share)} still" if share > 0 else ""
-    return f"{what} {bar} {done:.0f} of {total:.0f}{still}"
+    left = f", {clock_time(seconds * (1 - share) / share)} left" if share > 0 else ""
+    return f"{what} {bar} {done:.0f} of {total:.0f}{left}"
 
 
 def clock_time(seconds: float) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from contracts.exits import Exit
 from contracts.image import Image, PushedImage
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest, read_card
-from contracts.pipeline_toml.champion import asked_by, first_run
+from contracts.pipeline_toml.champion import first_run, purpose_of_card
 from contracts.pipeline_toml.keys import Config
 from contracts.pipeline_toml.reader import load_config
 from contracts.release import Champion, Deployment
@@ -89,7 +89,7 @@ def _first_run(build: Build, card: ModelCard) -> str:
     """Says that the model it replaces was never compared with it, because that is of another project."""
     if not (build.champion / CARD_FILE).exists():
         return ""
-    said = first_run(read_card(build.champion), _digest(build.champion), asked_by(card))
+    said = first_run(read_card(build.champion), _digest(build.champion), purpose_of_card(card))
     return f". {said}" if said else ""
 
 

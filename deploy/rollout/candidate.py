@@ -16,7 +16,7 @@ from contracts.decision import Decision
 from contracts.exits import UsageError
 from contracts.image import MODEL_LABEL, REVISION_LABEL, Attestation
 from contracts.model_folder import CARD_FILE, Golden, ModelCard, ModelFolderError, model_digest, read_card
-from contracts.pipeline_toml.champion import asked_by, first_run
+from contracts.pipeline_toml.champion import first_run, purpose_of_card
 from contracts.pipeline_toml.keys import Config
 from contracts.release import Release, State
 from contracts.schema import Schema, read_json
@@ -189,7 +189,7 @@ def in_place_of_another(card: ModelCard, current: Release | None) -> str:
         folder = Path(scratch) / "model"
         try:
             copy_model(current.image, folder)
-            return first_run(read_card(folder), current.model, asked_by(card))
+            return first_run(read_card(folder), current.model, purpose_of_card(card))
         except (EngineError, ModelFolderError):
             return ""
 

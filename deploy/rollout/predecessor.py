@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contracts.image import MODEL_LABEL
 from contracts.model_folder import read_card
-from contracts.pipeline_toml.champion import asked_in, champion_of, first_run
+from contracts.pipeline_toml.champion import champion_of, first_run, purpose_of_config
 from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
 from deploy.champion.fetch import SCHEME, copy_model
@@ -46,7 +46,7 @@ def _of_image(reference: str, config: Config) -> tuple[Candidate, str]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         copy_model(reference, folder)
-        said = first_run(read_card(folder), model, asked_in(config))
+        said = first_run(read_card(folder), model, purpose_of_config(config))
     return Candidate(reference, model, "", "the champion"), said
 
 

@@ -19,14 +19,15 @@ from pathlib import Path
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import Exit, UsageError
-from contracts.pipeline_toml.reader import edit, load_config
+from contracts.pipeline_toml.edits import edit, with_data_value
+from contracts.pipeline_toml.reader import load_config
 from contracts.scheduled_drift import REQUESTS_FILE, RequestsBrought, Retrain, RetrainDecision
 from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from contracts.verdict import DriftVerdict
 from reports.drift.verdict import VERDICT_FILE
 from reports.scheduled.persistence import read_retrains, remember_retrain
-from reports.scheduled.retrain_rules import decide, newest_day, with_as_of
+from reports.scheduled.retrain_rules import decide, newest_day
 from reports.scheduled.texts import retrain_text
 
 DECISION_FILE = "retrain.json"
@@ -46,7 +47,7 @@ def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datet
     decision = decide(config.drift, verdict, past, now, as_of, newest)
     if decision.is_due and decision.as_of and decision.as_of_before and history:
         due = decision.as_of
-        edit(config_file, lambda text: with_as_of(text, due))
+        edit(config_file, lambda text: with_data_value(text, "as_of", due.isoformat()))
         asked = Retrain(at=now, model=verdict.model, as_of_before=decision.as_of_before, as_of=decision.as_of)
         remember_retrain(history, asked)
     write_json(folder / DECISION_FILE, decision)

@@ -6,17 +6,11 @@ A cooldown and a cap per week keep a daily job from asking for the same retrain 
 """
 
 import datetime as dt
-import re
-import tomllib
 from collections.abc import Sequence
 
-from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Drift
 from contracts.scheduled_drift import Retrain, RetrainDecision
 from contracts.verdict import DriftVerdict
-
-_TABLE = re.compile(r"\s*\[\s*([^\]]+?)\s*\]\s*(#.*)?$")
-_AS_OF = re.compile(r"(\s*as_of\s*=\s*)(\d{4}-\d\d-\d\d)(?=\s|#|$)")
 
 
 def decide(
@@ -39,31 +33,6 @@ def decide(
 def newest_day(last_row: dt.datetime, window_last: dt.datetime) -> dt.date:
     """The latest `as_of` that leaves a whole day of rows after it and lies within the window that drifted."""
     return min((last_row - dt.timedelta(days=1)).date(), window_last.date())
-
-
-def with_as_of(text: str, as_of: dt.date) -> str:
-    """pipeline.toml's text with data.as_of set and every other byte as it was.
-
-    Raises UsageError where there is no plain line for it under [data].
-    """
-    required = tomllib.loads(text)
-    required["data"]["as_of"] = as_of
-    lines, table = text.splitlines(keepends=True), ""
-    for number, line in enumerate(lines):
-        if header := _TABLE.match(line):
-            table = header[1]
-        elif table == "data" and (found := _AS_OF.match(line)):
-            lines[number] = f"{found[1]}{as_of.isoformat()}{line[found.end() :]}"
-    edited = "".join(lines)
-    try:
-        is_right = tomllib.loads(edited) == required
-    except tomllib.TOMLDecodeError:
-        is_right = False
-    if not is_right:
-        raise UsageError(
-            f"There is no plain line `as_of = …` under [data]. Write it yourself: as_of = {as_of}", code="no-as-of-line"
-        )
-    return edited
 
 
 def _reason_against(

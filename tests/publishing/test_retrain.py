@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.exits import Exit, UsageError
+from contracts.exits import Exit
 from publishing import as_of
 from publishing.retrain_pull_request import main
 from tests.publishing.github_server import Fault, GitHub, asked
@@ -129,11 +129,3 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     config.write_text(CONFIG)
     assert as_of.main({"AS_OF": text}, ["--config", str(config)]) is Exit.USAGE
     assert config.read_text() == CONFIG
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[data]\n", "as_of = 2013-10-01\n", "[data]\nas_of = 2013-10-01\nas_of = 2013-10-02\n"]
-)
-def test_a_file_without_exactly_one_such_line_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        as_of.with_day(text, as_of.day_of("2013-11-01"))

@@ -325,7 +325,7 @@ def _checks(task: Task, broken: Sequence[str]) -> Iterator[Check]:
             "calibration": "at most 0.080 (gate.max_calibration_error in pipeline.toml)",
             "slices": "none worse by more than gate.slice_margin, with gate.slice_min_rows (pipeline.toml)",
         }
-        remedy = {"calibration": "Its probabilities cannot be taken at their word: calibrate the candidate."}
+        remedy = {"calibration": "Its probabilities are not the observed rates: calibrate the candidate."}
         yield Check(
             name=name, passed=name not in broken, seen=seen.get(name, "as expected"),
             required=required.get(name, "as docs/gate.md says"),

@@ -7,6 +7,7 @@ import pytest
 from contracts.pipeline_toml.reader import ConfigError, load_config
 from tests.refusals import refuses
 
+TRIALS = 'trials = "4"\n\n'
 GOOD = """\
 [project]
 name = "wine"
@@ -34,6 +35,13 @@ def refusal(folder: Path, text: str) -> str:
     return str(raised.value)
 
 
+def require_refusal(folder: Path, text: str, code: str, *shown: str) -> None:
+    path = folder / "pipeline.toml"
+    path.write_text(text)
+    with refuses(ConfigError, code, *shown):
+        load_config(path)
+
+
 def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> None:
     plain, marked = Path("pipeline.toml").read_bytes(), tmp_path / "pipeline.toml"
     marked.write_bytes(b"\xef\xbb\xbf" + plain)
@@ -53,40 +61,41 @@ def test_a_short_file_gets_the_defaults(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD.replace("margin = 0.05", "magrin = 0.05"))
-    assert "pipeline.toml:15: unknown key gate.magrin. Did you mean margin?" in said
-    assert "gate.margin is missing" in said
+    wrong = GOOD.replace("margin = 0.05", "magrin = 0.05")
+    require_refusal(tmp_path, wrong, "missing-key", "gate.margin", "pipeline.toml:15: ", "gate.magrin", "margin?")
+    extra = GOOD.replace("margin = 0.05", "margin = 0.05\nmagrin = 0.05")
+    require_refusal(tmp_path, extra, "unknown-key", "pipeline.toml:16: ", "gate.magrin", "margin?")
 
 
 def test_an_unknown_table_is_refused_with_the_nearest_table(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD + "\n[servise]\nmax_batch_rows = 5\n")
-    assert "pipeline.toml:17: unknown key servise. Did you mean service?" in said
+    wrong = GOOD + "\n[servise]\nmax_batch_rows = 5\n"
+    require_refusal(tmp_path, wrong, "unknown-key", "pipeline.toml:17: ", "servise", "service?")
 
 
 def test_a_wrong_type_is_refused_with_its_line_and_value(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD.replace("margin = 0.05", 'margin = "small"'))
-    assert "pipeline.toml:15: gate.margin is 'small'; required: input should be a valid number." in said
+    wrong = GOOD.replace("margin = 0.05", 'margin = "small"')
+    require_refusal(tmp_path, wrong, "wrong-value", "pipeline.toml:15: gate.margin ", "'small'", "valid number")
 
 
 def test_a_whole_number_in_quotes_is_not_taken_for_a_number(tmp_path: Path) -> None:
-    assert "training.trials is '4'" in refusal(tmp_path, GOOD.replace("[gate]", 'trials = "4"\n\n[gate]'))
+    require_refusal(tmp_path, GOOD.replace("[gate]", TRIALS + "[gate]"), "wrong-value", "training.trials", "'4'")
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "seen", "required"),
     [
-        ("margin = -0.1", "gate.margin is -0.1; required: input should be greater than or equal to 0"),
-        ("margin = nan", "gate.margin is nan; required: input should be a finite number"),
-        ("margin = 0.1\nconfidence = 1.0", "gate.confidence is 1.0; required: input should be less than 1"),
+        ("margin = -0.1", "gate.margin is -0.1;", "equal to 0"),
+        ("margin = nan", "gate.margin is nan;", "finite number"),
+        ("margin = 0.1\nconfidence = 1.0", "gate.confidence is 1.0;", "less than 1"),
     ],
 )
-def test_an_impossible_value_is_refused(tmp_path: Path, line: str, said: str) -> None:
-    assert said in refusal(tmp_path, GOOD.replace("margin = 0.05", line))
+def test_an_impossible_value_is_refused(tmp_path: Path, line: str, seen: str, required: str) -> None:
+    require_refusal(tmp_path, GOOD.replace("margin = 0.05", line), "wrong-value", seen, required)
 
 
 def test_a_metric_of_another_task_is_refused_with_those_of_this_one(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD.replace('metric = "log_loss"\nmargin', 'metric = "rmse"\nmargin'))
-    assert "gate.metric: 'rmse' is no metric of a multiclass task; use one of roc_auc" in said
+    wrong = GOOD.replace('metric = "log_loss"\nmargin', 'metric = "rmse"\nmargin')
+    require_refusal(tmp_path, wrong, "contradiction", "gate.metric: 'rmse' ", "multiclass", "roc_auc")
 
 
 def test_metrics_on_request_are_computed_where_they_are_named(tmp_path: Path) -> None:
@@ -95,16 +104,18 @@ def test_metrics_on_request_are_computed_where_they_are_named(tmp_path: Path) ->
     path.write_text(regression + "[gate.limits]\nmape = 0.2\n")
     assert load_config(path).metrics == ("rmse", "mae", "r2", "pinball_90", "mape")
     said = refusal(tmp_path, regression.replace("pinball_90", "pinball_100"))
-    assert "use one of rmse, mae, r2, mape, pinball_01 to pinball_99" in said
+    assert "rmse, mae, r2" in said
+    assert "pinball_01 to pinball_99" in said
 
 
 def test_a_floor_on_a_mistyped_metric_is_refused(tmp_path: Path) -> None:
-    assert "gate.floors: 'acuracy'" in refusal(tmp_path, GOOD + "\n[gate.floors]\nacuracy = 0.9\n")
+    wrong = GOOD + "\n[gate.floors]\nacuracy = 0.9\n"
+    require_refusal(tmp_path, wrong, "contradiction", "gate.floors: 'acuracy'")
 
 
 def test_a_time_column_without_as_of_is_refused(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD.replace('task = "multiclass"', 'task = "multiclass"\ntime = "picked_at"'))
-    assert "pipeline.toml:4: as_of is missing" in said
+    wrong = GOOD.replace('task = "multiclass"', 'task = "multiclass"\ntime = "picked_at"')
+    require_refusal(tmp_path, wrong, "contradiction", "pipeline.toml:4: as_of ")
 
 
 def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
@@ -114,7 +125,8 @@ def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
 
 
 def test_broken_toml_is_refused_with_the_place(tmp_path: Path) -> None:
-    assert "not valid TOML" in refusal(tmp_path, "[project\nname = 1")
+    broken = "[project\nname = 1"
+    require_refusal(tmp_path, broken, "not-toml", "line 1")
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -164,16 +176,15 @@ def test_a_remedy_can_be_pasted_above_the_first_table(tmp_path: Path, line: str)
 
 
 def test_a_remedy_that_was_pasted_under_another_table_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD + 'features.kinds."customer id" = "numeric"\n')
-    assert "pipeline.toml:16: gate.features counts from [gate], the table above it" in said
-    assert "under [features]" in said
+    wrong = GOOD + 'features.kinds."customer id" = "numeric"\n'
+    require_refusal(tmp_path, wrong, "unknown-key", "pipeline.toml:16: gate.features ", "[gate]", "[features]")
 
 
 def test_a_remedy_beside_a_table_that_is_begun_again_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
-    said = refusal(tmp_path, 'features.kinds.a = "numeric"\n' + GOOD + "[features]\nmax_categories = 5\n")
-    assert "write the line under the one that is there" in said
+    wrong = 'features.kinds.a = "numeric"\n' + GOOD + "[features]\nmax_categories = 5\n"
+    require_refusal(tmp_path, wrong, "table-twice", "line 17")
 
 
 def test_the_line_of_a_dotted_key_is_known(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD + '\n[features]\nkinds."customer id" = "number"\n')
-    assert "pipeline.toml:18: features.kinds.customer id is 'number'" in said
+    wrong = GOOD + '\n[features]\nkinds."customer id" = "number"\n'
+    require_refusal(tmp_path, wrong, "wrong-value", "pipeline.toml:18: features.kinds.customer", "'number'")

@@ -16,7 +16,7 @@ from reports.drift.performance import estimated, measured
 from reports.drift.weighted_metrics import UnscorableError, score
 from tests.reports.logged_requests import card, write_config
 from training.statistics.intervals import interval
-from training.statistics.metrics import score as gates_score
+from training.statistics.scores import score as gates_score
 
 BINARY = ("roc_auc", "average_precision", "brier", "log_loss", "accuracy", "precision", "recall", "f1")
 

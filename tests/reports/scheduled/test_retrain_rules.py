@@ -1,19 +1,16 @@
 """When a retrain is due, and the one line that it changes."""
 
 import datetime as dt
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from contracts.decision import Interval
-from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Drift
 from contracts.scheduled_drift import Retrain, RetrainDecision
 from contracts.verdict import DriftVerdict, PerformanceComparison, PerformanceOutcome, Persistence, Timing
-from reports.scheduled.retrain_rules import decide, newest_day, with_as_of
+from reports.scheduled.retrain_rules import decide, newest_day
 from reports.scheduled.texts import IS_WORSE, LASTING, NOT_LASTING, drift_text, retrain_text
-from tests.refusals import refuses
 from tests.reports.records import drift_verdict
 
 NOW = dt.datetime(2013, 11, 1, 4, 37)
@@ -100,27 +97,6 @@ def test_a_whole_day_of_rows_is_left_after_it() -> None:
 
 def test_it_does_not_move_beyond_the_window_that_drifted() -> None:
     assert newest_day(dt.datetime(2013, 12, 31), dt.datetime(2013, 10, 8, 12)) == dt.date(2013, 10, 8)
-
-
-def test_one_line_of_the_shipped_file_changes_and_its_comments_stay() -> None:
-    text = SHIPPED.read_text()
-    edited = with_as_of(text, NEWEST)
-    changed = [pair for pair in zip(text.splitlines(), edited.splitlines(), strict=True) if pair[0] != pair[1]]
-    assert [after for _, after in changed] == ["as_of = 2013-10-29"]
-    assert tomllib.loads(edited)["data"]["as_of"] == NEWEST
-
-
-def test_what_stands_behind_the_date_and_the_ends_of_lines_stay() -> None:
-    text = "[other]\r\nas_of = 2000-01-01\r\n[data] # here\r\nas_of = 2013-10-01 # today\r\n"
-    assert with_as_of(text, NEWEST) == text.replace("2013-10-01 # today", "2013-10-29 # today")
-
-
-@pytest.mark.parametrize(
-    "text", ["data = {as_of = 2013-10-01, x = 1}\n", "[data]\nx = 1\n", '[data]\n"as_of" = 2013-10-01\n']
-)
-def test_a_file_without_a_plain_line_is_left_to_its_owner(text: str) -> None:
-    with refuses(UsageError, "no-as-of-line", "as_of = 2013-10-29"):
-        with_as_of(text, NEWEST)
 
 
 def test_texts_for_issues_and_pull_requests_let_nothing_in() -> None:

@@ -43,7 +43,7 @@ LONGER = "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in p
         (scenes.rejected, "bad", "Rejected: worse than the champion, and calibration does not hold",
          "ROC AUC 0.743, champion 0.762: −0.019 (−0.026 to −0.012). It loses up to 0.026; the margin is 0.010. "
          "Worse where carrier is HA and carrier is YV, of 16 slices. Calibration does not hold either.",
-         "Find a model that is not worse than the champion. Its probabilities cannot be taken at their word: "
+         "Find a model that is not worse than the champion. Its probabilities are not the observed rates: "
          "calibrate the candidate. Then `make pipeline`."),
         (scenes.inconclusive, "bad", "Rejected: these rows cannot rule out that it is worse",
          "ROC AUC 0.743, champion 0.747: −0.004 (−0.011 to +0.003). It may lose up to 0.011, more than the margin of "
