@@ -243,7 +243,7 @@ class LargeLog(Schema):
 
     `requests` were read, and `sampled` of them were drawn as `method` says. `on_all_rows`: how many distances are of
     all rows; the others are of the sample. `close`: statistics whose distance is nearer to its threshold than its
-    `reach`, so all rows could decide otherwise. `distinct_rows`: an estimate, within the share `distinct_error` at 99 %.
+    `reach`, so all rows could decide otherwise. `distinct_rows`: estimated, within a share `distinct_error` at 99 %.
     """
 
     requests: int

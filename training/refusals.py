@@ -1,7 +1,7 @@
-"""The two ways in which the data stage says no, and the words that all of training shares.
+"""The two errors of the data stage, and functions that format messages.
 
-`SettingError` (exit 2): pipeline.toml asks for something that the table does not have, and must change.
-`UnfitTableError` (exit 3): pipeline.toml is fine, but the table itself is not fit to train on.
+`SettingError` (exit 2): pipeline.toml does not fit the table and must change.
+`UnfitTableError` (exit 3): pipeline.toml is right, but the table is not fit to train on.
 """
 
 import difflib
@@ -17,15 +17,15 @@ NAMES_SHOWN = 12
 
 
 class SettingError(UsageError):
-    """A key of pipeline.toml does not fit the table; the text names the key, what was seen and what is possible."""
+    """A key of pipeline.toml does not fit the table; the text has the key, what was seen and what is possible."""
 
 
 class UnfitTableError(FindingError):
-    """The table shows a fault of its own; the text says which, and what to do about it."""
+    """The table has a fault; the text says which, and what to do."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean x?` where a known name is close, else a list of what there is. Starts with a space."""
+    """` Did you mean x?` where a known name is similar, else a list of the known names. Starts with a space."""
     names = [str(one) for one in known]
     by_lower_case = {one.lower(): one for one in reversed(names)}
     match = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
@@ -47,14 +47,14 @@ def toml_value(value: str | Sequence[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b, c`, cut after a dozen."""
+    """`a, b, c`, cut after NAMES_SHOWN."""
     all_names = list(names)
     more = len(all_names) - NAMES_SHOWN
     return ", ".join(all_names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def other_signature(function: Callable[..., Any], *arguments: object, **named: object) -> str:
-    """The signature that does not take these arguments, and why; "" where it does, or is unknown (a function of C)."""
+    """The function's signature and why it does not take these arguments. "" where it does, or is written in C."""
     try:
         inspect.signature(function).bind(*arguments, **named)
     except TypeError as error:

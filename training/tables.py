@@ -1,9 +1,9 @@
-"""Reads build/data for the stages after it: a table as float32 matrix, as truth, and which of its rows belong together.
+"""Reads the tables in build/data for the stages after it: features as a float32 matrix, truth, clusters and weights.
 
-Text is encoded by `contracts/features.py`, as the service does it; each distinct value once, since a table has few.
+Texts are encoded by `contracts/features.py`, as in the service; each distinct text only once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 from contracts.data_manifest import DataManifest, TableName
 from contracts.exits import FindingError, UsageError
 from contracts.features import Feature, Matrix, text_reader
+from contracts.pipeline_toml.keys import Config
 from contracts.schema import read_json
 from contracts.stage import Build
 from scoring.encoder import Encoder
@@ -24,10 +25,13 @@ Numbers = npt.NDArray[np.float64]
 
 MANIFEST_FILE = "data.json"
 MADE_BY = "make data"
+SETTINGS_OF_TABLES = (
+    "data.task", "data.target", "data.positive", "data.time", "data.as_of", "training.weights"
+)  # fmt: skip
 
 
 class TableError(FindingError):
-    """A table lacks what is asked of it: a column that this model reads, a known class, a finite target."""
+    """A table lacks what a model needs: a column that it reads, a known class, a finite target."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,9 @@ class Table:
     manifest: DataManifest
 
     def matrix(self, features: Sequence[Feature]) -> Matrix:
-        """float32 [rows, features], encoded for the model that has these features.
+        """float32 [rows, features], encoded for a model with these features.
 
-        Raises TableError where a column is absent, or holds text where the model reads numbers, or the reverse.
+        Raises TableError where a column is absent, or has text where the model reads numbers, or the reverse.
         """
         matrix = np.empty((len(self.frame), len(features)), dtype=np.float32)
         for position, feature in enumerate(features):
@@ -50,15 +54,17 @@ class Table:
 
     @property
     def truth(self) -> Integers | Numbers:
-        """[rows]: positions in `manifest.classes`, where 1 is the positive one of two; or values, for a regression.
+        """[rows]: positions in `manifest.classes`, where 1 is the positive one of two; or a regression's values.
 
-        Raises TableError for a class that the manifest does not name, and for a value that is missing or infinite.
+        Raises TableError for a class that the manifest does not have, and for a value that is missing or infinite.
         """
         target = self.frame[self.manifest.target]
         if self.manifest.task == "regression":
             values = target.to_numpy(dtype=np.float64)
             if not np.isfinite(values).all():
-                raise TableError(f"The {self.name} table has rows whose {target.name} is missing or infinite.")
+                raise TableError(
+                    f"The {self.name} table has rows whose {target.name} is missing or infinite.", code="not-finite"
+                )
             return values
         positions = pd.Index(self.manifest.classes).get_indexer(pd.Index(target)).astype(np.int64)
         if (positions < 0).any():
@@ -94,11 +100,13 @@ class Table:
             raise TableError(f"The {self.name} table has no column {name!r}, its weights.", code="no-column")
         weights = self.frame[name].to_numpy(dtype=np.float64)
         if not (np.isfinite(weights) & (weights >= 0)).all():
-            raise TableError(f"The {self.name} table has rows whose {name} is no weight of 0 or more.")
+            raise TableError(
+                f"The {self.name} table has rows whose {name} is no weight of 0 or more.", code="bad-weights"
+            )
         return weights
 
     def as_read(self, features: Sequence[Feature]) -> "Table":
-        """With the texts of these features as their model reads them: the table itself where that is as they are."""
+        """The table with texts as the model with these features reads them: normalised, and rare ones as one."""
         changed = {}
         for feature in features:
             read = text_reader(feature)
@@ -132,8 +140,28 @@ class Table:
         return encoded
 
 
+def refuse_other_settings(
+    config: Config, manifest: DataManifest, remedy: str, only: Collection[str] = SETTINGS_OF_TABLES
+) -> None:
+    """Raises UsageError for a build/data that was made by other settings. `only`: the keys to compare."""
+    data = config.data
+    for key, now, made_for in (
+        ("data.task", data.task, manifest.task),
+        ("data.target", data.target, manifest.target),
+        ("data.positive", data.positive or manifest.positive, manifest.positive),
+        ("data.time", data.time, manifest.time),
+        ("data.as_of", str(data.as_of or ""), manifest.as_of),
+        ("training.weights", config.training.weights, manifest.weights),
+    ):
+        if key in only and now != made_for:
+            raise UsageError(
+                f"pipeline.toml has {key} = {now!r}, and build/data was made for {made_for!r}. {remedy}",
+                code="other-settings",
+            )
+
+
 def load_manifest(build: Build) -> DataManifest:
-    """data.json, with the positive class moved to the end: its probability is then always the last column.
+    """data.json with the positive class last, so that its probability is always the last column.
 
     Raises UsageError where the data stage has not run.
     """
@@ -141,7 +169,7 @@ def load_manifest(build: Build) -> DataManifest:
 
 
 def positive_last(manifest: DataManifest) -> DataManifest:
-    """The manifest with the positive class of two moved to the end."""
+    """The manifest with the positive class of a binary task last."""
     if manifest.task != "binary":
         return manifest
     others = tuple(name for name in manifest.classes if name != manifest.positive)
@@ -169,9 +197,10 @@ def load_table(build: Build, name: TableName, columns: Sequence[str] | None = No
 
 
 def refuse_changed(table: Table) -> None:
-    """Raises TableError for a whole table whose values are not those that data.json describes."""
+    """Raises TableError for a complete table whose values are not those that data.json describes."""
     if frame_digest(table.frame) != table.manifest.tables[table.name].digest:
         raise TableError(
             f"{table.name}.parquet is not what {MANIFEST_FILE} describes: it has as many rows, and other values. "
-            f"Something changed it after the data stage. Run `{MADE_BY}` again."
+            f"Something changed it after the data stage. Run `{MADE_BY}` again.",
+            code="table-changed",
         )

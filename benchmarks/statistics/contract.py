@@ -18,8 +18,8 @@ from contracts.data_manifest import DataManifest
 from contracts.features import Feature
 from contracts.schema import Schema
 from drills.rates.proportion import Proportion
-from training.judging.checks.own_past import unit_jumps, unseen_shares
 from training.judging.checks.table_contract import breaches
+from training.judging.checks.train_history import unit_jumps, unseen_shares
 from training.tables import Table
 
 SIZES = {(150, 5): 40, (150, 50): 20, (500, 5): 40, (500, 50): 20, (500, 500): 2, (2000, 5): 40, (2000, 50): 20,

@@ -17,8 +17,8 @@ from contracts.schema import Schema, Task
 from drills.rates.proportion import Proportion
 from training.judging.baseline import baseline_of
 from training.judging.checks.skill import baseline_check
-from training.judging.comparisons import ComparedMetrics, Contest, compare
-from training.judging.contestants import Answers
+from training.judging.comparisons import ComparedMetrics, PairedPredictions, compare
+from training.judging.scored_models import Predictions
 from training.statistics.metrics import FloatArray
 from training.tables import Table
 
@@ -84,12 +84,12 @@ def _is_refused(task: Task, strength: float, rows: int, seed: int) -> bool:
     learned, judged = order[cut:], order[:cut]
     train, holdout = (_table(task, truth[part]) for part in (learned, judged))
     said, out_of_fold = _said(task, x, truth, learned, judged)
-    answers = Answers(said, 0.5 if task == "binary" else None)
-    contest = Contest(holdout.truth, None, answers, None, baseline_of(train, holdout))
+    answers = Predictions(said, 0.5 if task == "binary" else None)
+    paired = PairedPredictions(holdout.truth, None, answers, None, baseline_of(train, holdout))
     gate = Gate(metric=METRIC[task], margin=0.01)
-    seen = compare(contest, gate.metric, gate, gate.confidence, has_champion=False)
+    seen = compare(paired, gate.metric, gate, gate.confidence, has_champion=False)
     more = None if task == "multiclass" else train.frame.assign(prediction=out_of_fold)
-    (check,) = baseline_check(contest, ComparedMetrics((seen,)), gate, gate.confidence, holdout, more)
+    (check,) = baseline_check(paired, ComparedMetrics((seen,)), gate, gate.confidence, holdout, more)
     return not check.passed
 
 

@@ -37,11 +37,11 @@ from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
 from scoring.scorer import load_scorer
 from training.judging.comparisons import as_interval
-from training.judging.contestants import answers_of
 from training.judging.evaluations import confidence_of_evaluation
 from training.judging.gate import outcome_of
+from training.judging.scored_models import predictions_for
 from training.statistics.intervals import Estimate, paired_difference
-from training.statistics.metrics import score
+from training.statistics.scores import score
 from training.tables import Integers, load_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ def population() -> Population:
     for name in VARIANTS:
         build = Build(MODELS / name.replace(" ", "-") / "build")
         table = load_table(build, "replay")
-        odds[name] = _odds(answers_of(load_scorer(build.challenger), table).predicted[:, 1])
+        odds[name] = _odds(predictions_for(load_scorer(build.challenger), table).predicted[:, 1])
     days = table.days
     if days is None or table.truth.dtype.kind != "i":
         raise ValueError("the rates need a binary table with time")

@@ -25,7 +25,7 @@ from training.fitting.export import export
 from training.fitting.proof import prove
 from training.fitting.search import one_thread
 from training.judging.checks.recomputed import recomputed_checks
-from training.judging.contestants import enter
+from training.judging.scored_models import load_and_score
 from training.tables import load_table
 from training.train import work
 
@@ -68,7 +68,7 @@ def test_a_booster_goes_through_the_train_stage_twice_with_the_same_bytes(
 def recomputed_from(build: Build, config: Path) -> list[Check]:
     holdout = load_table(build, "holdout")
     golden = Golden.model_validate_json((build.challenger / "golden.json").read_bytes())
-    challenger = enter("challenger", build.challenger, holdout)
+    challenger = load_and_score("challenger", build.challenger, holdout)
     return list(recomputed_checks(load_config(config), build, holdout, challenger, golden))
 
 

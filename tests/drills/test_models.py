@@ -11,7 +11,7 @@ from drills.scene import PlantError, Scene
 from scoring.scorer import load_scorer
 from testbed.cards import sign
 from tests.drills.scenes import healthy
-from training.statistics.metrics import score
+from training.statistics.scores import score
 from training.tables import load_table
 
 

@@ -7,7 +7,7 @@ from drills.rates.gate import PAIRS, Population, Rule, apart, holdouts, measure_
 from drills.rates.gate_rates import Rates as GateRates
 from drills.rates.pictures import power_curves
 from drills.rates.proportion import Proportion
-from training.statistics.metrics import score
+from training.statistics.scores import score
 
 DAYS, ROWS_A_DAY = 40, 60
 PAIR = "trained a month longer"

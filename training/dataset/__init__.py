@@ -1,1 +1,1 @@
-"""From a source to checked, cut tables: what `training/data.py` is made of."""
+"""The parts of the data stage: from a source to checked tables."""

@@ -1,7 +1,7 @@
-"""What kind of values a column holds, and how they become the three kinds of feature.
+"""Recognises the kind of values in a column, and converts them to the three kinds of feature.
 
-Numbers are float32, booleans float32 0/1/NaN, text has no nulls: a missing one reads "(missing)", so that it is a
-category like any other. A value of that very name is taken for a missing one.
+Numbers are float32, booleans float32 0/1/NaN. Text has no nulls: a missing value is the category "(missing)". A text
+that reads "(missing)" counts as missing.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from training.refusals import SettingError, toml_key
 
 ColumnShape = Literal["boolean", "numeric", "text", "date", "mixed", "unreadable"]
 
-# What pandas calls the values of a column whose type alone says nothing.
+# By what pandas infers for a column of type object.
 _INFERRED: dict[str, ColumnShape] = {
     "boolean": "boolean",
     "string": "text",
@@ -33,7 +33,7 @@ _INFERRED: dict[str, ColumnShape] = {
 
 
 def plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column without pandas' categorical and Arrow types, which say how values are stored, not what they are."""
+    """The column without pandas' categorical and Arrow types, which only say how values are stored."""
     if isinstance(values.dtype, pd.ArrowDtype):
         return pd.Series(pa.array(values).to_pandas(), index=values.index)
     if not isinstance(values.dtype, pd.CategoricalDtype):
@@ -44,7 +44,7 @@ def plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def shape_of(values: "pd.Series[Any]") -> ColumnShape:
-    """What the values that are there have in common."""
+    """The common kind of the values that are not missing."""
     kind = plain(values).dtype
     if pd.api.types.is_bool_dtype(kind):
         return "boolean"
@@ -61,7 +61,7 @@ def shape_of(values: "pd.Series[Any]") -> ColumnShape:
 
 
 def example_of(values: "pd.Series[Any]") -> str:
-    """The first value that is there, as a message shows it: on one line and not long."""
+    """The first value that is not missing, short and on one line, for a message."""
     value = plain(values).dropna().iloc[0]
     return repr(value[:60]) if isinstance(value, str) else str(value)[:60]
 
@@ -89,7 +89,7 @@ def to_text(values: "pd.Series[Any]") -> ArrowColumn:
 
 
 def as_sent(values: "pd.Series[Any]", kind: FeatureKind) -> ArrowColumn:
-    """One feature as a client has it, Arrow [rows]: text as it stands, numbers with all digits, null where missing."""
+    """One feature as a client has it, Arrow [rows]: unchanged text, numbers with all digits, null where missing."""
     if kind == "categorical":
         text = to_text(values)
         return pc.if_else(pc.equal(text, MISSING), None, text)
@@ -101,7 +101,7 @@ def as_sent(values: "pd.Series[Any]", kind: FeatureKind) -> ArrowColumn:
 
 
 def text_codes(text: ArrowColumn) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The distinct texts in order of appearance, and for each row [rows] the position of its own among them."""
+    """The distinct texts in order of appearance, and for each row [rows] the position of its text."""
     encoded = text.dictionary_encode()
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
 
@@ -118,7 +118,7 @@ def convert(name: str, values: "pd.Series[Any]", kind: FeatureKind) -> ArrowColu
 
 
 def comparable(column: ArrowColumn) -> npt.NDArray[Any]:
-    """What `convert` made, as numpy [rows]: float32, or codes that are equal where texts are."""
+    """A column from `convert` as numpy [rows]: float32, or codes that are equal where texts are equal."""
     if pa.types.is_floating(column.type):
         return np.asarray(column.to_numpy())
     return text_codes(column)[1]

@@ -1,8 +1,8 @@
-"""A CSV file as text, value by value, as it stands: nothing is guessed, dropped or filled in.
+"""Reads a CSV file as text, value by value, unchanged: nothing is guessed, dropped or filled in.
 
-Every value is text; what it means is for `csv_types.py`. Refused, each with its line: a quotation mark that never
-ends, a row with too many or too few values, bytes that are not in the encoding. Where data.csv.separator is empty, it
-is a tab for .tsv, else whichever of , ; tab and | the first line has most of.
+`csv_types.py` then decides what the texts are. A quotation mark that is not closed, a row with too many or too few
+values, and bytes that are not in the encoding are refused with their line. Where data.csv.separator is empty, a .tsv
+file has a tab; in any other file it is the most frequent of , ; tab and | in the first line.
 """
 
 import csv
@@ -30,14 +30,14 @@ MOST_BYTES_OF_A_FIELD = 1 << 24
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file and how it is read. `name`: what its owner calls it."""
+    """A file and how to read it. `name`: as its owner knows it."""
 
     name: str
     path: Path
     csv: Csv
 
     def line_of(self, row: int) -> int:
-        """The line, from 1, in which a row begins; rows count from 0, after the line with names."""
+        """The line, from 1, in which a row begins. Rows are numbered from 0, after the line with names."""
         with self.text() as opened:
             reader = csv.reader(opened, delimiter=self.separator())
             lines_before, record = 0, -1  # the names are record 0
@@ -49,7 +49,7 @@ class CsvFile:
         return lines_before + 1
 
     def names(self) -> list[str]:
-        """The column names in its first line, as they stand."""
+        """The column names in its first line, unchanged."""
         with self.text() as opened:
             return next(csv.reader(opened, delimiter=self.separator()), [])
 
@@ -63,7 +63,7 @@ class CsvFile:
         return max(SEPARATORS, key=first.count)
 
     def bytes(self) -> IO[bytes]:
-        """Decompressed by its ending: .gz .bz2 .xz .zip, and .zst by Arrow."""
+        """The file, decompressed by its ending: .gz .bz2 .xz .zip, and .zst by Arrow."""
         if self.path.suffix == ".zst":
             opened: IO[bytes] = pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd")
         else:
@@ -84,6 +84,10 @@ def read_csv_text(file: CsvFile) -> pa.Table:
         raise UnfitTableError(f"{file.name} is empty: it has no line with column names.", code="no-header")
     refuse_bad_names(names, file.name)
     _refuse_open_quote(file)
+    return _parsed(file, names)
+
+
+def _parsed(file: CsvFile, names: list[str]) -> pa.Table:
     wrong: list[pa_csv.InvalidRow] = []
 
     def keep(row: pa_csv.InvalidRow) -> str:
@@ -117,7 +121,7 @@ def _refuse_row(file: CsvFile, row: "pa_csv.InvalidRow", count: int) -> None:
 
 
 def _refuse_encoding(file: CsvFile) -> None:
-    """Name the line whose bytes are not text in this encoding."""
+    """Raises SettingError, with the line, where bytes are not text in this encoding."""
     with file.bytes() as opened:
         head = opened.read(2)
     if head in UTF_16_MARKS and "16" not in file.csv.encoding:
@@ -151,7 +155,7 @@ def _refuse_first_wrong_line(file: CsvFile) -> None:
 
 
 def _refuse_open_quote(file: CsvFile) -> None:
-    """An odd number of quotation marks: the last one opens a value that takes in the rest of the file."""
+    """Raises UnfitTableError for an odd number of quotation marks: the last one would open a value up to the end."""
     with file.bytes() as opened:
         if not sum(chunk.count(QUOTE) for chunk in _chunks(opened)) % 2:
             return

@@ -1,9 +1,10 @@
-"""What the texts of a CSV column are: numbers, true and false, or text. Decided by the whole column, over all files.
+"""Decides whether a CSV column has numbers, booleans or text, by all its values in all files.
 
-A column is numbers where every value is one, but for those of data.csv.missing and, in such a column alone,
-data.csv.missing_numbers: "NA" is no number, and North America among regions. Text stays as the file has it: a column
-that features.kinds calls categorical, data.group and classes are never read as numbers, and neither is one with leading
-zeros, such as 05271. A column of numbers with a few other values is refused: what they mean is for its owner to say.
+A column has numbers where every value is one, apart from data.csv.missing and data.csv.missing_numbers. The latter
+count as missing in columns of numbers only: "NA" is no number, but among regions it may be North America. Text stays as
+the file has it: columns that features.kinds calls categorical, data.group and classes are never read as numbers, and
+neither are values with leading zeros, such as 05271. A column of numbers with a few other values is refused: the user
+must say what they mean.
 """
 
 import re
@@ -20,14 +21,14 @@ from training.refusals import SettingError, listed, toml_key, toml_value
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
 MONEY = re.compile(r"[\s$€£¥%,'_]+")
-# From this share of numbers on, the other values are taken for faults, not for categories.
+# From this share of numbers on, other values count as faults and not as categories.
 MOSTLY = 0.5
 EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How CSV columns are read. `text`: columns that stay text. `unchecked`: columns that are not used; None: all."""
+    """How to read CSV columns. `text`: columns that stay text. `unchecked`: columns that are not used; None: all."""
 
     csv: Csv = field(default_factory=Csv)
     text: frozenset[str] = frozenset()
@@ -41,7 +42,7 @@ ANYTHING = Reading(unchecked=None)
 
 
 def reading_of(config: Config, columns: list[str]) -> Reading:
-    """How pipeline.toml has its CSV columns read."""
+    """How to read CSV columns by pipeline.toml."""
     data, features = config.data, config.features
     text = {name for name, kind in features.kinds.items() if kind == "categorical"} | {data.group, data.time}
     text |= features.dates.keys()
@@ -53,7 +54,7 @@ def reading_of(config: Config, columns: list[str]) -> Reading:
 
 
 class ColumnReader:
-    """Types one column after the other. `place_of`: where a row stands, for messages. `notes`: what was recognised."""
+    """Types one column after the other. `place_of`: a row's place, for messages. `notes`: what was recognised."""
 
     def __init__(self, reading: Reading, place_of: Callable[[int], str]) -> None:
         self._reading, self._csv, self._place_of = reading, reading.csv, place_of
@@ -99,7 +100,7 @@ class ColumnReader:
             self.notes.append(f"{name}: {count:,} values {tokens} are missing numbers")
 
     def _note_equal(self, name: str, numbers: list[str]) -> None:
-        """Say where two texts are one number, as 1.1 and 1.10 of a version are not."""
+        """Note two texts that are the same number, such as the versions 1.1 and 1.10."""
         first: dict[float, str] = {}
         for text in numbers:
             other = first.setdefault(float(text), text)
@@ -111,7 +112,7 @@ class ColumnReader:
     def _refuse_faults(
         self, name: str, codes: "np.ndarray[Any, Any]", texts: list[str], is_missing: Any, numbers: set[str]
     ) -> None:
-        """Refuse a column of numbers with a few other values, and one of numbers with a currency sign or the like."""
+        """Refuse a column of numbers with a few other values, or with a currency sign or the like in its numbers."""
         is_fault = np.array(
             [not gone and text.strip() not in numbers for text, gone in zip(texts, is_missing, strict=True)]
         )

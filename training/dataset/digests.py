@@ -1,4 +1,4 @@
-"""Digests of frames, files and documents; `training/dataset/table_digest.py` says what the digest of a table covers."""
+"""Digests of data frames and files; `training/dataset/table_digest.py` says what the digest of a table covers."""
 
 import hashlib
 from collections.abc import Sequence

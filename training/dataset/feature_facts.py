@@ -1,8 +1,8 @@
-"""What training saw of each feature: its categories, range, share of missing values, and an example.
+"""Describes each feature as train shows it: its categories, range, share of missing values, and an example.
 
-Categories are counted as the model reads them (features.normalise), and those of fewer rows than
-features.min_category_rows are one. All of it from the train table, so that nothing about the holdout or the replay is
-known before they are scored.
+Categories are counted as the model reads them (features.normalise). Those with fewer rows than
+features.min_category_rows are one category. Only the train table is used, so that nothing about the holdout or the
+replay is known before they are scored.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from contracts.features import MISSING, RARE, Feature
 from contracts.pipeline_toml.keys import Features
 from contracts.schema import FeatureKind
-from training.dataset.preparation.spellings import respelled, speller
+from training.dataset.preparation.spellings import normalised_column, normaliser
 from training.dataset.table_digest import ArrowColumn
 
 
 def describe(name: str, kind: FeatureKind, column: ArrowColumn, features: Features) -> Feature:
-    """A feature as the model's card has it. `column`: Arrow [rows of train], float32 or text, not all missing."""
+    """A feature as the model card has it. `column`: Arrow [rows of train], float32 or text, not all missing."""
     if kind == "categorical":
         return _describe_text(name, column, features)
     values = column.to_numpy()
@@ -38,7 +38,7 @@ def describe(name: str, kind: FeatureKind, column: ArrowColumn, features: Featur
 
 
 def _describe_text(name: str, column: ArrowColumn, features: Features) -> Feature:
-    read = respelled(column, speller(features, name))
+    read = normalised_column(column, normaliser(features, name))
     counts = {str(one["values"]): int(one["counts"].as_py()) for one in pc.value_counts(read)}
     missing = counts.get(MISSING, 0)
     most_frequent = min((text for text in counts if text != MISSING), key=lambda text: (-counts[text], text))

@@ -1,13 +1,13 @@
-"""Finds a feature that is the target in disguise: equal to it, a code for it, or enough alone to tell it.
+"""Refuses a feature that leaks the target: equal to it, a code for it, or enough to predict it alone.
 
-A real feature is never this good; one that is was almost always made from the answer. How much it tells runs from 0 to
-1 and is measured on train, on at most 200,000 rows of it, evenly spread:
+A real feature is never this good; such a feature was almost always computed from the target. Its score runs from 0 to 1
+and is measured on at most 200,000 rows of train, evenly spread:
 
-- classes from numbers: the area under the ROC curve, missing values counted once as lowest and once as highest;
-  for more than two classes, 1 where no two classes overlap;
-- classes from categories, or from numbers with few distinct values: shares of classes learned on every other row and
-  judged by the area under the ROC curve on the rest, the worst class counting;
-- numbers from numbers: the larger of Pearson's and Spearman's correlation; from categories, means learned likewise.
+- classes from numbers: the area under the ROC curve, with missing values once as lowest and once as highest; for more
+  than two classes, 1 where no two classes overlap;
+- classes from categories, or from numbers with few distinct values: class shares are learned on every other row, and
+  scored by the area under the ROC curve on the rest; the class with the lowest score counts;
+- numbers from numbers: the larger of Pearson's and Spearman's correlation; from categories: means, learned likewise.
 """
 
 from itertools import pairwise
@@ -27,22 +27,24 @@ FEWEST_PRESENT = 0.5
 Array = npt.NDArray[Any]
 
 
-def refuse_disguise(name: str, values: Array, is_text: bool, target: Array, classes: int) -> None:
-    """Raise UnfitTableError where one feature tells the target. `values`, `target`: [rows of train]; codes where there
-    are classes, and numbers where `classes` is 0."""
+def refuse_leaking_feature(name: str, values: Array, is_text: bool, target: Array, classes: int) -> None:
+    """Raises UnfitTableError where one feature predicts the target.
+
+    `values`: [rows of train]; `target`: [rows of train], codes of classes, or numbers where `classes` is 0.
+    """
     step = -(-len(target) // MOST_ROWS)
     seen = target_auc(values[::step], is_text, target[::step], classes)
     if seen >= LEAKS_ALL:
         measure = "its area under the ROC curve" if classes else "its correlation with it"
         raise UnfitTableError(
-            f"feature {name!r} alone tells the target: {measure} is {seen:.4f} on train. If it is made from the "
-            "answer, or known only after it, list it under features.exclude; if it is not, predict it by a rule.",
+            f"feature {name!r} alone tells the target: {measure} is {seen:.4f} on train. If it is computed from the "
+            "target, or known only after it, list it under features.exclude. If not, a rule can replace the model.",
             code="target-leakage",
         )
 
 
 def target_auc(values: Array, is_text: bool, target: Array, classes: int) -> float:
-    """From 0 (tells nothing that is looked for here) to 1 (tells all)."""
+    """The feature's score: from 0 (predicts nothing) to 1 (predicts all)."""
     codes, distinct = pd.factorize(values, use_na_sentinel=False)
     by_value = _by_value(codes, len(distinct), target, classes) if is_text or len(distinct) <= FEW_VALUES else 0.0
     if is_text:
@@ -70,7 +72,7 @@ def _auc_of_numbers(values: Array, is_positive: npt.NDArray[np.bool_]) -> float:
 
 
 def _is_apart(values: Array, target: Array, classes: int) -> bool:
-    """Whether the classes lie in intervals that do not overlap."""
+    """Whether the classes are in intervals that do not overlap."""
     if np.isnan(values).any():
         return False
     spans = sorted(
@@ -82,20 +84,20 @@ def _is_apart(values: Array, target: Array, classes: int) -> bool:
 
 
 def _by_value(codes: Array, values: int, target: Array, classes: int) -> float:
-    """What each value's mean or share of classes, learned on every other row, says of the rest."""
-    learn, judge = slice(0, None, 2), slice(1, None, 2)
+    """The score of each value's mean or class share, learned on every other row and scored on the rest."""
+    learn, rest = slice(0, None, 2), slice(1, None, 2)
     if classes == 0:
-        return _pearson(_means(codes[learn], values, target[learn])[codes[judge]], target[judge])
+        return _pearson(_means(codes[learn], values, target[learn])[codes[rest]], target[rest])
     areas = []
     for code in range(1, classes) if classes == 2 else range(classes):
         is_class = (target == code).astype(np.float64)
-        scores = _means(codes[learn], values, is_class[learn])[codes[judge]]
-        areas.append(auc(scores, is_class[judge] == 1))
+        scores = _means(codes[learn], values, is_class[learn])[codes[rest]]
+        areas.append(auc(scores, is_class[rest] == 1))
     return min(areas)
 
 
 def _means(codes: Array, values: int, target: Array) -> npt.NDArray[np.float64]:
-    """Mean target of each value; of values that were not seen, the mean of all."""
+    """The mean target of each value; for values that were not seen, the mean of all."""
     counts = np.bincount(codes, minlength=values)
     sums = np.bincount(codes, weights=target, minlength=values)
     return np.where(counts > 0, sums / np.maximum(counts, 1), target.mean())

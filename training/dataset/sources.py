@@ -1,8 +1,8 @@
-"""Reads `data.source`: a path, a glob, a URL (fsspec), or `module:function`; and holds it to `data.sha256`.
+"""Reads `data.source`: a path, a glob, a URL (fsspec), or `module:function`; and checks it against `data.sha256`.
 
-The sha256 is that of the file's bytes; of several files, that of their sorted digests; of a function, that of the
-values in the table it returned (`digests.py`). Bytes are checked before they are parsed. What lies on another machine
-may change there at any time, so it is read only with a sha256.
+The sha256 is that of the file's bytes. For several files it is that of their sorted digests, for a function that of the
+values in the table it returned (`digests.py`). Bytes are checked before they are parsed. A source on another machine
+may change at any time, so it is read only with a sha256.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ SIGNATURE = "def {}(): a pandas data frame, without arguments (docs/own-table.md
 
 @dataclass(frozen=True)
 class Loaded:
-    """A table as its source has it, the source's sha256, and what was recognised of its files."""
+    """A table as its source has it, the source's sha256, and notes on how its files were read."""
 
     table: pd.DataFrame
     sha256: str
@@ -51,9 +51,9 @@ def _as_it_comes(_: list[str]) -> Reading:
 
 
 def read_source(source: str, pinned: str, reading: Callable[[list[str]], Reading] = _as_it_comes) -> Loaded:
-    """The table behind `data.source`, with `pinned` from data.sha256, which may be "" for what is on this machine.
+    """The table behind `data.source`. `pinned`: data.sha256, which may be "" for a source on this machine.
 
-    `reading`: how CSV files are read, given their column names.
+    `reading`: how to read CSV files, given their column names.
 
     Raises SettingError where the source cannot be found, and UnfitTableError where it is found but not usable.
     """
@@ -67,7 +67,7 @@ def read_source(source: str, pinned: str, reading: Callable[[list[str]], Reading
 
 
 def read_unpinned(source: str) -> Loaded:
-    """The table as it is at this moment, for `make pin` only."""
+    """The table as it is now, for `make pin` only."""
     return _read(source, "", _as_it_comes)
 
 
@@ -108,7 +108,7 @@ def _require_pin(source: str, pinned: str, seen: str) -> None:
 
 @contextlib.contextmanager
 def _files(source: str) -> Iterator[list[SourceFile]]:
-    """The source's files, sorted by name; those of another machine are copied into a folder that is removed after."""
+    """The source's files, sorted by name. Remote ones are copied into a temporary folder."""
     system, names = _located(source)
     if isinstance(system, LocalFileSystem):
         yield [SourceFile(name, Path(name)) for name in names]
@@ -141,7 +141,7 @@ def _located(source: str) -> tuple[Any, list[str]]:
 
 
 def _trusts_environment(source: str) -> bool:
-    """Whether the proxy and the passwords (.netrc) that the environment names are used: never both in clear text."""
+    """Whether to use the environment's proxy and passwords (.netrc): never both in clear text."""
     try:
         has_password = netrc.netrc(os.environ.get("NETRC")).authenticators(urlsplit(source).hostname or "") is not None
     except (OSError, netrc.NetrcParseError):
@@ -157,7 +157,7 @@ def _matches(system: Any, pattern: str, source: str) -> list[str]:
 
 
 def _fetched(system: Any, name: str, folder: Path) -> SourceFile:
-    """Copy one remote file. Its own last name is kept, since its ending says how it is compressed."""
+    """Copy one remote file. It keeps its name, whose ending says how it is compressed."""
     folder.mkdir()
     path = folder / (Path(urlsplit(name).path).name or "table")
     try:
@@ -168,26 +168,8 @@ def _fetched(system: Any, name: str, folder: Path) -> SourceFile:
 
 
 def _call(source: str) -> pd.DataFrame:
-    """The table that `module:function` returns: a pandas data frame, or what turns into one by `to_pandas()`."""
-    module_name, function_name = source.split(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.", code="no-module") from None
-    except Exception as error:  # importing a module runs it, so it may raise anything
-        raise SettingError(
-            f"data.source = {source!r}: {module_name} cannot be imported ({type(error).__name__}: {error}).",
-            code="source-not-importable",
-        ) from None
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise SettingError(
-            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)} "
-            f"Required: {SIGNATURE.format(function_name)}.",
-            code="no-function",
-        )
-    _require_no_arguments(source, function)
+    """The table that `module:function` returns: a pandas data frame, or an object with `to_pandas()`."""
+    function = _function(source)
     try:
         table = function()
     except (UsageError, FindingError):
@@ -201,15 +183,33 @@ def _call(source: str) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame) and callable(getattr(table, "to_pandas", None)):
         table = table.to_pandas()
     if not isinstance(table, pd.DataFrame):
-        raise SettingError(
-            f"{source} returned {type(table).__name__}; required: {SIGNATURE.format(function_name)}.", code="no-table"
-        )
+        signature = SIGNATURE.format(source.partition(":")[2])
+        raise SettingError(f"{source} returned {type(table).__name__}; required: {signature}.", code="no-table")
     return table.reset_index(drop=True)
 
 
-def _require_no_arguments(source: str, function: Callable[..., Any]) -> None:
+def _function(source: str) -> Callable[[], Any]:
+    module_name, function_name = source.split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise SettingError(f"data.source = {source!r}: there is no module {error.name!r}.", code="no-module") from None
+    except Exception as error:  # importing a module runs it, so it may raise anything
+        raise SettingError(
+            f"data.source = {source!r}: {module_name} cannot be imported ({type(error).__name__}: {error}).",
+            code="source-not-importable",
+        ) from None
+    function: Callable[[], Any] | None = getattr(module, function_name, None)
+    if not callable(function):
+        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise SettingError(
+            f"data.source = {source!r}: {module_name} has no such function.{nearest(function_name, known)} "
+            f"Required: {SIGNATURE.format(function_name)}.",
+            code="no-function",
+        )
     if takes := other_signature(function):
         raise SettingError(
-            f"data.source = {source!r} takes {takes}. Required: {SIGNATURE.format(source.partition(':')[2])}.",
+            f"data.source = {source!r} takes {takes}. Required: {SIGNATURE.format(function_name)}.",
             code="source-signature",
         )
+    return function

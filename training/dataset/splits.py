@@ -1,13 +1,13 @@
 """Cuts the rows into train, holdout and replay.
 
-With a time column: the holdout is [as_of − holdout_days, as_of), train is all before it, the replay is
-[as_of, as_of + replay_days); days begin at midnight, rows after the replay are not used. So no row of train is later
+With a time column the holdout is [as_of − holdout_days, as_of), train is all before it, and the replay is
+[as_of, as_of + replay_days). Days begin at midnight. Rows after the replay are not used. So no row of train is later
 than any of the holdout, and none of the holdout later than any of the replay.
 
-Without one: shares of the rows, drawn with data.seed, each class (or tenth of the target's range of ranks) in its
-proportion, to the nearest row or block. Rows of one data.group are a block that stays on one side; where there is no
-group, rows that are equal in all features are: a model is never judged on what it has seen. (Not both: a few equal rows
-would chain most groups into one.) Tables keep the source's order.
+Without a time column the rows are drawn in shares with data.seed, stratified by class (or by tenths of the target's
+ranks), to the nearest row or block. Rows of one data.group are a block, which stays in one table. Without a group, rows
+that are equal in all features are a block, so that a model is never judged on what it has seen. (Not both: a few equal
+rows would chain most groups into one.) Tables keep the source's order.
 """
 
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ EPOCHS: dict[str, Literal["s", "ms"]] = {"epoch_s": "s", "epoch_ms": "ms"}
 
 
 def read_times(values: "pd.Series[Any]", data: Data) -> Times:
-    """The time column as datetime64[us], UTC where it names zones. Raises where it does not parse."""
+    """The time column as datetime64[us], in UTC where it has time zones. Raises where it does not parse."""
     column, name = plain(values), data.time
     shape = shape_of(column)
     if shape not in ("date", "text") and data.time_format not in EPOCHS:
@@ -69,7 +69,7 @@ def read_times(values: "pd.Series[Any]", data: Data) -> Times:
 
 
 def parsed_times(column: "pd.Series[Any]", time_format: str) -> "pd.Series[Any]":
-    """Times in UTC, NaT where a value is none."""
+    """Times in UTC, NaT where a value is no time."""
     if time_format in EPOCHS:
         numbers = pd.to_numeric(column, errors="coerce")
         return pd.Series(pd.to_datetime(numbers, unit=EPOCHS[time_format], utc=True, errors="coerce"))
@@ -100,10 +100,10 @@ def cut_by_time(times: Times, data: Data) -> Cut:
 
 
 def cut_by_share(strata: Codes, units: Codes, data: Data) -> Cut:
-    """The seeded cut by shares. `strata`: [rows], what must be in proportion; `units`: [rows], what stays together.
+    """The seeded cut by shares. `strata`: [rows], kept in proportion; `units`: [rows], rows of one stay together.
 
-    Units of several rows come first, the largest before the others: each goes where its classes are still missing most,
-    as in scikit-learn's StratifiedGroupKFold. Single rows then fill what is left of each stratum's share.
+    Units of several rows are placed first, largest first: each goes to the table that still lacks most of its classes,
+    as in scikit-learn's StratifiedGroupKFold. Single rows then fill the rest of each stratum's share.
     """
     rng = np.random.default_rng(data.seed)
     _, unit_of_row, sizes = np.unique(units, return_inverse=True, return_counts=True)
@@ -123,18 +123,18 @@ def _place_blocks(counts: Numbers, sizes: Codes, shares: Numbers, rng: np.random
     sides = np.full(len(sizes), UNPLACED, dtype=np.int64)
     blocks = np.flatnonzero(sizes > 1)
     for unit in blocks[np.lexsort((rng.random(len(blocks)), -sizes[blocks]))]:
-        mine = counts[unit]
-        need = (mine * missing / np.maximum(wanted, TINY)).sum(axis=1)
+        of_unit = counts[unit]
+        need = (of_unit * missing / np.maximum(wanted, TINY)).sum(axis=1)
         need[shares == 0] = -np.inf
         best = np.flatnonzero(need == need.max())
         side = best[0] if len(best) == 1 else rng.choice(best, p=shares[best] / shares[best].sum())
         sides[unit] = side
-        missing[side] -= mine
+        missing[side] -= of_unit
     return sides
 
 
 def _place_single_rows(sides: Codes, counts: Numbers, sizes: Codes, shares: Numbers, rng: np.random.Generator) -> None:
-    """Give each side as many of a stratum's single rows as it still lacks, to the nearest row. Changes `sides`."""
+    """Give each side the single rows of a stratum that it still lacks, to the nearest row. Changes `sides`."""
     stratum_of_unit = counts.argmax(axis=1)
     for stratum in range(counts.shape[1]):
         single = np.flatnonzero((sizes == 1) & (stratum_of_unit == stratum))
@@ -142,14 +142,14 @@ def _place_single_rows(sides: Codes, counts: Numbers, sizes: Codes, shares: Numb
         lacking = np.maximum(shares * counts[:, stratum].sum() - placed, 0)
         exact = lacking * len(single) / max(lacking.sum(), TINY)
         quota = np.floor(exact + TINY).astype(int)
-        # Largest remainders; among equal ones chance decides, lest one side always gets the odd row.
+        # Largest remainders. Equal ones are ordered at random, so that no side always gets the odd row.
         order = np.lexsort((rng.random(len(shares)), -np.round(exact - quota, 9)))
         quota[order[: len(single) - quota.sum()]] += 1
         sides[rng.permutation(single)] = np.repeat(np.arange(len(shares)), quota)
 
 
 def strata_of(target: npt.NDArray[Any], is_classes: bool) -> Codes:
-    """The class of each row, or for a regression the tenth of the ranks in which it lies."""
+    """The class of each row, or for a regression its tenth of the ranks."""
     if is_classes:
         return target.astype(np.int64)
     ranks = np.argsort(np.argsort(target, kind="stable"), kind="stable")
@@ -157,7 +157,7 @@ def strata_of(target: npt.NDArray[Any], is_classes: bool) -> Codes:
 
 
 def units_of(columns: Iterable[npt.NDArray[Any]]) -> Codes:
-    """Which rows are equal in all `columns`, each [rows]: codes [rows], the same for equal rows."""
+    """Codes [rows] that are the same for rows that are equal in all `columns`, each [rows]."""
     hashes: npt.NDArray[np.uint64] | None = None
     for column in columns:
         of_column = pd.util.hash_array(column)
@@ -168,7 +168,7 @@ def units_of(columns: Iterable[npt.NDArray[Any]]) -> Codes:
 
 
 def groups_of(values: "pd.Series[Any]") -> Codes:
-    """Which rows share a value of data.group: codes [rows]. Rows without a value are one group."""
+    """Codes [rows] that are the same for rows of one group. Rows without a value are one group."""
     return text_codes(to_text(values))[1]
 
 

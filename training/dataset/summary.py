@@ -1,4 +1,4 @@
-"""What `make data` prints of a table: what each column is taken for, each class's share, and what was left out."""
+"""The summary that `make data` prints: the kind of each column, the class shares, and what was left out."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from training.dataset.targets import Target
 from training.refusals import listed
 
 MOST_CLASSES = 5
-# By how much of its share a class may be off before that is said.
+# How far a class may be from its share, relative to it, before a line says so.
 TOLERATED = 0.1
 
 Counts = dict[TableName, npt.NDArray[np.int64]]
 
 
 def summary(choice: Choice, target: Target, cut: Cut, unanswered: int, data: Data) -> Iterator[str]:
-    """One line for each of these. `unanswered`: rows without a target."""
+    """The lines of the summary. `unanswered`: rows without a target."""
     yield _kinds(choice)
     if target.classes:
         counts = _counts(target, cut)
@@ -53,7 +53,7 @@ def _class_shares(counts: Counts, classes: Sequence[str]) -> str:
 
 
 def _out_of_proportion(counts: Counts, classes: Sequence[str], data: Data) -> Iterator[str]:
-    """A line where blocks of rows keep a class from its proportion."""
+    """A line for each table in which blocks of rows keep a class from its proportion."""
     total: npt.NDArray[Any] = np.sum(list(counts.values()), axis=0)
     why = f"rows of one data.group = {data.group!r}" if data.group else "rows that are equal in all features"
     shares: dict[TableName, float] = {"holdout": data.holdout_share, "replay": data.replay_share}

@@ -1,6 +1,6 @@
-"""What a table must not be: badly named, loaded twice, infinite, or too small to judge a model by.
+"""Refuses tables with bad names, repeated rows, infinite values, too few rows, or too few rows of a class.
 
-Every check is a function that returns nothing, or raises UnfitTableError or SettingError with what was seen.
+Each check is a function that returns nothing, or raises UnfitTableError or SettingError with what was seen.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ MIN_HOLDOUT_ROWS_OF_A_CLASS = 10
 
 
 def refuse_bad_names(names: Sequence[object], where: str) -> None:
-    """Column names must be text, printable, not empty, of at most 100 characters, and each there once."""
+    """Column names must be unique, printable texts of 1 to 100 characters."""
     for position, name in enumerate(names, start=1):
         if not isinstance(name, str):
             raise UnfitTableError(
@@ -52,7 +52,7 @@ def refuse_bad_names(names: Sequence[object], where: str) -> None:
 
 
 def refuse_wrong_roles(columns: Sequence[str], data: Data) -> None:
-    """Target, time and group must be columns of the table, and the target none of the others."""
+    """Target, time and group must be columns of the table, and the target must differ from the others."""
     for key, name in (("target", data.target), ("time", data.time), ("group", data.group)):
         if name and name not in columns:
             raise SettingError(
@@ -70,14 +70,14 @@ def refuse_reserved_names(names: Sequence[str]) -> None:
     for name in names:
         if name in RESERVED:
             raise SettingError(
-                f"a column in use is named {name!r}, a name that is taken: {RESERVED[name]}. "
+                f"a column in use is named {name!r}, which is reserved: {RESERVED[name]}. "
                 "Rename it in the source, or list it under features.exclude.",
                 code="reserved-name",
             )
 
 
 def refuse_infinite(name: str, values: npt.NDArray[np.floating]) -> None:
-    """Numbers must be finite or missing, also once they are float32. `values`: [rows]."""
+    """Numbers must be finite or missing, also as float32. `values`: [rows]."""
     infinite = np.isinf(values)
     if infinite.any():
         raise UnfitTableError(
@@ -98,31 +98,31 @@ def refuse_too_few_rows(rows: Mapping[str, int], data: Data) -> None:
         if rows[table] < required:
             raise UnfitTableError(
                 f"{table} has {rows[table]:,} rows, data.{key} requires {required:,}. {place}. "
-                f"Bring more rows, cut otherwise, or lower data.{key} and expect wider intervals.",
+                f"Bring more rows, change the cut, or lower data.{key} and expect wider intervals.",
                 code="few-rows",
             )
     if rows["replay"] == 0:
         raise UnfitTableError(
             f"replay has no rows, so load-test and drift would have no traffic. {place}. "
-            f"{'Move data.as_of back, so that rows lie at or after it.' if data.time else 'Raise data.replay_share.'}",
+            f"{'Move data.as_of back, so that rows are at or after it.' if data.time else 'Raise data.replay_share.'}",
             code="no-replay",
         )
 
 
 def refuse_repeated_rows(table: pd.DataFrame, data: Data) -> None:
-    """No more than data.max_repeated_rows of the rows may be an earlier one again, in every column of the source."""
+    """At most data.max_repeated_rows of the rows may equal an earlier one in every column of the source."""
     share = float(_readable(table).duplicated().mean())
     if share > data.max_repeated_rows:
         raise UnfitTableError(
             f"{100 * share:.1f} % of the {len(table):,} rows repeat an earlier one in every column; required: at most "
-            f"{100 * data.max_repeated_rows:g} % (data.max_repeated_rows in pipeline.toml). Was a load run twice? Take "
+            f"{100 * data.max_repeated_rows:g} % (data.max_repeated_rows in pipeline.toml). Was it loaded twice? Take "
             "them out of the source; if equal rows are different cases, raise data.max_repeated_rows.",
             code="repeated-rows",
         )
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Lists, arrays and the like, of which pandas cannot say whether two are equal, as text."""
+    """The table with lists, arrays and the like as text: pandas cannot compare them."""
     shown = {name: column.map(repr) for name, column in table.items() if not _has_scalars(column)}
     return table.assign(**{str(name): column for name, column in shown.items()})
 
@@ -133,8 +133,8 @@ def _has_scalars(column: "pd.Series[Any]") -> bool:
     return all(isinstance(value, Hashable) for value in column)
 
 
-def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArray[np.integer]]) -> None:
-    """Every class must be known to train and seen in the holdout. `codes`: the class of each row, by table."""
+def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArray[np.integer]], data: Data) -> None:
+    """Train and holdout must have rows of every class. `codes`: the class of each row, by table."""
     counts = {table: np.bincount(of_rows, minlength=len(classes)) for table, of_rows in codes.items()}
     if np.count_nonzero(counts["train"]) == 1:
         only = classes[int(counts["train"].argmax())]
@@ -143,22 +143,37 @@ def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArra
             code="one-class",
         )
     for code, name in enumerate(classes):
-        unseen = [table for table in ("holdout", "replay") if counts[table][code] and not counts["train"][code]]
+        rows = {table: int(count[code]) for table, count in counts.items()}
+        without = _without_class(rows) if len(classes) > 2 else ""
+        unseen = [table for table in ("holdout", "replay") if rows[table] and not rows["train"]]
         if unseen:
+            cut = "Move data.as_of later" if data.time else "Lower data.holdout_share or data.replay_share"
             raise UnfitTableError(
-                f"class {name!r} is in {unseen[0]} ({counts[unseen[0]][code]:,} rows), but never in train: "
-                f"no model can know it. Cut so that train has it, or {_remedy(code, counts)}.",
+                f"class {name!r} is in {unseen[0]} ({rows[unseen[0]]:,} rows), but never in train: no model can know "
+                f"it. {cut}, so that train has it{without}.",
                 code="unseen-class",
             )
-        if counts["holdout"][code] < MIN_HOLDOUT_ROWS_OF_A_CLASS:
+        if rows["holdout"] < MIN_HOLDOUT_ROWS_OF_A_CLASS:
             raise UnfitTableError(
-                f"class {name!r} has {counts['holdout'][code]} rows in the holdout, required: at least "
-                f"{MIN_HOLDOUT_ROWS_OF_A_CLASS}, or no figure about it means anything. Enlarge the holdout "
-                f"(data.holdout_days or data.holdout_share), or {_remedy(code, counts)}.",
+                f"class {name!r} has {rows['holdout']} rows in the holdout, required: at least "
+                f"{MIN_HOLDOUT_ROWS_OF_A_CLASS}, because a figure of fewer says nothing. "
+                f"{_other_holdout(rows, data)}{without}.",
                 code="rare-class",
             )
 
 
-def _remedy(code: int, counts: Mapping[str, npt.NDArray[np.int64]]) -> str:
-    rows = sum(int(of_table[code]) for of_table in counts.values()) + 1
-    return f"leave the class out by data.drop_classes_below = {rows}, or put such ones together by merge_classes_below"
+def _other_holdout(rows: Mapping[str, int], data: Data) -> str:
+    """How to cut so that the holdout has more rows of a class. `rows`: of the class, by table."""
+    if not data.time:
+        return "Raise data.holdout_share"
+    if not rows["holdout"] and not rows["replay"]:
+        return "If the class has vanished, move data.as_of back to when the holdout still has it"
+    return "Move data.as_of so that the holdout has more of it, or raise data.holdout_days"
+
+
+def _without_class(rows: Mapping[str, int]) -> str:
+    limit = sum(rows.values()) + 1
+    return (
+        f". Or leave the class out by data.drop_classes_below = {limit}, or merge it with other rare classes by "
+        f"data.merge_classes_below = {limit}"
+    )

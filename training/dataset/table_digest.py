@@ -1,7 +1,7 @@
-"""The digest of a table: the same values give the same sha256, whichever library version wrote or read them.
+"""The digest of a table: the same values give the same sha256 with every version of the libraries.
 
-It covers names, order, types and values, not the encoding: integers count as int64, numbers as float64, instants as
-microseconds since 1970 (UTC), text as UTF-8; NaN and null are one thing, missing.
+It covers names, order, types and values, not the encoding. Integers count as int64, numbers as float64, instants as
+microseconds since 1970 (UTC), text as UTF-8. NaN and null are both missing.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def add_column(digest: "hashlib._Hash", name: str, column: ArrowColumn) -> None:
 
 
 def _canonical(column: ArrowColumn) -> tuple[str, ArrowColumn]:
-    """The kind of a column and its values in the one type that stands for that kind."""
+    """The kind of a column, and its values in the one type of that kind."""
     types, kind = pa.types, column.type
     if types.is_dictionary(kind):
         return _canonical(column.dictionary_decode())
@@ -67,7 +67,7 @@ def _content(kind: str, values: ArrowColumn) -> Iterable[bytes]:
 
 
 def _text_content(values: ArrowColumn) -> Iterable[bytes]:
-    """Lengths first, so that ["ab", "c"] and ["a", "bc"] differ; then all text."""
+    """All lengths, so that ["ab", "c"] and ["a", "bc"] differ, and then all text."""
     _, offsets_buffer, data = values.buffers()
     if len(values) == 0:
         return

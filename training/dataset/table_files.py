@@ -1,7 +1,7 @@
-"""One table from CSV, Parquet or JSON-lines files. What cannot be read as it stands is refused; nothing is skipped.
+"""Reads one table from CSV, Parquet or JSON-lines files. A file that cannot be read is refused; nothing is skipped.
 
-CSV is read as text by `csv_text.py`, and `csv_types.py` says of each column, over all files, what it is. JSON lines
-(.jsonl, .ndjson) and Parquet say themselves what is text.
+`csv_text.py` reads CSV as text, and `csv_types.py` decides the type of each column by all files. JSON lines (.jsonl,
+.ndjson) and Parquet have types of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,9 +38,9 @@ class SourceFile:
 def read_files(
     files: Sequence[SourceFile], reading: Callable[[list[str]], Reading]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The rows of all files, in the order given, and what was recognised of them.
+    """The rows of all files, in the order given, and notes on how they were read.
 
-    `reading`: how CSV is read, given the column names. Raises SettingError, or UnfitTableError: which file, and why.
+    `reading`: how to read CSV, given the column names. Raises SettingError or UnfitTableError with the file's name.
     """
     heads = [_head(file) for file in files]
     if any(_is_csv(file, head) for file, head in zip(files, heads, strict=True)):
@@ -66,7 +66,7 @@ def _is_csv(file: SourceFile, head: bytes) -> bool:
 
 
 def _read_typed(file: SourceFile) -> pd.DataFrame:
-    """A file whose format says what each value is."""
+    """A file whose format has types."""
     if file.path.suffix in JSON_LINES_SUFFIXES:
         return _explained(
             file, "JSON lines", lambda: pd.read_json(file.path, lines=True, dtype=False, convert_dates=False)
@@ -83,13 +83,25 @@ def _read_csv(
                 f"{file.name} is no CSV, but {files[0].name} is. Files of one source have one format.",
                 code="mixed-formats",
             )
-    how = reading([])
     for file, head in zip(files, heads, strict=True):
         if file.path.suffix not in COMPRESSED and not head.startswith(UTF_16_MARKS):
             _refuse_other_formats(file, head)
-    opened = [CsvFile(file.name, file.path, how.csv) for file in files]
+    how = reading([]).csv
+    opened = [CsvFile(file.name, file.path, how) for file in files]
     tables = [_explained(file, "CSV", partial(read_csv_text, one)) for file, one in zip(files, opened, strict=True)]
     _refuse_other_names(files, [table.column_names for table in tables])
+    table, notes = _typed(opened, tables, reading)
+    separators = sorted(
+        {one.separator() for one in opened} - {","} - ({"\t"} if ".tsv" in files[0].path.suffixes else set())
+    )
+    said = [f"values are separated by {sign!r}" for sign in separators if sign != how.separator]
+    return table, (*said, *notes)
+
+
+def _typed(
+    opened: Sequence[CsvFile], tables: Sequence[pa.Table], reading: Callable[[list[str]], Reading]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of all tables of text with their types, and notes on what was recognised."""
     ends = list(accumulate(len(table) for table in tables))
 
     def place_of(row: int) -> str:
@@ -99,12 +111,7 @@ def _read_csv(
 
     text = pa.concat_tables(tables)
     reader = ColumnReader(reading(text.column_names), place_of)
-    table = pd.DataFrame({name: reader.typed(name, text[name].to_pandas()) for name in text.column_names})
-    separators = sorted(
-        {one.separator() for one in opened} - {","} - ({"\t"} if ".tsv" in files[0].path.suffixes else set())
-    )
-    said = [f"values are separated by {sign!r}" for sign in separators if sign != how.csv.separator]
-    return table, (*said, *reader.notes)
+    return pd.DataFrame({name: reader.typed(name, text[name].to_pandas()) for name in text.column_names}), reader.notes
 
 
 def _refuse_other_names(files: Sequence[SourceFile], names: Sequence[Sequence[str]]) -> None:

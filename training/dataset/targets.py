@@ -1,7 +1,7 @@
-"""The column to predict: class names as text for classification, float64 for regression.
+"""Reads the target column: class names as text for classification, float64 for regression.
 
-Booleans become "false" and "true", whole numbers "0", "1", …; classes are sorted as text. Rows without an answer are
-dropped and counted; where they are more than half, the table is refused.
+Booleans become "false" and "true", whole numbers "0", "1", …; classes are sorted as text. Rows without a target are
+dropped and counted. Where they are more than half, the table is refused.
 """
 
 import json
@@ -27,9 +27,9 @@ MAX_MISSING_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """The answers of all rows. `values`: [rows], codes into `classes`, or float64 where there are no classes.
+    """The target of all rows. `values`: [rows], codes into `classes`, or float64 where there are no classes.
 
-    `notes`: a line where classes differ only by their spelling.
+    `notes`: a line where classes differ only in their spelling.
     """
 
     values: npt.NDArray[Any]
@@ -38,27 +38,27 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def column(self) -> ArrowColumn:
-        """The answers as they are written: text or float64."""
+        """The target as the tables have it: text or float64."""
         if not self.classes:
             return pa.array(self.values)
         return pa.array(self.classes, type=pa.large_string()).take(pa.array(self.values))
 
 
 def drop_unanswered(table: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, int]:
-    """The rows that have a target, and how many had none. Raises UnfitTableError where that is most."""
+    """The rows that have a target, and how many had none. Raises UnfitTableError where these are more than half."""
     answered = table[data.target].notna()
     missing = len(table) - int(answered.sum())
     if missing > MAX_MISSING_SHARE * len(table):
         raise UnfitTableError(
             f"{missing:,} of {len(table):,} rows have no value of {data.target!r}, more than half. "
-            "Check data.target, or leave rows without an answer out of the source.",
+            "Check data.target, or leave rows without a target out of the source.",
             code="target-missing",
         )
     return (table[answered].reset_index(drop=True) if missing else table), missing
 
 
 def read_target(values: "pd.Series[Any]", data: Data) -> Target:
-    """The target of a task. `values`: [rows], none missing. Raises where task and column do not fit each other."""
+    """The target of a task. `values`: [rows], none missing. Raises where the column does not fit the task."""
     shape = shape_of(values)
     if data.task == "regression":
         return _regression(values, shape, data)
@@ -141,7 +141,7 @@ def _refuse_wrong_number(classes: tuple[str, ...], data: Data, notes: Sequence[s
 
 
 def _if_absent(classes: tuple[str, ...], data: Data) -> str:
-    """What to set where two classes are left without those that read like an absent value, such as NA."""
+    """What to set where some classes read like a missing value, such as NA, and two others are left."""
     absent = [name for name in classes if name in data.csv.missing_numbers]
     if len(classes) - len(absent) != 2:
         return ""

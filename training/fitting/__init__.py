@@ -1,1 +1,1 @@
-"""From tables to a proved model folder: what `training/train.py` is made of."""
+"""The parts of the train stage: from tables to a model folder whose export is proved."""

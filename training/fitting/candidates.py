@@ -1,20 +1,20 @@
-"""The candidates: what each name in training.candidates stands for, and the settings that the search may try.
+"""The candidates: the model behind each name in training.candidates, and the settings that the search may try.
 
     logistic                binary, multiclass  logistic regression; tries its penalty C
     ridge                   regression          ridge regression; tries its penalty alpha
     hist_gradient_boosting  every task          boosted trees; tries learning rate, trees, leaves, rows a leaf, penalty
-    random_forest           every task          bounded trees, so that the graph stays small; tries leaves, features a
-                                                split, rows a leaf
+    random_forest           every task          trees of bounded size, so that the graph stays small; tries leaves,
+                                                features a split, rows a leaf
     lightgbm                every task          LightGBM; tries learning rate, trees, leaves, rows a leaf, penalty
     xgboost                 every task          XGBoost; tries learning rate, trees, depth, weight a leaf, penalty
     catboost                every task          CatBoost; tries learning rate, trees, depth, penalty
-    module:function         every task          the estimator that your function(features, task, seed) returns: one try,
-                                                or those of training.spaces, given by their names
+    module:function         every task          the estimator that your function(features, task, seed) returns: one
+                                                setting, or those of training.spaces as named arguments
 
 All are fitted on the float32 matrix of `contracts/features.py`: one column a feature, categories as codes, NaN where
-missing, and class positions as labels. Linear models fill in the median or the most frequent value, scale, and turn
-codes into one-hot columns; trees read codes and NaN as they are. In a function of your own leave `n_jobs` alone: the
-search already uses every core, and threads that race to add up a forest's votes change the last bit.
+missing, and class positions as labels. Linear models fill in the median or the most frequent value, scale, and one-hot
+encode codes. Trees read codes and NaN as they are. Do not set `n_jobs` in your own function: the search already uses
+every core, and the order in which threads add up a forest's votes changes the last bit.
 """
 
 import difflib
@@ -56,12 +56,12 @@ MOST_SETTINGS = 10_000
 
 
 class CandidateError(UsageError):
-    """training.candidates names what cannot be tried; the text says what can."""
+    """training.candidates names a model that cannot be used; the text says what can."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kind of model. `make(setting)` gives a new, unfitted estimator; `settings` begin with the default one."""
+    """One kind of model. `make(setting)` returns a new, unfitted estimator. The first of `settings` is the default."""
 
     name: str
     make: Callable[[Setting], Any]
@@ -70,7 +70,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Kind:
-    """A built-in candidate: its tasks, and for each parameter the values to try, the default first."""
+    """A kind of candidate: its tasks, and for each parameter the values to try, the default first."""
 
     tasks: tuple[Task, ...]
     make: Make
@@ -85,8 +85,10 @@ def find_candidates(
     trials: int,
     spaces: Mapping[str, Space] | None = None,
 ) -> list[Candidate]:
-    """The candidates in the order given, each with at most `trials` settings. `spaces`: the values to try for the
-    parameters of functions of one's own, the default first. Raises CandidateError."""
+    """The candidates in the order given, each with at most `trials` settings. Raises CandidateError.
+
+    `spaces`: by module:function and by parameter, the values to try, the default first.
+    """
     found = []
     _refuse_spaces_of_others(names, spaces or {})
     for name in names:
@@ -109,7 +111,7 @@ def _refuse_spaces_of_others(names: Sequence[str], spaces: Mapping[str, Space]) 
         if (settings := math.prod(len(values) for values in space.values())) > MOST_SETTINGS:
             raise CandidateError(
                 f"training.spaces of {name!r} has {settings:,} settings; required: at most {MOST_SETTINGS:,}. "
-                "Fewer values find as much, for training.trials of them are tried.",
+                "Take fewer values: only training.trials settings are tried.",
                 code="space-too-large",
             )
 
@@ -130,22 +132,8 @@ def _built_in(name: str, task: Task) -> Kind:
 
 
 def _custom(name: str, space: Space) -> Kind:
-    module_name, _, function_name = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # importing a module runs it, so it may raise anything
-        raise CandidateError(
-            f"training.candidates: {name!r} cannot be imported ({type(error).__name__}: {error}). "
-            "Required: a module that `python -c 'import …'` finds from the checkout's root.",
-            code="candidate-not-importable",
-        ) from None
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise CandidateError(
-            f"training.candidates: {name!r}: {module_name} has no function {function_name!r}. "
-            f"Required: {_signature(function_name, space)}.",
-            code="no-such-function",
-        )
+    function_name = name.partition(":")[2]
+    function = _imported(name, space)
     _require_signature(name, function, space)
 
     def make(features: Sequence[Feature], task: Task, seed: int, setting: Setting) -> Any:
@@ -160,6 +148,26 @@ def _custom(name: str, space: Space) -> Kind:
             ) from error
 
     return Kind(EVERY_TASK, make, space)
+
+
+def _imported(name: str, space: Space) -> Callable[..., Any]:
+    module_name, _, function_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # importing a module runs it, so it may raise anything
+        raise CandidateError(
+            f"training.candidates: {name!r} cannot be imported ({type(error).__name__}: {error}). "
+            "Required: a module that `python -c 'import …'` finds from the checkout's root.",
+            code="candidate-not-importable",
+        ) from None
+    function: Callable[..., Any] | None = getattr(module, function_name, None)
+    if not callable(function):
+        raise CandidateError(
+            f"training.candidates: {name!r}: {module_name} has no function {function_name!r}. "
+            f"Required: {_signature(function_name, space)}.",
+            code="no-such-function",
+        )
+    return function
 
 
 def _signature(function_name: str, space: Space) -> str:
@@ -179,26 +187,26 @@ def _require_estimator(name: str, task: Task, made: Any) -> None:
     absent = [method for method in required if not callable(getattr(made, method, None))]
     if isinstance(made, type) or absent:
         raise CandidateError(
-            f"training.candidates: {name} returns {made!r}, which is no estimator for a {task} task: "
+            f"training.candidates: {name} returns {made!r}, which is no estimator for a {task} task; "
             f"required: an instance with {', '.join(required)}.",
             code="no-estimator",
         )
 
 
 def _settings(space: Mapping[str, tuple[Any, ...]], trials: int, seed: int) -> tuple[Setting, ...]:
-    """The default, then others drawn without repetition. More trials keep the settings of fewer."""
+    """The default, then others drawn without repetition. More trials add settings and keep the ones before."""
     every = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
     drawn = 1 + np.random.default_rng(seed).permutation(len(every) - 1)
     return tuple(every[place] for place in [0, *drawn[: trials - 1]])
 
 
 def _linear(features: Sequence[Feature], estimator: Any) -> Any:
-    """The estimator behind what makes numbers of comparable size from each kind of column."""
+    """The estimator after imputation, scaling and one-hot encoding, by kind of column."""
     columns: dict[str, list[int]] = {"numeric": [], "boolean": [], "categorical": []}
     for position, feature in enumerate(features):
         columns[feature.kind].append(position)
     codes = [np.arange(len(features[position].categories), dtype=np.float32) for position in columns["categorical"]]
-    # A column may be wholly missing in one fold; kept, it stays where the other folds have it.
+    # A column may have no values in one fold. It is kept, so that columns have the same positions in every fold.
     steps = {
         "numeric": make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
         "boolean": SimpleImputer(strategy="most_frequent", keep_empty_features=True),

@@ -1,15 +1,15 @@
-"""From a fitted scikit-learn model to an ONNX graph that gives the same answers, or a refusal that says why.
+"""Exports a fitted scikit-learn model to an ONNX graph with the same outputs, or refuses with the reason.
 
 The graph has one input, `X` float32 [rows, features], and one output: `probabilities` float32
 [rows, classes], or `value` float32 [rows, 1]. It has no labels: the decision threshold is applied outside.
 Two exports of one model have the same bytes.
 
-What makes a tree exact: scikit-learn compares float32 inputs with float64 thresholds. For every float32 x,
-`x <= t` is the same as `x <= floor32(t)`, floor32(t) being the largest float32 that is not above t. skl2onnx
-rounds the thresholds of histogram gradient boosting to the *nearest* float32, and leaves out which way a
-forest sends a missing value. Both are set here, from the model's own trees.
+Trees are exact. scikit-learn compares float32 inputs with float64 thresholds. For every float32 x, `x <= t` is the
+same as `x <= floor32(t)`, where floor32(t) is the largest float32 that is not above t. skl2onnx rounds the thresholds
+of histogram gradient boosting to the *nearest* float32, and leaves out where a forest sends missing values. This module
+sets both from the model's own trees.
 
-`training/fitting/proof.py` then compares the graph with the model. What that comparison could miss is refused here.
+`training/fitting/proof.py` then compares the graph with the model. This module refuses what that could miss.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -58,19 +58,19 @@ INDICATOR = -1
 CARRIES_COLUMNS = frozenset({"Cast", "Identity", "Imputer", "Reshape"})
 PICKS_COLUMNS = frozenset({"ArrayFeatureExtractor", "Gather"})
 READS_CODES = frozenset({"LabelEncoder", "OneHotEncoder"})
-# Operators whose output jumps. Next to a jump the last bit decides, and only trees say where theirs are.
+# Operators whose output jumps. Next to a jump the last bit decides, and only for trees the positions are known.
 JUMPS = frozenset({"ArgMax", "ArgMin", "Binarizer", "Ceil", "Floor", "Greater", "Round", "Sign", "TopK"})
 ADVICE = "Change the model (training.candidates in pipeline.toml)."
 
 
 class ExportRefusedError(FindingError):
-    """The graph would not be the function that was trained: what was seen, what is required, what to do."""
+    """The graph would not be the trained function: what was seen, what is required, what to do."""
 
 
 def export(model: Any, feature_count: int, task: Task) -> bytes:
     """The bytes of an ONNX file for a fitted estimator or Pipeline over float32 [rows, feature_count].
 
-    Raises ExportRefusedError where the graph would be another function, or could not be shown to be the same.
+    Raises ExportRefusedError where the graph would be another function, or could not be proved to be the same.
     """
     width = _output_width(model, feature_count, task)
     for path, part in _parts(model):
@@ -99,7 +99,7 @@ def export(model: Any, feature_count: int, task: Task) -> bytes:
 
 
 class Columns:
-    """Where the tensors of a graph come from: for each of their columns, the column of X that it is.
+    """Finds the origin of a tensor's columns: for each one, the column of X that it carries.
 
     INDICATOR stands for a column that is 0 or 1. Raises ExportRefusedError where numbers were computed.
     """
@@ -116,7 +116,7 @@ class Columns:
         return [(node, self.of(node.input[0])) for node in trees]
 
     def codes(self) -> list[int]:
-        """The columns of X that are looked up, and therefore hold whole numbers only."""
+        """The columns of X that are codes, and therefore whole numbers."""
         found = {INDICATOR}
         for node in self._graph.node:
             if node.op_type in READS_CODES:
@@ -146,7 +146,19 @@ class Columns:
 
 
 def _output_width(model: Any, feature_count: int, task: Task) -> int:
-    """Columns of the one output, after the model was found to fit the task and the matrix."""
+    """How many columns the output has. Raises ExportRefusedError where the model does not fit task or matrix."""
+    _require_fitted(model, feature_count, task)
+    if task == "regression":
+        return 1
+    classes = len(model.classes_)
+    if (task == "binary") != (classes == 2):
+        raise ExportRefusedError(
+            f"{classes} classes are no {task} task. Change data.task in pipeline.toml.", code="other-classes"
+        )
+    return classes
+
+
+def _require_fitted(model: Any, feature_count: int, task: Task) -> None:
     method = "predict" if task == "regression" else "predict_proba"
     if not hasattr(model, method) or (task == "regression") == bool(len(getattr(model, "classes_", ()))):
         raise ExportRefusedError(
@@ -160,21 +172,13 @@ def _output_width(model: Any, feature_count: int, task: Task) -> int:
             "Fit it on the encoder's matrix (contracts/features.py).",
             code="other-columns",
         )
-    if task == "regression":
-        return 1
-    classes = len(model.classes_)
-    if (task == "binary") != (classes == 2):
-        raise ExportRefusedError(
-            f"{classes} classes are no {task} task. Change data.task in pipeline.toml.", code="other-classes"
-        )
-    return classes
 
 
 def _why_not(part: Any) -> str | None:
-    """Why one estimator, wherever it is in the model, would go wrong where a comparison could miss it."""
+    """Why the graph of this estimator, anywhere in the model, could be wrong without a comparison finding it."""
     if (names := getattr(part, "feature_names_in_", None)) is not None:
         return (
-            f"was fitted on named columns ({', '.join(map(str, names[:3]))}, …), which ONNX renames. "
+            f"was fitted on columns with names ({', '.join(map(str, names[:3]))}, …), which ONNX renames. "
             "Required: one float32 matrix without names (contracts/features.py)."
         )
     kinds = {values.dtype for values in getattr(part, "categories_", ())}
@@ -195,7 +199,7 @@ def _why_not(part: Any) -> str | None:
 
 
 def _why_not_provable(graph: onnx.GraphProto) -> str | None:
-    """Why rows at this graph's jumps cannot be made, so that a comparison could miss a difference there."""
+    """Why no rows can be made at this graph's jumps, so that a comparison could miss a difference there."""
     if jumps := sorted({node.op_type for node in graph.node} & JUMPS):
         return (
             f"The ONNX operator {jumps[0]} makes the output jump where the last bit of a float32 decides. "
@@ -224,12 +228,12 @@ def _named(path: tuple[str, ...], part: Any) -> str:
 
 
 def _first_that_does_not_convert(model: Any) -> str:
-    """The innermost fitted step that fails by itself; the whole model where each step alone converts."""
+    """The innermost fitted step that does not convert by itself; the whole model where each step does."""
     for path, part in sorted(_parts(model), key=lambda named: -len(named[0])):
         if hasattr(part, "n_features_in_"):
             try:
                 _convert(part, part.n_features_in_)
-            except Exception:  # any failure is the answer that is looked for
+            except Exception:  # any failure counts
                 return _named(path, part)
     return _named((), model)
 
@@ -261,7 +265,7 @@ def _convert(model: Any, feature_count: int) -> onnx.ModelProto:
 
 
 def _with_own_branches(converter: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
-    """skl2onnx's converter, after which the node it made gets its branches from the model's own trees."""
+    """skl2onnx's converter, whose node then gets its branches from the model's own trees."""
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         converter(scope, operator, container)
@@ -274,7 +278,7 @@ def _with_own_branches(converter: Callable[..., None]) -> Callable[[Any, Any, An
 
 
 def _with_log_link(converter: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
-    """The converter, but for the losses whose answer is an exponential, which skl2onnx leaves out."""
+    """The converter, except for losses whose output is an exponential, which skl2onnx leaves out."""
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         model = operator.raw_operator
@@ -287,7 +291,7 @@ def _with_log_link(converter: Callable[..., None]) -> Callable[[Any, Any, Any], 
 
 
 def _own_branches(model: Any) -> dict[str, list[float] | list[int]]:
-    """Of every node of every tree, in skl2onnx's order: the threshold, and whether missing values go left."""
+    """For every node of every tree, in skl2onnx's order: the threshold, and whether missing values go left."""
     if hasattr(model, "_predictors"):
         nodes = np.concatenate([tree.nodes for trees in model._predictors for tree in trees])
         is_leaf, thresholds, left = nodes["is_leaf"] == 1, nodes["num_threshold"], nodes["missing_go_to_left"]
@@ -303,7 +307,7 @@ def _own_branches(model: Any) -> dict[str, list[float] | list[int]]:
 
 
 def _keep_one_output(graph: onnx.GraphProto, name: str, width: int) -> None:
-    """Leave the scores as the only output, call them `name`, and take out whatever led to labels alone."""
+    """Keep the scores as the only output, call them `name`, and remove nodes that only the labels need."""
     scores = graph.output[-1].name
     needed, kept = {scores}, []
     for node in reversed(graph.node):
@@ -319,15 +323,17 @@ def _keep_one_output(graph: onnx.GraphProto, name: str, width: int) -> None:
 
 
 def _normalise(model: onnx.ModelProto) -> None:
-    """Each operator set once and in order, and none but those that ONNX Runtime has built in."""
+    """List each operator set once and in order. Raises ExportRefusedError for one that ONNX Runtime does not have."""
     versions = {one.domain: one.version for one in sorted(model.opset_import, key=lambda one: one.version)}
     if unknown := sorted(set(versions) - KNOWN_DOMAINS):
-        raise ExportRefusedError(f"The graph needs operators of {unknown}. Required: ONNX's own. {ADVICE}")
+        raise ExportRefusedError(
+            f"The graph needs operators of {unknown}. Required: ONNX's own. {ADVICE}", code="unknown-operators"
+        )
     _replace(model.opset_import, [helper.make_opsetid(*pair) for pair in sorted(versions.items())])
 
 
 def _replace(field: Any, items: Iterable[Any]) -> None:
-    """Put other items into a repeated field of protobuf, which cannot be assigned to."""
+    """Replace the items of a repeated field of protobuf, which cannot be assigned."""
     kept = list(items)
     del field[:]
     field.extend(kept)

@@ -1,7 +1,7 @@
-"""How much each row counts in a fit: training.weights times training.class_weight, as an estimator takes it.
+"""The weight of each row in a fit: training.weights times training.class_weight.
 
-Weights go to the `sample_weight` of `fit`; in a pipeline, to that of its last step. Steps before it, such as a scaler,
-see each row once. "balanced" gives every class the same sum of weights on the rows of the fit, as scikit-learn does.
+An estimator gets weights as the `sample_weight` of `fit`; in a pipeline the last step gets them. Earlier steps, such as
+a scaler, count each row once. "balanced" gives every class the same sum of weights in the fit, as in scikit-learn.
 """
 
 import inspect
@@ -29,17 +29,17 @@ class WeightsError(UsageError):
 
 @dataclass(frozen=True)
 class RowWeights:
-    """own: training.weights, [rows] of a table; of_class: "balanced", or by the position of a class. None: not set."""
+    """own: training.weights, [rows] of a table. of_class: "balanced", or by position of the class. None: not set."""
 
     own: Numbers | None = None
     of_class: str | Mapping[int, float] | None = None
 
     def of(self, rows: Integers) -> Numbers | None:
-        """What the rows at these positions count in a figure."""
+        """The weights of the rows at these positions in a figure."""
         return None if self.own is None else self.own[rows]
 
     def in_fit(self, rows: Integers, truth: Integers | Numbers) -> Numbers | None:
-        """What they count in a fit. truth: [rows], theirs."""
+        """Their weights in a fit. truth: of these rows."""
         own = self.of(rows)
         if self.of_class is None:
             return own
@@ -56,7 +56,7 @@ ALL_THE_SAME = RowWeights()
 
 
 def of_classes(asked: ClassWeight | None, classes: Sequence[str]) -> str | Mapping[int, float] | None:
-    """training.class_weight by the position of each class. Raises SettingError for a class that there is not."""
+    """training.class_weight by the position of each class. Raises SettingError for an unknown class."""
     if asked is None or isinstance(asked, str):
         return asked
     for name in asked:
@@ -69,7 +69,7 @@ def of_classes(asked: ClassWeight | None, classes: Sequence[str]) -> str | Mappi
 
 
 def fitted(estimator: Any, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None) -> Any:
-    """The estimator, fitted. Raises WeightsError where it takes no weights, and whatever it raises itself."""
+    """Fit the estimator and return it. Raises WeightsError where it takes no weights, and whatever it raises itself."""
     if weights is None:
         return estimator.fit(matrix, truth)
     return estimator.fit(matrix, truth, **{_parameter(estimator): weights})

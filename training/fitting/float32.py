@@ -1,4 +1,4 @@
-"""float64 thresholds as float32, so that the same float32 numbers fall on the same side."""
+"""float64 thresholds as float32, chosen so that every float32 number stays on the same side."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,9 +1,9 @@
-"""Folds of the training rows: where a candidate is fitted, and where it is then judged.
+"""Cross-validation folds of the train rows.
 
-With a time column, windows that expand: the days are cut into folds + 1 blocks of about as many rows, and fold k is
-fitted on the first k blocks and judged on the next. No day is in two blocks, and no row is judged by a later one. Rows
-of the first block are never judged. Without time, every row is judged once: shuffled by seed, stratified by class, and
-whole groups on one side where the table has groups.
+With a time column the folds are expanding windows. The days are cut into folds + 1 blocks with about equally many rows.
+Fold k trains on the first k blocks and validates on the next. No day is in two blocks, and no row is predicted from
+later ones. Rows of the first block are never validated. Without time every row is validated once. Rows are shuffled by
+seed and stratified by class, and a group stays in one part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ class FoldsError(FindingError):
 
 @dataclass(frozen=True)
 class Fold:
-    """Positions of rows, ascending: those to fit on, and those to judge."""
+    """Positions of rows, ascending: those to fit on, and those to predict."""
 
     train: Integers
-    judged: Integers
+    validation: Integers
 
 
 def time_folds(days: Integers, count: int) -> list[Fold]:
@@ -62,30 +62,28 @@ def shuffled_folds(
         kind = StratifiedKFold if clusters is None else StratifiedGroupKFold
     splitter = kind(n_splits=count, shuffle=True, random_state=seed)
     parts: Iterator[tuple[Integers, Integers]] = splitter.split(np.zeros(len(truth)), truth, clusters)
-    return [Fold(train, judged) for train, judged in parts]
+    return [Fold(train, validation) for train, validation in parts]
 
 
 def require_every_class(
     folds: Sequence[Fold], truth: Integers | Numbers, classes: Sequence[str], weights: Numbers | None = None
 ) -> None:
-    """Raises FoldsError where a class is absent from one side of a fold: it can be neither learned nor judged there.
+    """Raises FoldsError where a class is absent from a part of a fold: it can be neither learned nor validated there.
 
-    weights: [rows]; those whose weight is 0 are absent.
+    weights: [rows]; rows of weight 0 are absent.
     """
     for number, fold in enumerate(folds, start=1):
-        for side, rows in (("fitted on", fold.train), ("judged on", fold.judged)):
+        for part, rows in (("trains", fold.train), ("validates", fold.validation)):
+            where = f"Fold {number} of {len(folds)} {part} on {len(rows):,} rows"
             counting = rows if weights is None else rows[weights[rows] > 0]
             if not len(counting):
                 raise FoldsError(
-                    f"Fold {number} of {len(folds)} is {side} {len(rows):,} rows, and their weights (training.weights) "
-                    f"sum to 0. {REMEDY}.",
-                    code="weightless-fold",
+                    f"{where}, and their weights (training.weights) sum to 0. {REMEDY}.", code="weightless-fold"
                 )
             seen = set(np.unique(truth[counting]).tolist())
             absent = [name for position, name in enumerate(classes) if position not in seen]
             if absent:
                 raise FoldsError(
-                    f"Fold {number} of {len(folds)} is {side} {len(rows):,} rows, and none of them is of class "
-                    f"{', '.join(absent)}. {REMEDY}.",
+                    f"{where}, and none of them is of class {', '.join(absent)}. {REMEDY}.",
                     code="class-missing-in-fold",
                 )

@@ -1,4 +1,4 @@
-"""Writes the model folder that `contracts/model_folder.py` describes; a last check loads it as the service will."""
+"""Writes the model folder that `contracts/model_folder.py` describes, and then loads it as the service will."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ MANY_EQUAL = 0.05
 
 
 def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Golden, reference: pd.DataFrame) -> Scorer:
-    """Write the four files, with their sha256 in the card, and prove what was written. Raises ModelFolderError."""
+    """Write the four files, with their sha256 in the card, and load them again. Raises ModelFolderError."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(graph)
     write_json(folder / "golden.json", golden)
@@ -47,12 +47,12 @@ def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Gold
 
 
 def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
-    """Rows of `table` from the lowest score to the highest, and what the scikit-learn model says of them.
+    """Rows of `table` from the lowest score to the highest, with the outputs of the scikit-learn model.
 
-    Every second row is changed: among them, each feature that may be missing is missing once, each category is once one
-    that training has not seen and, where spellings make no difference, once written otherwise. A row on which the
-    exported graph is off by half the tolerance is left out, for another machine may be off by the rest: a value near
-    zero, for one, where large terms cancel.
+    Every second row is changed. Among them, each feature that may be missing is missing once. Each categorical feature
+    has an unseen category once and, where it is normalised, another spelling once. A row is left out where the exported
+    graph is off by more than half the tolerance, because another machine may add the rest: for example a value near
+    zero, where large terms cancel.
     """
     features = scorer.card.features
     inputs = _spread(table, features, _outputs(model, table.matrix(features)))
@@ -66,7 +66,7 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     if not agrees.any():
         raise ModelFolderError(
             f"The graph is off by more than {GOLDEN_TOLERANCE / 2:g} × max(1, |output|) on each of {len(inputs)} rows, "
-            "so none can show that it works on another machine. Change the model (training.candidates).",
+            "so no row can test it on another machine. Change the model (training.candidates).",
             code="no-golden-row",
         )
     rows = [GoldenRow(inputs=inputs[place], output=tuple(outputs[place].tolist())) for place in np.flatnonzero(agrees)]
@@ -76,10 +76,10 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
 def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, seed: int) -> pd.DataFrame:
     """A seeded sample of `table`, in its order: features, target, time, weights, and the prediction out of fold.
 
-    Of a table that was split by groups, or has equal rows that the split keeps together, it is whole groups where so
-    many fit, with the number of each row's group: the window that drift compares with it has whole groups too.
-    `predicted`: probabilities [rows of table, classes] or values, from models that were not fitted on these rows. What
-    a model says of rows that it was fitted on is too sure of itself to be compared with what it says in production.
+    Where the table was split by groups, or keeps equal rows together, the sample has whole groups, as many as fit, and
+    the number of each row's group: drift compares it with a window of whole groups.
+    `predicted`: probabilities [rows of table, classes] or values, from models that were not fitted on these rows. On
+    rows that it was fitted on, a model is more certain than in production, so these would be no reference for drift.
     """
     manifest = table.manifest
     groups = _groups(table)
@@ -124,7 +124,7 @@ def predictions_of(manifest: DataManifest, predicted: npt.NDArray[np.float32]) -
 
 
 def _spread(table: Table, features: Sequence[Feature], outputs: Numbers) -> list[dict[str, Value]]:
-    """Rows of `table` as a client would send them, at even distances in the order of their scores."""
+    """Rows of `table` as a client sends them, at even distances in the order of their scores."""
     scores = scores_of(outputs)
     places = np.linspace(0, len(scores) - 1, min(GOLDEN_ROWS, len(scores))).round().astype(np.int64)
     rows = table.frame[[one.name for one in features]].iloc[np.argsort(scores, kind="stable")[places]]
@@ -144,14 +144,13 @@ def _value(feature: Feature, value: Any) -> Value:
 
 
 def scores_of(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """[rows]: by what golden rows are put in order. `outputs`: [rows, classes or 1]."""
+    """[rows]: the scores that order the golden rows. `outputs`: [rows, classes or 1]."""
     scores: npt.NDArray[Any] = outputs.max(axis=1) if outputs.shape[1] > 2 else outputs[:, -1]
     return scores
 
 
 def golden_changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
-    """What stands in some golden row: each feature that may be missing as missing, each category as one never seen, and
-    in other spellings where those make no difference."""
+    """The changed values that some golden row has: missing values, unseen categories, and other spellings."""
     categorical = [one for one in features if one.kind == "categorical"]
     return [
         *((one.name, None) for one in features if one.may_be_missing),

@@ -1,6 +1,6 @@
-"""The functions of numpy that a FunctionTransformer or a TransformedTargetRegressor may name, as ONNX operators.
+"""The numpy functions that a FunctionTransformer or a TransformedTargetRegressor may use, as ONNX operators.
 
-scikit-learn computes them in float32, as the graph does. A function of one's own cannot be read, and is refused.
+scikit-learn computes them in float32, as the graph does. A custom function cannot be converted, and is refused.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.preprocessing import FunctionTransformer
 
 OPSET = 13
-# Each as steps: an operator, and the constant beside its input.
+# Each as a sequence of operators, with the constant that is the second input.
 STEPS: dict[Any, Sequence[tuple[str, float | None]]] = {
     None: [("Identity", None)],
     np.abs: [("Abs", None)],
@@ -34,7 +34,7 @@ NAMES = ", ".join(sorted(f"numpy.{one.__name__}" for one in STEPS if one is not 
 
 
 def why_not(part: Any) -> str | None:
-    """Why a step with a function in it cannot become ONNX; None where it can, or has none."""
+    """Why a step with a function cannot become ONNX; None where it can, or has no function."""
     if isinstance(part, FunctionTransformer):
         function, options = part.func, part.kw_args
     elif isinstance(part, TransformedTargetRegressor):
@@ -42,12 +42,12 @@ def why_not(part: Any) -> str | None:
     else:
         return None
     if options or not _is_known(function):
-        return f"has {_named(options or function)}, of which ONNX knows nothing. Required: one of {NAMES}, by itself."
+        return f"has {_named(options or function)}, which ONNX does not know. Required: one of {NAMES}, by itself."
     return None
 
 
 def register() -> None:
-    """Let skl2onnx convert both. May be called often."""
+    """Register both with skl2onnx. May be called repeatedly."""
     update_registered_converter(
         FunctionTransformer, "GatehouseFunctionTransformer", _same_shape, _convert_transformer, overwrite=True
     )

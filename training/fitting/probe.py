@@ -1,7 +1,7 @@
-"""Before the search: can a candidate be exported exactly at all? Asked of its default setting on a few hundred rows.
+"""Tests before the search whether a candidate can be exported exactly: its default setting, on a few hundred rows.
 
-A search may take an hour, and what its winner cannot be exported for is the kind of model, seldom the data. A candidate
-that cannot even be fitted on so few rows goes on to the search, which says what is wrong with it.
+A search may take an hour. Where an export fails, the cause is mostly the kind of model and seldom the data. A candidate
+that cannot be fitted on so few rows is still searched, and the search says what is wrong with it.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from training.fitting.candidates import Candidate
 from training.fitting.export import ExportRefusedError, export
 from training.fitting.fit_weights import WeightsError, fitted
 from training.fitting.proof import prove
-from training.fitting.search import Material, one_thread
+from training.fitting.search import SearchData, one_thread
 from training.tables import Integers
 
 PROBE_ROWS = 400
 
 
 def without_refused(
-    candidates: Sequence[Candidate], material: Material, nan_columns: Sequence[int]
+    candidates: Sequence[Candidate], data: SearchData, nan_columns: Sequence[int]
 ) -> tuple[list[Candidate], dict[str, str]]:
-    """The candidates to search, and why each of the others cannot be exported, by its name.
+    """The candidates to search, and by name the reason why each other one cannot be exported.
 
-    Raises ExportRefusedError where none is left, and WeightsError where one cannot take the weights that are asked for.
+    Raises ExportRefusedError where none is left, and WeightsError where one cannot take the weights of pipeline.toml.
     """
     refused: dict[str, str] = {}
     for candidate in candidates:
-        if reason := _why_not(candidate, material, nan_columns):
+        if reason := _why_not(candidate, data, nan_columns):
             refused[candidate.name] = reason
     left = [one for one in candidates if one.name not in refused]
     require_any(left, refused)
@@ -35,16 +35,16 @@ def without_refused(
 
 
 def require_any(left: Sequence[object], refused: dict[str, str]) -> None:
-    """Raises ExportRefusedError, with every reason, where nothing is left."""
+    """Raises ExportRefusedError, with every reason, where no candidate is left."""
     if refused and not left:
         reasons = " ".join(f"{name}: {reason}" for name, reason in refused.items())
         raise ExportRefusedError(f"No candidate can be exported exactly. {reasons}", code="no-candidate-provable")
 
 
-def probe_rows(material: Material) -> Integers:
-    """At most PROBE_ROWS positions, spread over the rows; of every class its share, and at least a few of each."""
-    truth = material.truth
-    kinds = np.zeros(len(truth), dtype=np.int64) if material.task == "regression" else truth.astype(np.int64)
+def probe_rows(data: SearchData) -> Integers:
+    """At most about PROBE_ROWS positions, spread over the rows. Each class has its share, and at least a few rows."""
+    truth = data.truth
+    kinds = np.zeros(len(truth), dtype=np.int64) if data.task == "regression" else truth.astype(np.int64)
     places = [np.flatnonzero(kinds == one) for one in np.unique(kinds)]
     each = [max(PROBE_ROWS // (4 * len(places)), PROBE_ROWS * len(rows) // len(truth)) for rows in places]
     spread = [
@@ -54,19 +54,19 @@ def probe_rows(material: Material) -> Integers:
     return np.sort(np.concatenate(spread))
 
 
-def _why_not(candidate: Candidate, material: Material, nan_columns: Sequence[int]) -> str | None:
-    rows = probe_rows(material)
-    matrix, truth = material.matrix[rows], material.truth[rows]
+def _why_not(candidate: Candidate, data: SearchData, nan_columns: Sequence[int]) -> str | None:
+    rows = probe_rows(data)
+    matrix, truth = data.matrix[rows], data.truth[rows]
     try:
         with one_thread():
-            model = fitted(candidate.make(candidate.settings[0]), matrix, truth, material.weights.in_fit(rows, truth))
+            model = fitted(candidate.make(candidate.settings[0]), matrix, truth, data.weights.in_fit(rows, truth))
     except WeightsError:
         raise
-    except Exception:  # an estimator of one's own may raise anything; the search fits it on more rows and tells
+    except Exception:  # a custom estimator may raise anything; the search fits it on more rows and says what it raised
         return None
     try:
-        graph = export(model, matrix.shape[1], material.task)
-        prove(model, graph, matrix, material.task, nan_columns=nan_columns)
+        graph = export(model, matrix.shape[1], data.task)
+        prove(model, graph, matrix, data.task, nan_columns=nan_columns)
     except ExportRefusedError as refusal:
         return str(refusal)
     return None

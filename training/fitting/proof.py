@@ -1,16 +1,14 @@
-"""Shows that an ONNX graph and the scikit-learn model it came from are one function, or refuses the export.
+"""Proves that an ONNX graph and its scikit-learn model are the same function, or refuses the export.
 
-Compared are all rows of the holdout, and *boundary rows* made from them. Every branch of every tree gets a
-real row, moved just enough to arrive there, with the branch's feature at its threshold, one float32 step
-below, one above, and missing. Every feature gets rows with an unknown code, and with a missing value if
-training saw one. A seeded sample is scored again row by row, as the service does: ONNX Runtime has other code
-for that.
+It compares both on all rows of the holdout, and on *boundary rows* made from them. For every branch of every tree a
+real row is changed just enough to reach it, with the branch's feature at the threshold, one float32 step below, one
+above, and missing. Every feature gets rows with an unknown code, and with a missing value if training saw one. A seeded
+sample is scored again row by row, as in the service, because ONNX Runtime has other code for single rows.
 
-Required: finite outputs; probabilities within LIMIT; values within LIMIT × max(1, the largest |prediction|
-for the holdout); no label flips. The label is the class with the highest probability, the first of them on a
-tie; the decision of a binary task is `probability of the second class >= threshold`. Where the model itself
-holds two labels, or probability and threshold, no more than TIE apart, float32 sums cannot tell which is
-larger: a change of label there is not counted.
+Required: finite outputs; probabilities within LIMIT; values within LIMIT × max(1, the largest |prediction| for the
+holdout); no label flips. The label is the class with the highest probability, and the first one on a tie. The decision
+of a binary task is `probability of the second class >= threshold`. Where two probabilities of the model, or probability
+and threshold, differ by no more than TIE, float32 sums cannot tell which is larger, and a flip is not counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +31,7 @@ Flags = npt.NDArray[np.bool_]
 
 LIMIT = 1e-5
 TIE = 1e-6
-# The most rows at thresholds. Where there would be more, branches are drawn by seed, all equally likely.
+# The most rows at thresholds. Where there would be more, branches are drawn by seed.
 MAX_BOUNDARY_ROWS = 200_000
 MAX_BOUNDARY_CELLS = 20_000_000
 ROWS_PER_FEATURE = 20
@@ -44,7 +42,7 @@ INFINITY = np.float32(np.inf)
 
 @dataclass(frozen=True)
 class Proof:
-    """What was compared, and how far apart the two were: in probability, or in units of the largest value."""
+    """What was compared, and the largest difference: in probability, or as a share of the largest value."""
 
     rows: int
     boundary_rows: int
@@ -54,7 +52,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Trees:
-    """The nodes of one tree ensemble, leaves included: arrays of one length, and positions in them."""
+    """The nodes of one tree ensemble, leaves included, as arrays of equal length. `parents`: positions in them."""
 
     columns: Indices  # of X; INDICATOR where the feature is no column
     thresholds: Matrix
@@ -72,11 +70,10 @@ def prove(
     nan_columns: Sequence[int] = (),
     threshold: float | None = None,
 ) -> Proof:
-    """Compare `model` and `graph` on float32 [rows, features] and on the boundary rows made of it.
+    """Compare `model` and `graph` on float32 [rows, features] and on the boundary rows made from it.
 
-    `nan_columns`: where training saw missing values; elsewhere the service refuses them.
-    `threshold`: where decisions must agree too (binary).
-    Raises ExportRefusedError with the first thing that is not as required.
+    `nan_columns`: where training saw missing values; elsewhere the service refuses them. `threshold`: for a binary
+    task, so that decisions are compared too. Raises ExportRefusedError for the first requirement that does not hold.
     """
     _require_float32(matrix)
     boundary = boundary_rows(graph, matrix, nan_columns)
@@ -96,7 +93,7 @@ def prove(
 
 
 def boundary_rows(graph: bytes, matrix: Matrix, nan_columns: Sequence[int] = (), seed: int = SEED) -> Matrix:
-    """Real rows moved to where two versions of one model part: float32 [rows, features], fixed by seed.
+    """Real rows moved to where graph and model could differ: float32 [rows, features], fixed by seed.
 
     Raises ExportRefusedError where a tree reads anything but columns of X.
     """
@@ -113,7 +110,9 @@ def _trees(node: onnx.NodeProto, columns: Indices) -> Trees:
     modes = np.array(fields["nodes_modes"])
     is_branch = modes != b"LEAF"
     if others := set(modes[is_branch].tolist()) - {b"BRANCH_LEQ"}:
-        raise ExportRefusedError(f"A tree branches by {others}, required `x <= threshold`. {ADVICE}")
+        raise ExportRefusedError(
+            f"A tree branches by {others}, required `x <= threshold`. {ADVICE}", code="other-branch"
+        )
     node_ids = np.array(fields["nodes_nodeids"])
     trees = np.array(fields["nodes_treeids"]) * (node_ids.max() + 1)
     in_order = np.argsort(trees + node_ids)
@@ -134,7 +133,7 @@ def _rows_at_thresholds(
     codes: Sequence[int],
     random: np.random.Generator,
 ) -> Iterator[Matrix]:
-    """Four rows a branch: at its threshold, one step below, one above, and missing where that may be."""
+    """Four rows for each branch: at its threshold, one step below, one above, and missing where that may be."""
     branches = [np.flatnonzero(trees.is_branch & (trees.columns >= 0)) for trees in ensembles]
     ends = np.cumsum([len(nodes) for nodes in branches], dtype=np.int64)
     most = min(MAX_BOUNDARY_ROWS, MAX_BOUNDARY_CELLS // matrix.shape[1]) // 4
@@ -156,9 +155,9 @@ def _rows_at_thresholds(
 
 
 def _rows_that_arrive(trees: Trees, nodes: Indices, rows: Matrix, codes: Sequence[int]) -> Matrix:
-    """Row i with those values moved that keep it from node i: float32 [nodes, features].
+    """Row i with the values changed that keep it from reaching node i: float32 [nodes, features].
 
-    Climbs from all nodes to their roots at once; (low, high] is what the branches above ask of each column.
+    Climbs from all nodes to their roots at once. (low, high] is what the branches above require of each column.
     """
     low, high = np.full_like(rows, -INFINITY), np.full_like(rows, INFINITY)
     each, here, above = np.arange(len(nodes)), nodes, trees.parents[nodes]
@@ -173,14 +172,14 @@ def _rows_that_arrive(trees: Trees, nodes: Indices, rows: Matrix, codes: Sequenc
     least = np.nextafter(low, INFINITY)
     least[:, codes], high[:, codes] = np.ceil(least[:, codes]), np.floor(high[:, codes])
     moved = np.where(np.isnan(rows), np.where(high < INFINITY, high, least), np.clip(rows, least, high))
-    moved[low == INFINITY] = np.nan  # all numbers are <= infinity: only a missing value goes the other way
+    moved[low == INFINITY] = np.nan  # every number is <= infinity, so only a missing value goes right
     return np.where(is_asked, moved, rows)
 
 
 def _missing_and_unknown_rows(
     matrix: Matrix, nan_columns: Sequence[int], random: np.random.Generator
 ) -> Iterator[Matrix]:
-    """Real rows with one value missing, with every value missing that may be, and with one code unknown."""
+    """Real rows with one value missing, with all values missing that may be, and with one code unknown."""
     missing = [([column], np.nan) for column in nan_columns] + [(list(nan_columns), np.nan)]
     unknown = [([column], UNKNOWN) for column in range(matrix.shape[1])]
     for columns, value in missing + unknown:
@@ -190,7 +189,7 @@ def _missing_and_unknown_rows(
 
 
 def _expected(model: Any, rows: Matrix, task: Task) -> tuple[Numbers, Indices]:
-    """What scikit-learn gives: probabilities and positions of the predicted classes; or values, and zeros."""
+    """scikit-learn's outputs: probabilities and positions of the predicted classes; or values, and zeros."""
     try:
         predicted = np.asarray(model.predict(rows))
         if task == "regression":
@@ -198,16 +197,16 @@ def _expected(model: Any, rows: Matrix, task: Task) -> tuple[Numbers, Indices]:
         probabilities = np.asarray(model.predict_proba(rows), dtype=np.float64)
     except ValueError as error:
         raise ExportRefusedError(
-            f"The model itself refuses rows of the proof: {str(error).splitlines()[0]} Required: an answer "
-            "to every holdout row, to unknown codes (-1), and to missing values where training saw some; of a number "
-            f"that may be -1 take numpy.arcsinh instead of a logarithm or a root. {ADVICE}",
+            f"The model itself refuses rows of the proof: {str(error).splitlines()[0]} Required: a prediction "
+            "for every holdout row, for unknown codes (-1), and for missing values where training saw some. For a "
+            f"number that may be -1 take numpy.arcsinh in place of a logarithm or a root. {ADVICE}",
             code="model-refuses-rows",
         ) from error
     return probabilities, np.searchsorted(model.classes_, predicted.ravel())  # CatBoost's are [rows, 1]
 
 
 def _exported(graph: bytes, rows: Matrix, single: Indices, width: int) -> Numbers:
-    """What ONNX Runtime gives for all rows at once, and below that for the rows `single` one by one."""
+    """ONNX Runtime's outputs for all rows at once, and then for the rows `single` one by one."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -218,7 +217,9 @@ def _exported(graph: bytes, rows: Matrix, single: Indices, width: int) -> Number
         one_by_one = [session.run(None, {INPUT_NAME: rows[row : row + 1]})[0] for row in single]
     except Exception as error:  # ONNX Runtime raises its own kinds, which have no public base class
         reason = str(error).splitlines()[0]
-        raise ExportRefusedError(f"ONNX Runtime refuses the graph or a row: {reason} {ADVICE}") from error
+        raise ExportRefusedError(
+            f"ONNX Runtime refuses the graph or a row: {reason} {ADVICE}", code="runtime-refuses"
+        ) from error
     if together.shape != (len(rows), width):
         shape = list(together.shape)
         raise ExportRefusedError(
@@ -228,7 +229,7 @@ def _exported(graph: bytes, rows: Matrix, single: Indices, width: int) -> Number
 
 
 def _flips(expected: Numbers, exported: Numbers, labels: Indices, threshold: float | None) -> int:
-    """Rows whose label, or whose decision at the threshold, is another one and no tie."""
+    """How many rows have another label, or another decision at the threshold, without a tie."""
     each, exported_labels = np.arange(len(expected)), exported.argmax(axis=1)
     apart = np.abs(expected[each, labels] - expected[each, exported_labels])
     is_flip = (labels != exported_labels) & (apart > TIE)
@@ -242,7 +243,7 @@ def _require_float32(matrix: Matrix) -> None:
     if matrix.ndim != 2 or matrix.dtype != np.float32 or not len(matrix):
         raise ExportRefusedError(
             f"The proof was given {matrix.dtype} {list(matrix.shape)}, required float32 [rows, features]: "
-            "wider numbers fall on other sides of thresholds than those that the service reads. "
+            "float64 numbers can be on the other side of a threshold than the float32 that the service reads. "
             "Encode the rows with contracts/features.py, and fit on the same.",
             code="not-float32",
         )

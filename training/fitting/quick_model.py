@@ -1,19 +1,23 @@
-"""A quick model of a table, for what the data stage and the gate ask of rows: never one that is served."""
+"""A quick model of a table, which the data stage and the gate use to check rows. It is never served."""
 
 from typing import Any
 
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from contracts.schema import Task
 from training.fitting.search import one_thread
 from training.tables import Table
 
 TREES = 60
 
 
+def quick_estimator(task: Task) -> Any:
+    """Boosted trees, unfitted: a regressor for a regression, else a classifier."""
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    return kind(max_iter=TREES, early_stopping=False, random_state=0)
+
+
 def quick_model(learn: Table) -> Any:
-    """Boosted trees, fitted on all rows: a classifier, or a regressor where the target is a value."""
-    kind = HistGradientBoostingRegressor if learn.manifest.task == "regression" else HistGradientBoostingClassifier
+    """The estimator, fitted on all rows of the table."""
     with one_thread():
-        return kind(max_iter=TREES, early_stopping=False, random_state=0).fit(
-            learn.matrix(learn.manifest.features), learn.truth
-        )
+        return quick_estimator(learn.manifest.task).fit(learn.matrix(learn.manifest.features), learn.truth)

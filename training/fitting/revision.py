@@ -1,4 +1,4 @@
-"""What a model was made with: the commit of the code, and the versions of the libraries that decide its bytes."""
+"""The commit of the code and the versions of the libraries, on which a model's bytes depend."""
 
 import platform
 import subprocess

@@ -1,8 +1,8 @@
-"""The search: every setting of every candidate on the same folds of the training rows; the best mean score leads.
+"""The search: scores every setting of every candidate on the same folds of the train rows. The best mean score wins.
 
-Of equals the earlier one wins, so name simpler candidates first. Fits are spread over the cores as processes of one
-thread each, or over a cluster (training/cluster.py); where one runs does not change its figures. Of a very large table
-a seeded sample of SEARCH_ROWS is searched, and the winner is then fitted on every row.
+Of equal scores the earlier one wins, so name simpler candidates first. Fits run on all cores, each in a process with
+one thread, or on a cluster (training/cluster.py). The results do not depend on where they run. Of a very large table a
+seeded sample of SEARCH_ROWS is searched, and the winner is then fitted on every row.
 """
 
 import time
@@ -24,7 +24,8 @@ from training.cluster import run_fits
 from training.fitting.candidates import Candidate, Setting
 from training.fitting.fit_weights import ALL_THE_SAME, RowWeights, fitted
 from training.fitting.folds import Fold
-from training.statistics.metrics import METRICS, ScoringError, score
+from training.statistics.metrics import METRICS, ScoringError
+from training.statistics.scores import score
 from training.tables import Integers, Numbers
 
 Predicted = npt.NDArray[np.float32]
@@ -35,12 +36,12 @@ CELLS_WORTH_PROCESSES = 500_000
 
 
 class SearchError(FindingError):
-    """A candidate cannot be fitted or judged on a fold: the text says which one, where, and why."""
+    """A candidate cannot be fitted or scored on a fold: the text says which one, where, and why."""
 
 
 @dataclass(frozen=True)
-class Material:
-    """What candidates are judged on: float32 [rows, features], truth and weights [rows], and folds of these rows."""
+class SearchData:
+    """What the search scores candidates on: float32 [rows, features], truth and weights [rows], and their folds."""
 
     matrix: Matrix
     truth: Integers | Numbers
@@ -50,10 +51,10 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Positions of the rows that were judged, ascending [n], and what a model that was not fitted on them said.
+class OutOfFold:
+    """Positions of the validation rows, ascending [n], and predictions by models that were not fitted on them.
 
-    `predicted`: probabilities [n, classes] or values [n], float32: as precise as the service will be.
+    `predicted`: probabilities [n, classes] or values [n], float32: as precise as in the service.
     """
 
     rows: Integers
@@ -67,7 +68,7 @@ class Trial:
     candidate: Candidate
     setting: Setting
     scores: tuple[float, ...]
-    judged: Judged
+    out_of_fold: OutOfFold
 
     @property
     def name(self) -> str:
@@ -81,29 +82,25 @@ class Trial:
 
 def search(
     candidates: Sequence[Candidate],
-    material: Material,
+    data: SearchData,
     metric: str,
     threshold: float | None,
     say: Callable[[str], None] = print,
 ) -> list[Trial]:
     """The best trial of each candidate, the best of all first.
 
-    `threshold`: where "yes" begins, for metrics of decisions. `say` gets a line for each trial.
-    Raises SearchError.
+    `threshold`: the probability from which on "yes" is predicted, for metrics of decisions. `say` gets a line for each
+    trial. Raises SearchError.
     """
     direction = 1 if METRICS[metric].higher_is_better else -1
     best: dict[str, Trial] = {}
     plan = [(candidate, setting) for candidate in candidates for setting in candidate.settings]
-    with progress("search, fits", len(plan) * len(material.folds)) as shown:
-        runs = shown.over(_runs(plan, material))
+    with progress("search, fits", len(plan) * len(data.folds)) as shown:
+        runs = shown.over(_runs(plan, data))
         for candidate, setting in plan:
-            predicted, seconds = zip(*(next(runs) for _ in material.folds), strict=True)
-            scores = tuple(
-                _score(candidate.name, metric, material, number, part, threshold)
-                for number, part in enumerate(predicted)
-            )
-            trial = Trial(candidate, setting, scores, _together(material.folds, predicted))
-            each = " ".join(f"{one:.4f}" for one in scores)
+            predicted, seconds = zip(*(next(runs) for _ in data.folds), strict=True)
+            trial = _trial(candidate, setting, data, metric, threshold, predicted)
+            each = " ".join(f"{one:.4f}" for one in trial.scores)
             shown.clear()
             say(f"{trial.name}: {metric} {trial.mean_score:.4f} (folds {each}), {sum(seconds):.1f} s")
             before = best.get(candidate.name)
@@ -116,6 +113,21 @@ def search(
     return sorted(best.values(), key=lambda trial: -direction * trial.mean_score)
 
 
+def _trial(
+    candidate: Candidate,
+    setting: Setting,
+    data: SearchData,
+    metric: str,
+    threshold: float | None,
+    predicted: Sequence[Predicted],
+) -> Trial:
+    """`predicted`: for each fold's validation rows."""
+    scores = tuple(
+        _score(candidate.name, metric, data, number, part, threshold) for number, part in enumerate(predicted)
+    )
+    return Trial(candidate, setting, scores, _joined(data.folds, predicted))
+
+
 def sample_rows(rows: int, seed: int) -> Integers:
     """Positions of the rows to search on, ascending: all, or a seeded sample of SEARCH_ROWS."""
     if rows <= SEARCH_ROWS:
@@ -124,43 +136,43 @@ def sample_rows(rows: int, seed: int) -> Integers:
 
 
 def fit(trial: Trial, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None = None) -> Any:
-    """A new model with the trial's setting, fitted on all of these rows. A forest grows its trees on all cores."""
+    """A new model with the trial's setting, fitted on all of these rows. A forest uses all cores."""
     with one_thread(), joblib.parallel_config(backend="threading", n_jobs=-1):
         return fitted(trial.candidate.make(trial.setting), matrix, truth, weights)
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Processes share the work, threads do not.
+    """Limit BLAS and OpenMP to one thread; the search runs processes in parallel instead.
 
-    BLAS threads add up in another order, which gives a linear model other last bits on another number of cores. OpenMP
-    threads wait for each other by spinning: with a neighbour on one of two cores, a fit of 0.3 s was seen to take 86.
+    BLAS threads change the order of additions, so the last bits of a linear model would depend on the number of cores.
+    OpenMP threads wait for each other by spinning: with another process on one of two cores, a fit of 0.3 s took 86 s.
     """
     limited: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1)
     return limited
 
 
-def _runs(plan: Sequence[tuple[Candidate, Setting]], material: Material) -> Iterator[tuple[Predicted, float]]:
+def _runs(plan: Sequence[tuple[Candidate, Setting]], data: SearchData) -> Iterator[tuple[Predicted, float]]:
     """Predictions and seconds of every trial on every fold, in order."""
     jobs = [
-        joblib.delayed(_run)(candidate.name, candidate.make(setting), material, number)
+        joblib.delayed(_run)(candidate.name, candidate.make(setting), data, number)
         for candidate, setting in plan
-        for number in range(len(material.folds))
+        for number in range(len(data.folds))
     ]
-    is_worth_it = material.matrix.size * len(plan) > CELLS_WORTH_PROCESSES
+    is_worth_it = data.matrix.size * len(plan) > CELLS_WORTH_PROCESSES
     workers = min(joblib.cpu_count(), len(jobs)) if is_worth_it else 1
-    return run_fits(jobs, material, workers)
+    return run_fits(jobs, data, workers)
 
 
-def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Predicted, float]:
+def _run(name: str, estimator: Any, data: SearchData, number: int) -> tuple[Predicted, float]:
     started = time.perf_counter()
-    fold = material.folds[number]
+    fold = data.folds[number]
     try:
         with one_thread():
-            truth = material.truth[fold.train]
-            fitted(estimator, material.matrix[fold.train], truth, material.weights.in_fit(fold.train, truth))
-            predict = estimator.predict if material.task == "regression" else estimator.predict_proba
-            predicted = np.asarray(predict(material.matrix[fold.judged]), dtype=np.float32)
-    except Exception as error:  # an estimator of one's own may raise anything
+            truth = data.truth[fold.train]
+            fitted(estimator, data.matrix[fold.train], truth, data.weights.in_fit(fold.train, truth))
+            predict = estimator.predict if data.task == "regression" else estimator.predict_proba
+            predicted = np.asarray(predict(data.matrix[fold.validation]), dtype=np.float32)
+    except Exception as error:  # a custom estimator may raise anything
         reason = (str(error).splitlines() or [""])[0]
         raise SearchError(
             f"{name} cannot be fitted on fold {number + 1}: {type(error).__name__}: {reason} "
@@ -171,12 +183,12 @@ def _run(name: str, estimator: Any, material: Material, number: int) -> tuple[Pr
 
 
 def _score(
-    name: str, metric: str, material: Material, number: int, predicted: Predicted, threshold: float | None
+    name: str, metric: str, data: SearchData, number: int, predicted: Predicted, threshold: float | None
 ) -> float:
     try:
-        rows = material.folds[number].judged
-        weights = material.weights.of(rows)
-        return score(metric, material.truth[rows], predicted, threshold=threshold, weights=weights)
+        rows = data.folds[number].validation
+        weights = data.weights.of(rows)
+        return score(metric, data.truth[rows], predicted, threshold=threshold, weights=weights)
     except ScoringError as error:
         raise SearchError(
             f"{name} has no {metric} on fold {number + 1}: {error} Choose another training.metric, fewer "
@@ -185,7 +197,7 @@ def _score(
         ) from error
 
 
-def _together(folds: Sequence[Fold], predicted: Sequence[Predicted]) -> Judged:
-    rows = np.concatenate([fold.judged for fold in folds])
+def _joined(folds: Sequence[Fold], predicted: Sequence[Predicted]) -> OutOfFold:
+    rows = np.concatenate([fold.validation for fold in folds])
     order = np.argsort(rows)
-    return Judged(rows[order], np.concatenate(predicted)[order])
+    return OutOfFold(rows[order], np.concatenate(predicted)[order])

@@ -1,4 +1,4 @@
-"""The decision threshold of a binary model: from where on the answer is "yes", given what each kind of error costs."""
+"""The decision threshold of a binary model: the probability from which on it predicts "yes", by the costs of errors."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ def cheapest_threshold(
     cost_of_a_false_alarm: float,
     weights: npt.NDArray[np.float64] | None = None,
 ) -> float:
-    """The probability from which on "yes" makes cost_of_a_miss × misses + cost_of_a_false_alarm × false alarms least.
+    """The threshold with the least cost_of_a_miss × misses + cost_of_a_false_alarm × false alarms.
 
     is_positive, probability: [rows] that the model was not fitted on; weights: how much each counts. Decisions are
-    `probability >= threshold`. Among thresholds of equal cost it is the one nearest to `threshold_of_costs`. It lies
-    midway between two scores that differ as float32, and is a float32 itself: so rounding moves no row across it, and
-    JSON holds it exactly.
+    `probability >= threshold`. Of thresholds with equal cost it is the one nearest to `threshold_of_costs`. It is
+    midway between two scores that differ as float32, and a float32 itself: rounding moves no row across it, and JSON
+    has it exactly.
     """
-    edges = np.array([0, 1], dtype=np.float32)  # "always" and "never" are decisions too
+    edges = np.array([0, 1], dtype=np.float32)  # so that "always" and "never" are among the decisions
     levels, level = np.unique(np.concatenate([edges, probability.astype(np.float32)]), return_inverse=True)
     own = is_positive if weights is None else is_positive * weights
     rows = np.bincount(level[len(edges) :], weights=weights, minlength=len(levels))
     positives = np.bincount(level[len(edges) :], weights=own, minlength=len(levels))
-    # With the threshold between level i and the next one, positives up to i are missed and negatives above it alarm.
+    # A threshold between level i and the next misses the positives up to i; negatives above it are false alarms.
     misses = np.cumsum(positives)[:-1]
     false_alarms = np.cumsum((rows - positives)[::-1])[::-1][1:]
     costs = cost_of_a_miss * misses + cost_of_a_false_alarm * false_alarms
@@ -36,7 +36,7 @@ def cheapest_threshold(
 
 
 def threshold_of_costs(cost_of_a_miss: float, cost_of_a_false_alarm: float) -> float:
-    """The cheapest threshold where probabilities are right: false alarm / (false alarm + miss).
+    """The cheapest threshold for calibrated probabilities: false alarm / (false alarm + miss).
 
     Elkan 2001, "The foundations of cost-sensitive learning", IJCAI.
     """
@@ -44,6 +44,6 @@ def threshold_of_costs(cost_of_a_miss: float, cost_of_a_false_alarm: float) -> f
 
 
 def _between(lower: npt.NDArray[np.float32], upper: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Midpoints as float32. Two neighbours have none: there the upper one parts them, for it is a "yes" itself."""
+    """Midpoints as float32. Between adjacent float32 there is none: the upper one separates them, as it is a "yes"."""
     middle = (lower + upper) / np.float32(2)
     return np.where(middle > lower, middle, upper).astype(np.float32)

@@ -1,9 +1,9 @@
-"""How far windows of the past were from the reference: what the drift job needs to know of seasons, and cannot see.
+"""Distances of past windows from the reference: they tell the drift job how far seasons move each column.
 
 Windows of 1, 7 and 30 whole days are counted back from the last day of training. Each is compared with the reference
-as a window of production will be (scoring/drift_statistics.py). The largest distance of each length goes into the model
-card. Predictions are those out of fold, so they begin later than the rest. A length of which the table has fewer than
-four windows says nothing about the next one and is left out.
+as a window of production will be (scoring/drift_statistics.py). The largest distance for each length goes into the
+model card. Predictions are those out of fold, so their windows begin later. A length with fewer than four windows says
+nothing about the next window and is left out.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from training.tables import Integers, Table
 
 LENGTHS_DAYS = (1, 7, 30)
 LEAST_WINDOWS = 4
-# Distinct numbers beyond this are put together with their neighbours: it moves a distance by less than a thousandth.
+# More distinct numbers than this are merged with their neighbours, which changes a distance by less than a thousandth.
 MOST_CELLS = 2000
 
 
@@ -38,7 +38,7 @@ def history_of(
     drift: Drift, features: Sequence[Feature], searched: Table, judged: Table, predicted: npt.NDArray[np.float32],
     reference: pd.DataFrame,
 ) -> tuple[ColumnHistory, ...]:  # fmt: skip
-    """`searched`: train rows; `judged`: those that were predicted out of fold, `predicted`. Empty without time."""
+    """`searched`: train rows. `judged`: those predicted out of fold, as `predicted`. Empty without time."""
     if searched.days is None or judged.days is None:
         return ()
     manifest, before = searched.manifest, _columns(reference)
@@ -64,7 +64,7 @@ def _columns(table: pd.DataFrame) -> Columns:
 
 
 def _windows(days: Integers) -> dict[int, Integers]:
-    """For each length the number of each row's window [rows], -1 where it is in none. `days`: [rows], from 0."""
+    """By length, the number of each row's window [rows], -1 for a row in none. `days`: [rows], from 0."""
     last = int(days.max()) + 1
     found = {}
     for length in LENGTHS_DAYS:

@@ -1,5 +1,7 @@
-"""What the model card says of the winner, from train rows and its predictions out of fold: by the train stage, which
-writes it down, and by the gate, which fits the winner again and holds the card against it."""
+"""The winner's out-of-fold scores and its drift reference, as the model card has them.
+
+The train stage computes them for the card. The gate computes them again and compares.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ from contracts.stage import Build
 from training.fitting.fit_weights import RowWeights, of_classes
 from training.fitting.folds import require_every_class, shuffled_folds, time_folds
 from training.fitting.model_folder import reference_of
-from training.fitting.search import Material, Predicted, SearchError, Trial, sample_rows
+from training.fitting.search import Predicted, SearchData, SearchError, Trial, sample_rows
 from training.fitting.threshold import cheapest_threshold
 from training.fitting.window_distances import history_of
 from training.statistics.intervals import interval
@@ -23,19 +25,18 @@ from training.tables import Integers, Numbers, Table, load_table, refuse_changed
 
 @dataclass(frozen=True)
 class TrainRows:
-    """What the winner is fitted on, [rows, features] and [rows], with its weights there; and of these rows, what the
-    search sees."""
+    """All train rows: matrix [rows, features], truth and weights [rows]. `searched`: those that the search uses."""
 
     matrix: Matrix
     truth: Integers | Numbers
     searched: Table
-    material: Material
+    search_data: SearchData
     weights: Numbers | None = None
 
 
 @dataclass(frozen=True)
 class CandidateScores:
-    """The rows that were judged out of fold, what the best trial said of them, and what that is worth."""
+    """The rows predicted out of fold, the best trial's predictions for them, its threshold and its metrics."""
 
     table: Table
     predicted: Predicted
@@ -46,7 +47,7 @@ class CandidateScores:
 
 @dataclass(frozen=True)
 class DriftBasis:
-    """What drift is measured against: a sample of the rows judged out of fold, and how far the past was from it."""
+    """What drift is compared with: a sample of the rows predicted out of fold, and past windows' distances from it."""
 
     reference: pd.DataFrame
     history: tuple[ColumnHistory, ...]
@@ -60,7 +61,7 @@ def read_train(build: Build, config: Config) -> TrainRows:
 
 
 def folds_of(table: Table, config: Config) -> TrainRows:
-    """The folds that the search judges on. Raises FoldsError."""
+    """The rows of the table, with the folds for the search. Raises FoldsError."""
     manifest, folds, seed = table.manifest, config.training.folds, config.data.seed
     searched = table.take(sample_rows(len(table.frame), seed))
     truth, days = searched.truth, searched.days
@@ -71,14 +72,14 @@ def folds_of(table: Table, config: Config) -> TrainRows:
     require_every_class(parts, truth, manifest.classes, searched.weights)
     of_class = of_classes(config.training.class_weight, manifest.classes)
     weights = RowWeights(searched.weights, of_class)
-    material = Material(searched.matrix(manifest.features), truth, parts, manifest.task, weights)
+    search_data = SearchData(searched.matrix(manifest.features), truth, parts, manifest.task, weights)
     every = RowWeights(table.weights, of_class).in_fit(np.arange(len(table.frame)), table.truth)
-    return TrainRows(table.matrix(manifest.features), table.truth, searched, material, every)
+    return TrainRows(table.matrix(manifest.features), table.truth, searched, search_data, every)
 
 
-def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
-    """The threshold and the metrics with their intervals, from what the best trial said out of fold."""
-    table, predicted = rows.searched.take(best.judged.rows), best.judged.predicted
+def out_of_fold_scores(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
+    """The threshold and the metrics with their intervals, from the best trial's predictions out of fold."""
+    table, predicted = rows.searched.take(best.out_of_fold.rows), best.out_of_fold.predicted
     task, costs = table.manifest.task, (config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
     truth, clusters, weights = table.truth, table.clusters, table.weights
     threshold = cheapest_threshold(truth == 1, predicted[:, 1], *costs, weights) if task == "binary" else None
@@ -91,7 +92,8 @@ def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
                     name, truth, predicted, clusters, confidence=confidence, threshold=threshold, weights=counted
                 )
             except ScoringError as error:
-                raise SearchError(f"{best.candidate.name} has no {name} out of fold: {error}") from error
+                sentence = f"{best.candidate.name} has no {name} out of fold: {error}"
+                raise SearchError(sentence, code="no-figure") from error
             found[name] = Metric(value=seen.value, low=seen.low, high=seen.high, confidence=confidence)
         return found
 
@@ -99,7 +101,7 @@ def judge(best: Trial, rows: TrainRows, config: Config) -> CandidateScores:
 
 
 def drift_basis(judged: CandidateScores, rows: TrainRows, config: Config) -> DriftBasis:
-    """reference.parquet, and the card's history: both with texts as the model reads them, as drift reads its window."""
+    """reference.parquet, and the card's history. In both, texts are normalised as drift normalises its window."""
     features = judged.table.manifest.features
     table, searched = (one.as_read(features) for one in (judged.table, rows.searched))
     reference = reference_of(table, judged.predicted, config.drift.reference_rows, config.data.seed)

@@ -1,8 +1,8 @@
-"""Champion and challenger metric by metric, on the same rows: figures with intervals, and the difference with its own.
+"""Compares champion and challenger metric by metric on the same rows: both figures and the difference, with intervals.
 
-The statistics are in `metrics.py` and `intervals.py`, the rule for outcomes in `gate.py`. All bounds are one-sided, at
-the confidence that this evaluation has to show. Figures are rounded before they are judged, so that the outcome can be
-checked with nothing but decision.json.
+The statistics are in `scores.py` and `intervals.py`, the rule for outcomes in `gate.py`. All bounds are one-sided, at
+the confidence that this evaluation requires. Figures are rounded before they are judged, so that decision.json is
+enough to check the outcome.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,55 +14,54 @@ import numpy.typing as npt
 from contracts.decision import Comparison, Interval, Outcome
 from contracts.pipeline_toml.keys import Gate
 from training.judging.baseline import Baseline
-from training.judging.contestants import Answers
 from training.judging.formatting import rounded
 from training.judging.gate import outcome_of
+from training.judging.scored_models import Predictions
 from training.statistics.costs import Costs
 from training.statistics.intervals import Estimate, interval, of_mean, paired_difference, smallest_detectable
-from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score, scored_mean
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+from training.statistics.scores import score, scored_mean
 
 POWER = 0.8
 COST_METRIC, COST_ROWS = "cost_per_1000", 1000
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Both models' answers to the same rows. `truth`, `clusters` and `weights`: [rows]; no clusters: the rows are
-    independent; no weights: each counts the same.
+class PairedPredictions:
+    """Both models' predictions for the same rows. `truth`, `clusters` and `weights`: [rows].
 
-    baseline: of all these rows; None for a part of them, or where train's answers cannot be read.
+    Without clusters the rows are independent; without weights each counts the same. `baseline`: for all these rows;
+    None for a part of them, or where train's target cannot be read.
     """
 
     truth: IntArray | FloatArray
     clusters: IntArray | None
-    challenger: Answers
-    champion: Answers | None
+    challenger: Predictions
+    champion: Predictions | None
     baseline: Baseline | None = None
     weights: FloatArray | None = None
 
-    def on(self, rows: npt.NDArray[np.intp]) -> "Contest":
-        """The same contest on some of the rows."""
+    def on(self, rows: npt.NDArray[np.intp]) -> "PairedPredictions":
+        """The same for some of the rows."""
         champion = self.champion
-        return Contest(
+        return PairedPredictions(
             self.truth[rows],
             None if self.clusters is None else self.clusters[rows],
-            Answers(self.challenger.predicted[rows], self.challenger.threshold),
-            None if champion is None else Answers(champion.predicted[rows], champion.threshold),
+            Predictions(self.challenger.predicted[rows], self.challenger.threshold),
+            None if champion is None else Predictions(champion.predicted[rows], champion.threshold),
             weights=None if self.weights is None else self.weights[rows],
         )
 
-    def figure(self, metric: str, answers: Answers, confidence: float) -> Estimate:
+    def figure(self, metric: str, model: Predictions, confidence: float) -> Estimate:
         """One model's metric with its bounds. Raises ScoringError."""
         return interval(
-            metric, self.truth, answers.predicted, self.clusters, confidence=confidence, threshold=answers.threshold,
+            metric, self.truth, model.predicted, self.clusters, confidence=confidence, threshold=model.threshold,
             weights=self.weights,
         )  # fmt: skip
 
-    def value(self, metric: str, answers: Answers) -> float:
+    def value(self, metric: str, model: Predictions) -> float:
         """One model's metric. Raises ScoringError."""
-        return score(
-            metric, self.truth, answers.predicted, threshold=answers.threshold, weights=self.weights
-        )  # fmt: skip
+        return score(metric, self.truth, model.predicted, threshold=model.threshold, weights=self.weights)
 
     def level(self, values: FloatArray) -> float:
         """The mean of a value per row."""
@@ -72,7 +71,7 @@ class Contest:
         """The mean of a value per row, with its bounds."""
         return of_mean(values, self.clusters, confidence=confidence, weights=self.weights)
 
-    def difference(self, metric: str, other: Answers, confidence: float) -> Estimate:
+    def difference(self, metric: str, other: Predictions, confidence: float) -> Estimate:
         """Challenger minus the other, champion or baseline, with its bounds. Raises ScoringError."""
         new, old = self.challenger.threshold, other.threshold
         return paired_difference(
@@ -89,7 +88,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class ComparedMetrics:
-    """What could be computed, what could not and why, and the smallest difference that these rows can show."""
+    """`missing`: metrics that could not be computed, each with the reason. `detectable_difference`: the smallest."""
 
     comparisons: tuple[Comparison, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -97,33 +96,35 @@ class ComparedMetrics:
 
 
 def compare_all(
-    contest: Contest, metrics: Sequence[str], gate: Gate, confidence: float, costs: Costs | None = None,
+    paired: PairedPredictions, metrics: Sequence[str], gate: Gate, confidence: float, costs: Costs | None = None,
     *, has_champion: bool,
 ) -> ComparedMetrics:  # fmt: skip
-    """gate.metric, the other `metrics`, and with `costs` that of the decisions. `has_champion` may be true for a
-    champion that could not be scored."""
+    """Compare gate.metric, the other `metrics` and, where `costs` are given, the cost of the decisions.
+
+    `has_champion`: also true for a champion that could not be scored.
+    """
     comparisons, missing = [], {}
     for metric in (gate.metric, *(other for other in metrics if other != gate.metric)):
         try:
-            comparisons.append(compare(contest, metric, gate, confidence, has_champion=has_champion))
+            comparisons.append(compare(paired, metric, gate, confidence, has_champion=has_champion))
         except ScoringError as error:
             missing[metric] = str(error)
-    if costs is not None and contest.challenger.threshold is not None and not missing:
-        comparisons.append(compare_costs(contest, costs, confidence, has_champion=has_champion))
-    return ComparedMetrics(tuple(comparisons), missing, _detectable(contest, gate.metric, confidence, missing))
+    if costs is not None and paired.challenger.threshold is not None and not missing:
+        comparisons.append(compare_costs(paired, costs, confidence, has_champion=has_champion))
+    return ComparedMetrics(tuple(comparisons), missing, _detectable(paired, gate.metric, confidence, missing))
 
 
-def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has_champion: bool) -> Comparison:
+def compare(paired: PairedPredictions, metric: str, gate: Gate, confidence: float, *, has_champion: bool) -> Comparison:
     """One metric. Only gate.metric decides and has a margin; the rest are judged against 0. Raises ScoringError."""
     known, decides = METRICS[metric], metric == gate.metric
-    challenger = contest.figure(metric, contest.challenger, confidence)
+    challenger = paired.figure(metric, paired.challenger, confidence)
     champion = difference = None
     outcome: Outcome = "inconclusive" if has_champion else "no champion"
-    if contest.champion is not None:
-        champion = as_interval(contest.figure(metric, contest.champion, confidence))
-        difference = as_interval(contest.difference(metric, contest.champion, confidence))
+    if paired.champion is not None:
+        champion = as_interval(paired.figure(metric, paired.champion, confidence))
+        difference = as_interval(paired.difference(metric, paired.champion, confidence))
         outcome = outcome_of(difference, gate.margin if decides else 0.0, higher_is_better=known.higher_is_better)
-    base = contest.baseline.answers(metric) if contest.baseline else None
+    base = paired.baseline.predictions(metric) if paired.baseline else None
     return Comparison(
         metric=metric,
         title=known.title,
@@ -131,8 +132,8 @@ def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has
         challenger=as_interval(challenger),
         champion=champion,
         difference=difference,
-        baseline=rounded(contest.value(metric, base)) if base else None,
-        over_baseline=as_interval(contest.difference(metric, base, confidence)) if base else None,
+        baseline=rounded(paired.value(metric, base)) if base else None,
+        over_baseline=as_interval(paired.difference(metric, base, confidence)) if base else None,
         margin=gate.margin if decides else None,
         outcome=outcome,
         decides=decides,
@@ -140,30 +141,28 @@ def compare(contest: Contest, metric: str, gate: Gate, confidence: float, *, has
     )
 
 
-def compare_costs(contest: Contest, costs: Costs, confidence: float, *, has_champion: bool) -> Comparison:
-    """What the decisions of 1,000 rows cost. The baseline is the cheaper of "always" and "never"."""
-    truth = contest.truth == 1
+def compare_costs(paired: PairedPredictions, costs: Costs, confidence: float, *, has_champion: bool) -> Comparison:
+    """The cost of the decisions on 1,000 rows. The baseline is the cheaper of "always" and "never"."""
+    truth = paired.truth == 1
 
-    def of(answers: Answers) -> FloatArray:
-        return COST_ROWS * costs.of_rows(truth, answers.predicted[:, 1] >= (answers.threshold or 0.0))
+    def of(model: Predictions) -> FloatArray:
+        return COST_ROWS * costs.of_rows(truth, model.predicted[:, 1] >= (model.threshold or 0.0))
 
     def mean(values: FloatArray) -> Interval:
-        return as_interval(contest.mean(values, confidence))
+        return as_interval(paired.mean(values, confidence))
 
-    own = of(contest.challenger)
-    blind = min(
-        (COST_ROWS * costs.of_rows(truth, np.full(len(truth), yes)) for yes in (False, True)), key=contest.level
-    )
-    difference = mean(own - of(contest.champion)) if contest.champion else None
+    own = of(paired.challenger)
+    blind = min((COST_ROWS * costs.of_rows(truth, np.full(len(truth), yes)) for yes in (False, True)), key=paired.level)
+    difference = mean(own - of(paired.champion)) if paired.champion else None
     outcome: Outcome = "inconclusive" if has_champion else "no champion"
     return Comparison(
         metric=COST_METRIC,
         title=f"Cost per 1,000 rows, {costs}",
         higher_is_better=False,
         challenger=mean(own),
-        champion=mean(of(contest.champion)) if contest.champion else None,
+        champion=mean(of(paired.champion)) if paired.champion else None,
         difference=difference,
-        baseline=rounded(contest.level(blind)),
+        baseline=rounded(paired.level(blind)),
         over_baseline=mean(own - blind),
         outcome=outcome_of(difference, 0.0, higher_is_better=False) if difference else outcome,
         decides=False,
@@ -176,9 +175,9 @@ def as_interval(estimate: Estimate) -> Interval:
     return Interval(value=rounded(estimate.value), low=rounded(estimate.low), high=rounded(estimate.high))
 
 
-def _detectable(contest: Contest, metric: str, confidence: float, missing: Mapping[str, str]) -> float | None:
-    if contest.champion is None or metric in missing:
+def _detectable(paired: PairedPredictions, metric: str, confidence: float, missing: Mapping[str, str]) -> float | None:
+    if paired.champion is None or metric in missing:
         return None
-    seen = contest.difference(metric, contest.champion, confidence)
+    seen = paired.difference(metric, paired.champion, confidence)
     alpha = 1 - confidence
     return rounded(smallest_detectable(seen.standard_error, seen.degrees_of_freedom, alpha=alpha, power=POWER))

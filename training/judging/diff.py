@@ -1,7 +1,7 @@
 """`diff.md`: a decision as Markdown, for a job summary, a pull request or a terminal. A pure function of the decision.
 
-Names of classes, columns and categories come from outside, and end up in a comment on GitHub: what could be markup, a
-link, a mention or a reference to an issue is made harmless (contracts/outside/markdown.py).
+Names of classes, columns and categories come from outside and end in a comment on GitHub. Whatever could be markup, a
+link, a mention or a reference to an issue is escaped (contracts/outside/markdown.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ def render(decision: Decision) -> str:
 
 
 def _relaxed(sentences: Sequence[str]) -> str:
-    """First of all: whoever reads on must know what the figures were held against."""
+    """These come first: a reader must know by which thresholds the figures were judged."""
     return "\n".join(f"- ⚠️ The gate asks less than before: {escape(one)}" for one in sentences)
 
 
@@ -64,7 +64,7 @@ def _metric_row(one: Comparison, decimals: int) -> tuple[str, ...]:
 
 
 def _grounds(decision: Decision, decimals: int) -> str:
-    """On what the figures rest, and what they cannot show."""
+    """The rows behind the figures, and the smallest difference that they can show."""
     span = f", {decision.holdout_first} to {decision.holdout_last}" if decision.holdout_first else ""
     clustered = f" in {decision.clusters:,} clusters" if decision.clusters != decision.holdout_rows else ""
     lines = [

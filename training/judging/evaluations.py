@@ -1,22 +1,22 @@
-"""The holdout's evaluations, counted: judging many challengers on the same rows has a price.
+"""Counts the evaluations on a holdout, and says how much stronger the evidence must be at each further one.
 
-Ten challengers that are all one margin worse get one of them through in 23 % of cases at 95 % confidence. So the k-th
+Of ten challengers that are all one margin worse, at least one passes in 23 % of cases at 95 % confidence. So the k-th
 challenger on a holdout must show its bound at 1 - (1 - confidence) / k². The sum of 1 / k² is 1.64: however many
 evaluations there are, one of them errs at most 1.64 times as often as a single one would (Bonferroni 1936, with unequal
-shares). Shares of 1 / k add up without end; with them, ten evaluations let a model in on 11 % of the holdouts of
+shares). The sum of 1 / k has no limit; with it, ten evaluations let a model in on 11 % of the holdouts of
 docs/drills.md.
 
-A holdout is its times and its answers, row by row: another feature, dropped or added, makes no new holdout of the same
-rows. An evaluation on another holdout counts by the share of rows that both have (`holdout_rows.py`), all such shares
-added and rounded: a holdout that is moved by a day is as good as the same, one that is moved by its length is a new
-one.
+A holdout is identified by its times and target values, row by row. A feature that is dropped or added makes no new
+holdout of the same rows. An evaluation on another holdout counts by the share of rows that both have
+(`holdout_rows.py`). These shares are added up and rounded: a holdout moved by a day counts as the same one, a holdout
+moved by its whole length as a new one.
 
-An evaluation is one of a *function*, not of a folder: a model's digest changes with every commit, even where graph,
-categories and threshold stay the same, and the same answers tell nothing new. A challenger judged before keeps its
+An evaluation belongs to a *function*, not to a folder. A model's digest changes with every commit, even where graph,
+categories and threshold stay the same, and the same predictions tell nothing new. A challenger judged before keeps its
 number, and the champion itself is not counted.
 
-The ledger, `build/evaluations.json`, is kept between runs. A ledger that cannot be read refuses every challenger. One
-that is new, or shorter than when the champion was promoted, is said in the decision (`forgotten`).
+The ledger, `build/evaluations.json`, is kept between runs. A ledger that cannot be read refuses every challenger. The
+decision says where a ledger is new, or shorter than when the champion was promoted (`forgotten`).
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from training.judging.holdout_rows import Rows, overlap, rows_of
 
 
 def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
-    """What tells one holdout from another: times and answers in their order, and nothing that a model reads."""
+    """The holdout's identity: its times and target values in their order, without the features."""
     names = [name for name in (manifest.time, manifest.target) if name and name in frame]
     return frame_digest(frame[names])
 
@@ -47,8 +47,8 @@ def holdout_key(frame: pd.DataFrame, manifest: DataManifest) -> str:
 # What evaluations.json was called at first.
 OLD_NAME = "tries.json"
 FORGOTTEN = (
-    "What was forgotten is not paid for, so the bounds may be too narrow. Put back build/evaluations.json, or "
-    "`make fetch-history`."
+    "The bounds may be too narrow, because evaluations that are not counted have no price. Put back "
+    "build/evaluations.json, or run `make fetch-history`."
 )
 
 
@@ -64,9 +64,9 @@ class Evaluation(Schema):
 
 
 class Ledger(Schema):
-    """evaluations.json: for each holdout, by its digest, the challengers in the order in which they came, and its rows.
+    """evaluations.json: for each holdout, by its digest, the challengers in their order, and a sample of its rows.
 
-    Format 1 has no rows: such a holdout is known by its digest alone.
+    Format 1 has no rows: such a holdout is recognised by its digest alone.
     """
 
     format_version: Literal[1, 2] = 2
@@ -75,12 +75,12 @@ class Ledger(Schema):
 
     @property
     def evaluations(self) -> int:
-        """How many were counted in all."""
+        """How many are counted on all holdouts."""
         return sum(len(evaluations) for evaluations in self.holdouts.values())
 
     @property
     def functions(self) -> set[str]:
-        """All that was ever judged."""
+        """Every function that was ever judged."""
         return {one.function for evaluations in self.holdouts.values() for one in evaluations}
 
     def number_of(self, holdout: str, function: str) -> int | None:
@@ -89,7 +89,7 @@ class Ledger(Schema):
         return functions.index(function) + 1 if function in functions else None
 
     def elsewhere(self, holdout: "Holdout", function: str) -> float:
-        """How many looks at these rows others had on other holdouts: a function counts once, by its largest overlap."""
+        """How many evaluations of other functions these rows had in other holdouts, each by its largest overlap."""
         here = {one.function for one in self.holdouts.get(holdout.key, ())} | {function}
         shares: dict[str, float] = {}
         for key, evaluations in self.holdouts.items():
@@ -108,14 +108,14 @@ class Ledger(Schema):
 
 @dataclass(frozen=True)
 class Holdout:
-    """What tells one holdout from another, and how far."""
+    """A holdout's identity, and a sample of its rows to measure its overlap with others."""
 
     key: str
     rows: Rows = ()
 
 
-class Look(Schema):
-    """build/evaluate/evaluation.json: the one look at a holdout that this run had, which is what a job hands on."""
+class EvaluationRecord(Schema):
+    """build/evaluate/evaluation.json: this run's one evaluation on a holdout, which a job hands on."""
 
     format_version: Literal[1] = 1
     holdout: str
@@ -130,7 +130,7 @@ def holdout_of(frame: pd.DataFrame, manifest: DataManifest) -> Holdout:
 
 
 def number_of_evaluation(path: Path, holdout: Holdout, challenger: Evaluation, champion: Evaluation | None) -> int:
-    """The challenger's number on this holdout, from 1; written down if it is a new one. Raises LedgerError."""
+    """The challenger's number on this holdout, from 1. A new one is written to the ledger. Raises LedgerError."""
     ledger = read_ledger(path)
     elsewhere = ledger.elsewhere(holdout, challenger.function)
     known = ledger.number_of(holdout.key, challenger.function)
@@ -144,11 +144,11 @@ def number_of_evaluation(path: Path, holdout: Holdout, challenger: Evaluation, c
 
 
 def forgotten(ledger: Ledger, challenger: str, champion: str, remembered: int) -> str:
-    """Why evaluations may be missing in this ledger, as a sentence; "" where nothing speaks for it.
+    """A sentence that says why evaluations may be missing in this ledger; "" where none seem to be.
 
-    `ledger`: with the challenger in it, so that a second run says the same; `challenger`, `champion`: what they
-    compute, "" where there is none; `remembered`: how many were counted when the champion was promoted, 0 where that is
-    not known.
+    `ledger`: with the challenger in it, so that a second run says the same; `challenger`, `champion`: the digests of
+    their functions, "" where there is none; `remembered`: how many were counted when the champion was promoted, 0 where
+    that is not known.
     """
     if remembered > ledger.evaluations:
         seen = f"The count of holdout evaluations is shorter than it was: {remembered} when the champion was promoted, "
@@ -171,18 +171,19 @@ def read_ledger(path: Path) -> Ledger:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise LedgerError(
             f"{path} cannot be trusted: {what}. It counts the challengers judged on each holdout. Put back an earlier "
-            "copy; or move data.as_of to a new holdout and delete it, for a deleted count lets worse models in.",
+            "copy. Or move data.as_of to a new holdout and delete it: on the same holdout a deleted count lets worse "
+            "models in.",
             code="ledger-damaged",
         ) from None
 
 
 def confidence_of_evaluation(confidence: float, number: int) -> float:
-    """The one-sided confidence that the k-th evaluation must show. Never falls as k grows."""
+    """The one-sided confidence required of the k-th evaluation. It never falls as k grows."""
     return 1 - (1 - confidence) / number**2
 
 
 def evaluation_of(card: ModelCard, digest: str) -> Evaluation:
-    """What identifies a challenger: everything that its answers depend on, and nothing else."""
+    """A challenger's identity: everything that its predictions depend on, and nothing else."""
     function = {
         "graph": card.files.get("model.onnx", ""),
         "features": [_function_of(feature) for feature in card.features],
@@ -195,6 +196,6 @@ def evaluation_of(card: ModelCard, digest: str) -> Evaluation:
 
 
 def _function_of(feature: Feature) -> tuple[object, ...]:
-    """What it is read as; more than three parts only where texts are not read as they are."""
+    """How the model reads it. A fourth part only where texts are normalised, so that older digests stay."""
     read = ((feature.normalise, feature.rare),) if feature.normalise or feature.rare else ()
     return (feature.name, feature.kind, feature.categories, *read)

@@ -1,4 +1,4 @@
-"""How figures are written in sentences and tables: enough digits to see the difference, and no more."""
+"""Formats figures for sentences and tables, with just enough digits to show a difference."""
 
 import math
 
@@ -9,7 +9,7 @@ MOST_DECIMALS = 9
 
 
 def rounded(value: float) -> float:
-    """Six significant digits: what a decision stores, so that the last bit of another processor does not show."""
+    """Six significant digits, as a decision stores them: the last bits differ between processors."""
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
@@ -47,7 +47,7 @@ def decimals_of(comparison: Comparison) -> int:
 
 
 def decimals_to_tell_apart(value: float, bound: float) -> int:
-    """Decimals that show a value and the bound it is held against as two numbers, if they are two."""
+    """Enough decimals to show that a value differs from its bound."""
     decimals = max(_decimals(max(abs(value), abs(bound))), _first_digit(bound))
     while value != bound and figure(value, decimals) == figure(bound, decimals) and decimals < MOST_DECIMALS:
         decimals += 1
@@ -55,7 +55,7 @@ def decimals_to_tell_apart(value: float, bound: float) -> int:
 
 
 def _decimals(scale: float) -> int:
-    """Three decimals, fewer from 10 on, more below 0.01: about three digits that say something."""
+    """Three decimals, fewer from 10 on, more below 0.01: about three significant digits."""
     if scale == 0:
         return 3
     magnitude = math.floor(math.log10(scale))

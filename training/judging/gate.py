@@ -1,20 +1,20 @@
-"""The rules of the gate, free of files and models: from comparisons, slices and checks to promote or reject, and why.
+"""The rules of the gate: from comparisons, slices and checks to promote or reject, with the reasons. Pure functions.
 
 **Outcomes.** `low` and `high` are the ends of the interval of challenger minus champion, negated where less is better:
 
     better        low > 0                     significantly better
-    equivalent    -margin <= low <= 0         not worse than the margin allows, whether or not it is a little worse
+    equivalent    -margin <= low <= 0         not worse than the margin allows
     worse         low < -margin, high < 0     significantly worse, and perhaps by more than the margin
     inconclusive  low < -margin, high >= 0    these rows cannot tell
 
-The four exclude each other and leave nothing out. Only the first two are promoted, so a promotion always rests on
-low >= -margin: the rule of a non-inferiority test, whose error rate is that of the bound. Only gate.metric decides. The
-other metrics are shown with a margin of 0: better, worse, or inconclusive, and equivalent if there is no difference.
+Exactly one of the four applies. Only the first two are promoted, so every promotion has low >= -margin. That is the
+rule of a non-inferiority test, whose error rate is that of the bound. Only gate.metric decides. The other metrics are
+shown with a margin of 0: better, worse or inconclusive, and equivalent where there is no difference.
 
-**Slices** are a guard, not a second exam: with dozens of them, asking each to prove itself would keep every model out.
-A slice speaks up only when it is significantly worse than its margin: high < -slice_margin.
+**Slices** are judged less strictly. If each of dozens of slices had to prove itself, no model would pass. So a slice
+rejects only where it is significantly worse than its margin: high < -slice_margin.
 
-**Reject** is the answer wherever a check failed, a slice is worse, or the figure that decides is not there.
+**Reject** is the decision where a check failed, a slice is worse, or the figure that decides is missing.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ NO_FIGURE = "no figure of the champion to compare with"
 
 
 class GateRuling(NamedTuple):
-    """The verdict, and why: complete sentences, the first of which can stand alone. `reason_codes`: one for each."""
+    """The decision. `reasons`: sentences, the first of which can stand alone. `reason_codes`: one for each reason."""
 
     decision: Literal["promote", "reject"]
     reasons: tuple[str, ...]
     reason_codes: tuple[str, ...]
 
 
-class Complaint(NamedTuple):
-    """One ground for rejection: a check, a slice, or no subject where the metric speaks for itself."""
+class Objection(NamedTuple):
+    """One ground for rejection. `subject`: the check or slice; "" for the metric that decides."""
 
     code: str
     subject: str
@@ -50,7 +50,7 @@ class Complaint(NamedTuple):
 
 
 def outcome_of(difference: Interval, margin: float, *, higher_is_better: bool) -> Outcome:
-    """The outcome of challenger minus champion, in the metric's own unit. Figures that are not numbers never pass."""
+    """The outcome of challenger minus champion, in the metric's own unit. NaN is never promoted."""
     low, high = _oriented(difference, higher_is_better)
     if low > 0:
         return "better"
@@ -60,7 +60,7 @@ def outcome_of(difference: Interval, margin: float, *, higher_is_better: bool) -
 
 
 def slice_outcome_of(difference: Interval, margin: float, *, higher_is_better: bool) -> Outcome:
-    """As `outcome_of`, but worse is only what is significantly worse than the margin."""
+    """As `outcome_of`, except that "worse" means significantly worse than the margin."""
     low, high = _oriented(difference, higher_is_better)
     if high < -margin:
         return "worse"
@@ -79,16 +79,16 @@ def judge(
     slice_margin: float,
     limits: Sequence[Check],
 ) -> GateRuling:
-    """Promote or reject. Complaints in order: what makes the figures worthless, then the figures, then the limits."""
+    """Promote or reject. Objections in order: what makes the figures invalid, then the figures, then the limits."""
     deciding = next((one for one in comparisons if one.decides and one.metric == metric), None)
-    complaints = _failed(validity) + _of_metric(metric, deciding, rows)
+    objections = _failed(validity) + _of_metric(metric, deciding, rows)
     if deciding is not None:
-        complaints += [_of_slice(one, deciding, slice_margin) for one in slices if one.outcome == "worse"]
-    complaints += _failed(limits)
-    if complaints or deciding is None:
-        first, *others = complaints
+        objections += [_of_slice(one, deciding, slice_margin) for one in slices if one.outcome == "worse"]
+    objections += _failed(limits)
+    if objections or deciding is None:
+        first, *others = objections
         reasons = (first.as_verdict(), *(other.as_further_reason() for other in others))
-        return GateRuling("reject", reasons, tuple(one.code for one in complaints))
+        return GateRuling("reject", reasons, tuple(one.code for one in objections))
     return GateRuling("promote", (f"Challenger promoted: {_sentence(deciding, rows)}",), (deciding.outcome,))
 
 
@@ -96,19 +96,19 @@ def _oriented(difference: Interval, higher_is_better: bool) -> tuple[float, floa
     return (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
 
 
-def _failed(checks: Sequence[Check]) -> list[Complaint]:
+def _failed(checks: Sequence[Check]) -> list[Objection]:
     return [
-        Complaint(check.name, check.name, f"{check.seen}; required: {check.required}. {check.remedy}".rstrip())
+        Objection(check.name, check.name, f"{check.seen}; required: {check.required}. {check.remedy}".rstrip())
         for check in checks
         if not check.passed
     ]
 
 
-def _of_metric(metric: str, deciding: Comparison | None, rows: int) -> list[Complaint]:
+def _of_metric(metric: str, deciding: Comparison | None, rows: int) -> list[Objection]:
     if deciding is None:
         sentence = f"{metric}, which decides (gate.metric in pipeline.toml), could not be computed."
-        return [Complaint("no figure", "", sentence)]
-    return [] if deciding.outcome in PROMOTED else [Complaint(deciding.outcome, "", _sentence(deciding, rows))]
+        return [Objection("no figure", "", sentence)]
+    return [] if deciding.outcome in PROMOTED else [Objection(deciding.outcome, "", _sentence(deciding, rows))]
 
 
 def _sentence(deciding: Comparison, rows: int) -> str:
@@ -144,11 +144,11 @@ def _against_margin(deciding: Comparison, difference: Interval, decimals: int) -
             )
 
 
-def _of_slice(one: SliceComparison, deciding: Comparison, margin: float) -> Complaint:
+def _of_slice(one: SliceComparison, deciding: Comparison, margin: float) -> Objection:
     if one.champion is None or one.difference is None:
         raise ValueError(f"the slice {one.column} = {one.value} cannot be worse than a champion that is not there")
     decimals = decimals_of(deciding)
-    return Complaint(
+    return Objection(
         "slice",
         "slice",
         f"where {one.column} is {one.value} ({one.rows:,} rows), {deciding.metric} is "

@@ -1,12 +1,12 @@
-"""Which rows of a holdout were looked at before: one that is moved by a day is hardly another one.
+"""Estimates how many rows two holdouts share: a holdout that is moved by a day is hardly a new one.
 
-A row is known by its time and its answer, and the how-manieth it is of those that share both: what a model reads plays
-no part, so a column more or less changes nothing. Where a table has no time, a row is known by its answer and the value
-in one of the columns that tell rows apart, or by all of them where none does.
+A row is identified by its time, its target value, and its number among the rows that share both. Features play no part,
+so a column more or less changes nothing. In a table without time a row is identified by its target value and its value
+in a column that tells rows apart, or by all columns where none does.
 
-Kept of each holdout are the 128 smallest hashes of its rows: of those of two holdouts together, the share that is in
-both estimates how alike they are, with a standard error of at most 4.4 points (the k minimum values: Beyer et al. 2007,
-"On synopses for distinct-value estimation under multiset operations").
+Of each holdout the 128 smallest hashes of its rows are kept. Among the smallest hashes of two holdouts together, the
+share that both have estimates their similarity, with a standard error of at most 4.4 points (k minimum values: Beyer et
+al. 2007, "On synopses for distinct-value estimation under multiset operations").
 """
 
 import hashlib
@@ -31,7 +31,7 @@ TELLS_APART = 0.5
 
 
 class RowSample(Schema):
-    """`rows`: how many different ones there are; `smallest`: of their hashes the smallest, 12 hex digits each."""
+    """`rows`: how many distinct rows there are; `smallest`: their smallest hashes, 12 hex digits each."""
 
     rows: Annotated[int, Field(ge=0, le=10**12)]
     smallest: Annotated[str, Field(pattern=rf"^([0-9a-f]{{{DIGITS}}}){{0,{KEPT}}}$")]
@@ -41,11 +41,11 @@ Rows = tuple[RowSample, ...]
 
 
 def rows_of(frame: pd.DataFrame, manifest: DataManifest) -> Rows:
-    """What is kept of a holdout to know its rows again; one sample for each way in which they are known."""
+    """The samples of a holdout, one for each way to identify a row."""
     answers = _values(frame[manifest.target])
     if manifest.time and manifest.time in frame:
         known = _mixed(_values(frame[manifest.time]), answers)
-        return (_sample(_mixed(known, _how_manieth(known))),)
+        return (_sample(_mixed(known, _occurrence(known))),)
     columns = [str(name) for name in frame if name not in (manifest.target, manifest.cluster)]
     distinct = {name: frame[name].nunique() for name in columns}
     telling = [name for name in columns if distinct[name] >= TELLS_APART * max(1, len(frame))]
@@ -56,7 +56,7 @@ def rows_of(frame: pd.DataFrame, manifest: DataManifest) -> Rows:
 
 
 def overlap(earlier: Rows, now: Rows) -> float:
-    """The share of the rows of `now` that `earlier` had, from 0 to 1; of several ways to know them, the largest."""
+    """The share of the rows of `now` that `earlier` had, from 0 to 1; the largest over the ways to identify a row."""
     return max((_share(one, other) for one in earlier for other in now), default=0.0)
 
 
@@ -65,9 +65,9 @@ def _share(earlier: RowSample, now: RowSample) -> float:
         return 0.0
     first, second = set(_hashes(earlier)), set(_hashes(now))
     if not first or not second:
-        # No sample of ours: it was written by hand. What says nothing must not stop every later evaluation.
+        # A sample without hashes was written by hand. It must not stop every later evaluation.
         return 0.0
-    # Beyond the end of a sample that is not the whole, nothing is known of its rows.
+    # A sample that is not the whole says nothing about hashes beyond its largest one.
     end = min((max(one) for one, sample in ((first, earlier), (second, now)) if len(one) < sample.rows), default=None)
     both = {one for one in first | second if end is None or one <= end}
     alike = len(both & first & second) / len(both)
@@ -106,5 +106,6 @@ def _mixed(*parts: Hashes) -> Hashes:
     return mixed
 
 
-def _how_manieth(known: Hashes) -> Hashes:
+def _occurrence(known: Hashes) -> Hashes:
+    """[rows]: the number of each row among equal ones, from 0."""
     return np.asarray(pd.Series(known).groupby(known).cumcount(), dtype=np.uint64)

@@ -1,9 +1,9 @@
-"""What the challenger does on the holdout: which features it needs, and which classes it takes for which.
+"""The challenger on the holdout: permutation importance of each feature, and the confusion matrix.
 
 **Importance** is by permutation (Breiman 2001, "Random forests", Machine Learning 45; Fisher, Rudin & Dominici 2019,
-"All models are wrong, but many are useful", JMLR 20): one column's values are dealt to other rows, and gate.metric is
-compared with what it was, row by row, with the gate's own interval. Columns that say the same stand in for each other,
-so each of two twins may look needless. It describes this model and decides nothing.
+"All models are wrong, but many are useful", JMLR 20). One column's values are shuffled between rows, and gate.metric is
+compared with its value before, row by row, with the gate's own interval. Where two columns carry the same information,
+each may look unimportant. These figures describe the model and decide nothing.
 """
 
 import numpy as np
@@ -13,24 +13,26 @@ from contracts.decision import Interval
 from contracts.features import Matrix
 from contracts.model_figures import ClassFigures, FeatureImportance, ModelFigures
 from scoring.scorer import Scorer
-from training.judging.comparisons import Contest, as_interval
-from training.judging.contestants import Answers, Contestant, answers_to
+from training.judging.comparisons import PairedPredictions, as_interval
 from training.judging.formatting import rounded
+from training.judging.scored_models import Predictions, ScoredModel, predict
 from training.statistics.metrics import METRICS, IntArray, ScoringError
 from training.tables import Table
 
 CONFIDENCE = 0.95
-# Rows to score in all: about a second. No column is judged on fewer rows than the least, nor on more than the most.
+# Rows to score in all take about a second. Each column is scored on LEAST_ROWS to MOST_ROWS rows.
 SCORED_ROWS, LEAST_ROWS, MOST_ROWS = 100_000, 500, 10_000
 
 
-def model_figures(contest: Contest, holdout: Table, challenger: Contestant, metric: str, seed: int) -> ModelFigures:
-    """The figures of a challenger that has been scored. `seed` deals the values."""
+def model_figures(
+    paired: PairedPredictions, holdout: Table, challenger: ScoredModel, metric: str, seed: int
+) -> ModelFigures:
+    """The figures of a challenger that has been scored. `seed`: for the shuffle."""
     if challenger.scorer is None:
         raise ValueError("a challenger that cannot be scored has no figures")
     card = challenger.scorer.card
     rows = _spread(len(holdout.frame), len(card.features))
-    confusion = _confusion(contest)
+    confusion = _confusion(paired)
     return ModelFigures(
         model=challenger.digest,
         metric=metric,
@@ -39,7 +41,7 @@ def model_figures(contest: Contest, holdout: Table, challenger: Contestant, metr
         parameters=card.parameters,
         threshold=card.threshold,
         importance_rows=len(rows),
-        importances=_importances(challenger.scorer, contest.on(rows), holdout.take(rows), metric, seed),
+        importances=_importances(challenger.scorer, paired.on(rows), holdout.take(rows), metric, seed),
         classes=tuple(_class(name, place, confusion) for place, name in enumerate(card.classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
     )
@@ -51,13 +53,13 @@ def _spread(rows: int, columns: int) -> npt.NDArray[np.intp]:
 
 
 def _importances(
-    scorer: Scorer, contest: Contest, rows: Table, metric: str, seed: int
+    scorer: Scorer, paired: PairedPredictions, rows: Table, metric: str, seed: int
 ) -> tuple[FeatureImportance, ...]:
     features, matrix = scorer.card.features, rows.matrix(scorer.card.features)
     order = np.random.default_rng(seed).permutation(len(matrix))
     try:
         found = [
-            FeatureImportance(feature=one.name, loss=_loss(scorer, contest, matrix, place, order, metric))
+            FeatureImportance(feature=one.name, loss=_loss(scorer, paired, matrix, place, order, metric))
             for place, one in enumerate(features)
         ]
     except ScoringError:
@@ -66,28 +68,28 @@ def _importances(
 
 
 def _loss(
-    scorer: Scorer, contest: Contest, matrix: Matrix, place: int, order: npt.NDArray[np.int64], metric: str
+    scorer: Scorer, paired: PairedPredictions, matrix: Matrix, place: int, order: npt.NDArray[np.int64], metric: str
 ) -> Interval:
-    dealt = matrix.copy()
-    dealt[:, place] = matrix[order, place]
-    seen = as_interval(contest.difference(metric, answers_to(scorer, dealt), CONFIDENCE))
+    shuffled = matrix.copy()
+    shuffled[:, place] = matrix[order, place]
+    seen = as_interval(paired.difference(metric, predict(scorer, shuffled), CONFIDENCE))
     if METRICS[metric].higher_is_better:
         return seen
     return Interval(value=-seen.value + 0.0, low=-seen.high + 0.0, high=-seen.low + 0.0)
 
 
-def _decided(answers: Answers) -> IntArray:
-    if answers.threshold is None:
-        return np.asarray(answers.predicted.argmax(axis=1), dtype=np.int64)
-    return (answers.predicted[:, 1] >= answers.threshold).astype(np.int64)
+def _decided(model: Predictions) -> IntArray:
+    if model.threshold is None:
+        return np.asarray(model.predicted.argmax(axis=1), dtype=np.int64)
+    return (model.predicted[:, 1] >= model.threshold).astype(np.int64)
 
 
-def _confusion(contest: Contest) -> IntArray:
-    """[classes, classes]: rows by their own class and the decided one; [0, 0] for a regression."""
-    if contest.challenger.predicted.ndim == 1:
+def _confusion(paired: PairedPredictions) -> IntArray:
+    """[classes, classes]: rows by their true class and the predicted one; [0, 0] for a regression."""
+    if paired.challenger.predicted.ndim == 1:
         return np.zeros((0, 0), dtype=np.int64)
-    classes = contest.challenger.predicted.shape[1]
-    pairs = contest.truth.astype(np.int64) * classes + _decided(contest.challenger)
+    classes = paired.challenger.predicted.shape[1]
+    pairs = paired.truth.astype(np.int64) * classes + _decided(paired.challenger)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 

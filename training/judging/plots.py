@@ -1,7 +1,7 @@
-"""What both models say of the holdout, as curves that the report draws. Same inputs, same bytes.
+"""Curves of both models on the holdout, which the report draws. The same inputs give the same bytes.
 
-ROC and calibration curves for classes (over several classes the ROC curve is the average over them, and calibration is
-that of the likeliest class); residuals and predictions for values. No text in them comes from the table.
+Classifiers have a ROC and a calibration curve. With more than two classes the ROC curve is the average over them, and
+calibration is that of the likeliest class. Regressions have residuals and predictions. No text comes from the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,53 +12,53 @@ import numpy.typing as npt
 
 from contracts.decision import Curve, Plot, Plots
 from contracts.schema import Task, write_json
-from training.judging.comparisons import Contest
+from training.judging.comparisons import PairedPredictions
 from training.statistics.metrics import FloatArray
 
 POINTS = 101
 BINS = 10
 HISTOGRAM_BINS = 40
 
-Answers = Mapping[str, FloatArray]
+PredictedBy = Mapping[str, FloatArray]
 Truth = npt.NDArray[np.generic]
 
 
-def write_plots(folder: Path, contest: Contest, task: Task) -> None:
+def write_plots(folder: Path, paired: PairedPredictions, task: Task) -> None:
     """plots.json: roc and calibration, or residuals and predicted."""
-    write_json(folder / "plots.json", Plots(plots=plots_of(contest, task)))
+    write_json(folder / "plots.json", Plots(plots=plots_of(paired, task)))
 
 
-def plots_of(contest: Contest, task: Task) -> dict[str, Plot]:
+def plots_of(paired: PairedPredictions, task: Task) -> dict[str, Plot]:
     """The curves of both models, the champion's first where there is one, by the name of their file."""
-    answers = {} if contest.champion is None else {"champion": contest.champion.predicted}
-    answers["challenger"] = contest.challenger.predicted
-    truth = contest.truth
+    models = {} if paired.champion is None else {"champion": paired.champion.predicted}
+    models["challenger"] = paired.challenger.predicted
+    truth = paired.truth
     if task == "regression":
-        edges = _common_edges(truth, answers)
+        edges = _common_edges(truth, models)
         return {
             "residuals": Plot(
                 title="Residuals", x="predicted - observed", y="share of rows", has_diagonal=False,
-                curves=_each(answers, lambda name, seen: _residuals(name, truth, seen, edges)),
+                curves=_each(models, lambda name, seen: _residuals(name, truth, seen, edges)),
             ),
             "predicted": Plot(
                 title="Predicted and observed", x="mean predicted", y="mean observed", has_diagonal=True,
-                curves=_each(answers, lambda name, seen: _binned(name, seen, truth)),
+                curves=_each(models, lambda name, seen: _binned(name, seen, truth)),
             ),
         }  # fmt: skip
     return {
         "roc": Plot(
                 title="ROC curve", x="false positive rate", y="true positive rate", has_diagonal=True,
-                curves=_each(answers, lambda name, seen: _roc(name, truth, seen)),
+                curves=_each(models, lambda name, seen: _roc(name, truth, seen)),
             ),
         "calibration": Plot(
                 title="Calibration", x="mean predicted probability", y="observed share", has_diagonal=True,
-                curves=_each(answers, lambda name, seen: _calibration(name, truth, seen)),
+                curves=_each(models, lambda name, seen: _calibration(name, truth, seen)),
             ),
     }  # fmt: skip
 
 
-def _each(answers: Answers, curve: Callable[[str, FloatArray], Curve]) -> tuple[Curve, ...]:
-    return tuple(curve(name, predicted) for name, predicted in answers.items())
+def _each(models: PredictedBy, curve: Callable[[str, FloatArray], Curve]) -> tuple[Curve, ...]:
+    return tuple(curve(name, predicted) for name, predicted in models.items())
 
 
 def _curve(name: str, x: Sequence[float] | FloatArray, y: Sequence[float] | FloatArray) -> Curve:
@@ -100,9 +100,9 @@ def _binned(name: str, predicted: FloatArray, observed: Truth) -> Curve:
     return _curve(name, [predicted[part].mean() for part in parts], [seen[part].mean() for part in parts])
 
 
-def _common_edges(truth: Truth, answers: Answers) -> FloatArray:
+def _common_edges(truth: Truth, models: PredictedBy) -> FloatArray:
     """Histogram bins that hold the middle 98 % of all residuals."""
-    residuals = np.concatenate([predicted - truth.astype(np.float64) for predicted in answers.values()])
+    residuals = np.concatenate([predicted - truth.astype(np.float64) for predicted in models.values()])
     low, high = np.percentile(residuals, [1, 99])
     return np.linspace(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
 

@@ -1,11 +1,11 @@
-"""Which settings ask less, or something else, than they did of the champion.
+"""Finds the settings that ask less than they did of the champion, or that have changed.
 
-A change that relaxes the gate, and brings a model that needs it, would otherwise pass without a word. So each model's
-card records every setting of pipeline.toml, and a decision names each one that now asks less, or that now is another
-one, in its own line. Loosening is allowed, for someone may mean it; it is not allowed to be silent. A setting that is
-added to pipeline.toml's schema is recorded and compared from then on; what is not compared is listed in EXEMPT.
+Without it, a change could relax the gate and bring a model that needs it, and nobody would be told. So each model's
+card records every setting of pipeline.toml, and a decision has a line for each one that asks less now, or has changed.
+Relaxing a threshold is allowed, but never silent. A setting that is added to pipeline.toml's schema is recorded and
+compared from then on. EXEMPT lists the settings that are not compared.
 
-No clock, no git: champion and pipeline.toml alone, so the same inputs give the same decision.
+Only the champion's card and pipeline.toml are compared, no clock and no git: the same inputs give the same decision.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from typing import Any
 from contracts.model_folder import GateSetting
 from contracts.pipeline_toml.keys import Config
 
-# Beginnings of keys. Of these a larger value asks less, of the next ones a smaller; of all others, any change is said.
+# Prefixes of keys. A larger value of these asks less, a smaller value of the next. Of all others any change counts.
 ASKS_LESS_WHEN_LARGER = (
     *("gate.margin", "gate.slice_margin", "gate.slice_min_rows", "gate.cost_margin", "gate.max_", "gate.limits."),
     *("data.max_repeated_rows", "load.max_", "load.warmup_seconds"),
@@ -32,7 +32,7 @@ ASKS_LESS_WHEN_SMALLER = (
 )
 # Lists and tables in which one more entry asks more, and one less asks less.
 EACH_ENTRY_ASKS = ("gate.floors.", "gate.limits.", "gate.slices.", "features.exclude.", "deploy.canary_percent.")
-# Once set, these ask; where they are gone, nothing does.
+# These ask something only where they are set.
 ASKS_WHEN_SET = ("gate.max_calibration_error",)
 EXEMPT = {
     "project.name": "a champion of another project is a first run",
@@ -41,7 +41,7 @@ EXEMPT = {
     "data.source": "a new version of the data is a commit of its own, and the decision has its digest",
     "data.sha256": "as data.source",
     "data.as_of": "a retrain moves it",
-    "training.candidates": "how a challenger is searched; what comes of it is judged",
+    "training.candidates": "how a challenger is searched; its result is judged",
     "training.metric": "as training.candidates",
     "training.trials": "as training.candidates",
     "training.folds": "as training.candidates",
@@ -50,22 +50,22 @@ EXEMPT = {
 
 
 def recorded(config: Config) -> dict[str, GateSetting]:
-    """Every setting that is not exempt, by its key in pipeline.toml; what is not asked is not there."""
+    """Every setting that is not exempt, by its key in pipeline.toml. Keys that are not set are left out."""
     found = dict(_flat("", config.model_dump(mode="json")))
     return {key: value for key, value in sorted(found.items()) if not key.startswith(tuple(EXEMPT))}
 
 
 def relaxed(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
-    """One sentence for each setting that asks less than the champion's card says. Empty where its card says nothing."""
+    """One sentence for each setting that asks less than the champion's card says. None where the card records none."""
     now = recorded(config)
     said = ((key, was, now.get(key)) for key, was in sorted(of_champion.items()))
     return tuple(_sentence(key, was, is_now) for key, was, is_now in said if _asks_less(key, was, is_now))
 
 
 def changed(config: Config, of_champion: Mapping[str, GateSetting]) -> tuple[str, ...]:
-    """One sentence for each other setting that is another one: whether it asks less, a person has to say.
+    """One sentence for each other setting that changed: a person must judge whether it asks less.
 
-    New keys are compared only where the champion's card records all settings: older cards have those of [gate] alone.
+    New keys are compared only where the champion's card records all settings. Older cards record those of [gate] alone.
     """
     now = recorded(config)
     keys = of_champion.keys() | (now.keys() if "load.seconds" in of_champion else ())
@@ -90,7 +90,7 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, GateSetting]]:
 
 
 def _is_ordered(key: str, was: GateSetting | None, is_now: GateSetting | None) -> bool:
-    """Whether `relaxed` judges this change, one way or the other."""
+    """Whether `relaxed` can tell if this change asks more or less."""
     if key.startswith(EACH_ENTRY_ASKS + ASKS_WHEN_SET) and None in (was, is_now):
         return True
     if isinstance(was, str) or isinstance(is_now, str):
@@ -112,8 +112,7 @@ def _sentence(key: str, was: GateSetting | None, is_now: GateSetting | None) -> 
         return f"{key} is {_shown(is_now)}; it was not set {when}."
     if is_now is None:
         return f"{key} is gone; it was {_shown(was)} {when}."
-    more = ", which asks more" if _asks_less(key, was, is_now) and not isinstance(was, str) else ""
-    return f"{key} is {_shown(is_now)}; it was {_shown(was)} {when}{more}."
+    return f"{key} is {_shown(is_now)}; it was {_shown(was)} {when}."
 
 
 def _shown(value: GateSetting | None) -> str:

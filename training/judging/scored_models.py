@@ -1,6 +1,6 @@
-"""Champion and challenger as the gate meets them: a model folder, loaded and proved, and its answers to the holdout.
+"""A model folder as the gate uses it: loaded, proved on its golden rows, and with its predictions for the holdout.
 
-Whatever is wrong with a folder or its answers is written down as `problem` instead of raised: the decision names it.
+Nothing is raised for a fault of the folder or of its predictions. `problem` names it, and so does the decision.
 """
 
 from dataclasses import dataclass, replace
@@ -26,11 +26,11 @@ FLOAT32_EXCESS = 1e-6  # a float32 sum of shares may end a few units of its last
 
 
 class UnscorableError(FindingError):
-    """This model has no answers to these rows: says which of its promises differs from the table."""
+    """This model cannot score these rows: says where its card and the table differ."""
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """predicted: float64 probabilities [rows, classes], or values [rows]. threshold: of a binary model, else None."""
 
     predicted: FloatArray
@@ -38,8 +38,8 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A model folder in the gate. What could not be had of it is None, and `problem` says why.
+class ScoredModel:
+    """A model folder in the gate. What could not be loaded or computed is None, and `problem` says why.
 
     reference: a sample of the rows that the model was fitted on.
     """
@@ -49,46 +49,46 @@ class Contestant:
     digest: str
     scorer: Scorer | None = None
     reference: pd.DataFrame | None = None
-    answers: Answers | None = None
+    predictions: Predictions | None = None
     problem: str = ""
 
 
-def enter(role: Role, folder: Path, holdout: Table) -> Contestant:
-    """Load, prove and score one model. Never raises for what is wrong with the folder or with its answers."""
-    entered = Contestant(role, folder, _digest(folder))
+def load_and_score(role: Role, folder: Path, holdout: Table) -> ScoredModel:
+    """Load, prove and score one model. Never raises for a fault of the folder or of its predictions."""
+    model = ScoredModel(role, folder, _digest(folder))
     try:
         scorer = load_scorer(folder)
-        entered = replace(entered, scorer=scorer)
-        entered = replace(entered, reference=_reference(scorer, folder))
-        return replace(entered, answers=answers_of(scorer, holdout))
+        model = replace(model, scorer=scorer)
+        model = replace(model, reference=_reference(scorer, folder))
+        return replace(model, predictions=predictions_for(scorer, holdout))
     except (AttributeError, ImportError, NameError):  # a mistake in this code is no model's fault
         raise
     except Exception as error:  # ONNX Runtime's errors have no base class, and a forged folder may raise anything
-        return replace(entered, problem=_reason(error, folder))
+        return replace(model, problem=_reason(error, folder))
 
 
-def answers_of(scorer: Scorer, table: Table) -> Answers:
-    """The model's answers to every row. Raises UnscorableError, or TableError for columns that it cannot read."""
-    refuse_other_question(scorer.card, table.manifest)
+def predictions_for(scorer: Scorer, table: Table) -> Predictions:
+    """For every row. Raises UnscorableError, or TableError for columns that the model cannot read."""
+    refuse_other_purpose(scorer.card, table.manifest)
     if not len(table.frame):
         raise UnscorableError(f"the {table.name} table has no rows.")
-    return answers_to(scorer, table.matrix(scorer.card.features))
+    return predict(scorer, table.matrix(scorer.card.features))
 
 
-def answers_to(scorer: Scorer, matrix: Matrix) -> Answers:
-    """The model's answers to a float32 matrix [rows, features]. Raises UnscorableError."""
+def predict(scorer: Scorer, matrix: Matrix) -> Predictions:
+    """For a float32 matrix [rows, features]. Raises UnscorableError."""
     parts = [scorer.predict(matrix[start : start + ROWS_AT_ONCE]) for start in range(0, len(matrix), ROWS_AT_ONCE)]
     scores = np.concatenate(parts).astype(np.float64)
     required = (len(matrix), len(scorer.card.classes) or 1)
     if scores.shape != required:
         raise UnscorableError(f"it answers {len(matrix):,} rows with shape {scores.shape}; required {required}.")
     if scorer.card.task == "regression":
-        return Answers(scores[:, 0], None)
+        return Predictions(scores[:, 0], None)
     just_above = (scores > 1) & (scores <= 1 + FLOAT32_EXCESS)
-    return Answers(np.where(just_above, 1.0, scores), scorer.card.threshold)
+    return Predictions(np.where(just_above, 1.0, scores), scorer.card.threshold)
 
 
-def refuse_other_question(card: ModelCard, manifest: DataManifest) -> None:
+def refuse_other_purpose(card: ModelCard, manifest: DataManifest) -> None:
     """Raises UnscorableError for a model with another task, target, or order of classes than the table has."""
     for what, seen, required in (
         ("task", card.task, manifest.task),
@@ -103,8 +103,8 @@ def refuse_other_question(card: ModelCard, manifest: DataManifest) -> None:
 def _reference(scorer: Scorer, folder: Path) -> pd.DataFrame:
     reference = pd.read_parquet(folder / "reference.parquet")
     required = (*scorer.encoder.names, scorer.card.target, PREDICTION_COLUMN)
-    if lacking := [name for name in required if name not in reference]:
-        raise UnscorableError(f"reference.parquet lacks the columns {listed(lacking)}.")
+    if missing := [name for name in required if name not in reference]:
+        raise UnscorableError(f"reference.parquet lacks the columns {listed(missing)}.")
     return reference
 
 

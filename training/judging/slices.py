@@ -1,8 +1,8 @@
-"""Slices: gate.metric where a column has one value, so that a gain on average does not hide a loss for a few.
+"""Slices: gate.metric on the rows where a column has one value, so that an average gain does not hide a loss for a few.
 
-A slice is judged where it has gate.slice_min_rows rows, every class and two clusters; the rest is shown. With m slices
-judged, each bound is at confidence 1 - (1 - gate.confidence) / m (Bonferroni), so that m slices together alarm as
-seldom as one. Evaluations are not paid for here: a stricter bound would make the guard blinder with every evaluation.
+A slice is judged if it has gate.slice_min_rows rows, every class and two clusters; others are only shown. With m slices
+judged, each bound is at confidence 1 - (1 - gate.confidence) / m (Bonferroni), so that m slices together raise as few
+false alarms as one. The number of evaluations on the holdout plays no part: a stricter bound would find fewer losses.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from contracts.decision import SliceComparison
 from contracts.exits import UsageError
 from contracts.features import MISSING
 from contracts.pipeline_toml.keys import Gate
-from training.judging.comparisons import Contest, as_interval
+from training.judging.comparisons import PairedPredictions, as_interval
 from training.judging.formatting import rounded
 from training.judging.gate import slice_outcome_of
 from training.refusals import nearest
@@ -40,12 +40,12 @@ class Slice:
     column: str
     value: str
     rows: npt.NDArray[np.intp]
-    contest: Contest
+    paired: PairedPredictions
 
 
 @dataclass(frozen=True)
 class SliceFigures:
-    """`unmeasured`: slices on which the metric means nothing, too few rows of a class for instance."""
+    """`unmeasured`: slices on which the metric is undefined, for example because a class has no rows."""
 
     slices: tuple[SliceComparison, ...] = ()
     judged: int = 0
@@ -71,9 +71,9 @@ def refuse_impossible_slices(gate: Gate, manifest: DataManifest, frame: pd.DataF
             )
 
 
-def compare_slices(contest: Contest, frame: pd.DataFrame, gate: Gate, *, has_champion: bool) -> SliceFigures:
-    """Every value of every column in gate.slices, in the order of columns and values. frame: [rows] of the contest."""
-    slices = [one for column in gate.slices for one in _cut(contest, frame[column])]
+def compare_slices(paired: PairedPredictions, frame: pd.DataFrame, gate: Gate, *, has_champion: bool) -> SliceFigures:
+    """Every value of every column in gate.slices, in the order of columns and values. frame: [rows] of the paired."""
+    slices = [one for column in gate.slices for one in _cut(paired, frame[column])]
     judged = sum(_is_judged(one, gate) for one in slices)
     confidence = 1 - (1 - gate.confidence) / max(1, judged)
     measured, unmeasured = [], []
@@ -85,14 +85,14 @@ def compare_slices(contest: Contest, frame: pd.DataFrame, gate: Gate, *, has_cha
     return SliceFigures(tuple(measured), judged, tuple(unmeasured))
 
 
-def _cut(contest: Contest, values: "pd.Series[Any]") -> Iterator[Slice]:
+def _cut(paired: PairedPredictions, values: "pd.Series[Any]") -> Iterator[Slice]:
     codes, distinct = pd.factorize(values, sort=True, use_na_sentinel=True)
     order = np.argsort(codes, kind="stable")  # missing values have code -1 and come first
     borders = np.searchsorted(codes[order], np.arange(-1, len(distinct) + 1))
     for code, (start, end) in enumerate(pairwise(borders), start=-1):
         if start < end:
             name = MISSING if code < 0 else _named(distinct[code])
-            yield Slice(str(values.name), name, order[start:end], contest.on(order[start:end]))
+            yield Slice(str(values.name), name, order[start:end], paired.on(order[start:end]))
 
 
 def _named(value: object) -> str:
@@ -100,32 +100,32 @@ def _named(value: object) -> str:
 
 
 def _is_judged(one: Slice, gate: Gate) -> bool:
-    contest = one.contest
-    if len(one.rows) < gate.slice_min_rows or contest.champion is None:
+    paired = one.paired
+    if len(one.rows) < gate.slice_min_rows or paired.champion is None:
         return False
-    if contest.clusters is not None and len(np.unique(contest.clusters)) < 2:
+    if paired.clusters is not None and len(np.unique(paired.clusters)) < 2:
         return False
-    return _has_every_class(contest) or not METRICS[gate.metric].needs_every_class
+    return _has_every_class(paired) or not METRICS[gate.metric].needs_every_class
 
 
-def _has_every_class(contest: Contest) -> bool:
-    predicted = contest.challenger.predicted
-    return predicted.ndim == 1 or len(np.unique(contest.truth)) == int(predicted.shape[1])
+def _has_every_class(paired: PairedPredictions) -> bool:
+    predicted = paired.challenger.predicted
+    return predicted.ndim == 1 or len(np.unique(paired.truth)) == int(predicted.shape[1])
 
 
 def _compare(one: Slice, gate: Gate, confidence: float, *, has_champion: bool) -> SliceComparison:
-    contest, champion = one.contest, one.contest.champion
+    paired, champion = one.paired, one.paired.champion
     shown = SliceComparison(
         column=one.column,
         value=one.value,
         rows=len(one.rows),
-        challenger=rounded(contest.value(gate.metric, contest.challenger)),
-        champion=None if champion is None else rounded(contest.value(gate.metric, champion)),
+        challenger=rounded(paired.value(gate.metric, paired.challenger)),
+        champion=None if champion is None else rounded(paired.value(gate.metric, champion)),
         outcome="inconclusive" if has_champion else "no champion",
     )
     if champion is None or not _is_judged(one, gate):
         return shown
-    difference = as_interval(contest.difference(gate.metric, champion, confidence))
+    difference = as_interval(paired.difference(gate.metric, champion, confidence))
     higher = METRICS[gate.metric].higher_is_better
     outcome = slice_outcome_of(difference, gate.slice_margin, higher_is_better=higher)
     return shown.model_copy(update={"difference": difference, "outcome": outcome})

@@ -1,1 +1,1 @@
-"""Columns that a key of pipeline.toml gives a part of their own: what a row counts, and what earlier rows tell it."""
+"""Columns with a special role in pipeline.toml: the weights of rows, and values of earlier rows."""

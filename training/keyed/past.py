@@ -1,11 +1,11 @@
-"""Columns of [features.past]: what earlier rows say, as a value so many rows ago or as the mean of so many.
+"""Columns of [features.past]: lagged values and rolling means of earlier rows.
 
-A row counts as earlier where its time, and `known_after_hours` more, is over strictly before the row's own: rows of the
-same moment do not see each other. With `by`, only rows of the same value there. Made of all rows before they are cut,
-so a row of the holdout sees the end of train, and none of train sees the holdout. Of equal earlier times the later row
-of the source is the later one. Where there are too few earlier rows the value is missing.
+A row counts as earlier if its time plus `known_after_hours` is strictly before the row's own time, so rows of the same
+time do not see each other. With `by`, only rows with the same value there count. The columns are computed over all rows
+before they are cut, so rows of the holdout see the end of train, and no row of train sees the holdout. Rows of equal
+time are in the source's order. Where there are too few earlier rows the value is missing.
 
-The service computes nothing: a client sends these columns like any other, by the same rule.
+The service computes none of this: a client sends these columns like any other, by the same rule.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,10 @@ Numbers = npt.NDArray[np.float64]
 
 
 def with_past(table: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """The table with the columns of [features.past] behind the others. Raises where they do not fit the table; one that
-    lacks data.time is left as it is, for others to refuse."""
+    """The table with the columns of [features.past] after the others. Raises where they do not fit the table.
+
+    A table without data.time is returned unchanged: another check refuses it.
+    """
     asked = config.features.past
     if not asked or config.data.time not in table.columns:
         return table
@@ -35,7 +37,17 @@ def with_past(table: pd.DataFrame, config: Config) -> pd.DataFrame:
 
 
 def _column(table: pd.DataFrame, times: Times, name: str, past: Past) -> Numbers:
-    key = toml_key("features.past", name)
+    _refuse_unfit(table, toml_key("features.past", name), name, past)
+    values = plain(table[past.column]).to_numpy(dtype=np.float64, na_value=np.nan)
+    groups = text_codes(to_text(table[past.by]))[1] if past.by else np.zeros(len(table), dtype=np.int64)
+    found = np.full(len(table), np.nan)
+    for rows in _in_order(groups, times):
+        found[rows] = _of_earlier(values[rows], _earlier(times[rows], past.known_after_hours), past)
+    return found
+
+
+def _refuse_unfit(table: pd.DataFrame, key: str, name: str, past: Past) -> None:
+    """Raises SettingError where the column cannot be made of this table."""
     if name in table.columns:
         raise SettingError(f"{key}: the table has a column {name!r}; give it a name of its own.", code="key-twice")
     for of, column in (("column", past.column), ("by", past.by)):
@@ -50,28 +62,22 @@ def _column(table: pd.DataFrame, times: Times, name: str, past: Past) -> Numbers
             f"{key}.column = {past.column!r} holds values such as {seen}; required: numbers, or true and false.",
             code="not-numeric",
         )
-    values = plain(table[past.column]).to_numpy(dtype=np.float64, na_value=np.nan)
-    groups = text_codes(to_text(table[past.by]))[1] if past.by else np.zeros(len(table), dtype=np.int64)
-    found = np.full(len(table), np.nan)
-    for rows in _in_order(groups, times):
-        found[rows] = _of_earlier(values[rows], _earlier(times[rows], past.known_after_hours), past)
-    return found
 
 
 def _in_order(groups: Codes, times: Times) -> Iterator[Codes]:
-    """The rows of each group by time; equal times keep the source's order."""
+    """The rows of each group by time. Rows of equal time keep the source's order."""
     order = np.lexsort((times, groups))
     yield from np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
 
 
 def _earlier(times: Times, known_after_hours: float) -> Codes:
-    """How many rows are over strictly before each row. times: [rows], ascending."""
+    """How many rows are known strictly before each row. times: [rows], ascending."""
     delay = np.timedelta64(round(known_after_hours * 3_600_000_000), "us")
     return np.searchsorted(times, times - delay, side="left").astype(np.int64)
 
 
 def _of_earlier(values: Numbers, earlier: Codes, past: Past) -> Numbers:
-    """values, earlier: [rows], ascending in time."""
+    """The lagged value or rolling mean of each row. values, earlier: [rows], ascending in time."""
     if past.lag is not None:
         at = earlier - past.lag
         return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)

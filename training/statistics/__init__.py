@@ -1,1 +1,1 @@
-"""Metrics and their intervals, for the search and for the gate. Pure functions on arrays."""
+"""Metrics and their intervals, which the search and the gate use. Pure functions on arrays."""

@@ -1,30 +1,29 @@
-"""Intervals of the gate: how far a metric, or the difference of two models on the same rows, can be trusted.
+"""Confidence intervals of a metric, and of the difference of two models on the same rows.
 
-One method serves every metric. `metrics.scored` gives influence values per row; those of a difference are the
-challenger's minus the champion's, which is where pairing pays: what moves both models alike cancels. They are summed
-within each cluster (a day, a customer), for rows of one cluster are not independent and nothing is assumed about how
-they hang together; then
+One method serves every metric. `scores.scored` gives influence values per row. For a difference they are the
+challenger's minus the champion's: whatever moves both models alike cancels out. They are summed within each cluster (a
+day, a customer), because rows of one cluster depend on each other, in whatever way. Then
 
     standard error² = (G - 1) / G · Σ over clusters (sum of influence values / rows outside the cluster)²
     low, high       = value ∓ t(confidence, G - 1 degrees of freedom) · standard error
 
 with G clusters. This is the leave-one-cluster-out jackknife of the linearised metric. With clusters of equal size it is
-the usual CR1 estimator, G / (G - 1) · Σ (sum / rows)²; with unequal ones a large cluster no longer hides behind having
-pulled the value towards itself. Without clusters each row is one of its own: for AUC that is DeLong's variance up to
-factors of (m - 1) / m for the m rows of a class and n / (n - 1) for all n; with clusters it is Obuchowski's.
-Weighted rows count by their weights; rows and clusters whose weight is 0 are none.
+the usual CR1 estimator, G / (G - 1) · Σ (sum / rows)². With unequal ones it also counts how far a large cluster pulls
+the value towards itself. Without clusters each row is a cluster: for AUC that is DeLong's variance up to factors of
+(m - 1) / m for the m rows of a class and n / (n - 1) for all n; with clusters it is Obuchowski's. Weighted rows count
+by their weights; rows and clusters of weight 0 are left out.
 
 Sources: DeLong, DeLong & Clarke-Pearson 1988 (Biometrics 44); Obuchowski 1997, "Nonparametric analysis of clustered
 ROC curve data" (Biometrics 53); Cameron & Miller 2015, "A practitioner's guide to cluster-robust inference" (Journal of
 Human Resources 50); MacKinnon, Nielsen & Webb 2023, "Cluster-robust inference: a guide to empirical practice" (Journal
 of Econometrics 232) for the jackknife; Bloom 1995, "Minimum detectable effects" (Evaluation Review 19).
 
-**Confidence is one-sided, per end**: at 0.95 the true value lies below `low` in 5 % of cases and above `high` in 5 %,
-so the two ends together are a two-sided 90 % interval. A rule that looks at one end errs at the rate it says.
+**Confidence is one-sided, per end**: at 0.95 the true value is below `low` in 5 % of cases and above `high` in 5 %, so
+both ends together are a two-sided 90 % interval. A rule that uses one end has an error rate of 5 %.
 
-Limits: a model at a bound (AUC or accuracy of exactly 1) has no spread to measure, so its interval has no width. Few
-clusters, or one that holds a tenth of the rows and more, cost a few points of coverage: read 90 % as 85. The ends of a
-calibration error are cautious where it is near 0, for it cannot fall below.
+Limits: a model at a bound (AUC or accuracy of exactly 1) has no spread to measure, so its interval has no width. With
+few clusters, or one that holds a tenth of the rows or more, coverage is a few points lower: read 90 % as 85. The bounds
+of a calibration error near 0 are too wide, because it cannot be negative.
 """
 
 from dataclasses import dataclass, replace
@@ -33,12 +32,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from training.statistics.metrics import METRICS, FloatArray, IntArray, Scored, ScoringError, scored, scored_mean
+from training.statistics.influence_values import Scored
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+from training.statistics.scores import scored, scored_mean
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its one-sided bounds, in the metric's own unit. `method` is a phrase for the report."""
+    """A value with its one-sided bounds, in the metric's unit. `method`: a phrase for the report."""
 
     value: float
     low: float
@@ -59,12 +60,12 @@ def interval(
     threshold: float | None,
     weights: npt.ArrayLike | None = None,
 ) -> Estimate:
-    """One model's metric, its bounds cut at the metric's own (an AUC never exceeds 1).
+    """One model's metric. Its bounds are cut at those of the metric (an AUC never exceeds 1).
 
-    truth [n], predicted [n, classes] or [n], threshold, weights: as for `metrics.scored`. clusters: integers [n] that
+    truth [n], predicted [n, classes] or [n], threshold, weights: as for `scores.scored`. clusters: integers [n] that
     say which rows belong together, in any order, or None for independent rows. confidence: one-sided, per end, over
     0.5.
-    Raises ScoringError as `metrics.scored` does, and for fewer than two clusters.
+    Raises ScoringError as `scores.scored` does, and for fewer than two clusters.
     """
     model = scored(metric, truth, predicted, threshold=threshold, weights=weights)
     estimate = _estimate(metric, model, clusters, confidence, weights)
@@ -83,10 +84,10 @@ def paired_difference(
     threshold: float | tuple[float, float] | None,
     weights: npt.ArrayLike | None = None,
 ) -> Estimate:
-    """Challenger minus champion on the same rows, as it is: for a loss, less than zero is better.
+    """Challenger minus champion on the same rows. For a loss, a negative difference is better.
 
     threshold: one for both models, or the challenger's and the champion's own. Everything else as for `interval`.
-    Models that agree on every row differ by 0 with an interval of no width.
+    For models that agree on every row the difference is 0, and its interval has no width.
     """
     if np.shape(challenger) != np.shape(champion):
         seen = f"the challenger predicts {np.shape(challenger)} and the champion {np.shape(champion)}"
@@ -101,7 +102,7 @@ def paired_difference(
 def of_mean(
     values: FloatArray, clusters: npt.ArrayLike | None, *, confidence: float, weights: npt.ArrayLike | None = None
 ) -> Estimate:
-    """The mean of a value per row, such as what a decision costs. Arguments and errors as for `interval`."""
+    """The mean of a value per row, such as the cost of a decision. Arguments and errors as for `interval`."""
     mean = scored_mean(values, weights)
     return _estimate("mean", mean, clusters, confidence, weights)
 
@@ -109,7 +110,7 @@ def of_mean(
 def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha: float, power: float = 0.8) -> float:
     """The smallest true difference that a one-sided test at level alpha finds with this power (Bloom 1995).
 
-    In the unit of the standard error, with the degrees of freedom it came with: both are in an `Estimate`.
+    In the unit of the standard error. An `Estimate` has both arguments.
     """
     if not (np.isfinite(standard_error) and standard_error >= 0):
         raise ScoringError(f"the standard error is {standard_error}; required 0 or more.", code="standard-error")
@@ -161,7 +162,7 @@ def _estimate(
 def _cluster_sums(
     influence: FloatArray, clusters: npt.ArrayLike | None, weights: FloatArray | None
 ) -> tuple[FloatArray, FloatArray | IntArray]:
-    """The influence of each cluster, and its size: rows, or what they weigh where rows weigh 1 on average."""
+    """The influence of each cluster, and its size: its rows, or the sum of their weights, whose mean is 1."""
     if weights is not None:
         return _weighted_sums(influence, clusters, weights / weights.mean())
     if clusters is None:

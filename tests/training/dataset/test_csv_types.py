@@ -28,7 +28,7 @@ def column(*values: object) -> str:
 def test_leading_zeros_stay_and_are_said(tmp_path: Path) -> None:
     loaded = load(tmp_path, column("05271", "80331"))
     assert loaded.table["a"].tolist() == ["05271", "80331"]
-    assert any("a stays text: its values have leading zeros, such as 05271" in note for note in loaded.notes)
+    assert any(note.startswith("a stays text: ") and "05271" in note for note in loaded.notes)
 
 
 def test_one_file_with_leading_zeros_decides_for_all(tmp_path: Path) -> None:
@@ -42,7 +42,9 @@ def test_regions_and_plans_called_na_and_none_are_not_missing(tmp_path: Path) ->
 def test_na_among_numbers_is_a_missing_number_and_said(tmp_path: Path) -> None:
     loaded = load(tmp_path, column("1.5", "NA", "", "2"))
     assert loaded.table["a"].isna().tolist() == [False, True, True, False]
-    assert loaded.notes == ("a: 1 values 'NA' are missing numbers",)
+    (note,) = loaded.notes
+    assert note.startswith("a: 1 values")
+    assert "'NA'" in note
 
 
 def test_what_is_missing_can_be_said(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_the_signs_of_a_locale_are_read_by_their_keys(tmp_path: Path) -> None:
     text = "a;b\n1.234,5;x\n2,5;y\n"
     loaded = load(tmp_path, text, decimal=",", thousands=".")
     assert loaded.table["a"].tolist() == [1234.5, 2.5]
-    assert loaded.notes == ("values are separated by ';'",)
+    assert [note.split()[-1] for note in loaded.notes] == ["';'"]
 
 
 def test_money_is_read_once_its_sign_is_named(tmp_path: Path) -> None:

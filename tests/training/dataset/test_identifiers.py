@@ -12,6 +12,7 @@ from contracts.data_manifest import DataManifest
 from contracts.exits import Exit
 from contracts.schema import read_json
 from contracts.stage import Build, StageRecord, execute
+from tests.refusals import code_of
 from training.data import work
 
 CUSTOMERS, VISITS = 400, 6
@@ -62,14 +63,26 @@ def reason_of(build: Build, column: str) -> str:
 def test_customers_who_carry_the_answer_over_the_cut_are_refused_with_what_declares_them(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_customer)
     assert code is Exit.FINDING
-    assert "have a customer that train has, and it tells the answer" in headline(build)
-    assert 'set data.group = "customer"' in headline(build)
+    assert code_of(build, "data") == "identifier-leaks"
+    assert 'data.group = "customer"' in headline(build)
 
 
 def test_declared_customers_stay_on_one_side(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_customer, lines='group = "customer"')
     assert code is Exit.PASS
     assert "train has" not in reason_of(build, "customer")
+
+
+def test_a_group_that_is_set_already_is_not_proposed_again(tmp_path: Path) -> None:
+    _, build = data(tmp_path, by_customer, lines='group = "customer"', with_time=True)
+    assert "train has" in reason_of(build, "customer")
+    assert "set data.group" not in reason_of(build, "customer")
+
+
+def test_another_group_is_proposed_in_place_of_the_one_that_is_set(tmp_path: Path) -> None:
+    code, build = data(tmp_path, by_customer, lines='group = "visit"')
+    assert (code, code_of(build, "data")) == (Exit.FINDING, "identifier-leaks")
+    assert '"visit"' in headline(build)
 
 
 def test_what_somebody_signed_off_passes(tmp_path: Path) -> None:
@@ -80,13 +93,13 @@ def test_what_somebody_signed_off_passes(tmp_path: Path) -> None:
 def test_customers_who_tell_nothing_are_named_and_pass(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_age)
     assert code is Exit.PASS, headline(build)
-    assert "of the holdout rows have a value that train has" in reason_of(build, "customer")
+    assert 'data.group = "customer"' in reason_of(build, "customer")
 
 
 def test_in_a_table_with_time_customers_come_again_and_are_named_only(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_customer, with_time=True)
     assert code is Exit.PASS, headline(build)
-    assert 'set data.group = "customer"' in reason_of(build, "customer")
+    assert 'data.group = "customer"' in reason_of(build, "customer")
 
 
 @pytest.mark.parametrize("column", ["visit_number"])

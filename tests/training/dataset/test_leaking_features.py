@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from contracts.exits import FindingError
 from tests.refusals import refuses
-from training.dataset.leaks import LEAKS_ALL, auc, refuse_disguise, target_auc
+from training.dataset.leaking_features import LEAKS_ALL, auc, refuse_leaking_feature, target_auc
 
 ROWS = 400
 LUCK = np.random.default_rng(5)
@@ -42,7 +42,7 @@ HALF_MISSING = np.where(BINARY == 1, np.nan, VALUES)
 )  # fmt: skip
 def test_a_disguise_is_refused_by_name(values: np.ndarray, is_text: bool, target: np.ndarray, classes: int) -> None:
     with refuses(FindingError, "target-leakage", "'x'", "features.exclude"):
-        refuse_disguise("x", values, is_text, target, classes)
+        refuse_leaking_feature("x", values, is_text, target, classes)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_disguise_is_refused_by_name(values: np.ndarray, is_text: bool, target
     ids=["a strong one", "right in 98 %", "a name for each row", "one class of three", "nearly", "in 5 rows", "names"],
 )
 def test_a_good_but_honest_feature_passes(values: np.ndarray, is_text: bool, target: np.ndarray, classes: int) -> None:
-    refuse_disguise("x", values, is_text, target, classes)
+    refuse_leaking_feature("x", values, is_text, target, classes)
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=60))
@@ -73,7 +73,7 @@ def test_the_area_is_scikit_learns(pairs: list[tuple[int, bool]]) -> None:
 def test_a_disguise_is_found_in_a_large_table_from_a_part_of_its_rows() -> None:
     target = np.random.default_rng(0).integers(0, 2, 1_000_000)
     with pytest.raises(FindingError):
-        refuse_disguise("x", target.astype(np.float32), False, target, 2)
+        refuse_leaking_feature("x", target.astype(np.float32), False, target, 2)
 
 
 def test_a_constant_tells_nothing() -> None:

@@ -277,7 +277,7 @@ def test_files_of_one_glob_with_other_columns_are_refused(tmp_path: Path) -> Non
 
 def test_modules_and_functions_that_are_not_there_are_refused() -> None:
     assert misuse("no_such_module:load").code == "no-module"
-    assert "Did you mean a_table?" in misuse(f"{HERE}:a_tabel")
+    assert "a_table?" in misuse(f"{HERE}:a_tabel")
     assert misuse(f"{HERE}:NOT_CALLABLE").code == "no-function"
 
 
@@ -285,7 +285,8 @@ def test_a_function_that_wants_arguments_is_refused_with_the_signature() -> None
     said = misuse(f"{HERE}:write")
     assert said.code == "source-signature"
     assert "takes (folder: pathlib.Path" in said
-    assert "Required: def write(): a pandas data frame, without arguments (docs/own-table.md)" in said
+    assert "def write()" in said
+    assert "docs/own-table.md" in said
 
 
 def test_a_module_that_cannot_be_imported_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +300,8 @@ def test_a_module_that_cannot_be_imported_is_refused(tmp_path: Path, monkeypatch
 def test_a_function_that_returns_no_table_or_fails_is_refused() -> None:
     assert misuse(f"{HERE}:a_list").code == "no-table"
     text = misuse(f"{HERE}:a_mistake")
-    assert "raised KeyError: 'no such column'" in text
+    assert text.code == "source-raised"
+    assert "KeyError: 'no " in text
     assert Path(__file__).name in text
 
 

@@ -80,7 +80,9 @@ def test_a_step_that_is_missing_is_said_beside_those_that_are_declared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(tmp_path, with_plants(*SPELT), normalise={"plant": ["trim"]})
-    assert 'features.normalise.plant = ["trim", "nfc", "case"]' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "features.normalise.plant = " in said
+    assert '["trim", "nfc", "case"]' in said
 
 
 def test_the_model_knows_one_category_and_tables_keep_what_the_source_has(tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_categories_of_few_rows_are_read_as_one(tmp_path: Path) -> None:
 
 def test_a_column_of_rare_categories_alone_is_left_out(tmp_path: Path) -> None:
     left_out = {one.column: one.reason for one in run(tmp_path, machines(), min_category_rows=30).left_out}
-    assert left_out["machine"].startswith("has no category of as many rows as features.min_category_rows = 30")
+    assert "features.min_category_rows = 30" in left_out["machine"]
 
 
 def test_a_long_tail_is_kept_as_one_category_where_rare_ones_are_put_together(tmp_path: Path) -> None:

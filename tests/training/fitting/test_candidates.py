@@ -107,7 +107,7 @@ def test_a_function_of_ones_own_is_tried_with_the_values_of_its_space(module: st
 
 
 def test_a_function_that_does_not_take_the_space_is_refused_with_its_signature(module: str) -> None:
-    with refuses(CandidateError, "candidate-signature", "leaves", "def tree(features, task, seed, depth, leaves)"):
+    with refuses(CandidateError, "candidate-signature", "leaves", "def tree(features, ", "depth, leaves)"):
         with_space(f"{module}:tree", depth=(3,), leaves=(1,))
 
 

@@ -286,7 +286,7 @@ def test_add_indicator_is_refused() -> None:
 def test_steps_at_places_that_no_row_can_be_made_for_are_refused(model: Any, operator: str) -> None:
     steps = [SimpleImputer(), model] + ([] if hasattr(model, "predict") else [LogisticRegression()])
     pipeline, _ = fitted(make_pipeline(*steps), "binary")
-    with pytest.raises(ExportRefusedError, match=f"ONNX operator {operator} makes the output jump"):
+    with refuses(ExportRefusedError, "inexact-operator", f" {operator} "):
         export(pipeline, FEATURES, "binary")
 
 

@@ -22,8 +22,8 @@ def test_no_day_is_judged_by_a_later_one_or_by_itself(rows_of_day: list[int], co
         assume(False)
     assert len(folds) == count
     for fold in folds:
-        assert days[fold.train].max() < days[fold.judged].min()
-    judged = np.concatenate([fold.judged for fold in folds])
+        assert days[fold.train].max() < days[fold.validation].min()
+    judged = np.concatenate([fold.validation for fold in folds])
     assert len(np.unique(judged)) == len(judged)
     assert set(judged) == set(range(len(days))) - set(folds[0].train)
 
@@ -31,7 +31,7 @@ def test_no_day_is_judged_by_a_later_one_or_by_itself(rows_of_day: list[int], co
 def test_windows_expand_by_about_as_many_rows_each() -> None:
     folds = time_folds(np.repeat(np.arange(100), 10), 4)
     assert [len(fold.train) for fold in folds] == [200, 400, 600, 800]
-    assert [len(fold.judged) for fold in folds] == [200, 200, 200, 200]
+    assert [len(fold.validation) for fold in folds] == [200, 200, 200, 200]
 
 
 def test_fewer_days_than_blocks_are_refused_with_the_key_to_change() -> None:
@@ -51,19 +51,19 @@ def test_groups_stay_whole_and_every_row_is_judged_once(task: Task) -> None:
     truth = random.integers(0, 2, 300) if task == "binary" else random.normal(size=300)
     folds = shuffled_folds(truth, groups, task, 3, seed=7)
     for fold in folds:
-        assert not set(groups[fold.train]) & set(groups[fold.judged])
-    assert sorted(np.concatenate([fold.judged for fold in folds])) == list(range(300))
+        assert not set(groups[fold.train]) & set(groups[fold.validation])
+    assert sorted(np.concatenate([fold.validation for fold in folds])) == list(range(300))
 
 
 def test_every_fold_has_the_classes_in_their_proportion() -> None:
     truth = np.repeat([0, 1, 2], [150, 90, 60])
     for fold in shuffled_folds(truth, None, "multiclass", 3, seed=7):
-        assert np.bincount(truth[fold.judged]).tolist() == [50, 30, 20]
+        assert np.bincount(truth[fold.validation]).tolist() == [50, 30, 20]
 
 
 def test_the_seed_fixes_the_folds() -> None:
     truth = np.repeat([0, 1], 50)
-    first, again, other = (shuffled_folds(truth, None, "binary", 3, seed)[0].judged for seed in (7, 7, 8))
+    first, again, other = (shuffled_folds(truth, None, "binary", 3, seed)[0].validation for seed in (7, 7, 8))
     assert first.tolist() == again.tolist() != other.tolist()
 
 

@@ -14,7 +14,7 @@ from training.fitting.candidates import Candidate
 from training.fitting.export import ExportRefusedError
 from training.fitting.folds import shuffled_folds
 from training.fitting.probe import PROBE_ROWS, probe_rows, without_refused
-from training.fitting.search import Material
+from training.fitting.search import SearchData
 
 BINS = KBinsDiscretizer(4, encode="onehot-dense", quantile_method="averaged_inverted_cdf")
 REFUSED: dict[str, Any] = {
@@ -24,11 +24,11 @@ REFUSED: dict[str, Any] = {
 }
 
 
-def material(rows: int = 3000, positives: float = 0.3) -> Material:
+def material(rows: int = 3000, positives: float = 0.3) -> SearchData:
     random = np.random.default_rng(0)
     matrix = random.normal(size=(rows, 4)).astype(np.float32)
     truth = (random.random(rows) < positives).astype(np.int64)
-    return Material(matrix, truth, shuffled_folds(truth, None, "binary", 3, 7), "binary")
+    return SearchData(matrix, truth, shuffled_folds(truth, None, "binary", 3, 7), "binary")
 
 
 def candidate(name: str, model: Any) -> Candidate:

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.refusals import refuses
 from training.fitting.candidates import Candidate
 from training.fitting.folds import time_folds
-from training.fitting.search import SEARCH_ROWS, Material, SearchError, fit, sample_rows, search
+from training.fitting.search import SEARCH_ROWS, SearchData, SearchError, fit, sample_rows, search
 
 ROWS, COLUMNS = 400, 4
 
@@ -33,11 +33,11 @@ class SaysNan(DummyClassifier):  # type: ignore[misc]  # scikit-learn has no typ
         return np.full((len(matrix), 2), np.nan)
 
 
-def material(rows: int = ROWS, columns: int = COLUMNS) -> Material:
+def material(rows: int = ROWS, columns: int = COLUMNS) -> SearchData:
     random = np.random.default_rng(0)
     matrix = random.normal(size=(rows, columns)).astype(np.float32)
     truth = (matrix[:, 0] + random.normal(size=rows) > 0).astype(np.int64)
-    return Material(matrix, truth, time_folds(np.arange(rows) // 20, 3), "binary")
+    return SearchData(matrix, truth, time_folds(np.arange(rows) // 20, 3), "binary")
 
 
 def candidate(name: str, kind: Any, *settings: dict[str, Any]) -> Candidate:
@@ -73,11 +73,11 @@ def test_metrics_of_decisions_are_judged_at_the_threshold_of_the_costs() -> None
 
 def test_every_row_is_predicted_by_a_model_that_was_not_fitted_on_it() -> None:
     data = material()
-    judged = search([candidate("linear", LogisticRegression)], data, "roc_auc", None, silent)[0].judged
+    judged = search([candidate("linear", LogisticRegression)], data, "roc_auc", None, silent)[0].out_of_fold
     assert judged.rows.tolist() == list(range(100, 400))
     last = data.folds[-1]
     alone = LogisticRegression().fit(data.matrix[last.train], data.truth[last.train])
-    np.testing.assert_allclose(judged.predicted[-100:], alone.predict_proba(data.matrix[last.judged]), atol=1e-6)
+    np.testing.assert_allclose(judged.predicted[-100:], alone.predict_proba(data.matrix[last.validation]), atol=1e-6)
 
 
 def test_each_setting_is_one_line_of_progress_with_its_folds() -> None:
@@ -93,7 +93,7 @@ def test_one_core_and_several_find_the_same_to_the_last_bit(monkeypatch: pytest.
     predicted = []
     for cores in ("1", "2"):
         monkeypatch.setenv("LOKY_MAX_CPU_COUNT", cores)
-        predicted.append(search(linear, data, "roc_auc", None, silent)[0].judged.predicted.tobytes())
+        predicted.append(search(linear, data, "roc_auc", None, silent)[0].out_of_fold.predicted.tobytes())
     assert predicted[0] == predicted[1]
 
 
@@ -129,7 +129,7 @@ def test_a_candidate_that_says_nan_is_refused_with_its_fold() -> None:
 
 def test_a_metric_that_is_undefined_on_a_fold_is_refused_with_what_to_change() -> None:
     data = material()
-    one_value = Material(data.matrix, np.zeros(ROWS), data.folds, "regression")
+    one_value = SearchData(data.matrix, np.zeros(ROWS), data.folds, "regression")
     with refuses(SearchError, "no-figure", "prior", "r2", "fold 1", "training.metric"):
         search([candidate("prior", DummyClassifier)], one_value, "r2", None, silent)
 

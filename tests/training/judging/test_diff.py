@@ -64,21 +64,28 @@ def test_every_part_stands_in_its_order() -> None:
         "### Reasons",
     ]
     assert sorted(parts, key=text.index) == parts
-    assert text.endswith("- Size: too large.\n")
+    assert text.rstrip().endswith(DECISION.reasons[-1])
+
+
+def row(text: str, first: str) -> list[str]:
+    """The cells of the row whose first cell begins with this."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {first}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_the_metric_that_decides_is_marked_with_its_margin() -> None:
-    assert (
-        "| **ROC AUC** decides, margin 0.005 | 0.500 | 0.884 | 0.871 | -0.013 | [-0.017, -0.009] | **worse** |"
-    ) in render(DECISION)
-    assert "| Brier score (less is better) | 0.500 | 0.884 |" in render(DECISION)
+    title, *figures = row(render(DECISION), "**ROC AUC**")
+    assert "0.005" in title
+    assert figures == ["0.500", "0.884", "0.871", "-0.013", "[-0.017, -0.009]", "**worse**"]
+    assert row(render(DECISION), "Brier score")[1:3] == ["0.500", "0.884"]
 
 
 def test_it_says_on_what_the_figures_rest() -> None:
     text = render(DECISION)
-    assert "Holdout: 26,871 rows in 30 clusters, 2013-09-01 05:16:00 to 2013-09-30 23:59:00." in text
-    assert "Evaluation 2 on it, so each bound is one-sided at 97.5 %." in text
-    assert "A true difference of 0.0088 in roc_auc is found on these rows in 80 % of cases." in text
+    for shown in ("26,871 rows", "30 clusters", "2013-09-01 05:16:00", "2013-09-30 23:59:00"):
+        assert shown in text
+    for shown in ("Evaluation 2 ", "97.5 %", "0.0088 in roc_auc", "80 %"):
+        assert shown in text
 
 
 def test_a_decision_without_figures_shows_its_checks_and_reasons() -> None:
@@ -86,27 +93,26 @@ def test_a_decision_without_figures_shows_its_checks_and_reasons() -> None:
     text = render(bare)
     assert "| metric |" not in text
     assert "### Slices" not in text
-    assert "| model size | **failed** | 60 MB | at most 50 MB |" in text
+    assert row(text, "model size")[1:3] == ["**failed**", "60 MB"]
 
 
 def test_without_a_champion_the_challenger_s_own_bounds_are_shown() -> None:
     alone = COMPARISON.model_copy(update={"champion": None, "difference": None, "outcome": "no champion"})
     text = render(DECISION.model_copy(update={"comparisons": (alone,)}))
-    assert "| – | 0.871 [0.861, 0.881] | – | – | **no champion** |" in text
+    assert row(text, "**ROC AUC**")[2:] == ["–", "0.871 [0.861, 0.881]", "–", "–", "**no champion**"]
 
 
 def test_of_many_slices_the_worse_ones_are_shown_first_and_the_rest_counted() -> None:
     fine = SLICE.model_copy(update={"outcome": "equivalent", "value": "AA"})
     text = render(DECISION.model_copy(update={"slices": (*[fine] * (MOST_SLICES + 9), SLICE)}))
     assert text.index("carrier: HA") < text.index("carrier: AA")
-    assert "And 10 more slices" in text
+    assert "10 more slices" in text
 
 
 def test_a_slice_that_was_not_judged_says_so() -> None:
     shown = SLICE.model_copy(update={"difference": None, "outcome": "inconclusive"})
-    assert "| carrier: HA | 1,204 | 0.700 | 0.600 | – | – | shown only |" in render(
-        DECISION.model_copy(update={"slices": (shown,)})
-    )
+    text = render(DECISION.model_copy(update={"slices": (shown,)}))
+    assert row(text, "carrier: HA")[1:] == ["1,204", "0.700", "0.600", "–", "–", "shown only"]
 
 
 def test_the_same_decision_gives_the_same_text() -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from contracts.decision import PROMOTED, Check, Comparison, Interval, Outcome, SliceComparison
 from contracts.pipeline_toml.keys import Gate
-from training.judging.comparisons import Contest, compare
-from training.judging.contestants import Answers
+from training.judging.comparisons import PairedPredictions, compare
 from training.judging.evaluations import confidence_of_evaluation
 from training.judging.gate import NO_FIGURE, GateRuling, judge, outcome_of, slice_outcome_of
+from training.judging.scored_models import Predictions
 
 ENDS = st.floats(-10, 10).map(lambda value: round(value, 3))
 MARGINS = st.floats(0, 5).map(lambda value: round(value, 3))
@@ -123,12 +123,12 @@ def test_nan_is_never_promoted() -> None:
 def test_more_tries_never_make_a_promotion_easier(seed: int, one: int, other: int, margin: float) -> None:
     random = np.random.default_rng(seed)
     truth = random.normal(size=40)
-    challenger, champion = (Answers(truth + random.normal(size=40), None) for _ in range(2))
-    contest = Contest(truth, random.integers(0, 8, 40), challenger, champion)
+    challenger, champion = (Predictions(truth + random.normal(size=40), None) for _ in range(2))
+    paired = PairedPredictions(truth, random.integers(0, 8, 40), challenger, champion)
     gate = Gate(metric="rmse", margin=margin)
 
     def outcome(evaluations: int) -> Outcome:
-        return compare(contest, "rmse", gate, confidence_of_evaluation(0.95, evaluations), has_champion=True).outcome
+        return compare(paired, "rmse", gate, confidence_of_evaluation(0.95, evaluations), has_champion=True).outcome
 
     few, many = min(one, other), max(one, other)
     assert outcome(few) in PROMOTED or outcome(many) not in PROMOTED

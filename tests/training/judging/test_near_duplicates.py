@@ -26,7 +26,7 @@ def test_copies_with_a_little_noise_are_near_duplicates_and_no_shared_rows(build
     with_copies(build, frames, 0.005)
     decision = decided(build)
     assert failed(decision)[0] == "near duplicates"
-    assert "are almost rows of train" in check(decision, "near duplicates").seen
+    assert "data.group" in check(decision, "near duplicates").remedy
 
 
 def test_as_many_rows_that_only_look_alike_are_let_be(build: Build, frames: Frames) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.data_manifest import DataManifest
 from contracts.features import Feature
-from training.judging.checks.own_past import unit_jumps, unseen_shares
 from training.judging.checks.table_contract import MOST_UNKNOWN, breaches
+from training.judging.checks.train_history import unit_jumps, unseen_shares
 from training.tables import Table
 
 ROWS_A_DAY = 20
@@ -64,8 +64,8 @@ def test_units_that_change_in_the_holdout_are_a_jump_in_every_season(season: str
     values = np.where(day_of(400) >= 400 - changed_for, SEASONS[season] * 60, SEASONS[season])
     (jump,) = unit_jumps(NUMBER, *tables(values, 400, 30))
     changed = f"{pd.Timestamp('2023-01-01') + pd.Timedelta(days=400 - changed_for):%Y-%m-%d}"
-    assert jump.words == f"rate per day moved on {changed}"
-    assert "were its units changed?" in jump.text
+    assert (jump.column, jump.words) == (NUMBER[0].name, f"{NUMBER[0].name} moved on {changed}")
+    assert changed in jump.text
 
 
 def test_degrees_celsius_for_fahrenheit_are_a_jump() -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.exits import FindingError
 from contracts.pipeline_toml.keys import Config
+from tests.refusals import refuses
 from tests.training.toy_tables import BY_TIME, machines, misuse, run, table_of
 from training.keyed.past import with_past
 
@@ -105,7 +107,7 @@ def test_the_columns_are_features_and_the_holdout_goes_on_where_train_ends(tmp_p
 
 def test_equal_rows_are_found_though_their_pasts_differ(tmp_path: Path) -> None:
     twice = pd.concat([machines(), machines()], ignore_index=True)
-    with pytest.raises(Exception, match="repeat an earlier one in every column"):
+    with refuses(FindingError, "repeated-rows"):
         run(tmp_path, twice, BY_TIME, past={"before": {"column": "heat", "lag": 1}})
 
 
@@ -134,9 +136,11 @@ def test_what_cannot_be_made_is_refused_by_its_key(tmp_path: Path, past: dict[st
 
 def test_a_name_that_the_table_has_is_refused(tmp_path: Path) -> None:
     said = misuse(tmp_path, machines(), BY_TIME, past={"plant": {"column": "heat", "lag": 1}})
-    assert "the table has a column 'plant'" in said
+    assert (said.code, "'plant'" in said) == ("key-twice", True)
 
 
 def test_without_time_nothing_is_earlier(tmp_path: Path) -> None:
     said = misuse(tmp_path, machines(), past={"new": {"column": "heat", "lag": 1}})
-    assert "features.past is set, but data.time is empty" in said
+    assert said.code == "contradiction"
+    assert "features.past is set" in said
+    assert "data.time" in said

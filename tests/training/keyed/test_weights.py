@@ -23,6 +23,7 @@ from contracts.pipeline_toml.reader import load_config, settings_digest
 from contracts.schema import Task
 from contracts.stage import Build, Context, StageName
 from scoring.scorer import load_scorer
+from tests.refusals import refuses
 from tests.training.evaluating import failed
 from tests.training.plain_scripts import figures, judged, parts, pipeline_toml, ran, run_stage
 from tests.training.toy_tables import Refusal
@@ -31,6 +32,7 @@ from training.fitting.fit_weights import RowWeights, WeightsError, fitted, of_cl
 from training.judging.relaxed_thresholds import changed, recorded
 from training.refusals import SettingError
 
+HEAVY = "class_weight = { 0 = 30.0 }"
 CANDIDATES: dict[Task, str] = {"binary": "hist_gradient_boosting", "regression": "ridge"}
 
 
@@ -69,7 +71,7 @@ def test_a_binary_model_is_fitted_and_judged_as_by_a_plain_script(tmp_path: Path
     assert seen["precision"] == pytest.approx(sklearn_metrics.precision_score(held.truth, is_called, **each), abs=1e-5)
     assert seen["roc_auc"] != pytest.approx(sklearn_metrics.roc_auc_score(held.truth, said), abs=1e-5)
     assert failed(decision) == []
-    assert any("Rows count by 'counts' (training.weights)" in note for note in decision.notes)
+    assert any("'counts' (training.weights)" in note for note in decision.notes)
 
 
 def test_a_regression_is_fitted_and_judged_as_by_a_plain_script(tmp_path: Path) -> None:
@@ -113,8 +115,8 @@ def test_balanced_classes_are_those_of_scikit_learn_and_the_gate_fits_them_again
 
 def test_a_model_of_other_weights_is_refused_by_the_gates_own_fit(tmp_path: Path) -> None:
     table = cancer().drop(columns="counts")
-    build, _ = ran(asked(tmp_path, "binary", "class_weight = { 0 = 30.0 }"), table)
-    assert failed(judged(build, asked(tmp_path, "binary", "class_weight = { 0 = 30.0 }"))) == []
+    build, _ = ran(asked(tmp_path, "binary", HEAVY), table)
+    assert failed(judged(build, asked(tmp_path, "binary", HEAVY))) == []
     without = judged(build, asked(tmp_path, "binary", ""))
     assert without.decision == "reject"
     assert {"fitted again", "out-of-fold figures"} <= set(failed(without))
@@ -165,46 +167,45 @@ def test_a_weight_that_cannot_count_is_refused_with_its_row(tmp_path: Path, valu
     table.loc[[7, 20], "counts"] = value
     said = refusal(tmp_path, table)
     assert said.code == "bad-weights"
-    assert f"2 of 569 rows have no weight that can count, the first is row 8 with {seen}" in said
+    assert "2 of 569" in said
+    assert f" 8 with {seen};" in said
 
 
 def test_weights_without_any_sum_are_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path, cancer().assign(counts=0.0))
     assert said.code == "weightless"
-    assert "the weights of train's " in said
-    assert "rows sum to 0, the first is row " in said
+    assert " train's " in said
 
 
 def test_a_class_without_any_weight_is_refused_with_its_first_row(tmp_path: Path) -> None:
     table = cancer()
     table["counts"] = table["counts"].where(table["target"] == 1, 0.0)
     said = refusal(tmp_path, table)
-    assert "rows of class '0' sum to 0, the first is row " in said
+    assert said.code == "weightless"
+    assert "class '0'" in said
 
 
 def test_a_column_that_cannot_be_weights_is_refused(tmp_path: Path) -> None:
-    assert "Did you mean counts?" in refusal(tmp_path, cancer(), 'weights = "count"')
+    assert "counts?" in refusal(tmp_path, cancer(), 'weights = "count"')
     assert refusal(tmp_path, cancer(), 'weights = "target"').code == "key-twice"
     assert refusal(tmp_path, cancer().assign(counts="many")).code == "not-numeric"
     listed = refusal(tmp_path, cancer(), 'weights = "counts"\n[features]\ninclude = ["counts"]')
-    assert "which is training.weights and never a feature" in listed
+    assert (listed.code, "training.weights" in listed) == ("not-a-feature", True)
 
 
 @pytest.mark.parametrize("value", ['"equal"', "3", "{}", "{ yes = 0 }", "{ yes = true }"])
 def test_a_class_weight_is_balanced_or_a_table(tmp_path: Path, value: str) -> None:
-    with pytest.raises(
-        UsageError, match=r'class_weight is .*; required: "balanced", or a weight above 0 for each class'
-    ):
+    with refuses(UsageError, "contradiction", "training.class_weight is ", '"balanced"'):
         load_config(asked(tmp_path, "binary", f"class_weight = {value}"))
 
 
 def test_values_have_no_class_weight(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"data\.task is regression: take it out"):
+    with refuses(UsageError, "contradiction", "training.class_weight is ", "regression"):
         load_config(asked(tmp_path, "regression", 'class_weight = "balanced"'))
 
 
 def test_a_class_that_there_is_not_is_refused_by_name() -> None:
-    with pytest.raises(SettingError, match=r"names 'yse', which is no class\. Did you mean yes\?"):
+    with refuses(SettingError, "unknown-class", "'yse'", " yes?"):
         of_classes({"yse": 2.0}, ("no", "yes"))
 
 
@@ -243,18 +244,16 @@ def test_weights_reach_the_regressor_of_a_transformed_target() -> None:
 
 
 def test_an_estimator_without_weights_is_refused_by_its_name() -> None:
-    with pytest.raises(WeightsError, match="KNeighborsClassifier takes no sample_weight in fit"):
+    with refuses(WeightsError, "no-weights", "KNeighborsClassifier"):
         fitted(KNeighborsClassifier(), np.zeros((4, 1), np.float32), np.array([0, 1, 0, 1]), np.ones(4))
 
 
 def test_weights_that_were_not_there_when_the_champion_was_judged_are_said(tmp_path: Path) -> None:
     without = recorded(load_config(asked(tmp_path, "binary", "")))
     now = load_config(asked(tmp_path, "binary", 'weights = "counts"\nclass_weight = { 0 = 2.0 }'))
-    when = "it was not set when the champion was judged."
-    assert changed(now, without) == (
-        f"training.class_weight.0 is 2; {when}",
-        f"training.weights is counts; {when}",
-    )
+    of_class, of_rows = changed(now, without)
+    assert of_class.startswith("training.class_weight.0 is 2;")
+    assert of_rows.startswith("training.weights is counts;")
 
 
 def test_keys_that_are_not_set_change_no_digest_of_settings(tmp_path: Path) -> None:

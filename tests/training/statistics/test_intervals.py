@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from training.statistics.intervals import Estimate, interval, paired_difference, smallest_detectable
-from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+from training.statistics.scores import score
 
 CONFIDENCE = 0.95
 THRESHOLD = 0.25

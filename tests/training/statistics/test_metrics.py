@@ -14,7 +14,8 @@ from sklearn.calibration import calibration_curve
 
 from contracts.pipeline_toml.keys import METRICS_OF_TASK, METRICS_ON_REQUEST, QUANTILES
 from contracts.schema import Task
-from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError, score, scored
+from training.statistics.metrics import METRICS, FloatArray, IntArray, ScoringError
+from training.statistics.scores import score, scored
 
 Oracle = Callable[..., float]
 THRESHOLD = 0.4
@@ -346,7 +347,8 @@ def test_one_class_only_is_refused_where_it_leaves_the_metric_undefined(metric: 
 
 
 def test_a_class_without_rows_is_refused_among_several() -> None:
-    assert "of class 1, 3" in str(refusal("roc_auc", TRUTH * 2, np.full((4, 4), 0.25)))
+    refused = refusal("roc_auc", TRUTH * 2, np.full((4, 4), 0.25))
+    assert (refused.code, " 1, 3." in str(refused)) == ("missing-class", True)
 
 
 def test_truth_that_is_no_position_of_a_class_is_refused() -> None:
@@ -368,7 +370,8 @@ def test_r2_of_a_constant_truth_is_refused() -> None:
 def test_mape_of_a_truth_of_zero_is_refused_with_the_rows(truth: list[float]) -> None:
     said = refusal("mape", truth, [1.0, 2.0, 3.0])
     assert said.code == "zero-truth"
-    assert "truth is 0 on 2 of 3 rows, first on row 0" in str(said)
+    assert "2 of 3" in str(said)
+    assert "row 0" in str(said)
 
 
 def test_a_pinball_loss_weighs_what_is_below_the_truth_by_its_quantile() -> None:

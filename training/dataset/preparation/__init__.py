@@ -1,1 +1,1 @@
-"""What pipeline.toml has done to a table's values before a model learns from them."""
+"""Changes that pipeline.toml makes to a table's values before a model learns from them."""

@@ -1,7 +1,7 @@
-"""Dates as features: the parts of the calendar that `features.dates` names become numbers, each a column of its own.
+"""Makes features of dates: each calendar part that `features.dates` names becomes a column of numbers.
 
-A client sends these numbers, as it sends any other feature. A date that is missing gives missing parts. Moments that
-name a zone are taken in UTC.
+A client sends these numbers like any other feature. The parts of a missing date are missing. Times with a zone are
+converted to UTC.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ PARTS: Mapping[CalendarPart, Callable[[Any], Any]] = {
 
 
 def with_calendar_parts(table: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """The table with a column more for each part; the same table where none is asked. Raises SettingError."""
+    """The table with one more column for each part. Raises SettingError."""
     made = config.features.made_of_dates
     if not made:
         return table
@@ -44,7 +44,7 @@ def with_calendar_parts(table: pd.DataFrame, config: Config) -> pd.DataFrame:
 
 
 def _dates(table: pd.DataFrame, name: str, config: Config) -> Any:
-    """[rows] as moments without a zone, NaT where missing."""
+    """[rows] as times without a zone, NaT where missing."""
     key, data = toml_key("features.dates", name), config.data
     if name not in table:
         raise SettingError(

@@ -1,9 +1,7 @@
-"""Classes of few rows: left out by data.drop_classes_below, put together by data.merge_classes_below.
+"""Treats classes with few rows: data.drop_classes_below leaves them out, data.merge_classes_below merges them.
 
 Rows are counted in the whole table, before it is cut.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from training.refusals import SettingError, listed
 
 
 def without_rare_classes(table: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The table, and what was done to it, in a line each. Raises SettingError for a target without classes."""
+    """The table, and a line for each change to it. Raises SettingError for a target without classes."""
     if not data.drop_classes_below and not data.merge_classes_below:
         return table, ()
     values = table[data.target]
@@ -26,28 +24,22 @@ def without_rare_classes(table: pd.DataFrame, data: Data) -> tuple[pd.DataFrame,
             code="no-classes",
         )
     if shape_of(values) == "numeric" and (to_numbers(values) % 1 != 0).any():
-        return table, ()  # no classes: what reads the target says so
+        return table, ()  # no classes; `read_target` refuses it
     names, codes = text_codes(to_text(values))
     rows = np.bincount(codes, minlength=len(names))
     dropped = np.flatnonzero(rows < data.drop_classes_below)
     merged = np.flatnonzero((rows >= data.drop_classes_below) & (rows < data.merge_classes_below))
-    notes = (
-        *_said(data, "left out (data.drop_classes_below)", [names[one] for one in dropped], int(rows[dropped].sum())),
-        *_said(
-            data,
-            f"read as {RARE!r} (data.merge_classes_below)",
-            [names[one] for one in merged],
-            int(rows[merged].sum()),
-        ),
+    notes = tuple(
+        f"{data.target}: {rows[rare].sum():,} rows of {len(rare):,} rare classes are {change}: "
+        f"{listed(names[one] for one in rare)}"
+        for rare, change in (
+            (dropped, "left out (data.drop_classes_below)"),
+            (merged, f"read as {RARE!r} (data.merge_classes_below)"),
+        )
+        if len(rare)
     )
     kept = ~np.isin(codes, dropped)
     if len(merged):
         texts = np.array([RARE if code in merged else name for code, name in enumerate(names)], dtype=object)
         table = table.assign(**{data.target: texts[codes]})
     return (table if kept.all() else table[kept].reset_index(drop=True)), notes
-
-
-def _said(data: Data, done: str, classes: Sequence[str], rows: int) -> Sequence[str]:
-    if not classes:
-        return ()
-    return (f"{data.target}: {rows:,} rows of {len(classes):,} rare classes are {done}: {listed(classes)}",)

@@ -1,7 +1,7 @@
-"""Categories that are one to a person and several to a model: `Bern`, `Bern ` and `bern`, two Unicode forms of Zürich.
+"""Finds texts that are one category to a person and several to a model: `Bern`, `Bern ` and `bern`, or Unicode forms.
 
-Tables keep what the source has. A feature says how its texts are read (`features.normalise`), and whatever reads one,
-in training, gate, service and drift, asks `contracts/features.py`.
+Tables keep the source's texts. A feature says how to normalise them (`features.normalise`). Training, gate, service and
+drift all use `contracts/features.py` for it.
 """
 
 from collections import Counter
@@ -19,19 +19,19 @@ from training.dataset.table_digest import ArrowColumn
 from training.refusals import toml_key, toml_value
 
 STEPS: tuple[Spelling, ...] = get_args(Spelling)
-# The fewest first: what is suggested is no more than what is needed.
+# Fewest first, so that the suggestion has no more than what is needed.
 CHOICES = tuple(choice for size in (1, 2, 3) for choice in combinations(STEPS, size))
 SHOWN = 4
 
 
-def speller(features: Features, name: str) -> Callable[[str], str] | None:
-    """How texts of a column are read, as far as pipeline.toml says it; None where as they are."""
+def normaliser(features: Features, name: str) -> Callable[[str], str] | None:
+    """The function that normalises a column's texts by pipeline.toml; None where texts stay unchanged."""
     steps = features.normalise.get(name)
     return partial(normalised, steps=steps) if steps else None
 
 
-def respelled(text: ArrowColumn, read: Callable[[str], str] | None) -> ArrowColumn:
-    """The column [rows] with each distinct text read anew."""
+def normalised_column(text: ArrowColumn, read: Callable[[str], str] | None) -> ArrowColumn:
+    """The column [rows] with each text as `read` gives it."""
     if read is None:
         return text
     encoded = text.dictionary_encode()
@@ -39,9 +39,9 @@ def respelled(text: ArrowColumn, read: Callable[[str], str] | None) -> ArrowColu
 
 
 def spelling_notes(name: str, counts: Mapping[str, int], declared: Sequence[Spelling]) -> Iterator[str]:
-    """A line where texts of a column differ only by spaces, case or Unicode form. `counts`: rows of each text.
+    """A line where texts of a column differ only in spaces, case or Unicode form.
 
-    `declared`: features.normalise for this column.
+    `counts`: rows of each text. `declared`: features.normalise for this column.
     """
     categories = _grouped(counts, STEPS)
     if len(categories) == len(_grouped(counts, declared)):
@@ -71,7 +71,7 @@ def _in_several_ways(
 
 
 def _grouped(counts: Mapping[str, int], steps: Sequence[Spelling]) -> dict[str, dict[str, int]]:
-    """The texts by what they are normalised."""
+    """The texts by their normalised form, with their rows."""
     found: dict[str, dict[str, int]] = {}
     for text, rows in counts.items():
         if text != MISSING:

@@ -1,7 +1,7 @@
-"""LightGBM, XGBoost and CatBoost: candidates by name, each read from the library's own JSON into one form of trees.
+"""LightGBM, XGBoost and CatBoost: reads the library's own JSON into one form of trees, and converts that to ONNX.
 
-None of them is needed to import this package, or to serve what they trained. `REGISTER` teaches skl2onnx those that
-are imported, wherever in a pipeline one stands.
+This package imports none of them, and the service needs none. `register` registers the imported ones with skl2onnx, so
+that they also convert as a step of a pipeline.
 """
 
 import sys
@@ -30,7 +30,7 @@ __all__ = ["READERS", "BoosterRefusedError", "register"]
 
 
 def register() -> None:
-    """Let skl2onnx convert the boosters that this process has imported. May be called often."""
+    """Register the boosters that this process has imported with skl2onnx. May be called repeatedly."""
     for kind, read in _imported():
         is_classifier = kind.__name__.endswith("Classifier")
         update_registered_converter(
@@ -50,7 +50,7 @@ def _imported() -> Iterator[tuple[type, Read]]:
 
 
 def _parse_classifier(scope: Any, model: Any, inputs: Any, **_others: Any) -> Any:
-    """Two outputs: skl2onnx takes a CatBoostClassifier, which is none of scikit-learn's, for a regressor."""
+    """Declare a classifier's two outputs: skl2onnx would take a CatBoostClassifier for a regressor."""
     operator = scope.declare_local_operator(f"Gatehouse{type(model).__name__}", model)
     operator.inputs = inputs
     operator.outputs.append(scope.declare_local_variable("label", Int64TensorType()))

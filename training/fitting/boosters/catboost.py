@@ -37,14 +37,14 @@ def read(model: Any) -> Ensemble:
 
 
 class _Reader:
-    """Turns both shapes of trees into branches; `columns`: CatBoost's notes on each column by its number."""
+    """Turns CatBoost's two forms of trees into branches. `columns`: CatBoost's entry for each column by its number."""
 
     def __init__(self, columns: dict[int, dict[str, Any]], scale: float) -> None:
         self._columns = columns
         self._scale = scale
 
     def symmetric(self, splits: Sequence[dict[str, Any]], leaves: Sequence[float]) -> Tree:
-        """One split a level; bit i of a leaf's number tells on which side of split i it is."""
+        """A tree with one split for each level; bit i of a leaf's number is its side of split i."""
         each = len(leaves) >> len(splits)
 
         def below(level: int, number: int) -> Tree:
@@ -55,6 +55,7 @@ class _Reader:
         return below(len(splits) - 1, 0)
 
     def nested(self, node: dict[str, Any]) -> Tree:
+        """A tree of nodes in nodes."""
         if "split" not in node:
             value = node["value"]
             return self._leaf(value if isinstance(value, list) else [value])

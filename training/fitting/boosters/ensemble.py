@@ -1,8 +1,8 @@
 """One form for the trees of every booster, and the ONNX nodes that compute it.
 
-A branch sends x to its left side where `x <= threshold`, both float32. LightGBM compares with float64 thresholds
-(float32.py), XGBoost with `<`, which for float32 is `<=` the number below. Leaves are added up in float32 by ONNX
-Runtime, in float64 by two of the libraries: what that may cost is compared by training/fitting/proof.py.
+A branch sends x to the left where `x <= threshold`, both float32. LightGBM compares with float64 thresholds
+(float32.py). XGBoost uses `<`, which for float32 is `<=` the next number below. ONNX Runtime adds leaves up in float32,
+two of the libraries in float64; training/fitting/proof.py measures the difference.
 """
 
 from collections import deque
@@ -19,19 +19,19 @@ ML_OPSET, OPSET = 3, 13
 
 
 class BoosterRefusedError(Exception):
-    """A booster was fitted in a way that this form has no words for: a sentence of what was seen and is required."""
+    """A booster was fitted in a way that this form cannot express; the text says what was seen and what is required."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """What it adds to each output: (position of the output, amount)."""
+    """`amounts`: (position of the output, amount that is added to it)."""
 
     amounts: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
 class Branch:
-    """`column` of X; `threshold` float32; missing values go left or right."""
+    """`column`: of X; `threshold`: a float32; `is_missing_left`: whether missing values go left."""
 
     column: int
     threshold: float
@@ -45,7 +45,7 @@ Tree = Branch | Leaf
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The sum of all trees' leaves and `base`, one number an output, through `link`."""
+    """The sum of all trees' leaves and of `base`, one number for each output; `link` turns it into the output."""
 
     trees: Sequence[Tree]
     base: tuple[float, ...]
@@ -62,7 +62,7 @@ def link_of(library: str, objective: str, known: dict[str, Link]) -> Link:
 
 
 def add_to_graph(ensemble: Ensemble, scope: Any, operator: Any, container: Any, *, is_classifier: bool) -> None:
-    """Append the nodes; scope, operator, container: skl2onnx's. A classifier has labels and probabilities."""
+    """Append the nodes. scope, operator, container: skl2onnx's. A classifier has labels and probabilities."""
     total = scope.get_unique_variable_name("total")
     container.add_node(
         "TreeEnsembleRegressor",
@@ -73,9 +73,13 @@ def add_to_graph(ensemble: Ensemble, scope: Any, operator: Any, container: Any, 
         name=scope.get_unique_operator_name("trees"),
         **tree_attributes(ensemble),
     )
-    if not is_classifier:
+    if is_classifier:
+        _add_probabilities(ensemble, total, scope, operator, container)
+    else:
         _add(scope, container, {"identity": "Identity", "exp": "Exp"}[ensemble.link], [total], operator.outputs[0])
-        return
+
+
+def _add_probabilities(ensemble: Ensemble, total: str, scope: Any, operator: Any, container: Any) -> None:
     label, probabilities = operator.outputs
     if ensemble.link == "sigmoid":
         of_yes, of_no, one = (scope.get_unique_variable_name(name) for name in ("of_yes", "of_no", "one"))
@@ -90,7 +94,7 @@ def add_to_graph(ensemble: Ensemble, scope: Any, operator: Any, container: Any, 
 
 
 def tree_attributes(ensemble: Ensemble) -> dict[str, Any]:
-    """The attributes of ONNX's TreeEnsembleRegressor, nodes in order of breadth."""
+    """The attributes of ONNX's TreeEnsembleRegressor, nodes in breadth-first order."""
     nodes: dict[str, list[Any]] = {
         name: [] for name in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
     }

@@ -1,4 +1,4 @@
-"""The three libraries' estimators as candidates: one thread, fixed seed, nothing written to disk or terminal."""
+"""The three libraries' estimators as candidates, with one thread, a fixed seed and no output to disk or terminal."""
 
 import importlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from contracts.schema import Task
 
 
 class NotInstalledError(UsageError):
-    """training.candidates names a library that is not here."""
+    """training.candidates names a library that is not installed."""
 
 
 def make_lightgbm(_features: Sequence[Feature], task: Task, seed: int, setting: Any) -> Any:

@@ -1,4 +1,4 @@
-"""scikit-learn's histogram gradient boosting where the answer is the exponential of the sum: counts and amounts.
+"""scikit-learn's histogram gradient boosting with a log link, for counts and amounts: the output is exp of the sum.
 
 skl2onnx leaves the exponential out. Thresholds are float64.
 """

@@ -1,4 +1,4 @@
-"""LightGBM's trees, from `Booster.dump_model()`. Thresholds are float64 there."""
+"""LightGBM's trees, from `Booster.dump_model()`, whose thresholds are float64."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def _tree(node: dict[str, Any], output: int) -> Tree:
 
 
 def _threshold(threshold: float) -> float:
-    """The float32 for which `x <= threshold` asks the same of x, where x next to zero counts as zero."""
+    """The float32 with the same `x <= threshold`, given that LightGBM reads x near zero as zero."""
     if abs(threshold) <= ZERO:
         return float(ZERO if threshold >= 0 else np.nextafter(-ZERO, np.float32(-np.inf)))
     return float(floor32(np.array(threshold)))

@@ -1,4 +1,4 @@
-"""XGBoost's trees, from its JSON model. Thresholds are float32 there, and a row goes left where `x < threshold`."""
+"""XGBoost's trees, from its JSON model. Its thresholds are float32, and a row goes left where `x < threshold`."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def read(model: Any) -> Ensemble:
 
 
 def _margin(scores: np.ndarray[Any, Any], link: Link) -> list[float]:
-    """What the sum of leaves begins with: base_score is saved on the side of the answer."""
+    """The start value of the sum of leaves: base_score is saved after the link function."""
     if link == "sigmoid":
         return [float(one) for one in np.log(scores / (1 - scores))]
     return [float(one) for one in (np.log(scores) if link == "exp" else scores)]

@@ -1,12 +1,12 @@
-"""Are the golden rows those that show something? They are the proof of a model on every machine that loads it.
+"""Checks that the golden rows test enough of the model: every machine that loads it is tested by them.
 
-`training/fitting/model_folder.py` takes holdout rows at even distances in the order of their scores, and leaves values
-out of every second one. Which rows those are may differ by a last bit of a score; what they are like may not:
+`training/fitting/model_folder.py` takes holdout rows at even distances in the order of their scores, and changes every
+second one. Which rows it takes may depend on the last bit of a score. These properties may not:
 
-- about half of the rows, or more, are different rows of the holdout, and their scores reach from lowest to highest;
-- each value that may be missing, and each category that may be unknown, is so in some row.
+- About half of the golden rows or more are distinct rows of the holdout. Their scores span lowest to highest.
+- Each value that may be missing, and each category that may be unknown, is so in some row.
 
-A few rows may lack: training leaves out those on which another machine may be off by more than the tolerance.
+A few rows may be absent: training leaves out those on which another machine may differ by more than the tolerance.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ WIDEST_GAP = 0.3  # in ranks of the holdout's scores; between two unchanged rows
 
 
 def golden_check(scorer: Scorer, golden: Golden, holdout: Table) -> Check:
-    """One rule for all of golden.json. Raises TableError for a column that the holdout lacks."""
+    """One check for all of golden.json. Raises TableError for a column that the holdout does not have."""
     matrix = holdout.matrix(scorer.card.features)
     wanted, unchanged = min(GOLDEN_ROWS, len(matrix)), _unchanged(scorer, golden, matrix)
     gap = _widest_gap(*(scores_of(scorer.predict(rows)) for rows in (unchanged, matrix))) if len(unchanged) else 1.0
@@ -45,12 +45,12 @@ def golden_check(scorer: Scorer, golden: Golden, holdout: Table) -> Check:
         "of its scores between two" + (f"; none tries {listed(untried)} missing or unknown" if untried else ""),
         required=f"about {wanted} rows, half of them of the holdout, from its lowest score to its highest, and every "
         "value missing or unknown that may be",
-        remedy="They show too little of the model on another machine: run `make train` again.",
+        remedy="They test too little of the model on another machine: run `make train` again.",
     )
 
 
 def _unchanged(scorer: Scorer, golden: Golden, matrix: Matrix) -> Matrix:
-    """float32 [rows, features]: the different golden rows that stand in the holdout as they are."""
+    """float32 [rows, features]: the distinct golden rows that are rows of the holdout."""
     inputs = scorer.encoder.rows([row.inputs for row in golden.rows])
     hashes = _hashes(inputs)
     first = np.unique(hashes, return_index=True)[1]

@@ -1,6 +1,6 @@
-"""The gate's single rules, one function each: what was seen, what is required, what to do where they disagree.
+"""The gate's single checks, one function each: what was seen, what is required, what to do.
 
-The first half asks whether the figures can be believed at all, the second holds them against floors and limits.
+The first half checks whether the figures are valid at all, the second compares them with floors and limits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from contracts.pipeline_toml.keys import Gate
 from contracts.stage import MEBIBYTE
 from training.judging.checks.row_cost import RowCost
 from training.judging.checks.shared_rows import SharedRows
-from training.judging.comparisons import ComparedMetrics, Contest
-from training.judging.contestants import Answers, Contestant
+from training.judging.comparisons import ComparedMetrics, PairedPredictions
 from training.judging.formatting import decimals_to_tell_apart, figure, percent
+from training.judging.scored_models import Predictions, ScoredModel
 from training.refusals import listed
 from training.statistics.metrics import METRICS, ScoringError
 
@@ -27,7 +27,7 @@ SHORT_DIGEST = 19
 SAME = 1e-7  # predictions closer than this, relative to their size, are one prediction
 
 
-def can_be_scored(contestant: Contestant) -> Check:
+def can_be_scored(contestant: ScoredModel) -> Check:
     """The model folder loads, is proved on its golden rows, and answers to every row of the holdout."""
     is_champion = contestant.role == "champion"
     return Check(
@@ -40,7 +40,7 @@ def can_be_scored(contestant: Contestant) -> Check:
 
 
 def holdout_rows(rows: int, fewest: int, problem: str) -> Check:
-    """There are enough rows, their answers are known, and they are the ones that data.json describes."""
+    """There are enough rows, their target is known, and data.json describes them."""
     enough = rows >= fewest
     return Check(
         name="holdout table",
@@ -49,7 +49,7 @@ def holdout_rows(rows: int, fewest: int, problem: str) -> Check:
         required=f"at least {fewest:,} rows (data.min_holdout_rows in pipeline.toml), as data.json describes them",
         remedy="Run `make data` again."
         if problem or rows == 0
-        else "Take a longer holdout: data.holdout_days or _share.",
+        else "Take a longer holdout: data.holdout_days or data.holdout_share.",
     )
 
 
@@ -65,7 +65,7 @@ def training_data(card: ModelCard, manifest: DataManifest) -> Check:
 
 
 def training_period(role: str, card: ModelCard, manifest: DataManifest, remedy: str) -> Check:
-    """With a time column: the last row that a model saw in training is older than the first it is judged by."""
+    """In a table with time, all rows that the model was trained on are older than the holdout."""
     first = manifest.tables["holdout"].first
     return Check(
         name="training period" if role == "challenger" else f"{role}'s training period",
@@ -77,7 +77,7 @@ def training_period(role: str, card: ModelCard, manifest: DataManifest, remedy: 
 
 
 def table_contract(role: str, features: int, broken: Sequence[str], remedy: str) -> Check:
-    """The holdout still is what this model was trained on (`table_contract.py`)."""
+    """The holdout has the columns, types and ranges that this model was trained on (`table_contract.py`)."""
     return Check(
         name="table contract" if role == "challenger" else f"{role}'s table contract",
         passed=not broken,
@@ -88,7 +88,7 @@ def table_contract(role: str, features: int, broken: Sequence[str], remedy: str)
 
 
 def shared_rows(name: str, other: str, seen: SharedRows, limit: float, remedy: str) -> Check:
-    """Holdout rows do not also stand among those that the model learned from."""
+    """Holdout rows are not among those that the model learned from."""
     repeated = f"; {percent(seen.repeated)} of the rows there repeat each other" if seen.repeated else ""
     return Check(
         name=name,
@@ -110,14 +110,14 @@ def single_feature(told: Mapping[str, float], limit: float, *, is_regression: bo
         passed=not leaking,
         seen=f"{values or 'no feature'} alone ({measure})",
         required=f"at most {figure(limit)} (gate.max_single_feature_auc in pipeline.toml)",
-        remedy="Is it made from the answer, or known only after it? Then list it under features.exclude.",
+        remedy="Is it computed from the target, or known only after it? Then list it under features.exclude.",
     )
 
 
 def export_parity(card: ModelCard, golden: Golden, rows: int) -> Check:
-    """The ONNX graph is the function that was trained: the export's proof; the golden rows were run when it loaded.
+    """The card's proof shows that the ONNX graph is the function that was trained. Loading it ran the golden rows.
 
-    rows: of the holdout, on all of which the proof is made.
+    rows: of the holdout, all of which the proof must cover.
     """
     proof = card.proof
     return Check(
@@ -133,11 +133,11 @@ def export_parity(card: ModelCard, golden: Golden, rows: int) -> Check:
     )
 
 
-def varied_predictions(answers: Answers) -> Check:
-    """The model does not say the same of every row. NaN counts as the same."""
+def varied_predictions(model: Predictions) -> Check:
+    """The model does not predict the same for every row. NaN counts as the same."""
     with np.errstate(invalid="ignore"):
-        spread = float(np.ptp(answers.predicted, axis=0).max())
-        size = max(1.0, float(np.abs(answers.predicted).max()))
+        spread = float(np.ptp(model.predicted, axis=0).max())
+        size = max(1.0, float(np.abs(model.predicted).max()))
     return Check(
         name="varied predictions",
         passed=spread > SAME * size,
@@ -154,7 +154,8 @@ def all_metrics(figures: ComparedMetrics) -> Check:
         passed=not figures.missing,
         seen=_by_reason(figures.missing) or "all computed",
         required="every metric of the task, computed for both models on the holdout",
-        remedy="A holdout that lacks a class or a second cluster is too short: see data.holdout_days and _share.",
+        remedy="A holdout without one of the classes, or with one cluster, is too short: see data.holdout_days and "
+        "data.holdout_share.",
     )
 
 
@@ -169,11 +170,11 @@ def floors_and_limits(gate: Gate, figures: ComparedMetrics) -> Iterator[Check]:
         yield _bounded("limit", metric, seen, limit, "at most", passed=seen is not None and seen <= limit)
 
 
-def calibration(contest: Contest, limit: float) -> Check:
+def calibration(paired: PairedPredictions, limit: float) -> Check:
     """Predicted and observed rates agree on average over bins of equal size."""
-    answers, seen = contest.challenger, None
+    seen = None
     try:
-        seen = contest.value("calibration_error", answers)
+        seen = paired.value("calibration_error", paired.challenger)
         shown = f"{METRICS['calibration_error'].title.lower()} {figure(seen, decimals_to_tell_apart(seen, limit))}"
     except ScoringError as error:
         shown = str(error).rstrip(".")
@@ -182,7 +183,7 @@ def calibration(contest: Contest, limit: float) -> Check:
         passed=seen is not None and seen <= limit,
         seen=shown,
         required=f"at most {figure(limit)} (gate.max_calibration_error in pipeline.toml)",
-        remedy="Its probabilities cannot be taken at their word: calibrate the candidate, or train on newer rows.",
+        remedy="Its probabilities are not the observed rates: calibrate the candidate, or train on newer rows.",
     )
 
 
@@ -211,7 +212,7 @@ def model_size(graph_bytes: int, limit_mb: float) -> Check:
 
 
 def _by_reason(missing: Mapping[str, str]) -> str:
-    """Metrics that are missing for one reason are named together."""
+    """Names metrics that are missing for the same reason together."""
     names: dict[str, list[str]] = {}
     for name, why in missing.items():
         names.setdefault(why.removeprefix(f"{name} is ").rstrip("."), []).append(name)

@@ -1,10 +1,10 @@
-"""Rows of the holdout that are almost rows of train: loaded twice with rounding, augmented, or of one customer.
+"""Finds holdout rows that are almost rows of train: loaded twice with rounding, augmented, or of one customer.
 
-Exact copies are `shared_rows.py`'s. Here two rows are twins where every category is the same and no number is further
-apart than a hundredth of its spread. Twins alone are no fault: a table of few columns has them by chance, and where its
-columns tell the answer, twins answer alike. So what counts is what the columns do not explain: a model is fitted on
-the train rows that are nobody's twin, and the residuals of twins are correlated. Of two cases that only look alike they
-are not, beyond what the model is poor; of one case that stands on both sides they are the same.
+`shared_rows.py` finds exact copies. Here two rows are twins where every category is the same and no number differs by
+more than a hundredth of its spread. Twins alone are no fault: a table of few columns has them by chance, and where the
+columns predict the target, twins have similar targets. So the check looks at what the columns do not explain. A model
+is fitted on the train rows without a twin, and the residuals of twins are correlated. For two cases that only look
+alike the correlation is about 0, apart from what the model fails to explain. For copies of one case it is 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,49 +21,53 @@ from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
 from training.tables import Integers, Table
 
-# Of a number's spread. Copies are closer together than strangers, so they are looked for among the closest as well.
+# Shares of a number's spread. Copies are closer together than other twins, so the closest twins are tested as well.
 CLOSE = (0.01, 0.003, 0.001)
 SPREAD = (1, 99)  # percentiles
 FAR = 1e3  # of the spread: between categories, and between missing and known
 MOST_ASKED, MOST_LEARNED = 3_000, 20_000
 FEWEST_TWINS = 30
 FEWEST_LEARNED = 200
-# Correlated residuals: 1 of copies, about 0 of strangers, and what a poor model leaves unexplained.
+# Correlation of residuals: 1 for copies, about 0 for other twins, more where the model explains little.
 MOST_CORRELATED = 0.3
 ERRORS = 2.6
 
 
 @dataclass(frozen=True)
 class Twins:
-    """share: of the holdout rows with a twin in train. correlated: lower end, of their residuals; -1 if not asked."""
+    """share: of the holdout rows with a twin in train. correlated: lower bound, of residuals; -1: not computed."""
 
     share: float
     correlated: float
 
     @property
     def copies(self) -> float:
-        """About how many of the holdout rows are copies: twins by chance are uncorrelated."""
+        """Estimates the share of holdout rows that are copies: the residuals of other twins are uncorrelated."""
         return self.share * self.correlated if self.correlated > MOST_CORRELATED else 0.0
 
 
-def near_duplicates(train: Table, holdout: Table, limit: float) -> Check:
-    """Not more than `limit` of the holdout rows are twins whose answers go together beyond what the columns explain."""
+def near_duplicates(train: Table, holdout: Table, limit: float, group: str) -> Check:
+    """At most `limit` of the holdout rows are twins with correlated residuals. `group`: data.group."""
     seen = twins_of(train, holdout, limit)
-    told = seen.copies > limit
-    how = f", and what the columns leave unexplained goes together by {seen.correlated:.2f} at least" if told else ""
+    is_over = seen.copies > limit
+    how = f", and their residuals are correlated by {seen.correlated:.2f} at least" if is_over else ""
+    by = (
+        f"set data.group to the column that says which rows belong together, in place of {group!r}"
+        if group
+        else ("name the column that says which rows belong together: data.group")
+    )
     return Check(
         name="near duplicates",
-        passed=not told,
+        passed=not is_over,
         seen=f"{percent(seen.share)} of the holdout rows are almost rows of train{how}",
-        required=f"at most {percent(limit)} (gate.max_shared_rows in pipeline.toml), or unexplained answers that go "
-        f"together by no more than {MOST_CORRELATED:g}",
-        remedy="Copies of one case are on both sides: take them out of the source, or name what they have in common as "
-        "data.group.",
+        required=f"at most {percent(limit)} (gate.max_shared_rows in pipeline.toml), or residuals that are correlated "
+        f"by no more than {MOST_CORRELATED:g}",
+        remedy=f"Copies of one case are on both sides: take them out of the source, or {by}.",
     )
 
 
 def twins_of(train: Table, holdout: Table, limit: float) -> Twins:
-    """Asked of an even sample of the holdout; residuals only where twins are more than `limit` of it."""
+    """For an even sample of the holdout. Residuals are computed only where twins are more than `limit` of it."""
     features = holdout.manifest.features
     rows = _evenly(len(holdout.frame), MOST_ASKED)
     known, asked = train.matrix(features), holdout.matrix(features)[rows]
@@ -77,24 +81,27 @@ def twins_of(train: Table, holdout: Table, limit: float) -> Twins:
         if share <= limit or len(has_twin) < FEWEST_TWINS:
             found.append(Twins(share, -1.0))
             break
-        theirs = np.array([near[one][0] for one in has_twin])
-        strangers = np.setdiff1d(np.arange(len(known)), np.concatenate(near[has_twin]))
-        found.append(Twins(share, _correlated(train, holdout, strangers, theirs, rows[has_twin])))
+        in_train = np.array([near[one][0] for one in has_twin])
+        others = np.setdiff1d(np.arange(len(known)), np.concatenate(near[has_twin]))
+        found.append(Twins(share, _correlated(train, holdout, others, in_train, rows[has_twin])))
     return max(found, key=lambda one: (one.copies, one.share))
 
 
-def _correlated(train: Table, holdout: Table, strangers: Integers, theirs: Integers, mine: Integers) -> float:
-    """The lower end of the correlation of what is left unexplained of train rows `theirs` and holdout rows `mine`."""
-    if len(strangers) < FEWEST_LEARNED:
+def _correlated(train: Table, holdout: Table, learned: Integers, in_train: Integers, twins: Integers) -> float:
+    """The lower bound of the correlation between the residuals of holdout rows `twins` and train rows `in_train`.
+
+    `learned`: the train rows without a twin, on which the model is fitted.
+    """
+    if len(learned) < FEWEST_LEARNED:
         return -1.0
-    left = _residuals(train.take(strangers[_evenly(len(strangers), MOST_LEARNED)]))
-    own, other = left(holdout.take(mine)), left(train.take(theirs))
+    residuals = _residuals(train.take(learned[_evenly(len(learned), MOST_LEARNED)]))
+    own, other = residuals(holdout.take(twins)), residuals(train.take(in_train))
     size = float(np.sqrt(np.square(own).sum() * np.square(other).sum()))
-    return float((own * other).sum()) / size - ERRORS / float(np.sqrt(len(mine))) if size else -1.0
+    return float((own * other).sum()) / size - ERRORS / float(np.sqrt(len(twins))) if size else -1.0
 
 
 def places(known: Matrix, asked: Matrix, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
-    """Both as points: a number in units of its spread among the known, all else FAR apart."""
+    """Both as points: numbers in units of their spread in `known`, categories and missing values FAR apart."""
     every = np.concatenate([known, asked]).astype(np.float64)
     for at, feature in enumerate(features):
         low, high = np.nanpercentile(every[: len(known), at], SPREAD) if np.isfinite(known[:, at]).any() else (0.0, 1.0)
@@ -104,7 +111,7 @@ def places(known: Matrix, asked: Matrix, features: Sequence[Feature]) -> tuple[F
 
 
 def _residuals(learn: Table) -> Callable[[Table], FloatArray]:
-    """What a quick model, fitted on `learn`, leaves unexplained of a table: [rows, classes or 1]."""
+    """A function that gives a table's residuals [rows, classes or 1] from a quick model fitted on `learn`."""
     features, is_regression, model = learn.manifest.features, learn.manifest.task == "regression", quick_model(learn)
 
     def left(table: Table) -> FloatArray:

@@ -1,12 +1,12 @@
-"""Does the holdout say what the models' own out-of-fold figures promised?
+"""Compares the models' figures on the holdout with their out-of-fold figures.
 
-Champion and challenger are compared on the same rows, so whatever spoils the rows spoils both, and the difference stays
-0: one label in ten turned in the source costs each of them a tenth of AUC. Against the figure that a model had out of
-fold it shows.
+Champion and challenger are compared on the same rows. A fault in these rows costs both models alike, and the difference
+stays 0: where one label in ten is flipped in the source, each model loses a tenth of AUC. A comparison with a model's
+out-of-fold figure shows the loss.
 
 - The challenger is not significantly worse on the holdout than out of fold, by more than a gap.
-- Neither is the champion; unless the challenger is significantly better than it, for then the world moved, and the
-  challenger has learned it.
+- Neither is the champion. It may be where the challenger is significantly better than the champion: then the world
+  changed, and the challenger has learned the change.
 - The labels of each week of the holdout are distributed about as in the weeks of train.
 """
 
@@ -19,42 +19,46 @@ from scipy.special import stdtrit
 from contracts.decision import Check, Comparison
 from contracts.model_folder import ModelCard
 from contracts.pipeline_toml.keys import Gate
-from training.judging.comparisons import Contest
-from training.judging.contestants import Answers
+from training.judging.comparisons import PairedPredictions
 from training.judging.formatting import figure
+from training.judging.scored_models import Predictions
 from training.statistics.intervals import Estimate
 from training.statistics.metrics import METRICS, ScoringError
 from training.tables import Table
 
-# One-sided, of the difference of two figures on different rows. Two models are asked, and one table.
+# One-sided, for the difference of two figures on different rows.
 CONFIDENCE = 0.995
 WEEK_DAYS = 7
 FEWEST_OF_A_WEEK = 100
 FEWEST_WEEKS = 6
-# Beyond the range of train's weeks, as a share of it; and of the week's own sampling error.
+# How far a week may lie beyond the range of train's weeks: a share of that range, and so many sampling errors.
 BEYOND = 0.25
 ERRORS = 4.0
 
 
 def out_of_fold_checks(
-    contest: Contest, challenger: ModelCard, champion: ModelCard | None, deciding: Comparison | None, gate: Gate
+    paired: PairedPredictions,
+    challenger: ModelCard,
+    champion: ModelCard | None,
+    deciding: Comparison | None,
+    gate: Gate,
 ) -> Iterator[Check]:
-    """One rule for each model whose card has the figure."""
-    yield from _gap("challenger", contest, contest.challenger, challenger, gate)
-    if champion is not None and contest.champion is not None:
-        for check in _gap("champion", contest, contest.champion, champion, gate):
+    """One check for each model whose card has the figure."""
+    yield from _gap("challenger", paired, paired.challenger, challenger, gate)
+    if champion is not None and paired.champion is not None:
+        for check in _gap("champion", paired, paired.champion, champion, gate):
             learned = deciding is not None and deciding.outcome == "better"
             seen = f"{check.seen}; the challenger is an improvement" if learned else check.seen
             yield check.model_copy(update={"passed": check.passed or learned, "seen": seen})
 
 
-def _gap(role: str, contest: Contest, answers: Answers, card: ModelCard, gate: Gate) -> Iterator[Check]:
+def _gap(role: str, paired: PairedPredictions, model: Predictions, card: ModelCard, gate: Gate) -> Iterator[Check]:
     promised = card.metrics.get(gate.metric)
     if promised is None:
         return
     try:
-        seen = contest.figure(gate.metric, answers, 0.95)
-    except ScoringError:  # the metric itself is missing, and rejects
+        seen = paired.figure(gate.metric, model, 0.95)
+    except ScoringError:  # the check of all metrics rejects it
         return
     limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
     sign = 1 if METRICS[gate.metric].higher_is_better else -1
@@ -68,15 +72,16 @@ def _gap(role: str, contest: Contest, answers: Answers, card: ModelCard, gate: G
         seen=f"{gate.metric} {figure(seen.value)} on the holdout, {figure(promised.value)} "
         f"[{figure(promised.low)}, {figure(promised.high)}] out of fold" + ("; signed off" if is_signed else ""),
         required=f"not significantly worse than out of fold by more than {limit:g} (gate.max_generalization_gap)",
-        remedy=f"Labels or inputs of the holdout are not what they were: look at both. If the world moved, write "
+        remedy=f"Labels or inputs of the holdout have changed: look at both. If the world itself changed, write "
         f'"{words}" into gate.signed_off.',
     )
 
 
 def error_of_gap(seen: Estimate, width: float, confidence: float) -> float:
-    """How far a gap between two figures on different rows may be from the true one, one-sided at CONFIDENCE.
+    """The error of a gap between two figures on different rows, one-sided at CONFIDENCE.
 
-    `width`: of the card's interval, from one one-sided bound to the other; its degrees of freedom are not on the card.
+    `width`: of the card's interval, from one one-sided bound to the other. The card has no degrees of freedom, so those
+    of `seen` stand for both.
     """
     reach = float(stdtrit(seen.degrees_of_freedom, confidence))
     out_of_fold = width / 2 / reach
@@ -84,7 +89,7 @@ def error_of_gap(seen: Estimate, width: float, confidence: float) -> float:
 
 
 def label_checks(train: Table, holdout: Table, gate: Gate) -> Iterator[Check]:
-    """Each class, week by week. Nothing where there is no time, too short a past, or a value instead of a class."""
+    """Each class, week by week. No check without time, with too few weeks of train, or for a regression."""
     manifest = holdout.manifest
     if not manifest.time or manifest.task == "regression" or manifest.time not in holdout.frame:
         return
@@ -100,8 +105,8 @@ def label_checks(train: Table, holdout: Table, gate: Gate) -> Iterator[Check]:
         passed=len(signed) == len(unusual),
         seen="; ".join(unusual) or f"{len(weeks)} weeks as in the {len(past)} of train",
         required="shares of the classes about as in the weeks of train",
-        remedy="Have the labels of that week all come in, and by the same rule? If so, write each of these words into "
-        "gate.signed_off.",
+        remedy="Are the labels of that week complete, and made by the same rule? If so, write each of these phrases "
+        "into gate.signed_off.",
     )
 
 

@@ -1,40 +1,40 @@
-"""Is the challenger better than it can be? What lifts a figure that far is more often a leak than a find.
+"""Checks that the challenger is not implausibly good: a figure that rises that far is mostly target leakage.
 
-A leak need not be one column that tells the target (`target_leakage.py`): two whose difference does, one that is
-missing where the answer is yes, an aggregate over rows to come. None is known by its name, so the figures are asked:
+A leak need not be one column that tells the target (`target_leakage.py`). It may be two columns whose difference does,
+one that is missing where the target is "yes", or an aggregate over later rows. So the figures are checked:
 
-- The challenger does not take away more than a share of the champion's error, significantly.
+- The challenger does not significantly remove more than a share of the champion's error.
 - It is not significantly better on the holdout than out of fold, by more than the gap of `out_of_fold.py`.
 
-Where one is so, a quick model is fitted without each new or dominating column, and the column without which the rest
-falls back is named. It may be a real improvement: then a person signs it off, with the figure.
+Where one of these fails, a quick model is fitted without each new or dominant column. The check names the columns
+without which the quick model falls back. The improvement may be real: then a person signs it off, with the figure.
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from contracts.decision import Check, Comparison
 from contracts.model_folder import ModelCard
 from contracts.pipeline_toml.keys import Gate
+from training.fitting.quick_model import quick_estimator
 from training.fitting.search import one_thread
 from training.judging.checks.out_of_fold import error_of_gap
-from training.judging.comparisons import Contest
+from training.judging.comparisons import PairedPredictions
 from training.judging.formatting import figure
-from training.statistics.metrics import METRICS, FloatArray, score
+from training.statistics.metrics import METRICS, FloatArray
+from training.statistics.scores import score
 from training.tables import Integers, Table
 
 MOST_ROWS = 20_000
 MOST_COLUMNS = 12
-TREES = 60
-# What must fall back for a column to be named, as a share of what the column gives.
+# A column is named where the figure falls by at least this share of the largest fall.
 FALLS = 0.5
 
 
-def too_good_check(
-    contest: Contest,
+def plausible_gain_check(
+    paired: PairedPredictions,
     card: ModelCard,
     champion: ModelCard | None,
     deciding: Comparison | None,
@@ -42,10 +42,10 @@ def too_good_check(
     train: Table,
     holdout: Table,
 ) -> Iterator[Check]:
-    """One rule. Nothing where the metric that decides could not be computed."""
+    """One check; none where the metric that decides could not be computed."""
     if deciding is None:
         return
-    why = implausible(contest, card, deciding, gate)
+    why = implausible(paired, card, deciding, gate)
     words = f"{gate.metric} {figure(deciding.challenger.value, 2)}"
     is_signed = words in gate.signed_off
     seen = "; ".join(why)
@@ -56,20 +56,20 @@ def too_good_check(
         name="plausible gain",
         passed=not why or is_signed,
         seen=(seen or "nothing beyond what was to be expected") + ("; signed off" if why and is_signed else ""),
-        required=f"at most {gate.max_error_reduction:.0%} of the champion's error taken away "
-        "(gate.max_error_reduction), and about what was seen out of fold",
-        remedy="Target leakage looks like this: a column made from the answer, known only after it, or rows of one "
-        f'customer on both sides. If it is a find, write "{words}" into gate.signed_off.',
+        required=f"at most {gate.max_error_reduction:.0%} of the champion's error removed (gate.max_error_reduction), "
+        "and about the figure out of fold",
+        remedy="Target leakage looks like this: a column computed from the target or known only after it, or rows of "
+        f'one customer on both sides. If the gain is real, write "{words}" into gate.signed_off.',
     )
 
 
-def implausible(contest: Contest, card: ModelCard, deciding: Comparison, gate: Gate) -> list[str]:
-    """What is too good, one phrase each: after the champion, and after the model's own out-of-fold figure."""
-    return [*_over_champion(deciding, gate), *_over_out_of_fold(contest, card, gate)]
+def implausible(paired: PairedPredictions, card: ModelCard, deciding: Comparison, gate: Gate) -> list[str]:
+    """What is too good, one phrase each: against the champion, and against the model's own out-of-fold figure."""
+    return [*_over_champion(deciding, gate), *_over_out_of_fold(paired, card, gate)]
 
 
 def _over_champion(deciding: Comparison, gate: Gate) -> Iterator[str]:
-    """The lower end of the gain, as a share of the distance from the champion's figure to the best there is."""
+    """By the lower bound of the gain, as a share of the distance from the champion's figure to the best possible."""
     known = METRICS[gate.metric]
     if deciding.champion is None or deciding.difference is None:
         return
@@ -79,15 +79,15 @@ def _over_champion(deciding: Comparison, gate: Gate) -> Iterator[str]:
     if error > 0 and gain > gate.max_error_reduction * error:
         yield (
             f"{gate.metric} {figure(deciding.challenger.value)} after the champion's {figure(deciding.champion.value)} "
-            f"takes away {gain / error:.0%} of its error, at least"
+            f"removes at least {gain / error:.0%} of its error"
         )
 
 
-def _over_out_of_fold(contest: Contest, card: ModelCard, gate: Gate) -> Iterator[str]:
+def _over_out_of_fold(paired: PairedPredictions, card: ModelCard, gate: Gate) -> Iterator[str]:
     promised = card.metrics.get(gate.metric)
     if promised is None:
         return
-    seen = contest.figure(gate.metric, contest.challenger, 0.95)
+    seen = paired.figure(gate.metric, paired.challenger, 0.95)
     sign = 1 if METRICS[gate.metric].higher_is_better else -1
     limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
     excess = sign * (seen.value - promised.value)
@@ -103,18 +103,17 @@ def _new_columns(card: ModelCard, champion: ModelCard | None) -> set[str]:
 def dominating(
     train: Table, holdout: Table, card: ModelCard, new: set[str], metric: str
 ) -> list[tuple[str, float, float]]:
-    """Columns without which a quick model falls back: name, figure without it, figure with all."""
+    """Columns without which a quick model falls back: name, figure without it, figure with all columns."""
     learn = train.take(_sample(len(train.frame)))
     matrix, truth = learn.matrix(card.features), learn.truth
-    rows, answers = holdout.matrix(card.features), holdout.truth
+    rows = holdout.matrix(card.features)
 
     def figure_of(columns: Sequence[int]) -> float:
-        kind = HistGradientBoostingRegressor if card.task == "regression" else HistGradientBoostingClassifier
         with one_thread():
-            model = kind(max_iter=TREES, early_stopping=False, random_state=0).fit(matrix[:, columns], truth)
+            model = quick_estimator(card.task).fit(matrix[:, columns], truth)
             predict = model.predict if card.task == "regression" else model.predict_proba
             predicted: FloatArray = np.asarray(predict(rows[:, columns]), dtype=np.float64)
-        return score(metric, answers, predicted, threshold=0.5)
+        return score(metric, holdout.truth, predicted, threshold=0.5)
 
     every = list(range(len(card.features)))
     whole, sign = figure_of(every), 1 if METRICS[metric].higher_is_better else -1
@@ -142,7 +141,7 @@ def _sample(rows: int) -> Integers:
 
 
 def _strength(column: npt.NDArray[np.float32], truth: Integers | FloatArray) -> float:
-    """How much its values, and its being missing, go along with the target: only to choose what is tried first."""
+    """How strongly its values, or their absence, correlate with the target. Only for the order in which to try."""
     known = np.nan_to_num(column.astype(np.float64))
     parts = [known, np.isnan(column).astype(np.float64)]
     with np.errstate(invalid="ignore", divide="ignore"):

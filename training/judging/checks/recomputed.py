@@ -1,17 +1,18 @@
-"""Does the model folder hold what training gives? Signatures cannot tell: who changes a file can sign it anew.
+"""Recomputes what training wrote into the model folder, and compares.
 
-What the gate can recompute it does not take from a file. The card names the winner and its setting, so the gate fits it
-again, by the code of the train stage: on the folds, and on all train rows. Held against that are
+Checksums are not enough: whoever changes a file can compute them again. So the gate recomputes what it can. The card
+names the winner and its setting, and the gate fits it again with the code of the train stage, on the folds and on all
+train rows. Compared are
 
-- what the card says of the table, against data.json
-- golden.json: how many rows, from where, and what they try (`golden_rows.py`)
-- the graph, by its answers to the holdout's features under their names: a graph whose columns were exchanged, its card
-  and golden rows with it, answers as another model does
+- what the card says of the table, with data.json
+- golden.json: how many rows, from where, and what they test (`golden_rows.py`)
+- the graph, by its predictions for the holdout's features under their names: where somebody exchanged columns in graph,
+  card and golden rows alike, the predictions are those of another model
 - the out-of-fold figures and the history of distances on the card
 - reference.parquet, row by row, and its predictions
 
-Trees come out the same on every processor. A linear solver stops elsewhere: between a processor with and one without
-FMA and AVX2, logistic regression on the flights moved by 2 % of the spread of its answers. So a little is allowed.
+Trees are the same on every processor. A linear solver is not: between a processor with FMA and AVX2 and one without,
+logistic regression on the flights differed by 2 % of the spread of its predictions. So small differences pass.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,18 +32,18 @@ from contracts.stage import Build
 from training.fitting.candidates import Candidate, CandidateError, find_candidates
 from training.fitting.search import SEARCH_ROWS, Trial, fit, search
 from training.fitting.threshold import threshold_of_costs
-from training.fitting.winner import CandidateScores, TrainRows, drift_basis, judge, read_train
+from training.fitting.winner import CandidateScores, TrainRows, drift_basis, out_of_fold_scores, read_train
 from training.judging.checks.golden_rows import golden_check
 from training.judging.checks.shared_rows import row_hashes
-from training.judging.contestants import Contestant
 from training.judging.formatting import figure, percent
+from training.judging.scored_models import ScoredModel
 from training.refusals import listed
 from training.statistics.metrics import FloatArray
 from training.tables import Table
 
-# Root mean square of the difference, as a share of the spread of the answers; and of classes, the share of rows.
+# Largest root mean square of the difference, as a share of the predictions' spread; for classes, the share of rows.
 MOST_APART = 0.05
-# Of a figure, as a share of its own interval; of a distance, relative and absolute.
+# Largest difference of a figure, as a share of its interval; of a distance, relative and absolute.
 MOST_OF_INTERVAL = 0.25
 MOST_OF_DISTANCE, LEAST_DISTANCE = 0.1, 0.01
 SAME = 1e-5
@@ -51,18 +52,18 @@ REMEDY = "Something changed the model folder after training, or training read ot
 
 @dataclass(frozen=True)
 class FittedAgain:
-    """The winner: its train rows, what it says out of fold, and its answers to the holdout, where they were asked."""
+    """The winner: its train rows, its out-of-fold scores, and its predictions for the holdout, None where left out."""
 
     rows: TrainRows
     scores: CandidateScores
-    answers: FloatArray | None
+    predicted: FloatArray | None
 
 
 def recomputed_checks(
-    config: Config, build: Build, holdout: Table, challenger: Contestant, golden: Golden
+    config: Config, build: Build, holdout: Table, challenger: ScoredModel, golden: Golden
 ) -> Iterator[Check]:
-    """The rules in their order; where the winner cannot be fitted again, the reason instead of those that need it."""
-    if challenger.scorer is None or challenger.reference is None or challenger.answers is None:
+    """The checks in their order. Where the winner cannot be fitted again, one check says why in place of the others."""
+    if challenger.scorer is None or challenger.reference is None or challenger.predictions is None:
         return
     card = challenger.scorer.card
     yield _description(card, holdout.manifest)
@@ -72,7 +73,7 @@ def recomputed_checks(
     except (FindingError, UsageError) as error:
         yield _check("fitted again", str(error).rstrip("."), "a winner that can be fitted again", passed=False)
         return
-    yield _answers_check(challenger.answers.predicted, again)
+    yield _fit_check(challenger.predictions.predicted, again)
     yield _metrics_check(_all(card.metrics, card.unweighted), _all(again.scores.metrics, again.scores.unweighted))
     basis = drift_basis(again.scores, again.rows, config)
     yield _rows_check(challenger.reference, basis.reference)
@@ -81,20 +82,21 @@ def recomputed_checks(
 
 
 def fit_again(config: Config, build: Build, holdout: Table, card: ModelCard) -> FittedAgain:
-    """The card's setting, as search and last fit of `make train` have it. Raises FindingError or UsageError.
+    """Fit the card's setting as search and last fit of `make train` do. Raises FindingError or UsageError.
 
-    Beyond SEARCH_ROWS train rows the last fit is left out: it could take as long as training did.
+    With more than SEARCH_ROWS train rows the last fit is left out: it could take as long as training did.
     """
     candidate = _candidate(config, holdout.manifest, card)
     rows = read_train(build, config)
     expected = threshold_of_costs(config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
-    trial, *_ = search([candidate], rows.material, config.training.metric, expected, lambda _: None)
+    trial, *_ = search([candidate], rows.search_data, config.training.metric, expected, lambda _: None)
     is_small = len(rows.truth) <= SEARCH_ROWS
-    return FittedAgain(rows, judge(trial, rows, config), _answers(trial, rows, holdout) if is_small else None)
+    predicted = _predicted(trial, rows, holdout) if is_small else None
+    return FittedAgain(rows, out_of_fold_scores(trial, rows, config), predicted)
 
 
 def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candidate:
-    """With the one setting on the card, which the search must have among its own."""
+    """The candidate with the one setting on the card, which the search must try."""
     training = config.training
     if card.estimator not in training.candidates:
         raise CandidateError(f"{card.estimator!r} is none of training.candidates: {listed(training.candidates)}.")
@@ -111,17 +113,17 @@ def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candi
     return replace(candidate, settings=(card.parameters,))
 
 
-def _answers(trial: Trial, rows: TrainRows, holdout: Table) -> FloatArray:
-    """[rows, classes] or [rows], as the gate has a contestant's."""
+def _predicted(trial: Trial, rows: TrainRows, holdout: Table) -> FloatArray:
+    """[rows, classes], or [rows] for a regression."""
     model, matrix = fit(trial, rows.matrix, rows.truth, rows.weights), holdout.matrix(holdout.manifest.features)
     is_regression = holdout.manifest.task == "regression"
     predict = model.predict if is_regression else model.predict_proba
-    answers: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
-    return answers.reshape(-1) if is_regression else answers
+    predicted: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
+    return predicted.reshape(-1) if is_regression else predicted
 
 
 def _description(card: ModelCard, manifest: DataManifest) -> Check:
-    """Features with their ranges, and the span of train: the service and the table's contract go by them."""
+    """Features with their ranges, and the span of train, which the service and the table's contract rely on."""
     told, known = {one.name: one for one in card.features}, {one.name: one for one in manifest.features}
     other = [name for name in {**told, **known} if told.get(name) != known.get(name)]
     train = manifest.tables["train"]
@@ -135,14 +137,14 @@ def _description(card: ModelCard, manifest: DataManifest) -> Check:
     )
 
 
-def _answers_check(answers: FloatArray, again: FittedAgain) -> Check:
-    if again.answers is None:
-        seen = f"left out, for there are {len(again.rows.truth):,} train rows"
-        return _check("fitted again", seen, f"up to {SEARCH_ROWS:,} train rows the same answers", passed=True)
-    if answers.shape != again.answers.shape:
-        shapes = f"answers of shape {answers.shape}, fitted again {again.answers.shape}"
+def _fit_check(predicted: FloatArray, again: FittedAgain) -> Check:
+    if again.predicted is None:
+        seen = f"left out, because there are {len(again.rows.truth):,} train rows"
+        return _check("fitted again", seen, f"up to {SEARCH_ROWS:,} train rows the same predictions", passed=True)
+    if predicted.shape != again.predicted.shape:
+        shapes = f"predictions of shape {predicted.shape}, fitted again {again.predicted.shape}"
         return _check("fitted again", shapes, "the same shape", passed=False)
-    apart = _apart(answers, again.answers)
+    apart = _apart(predicted, again.predicted)
     return _check(
         "fitted again",
         f"the graph's answers are {percent(apart)} of their spread from those of the winner fitted again",
@@ -170,7 +172,7 @@ def _metrics_check(told: dict[str, Metric], again: dict[str, Metric]) -> Check:
 
 
 def _rows_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
-    """The same rows in the same order: which ones, data.seed says."""
+    """reference.parquet has the rows that data.seed draws, in the same order."""
     columns = [name for name in again.columns if name != PREDICTION_COLUMN]
     lacking = [name for name in again.columns if name not in told]
     same = 0
@@ -179,7 +181,7 @@ def _rows_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
         same = int((row_hashes(told, columns) == known).sum()) if len(told) == len(again) else 0
     return _check(
         "reference rows",
-        f"reference.parquet lacks {listed(lacking)}"
+        f"reference.parquet has no column {listed(lacking)}"
         if lacking
         else f"of {len(told):,} rows in reference.parquet, {same:,} are those that data.seed draws from train",
         f"the {len(again):,} rows that data.seed draws from train",
@@ -188,7 +190,7 @@ def _rows_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
 
 
 def _predictions_check(told: pd.DataFrame, again: pd.DataFrame) -> Check:
-    """Asked row by row, so only where the rows are the same number."""
+    """Compared row by row. Another number of rows fails."""
     if PREDICTION_COLUMN not in told or len(told) != len(again):
         apart = np.inf
     else:
@@ -207,20 +209,20 @@ def _history_check(told: Sequence[ColumnHistory], again: Sequence[ColumnHistory]
     other = [key[0] for key in {**known, **seen} if not _are_close(seen.get(key, {}), known.get(key, {}))]
     return _check(
         "history of distances",
-        f"model.json has other distances for {listed(other)}" if other else f"{len(known)} columns as when recomputed",
-        "the largest distances of past windows as they are recomputed",
+        f"model.json has other distances for {listed(other)}" if other else f"{len(known)} columns as recomputed",
+        "the largest distances of past windows as recomputed",
         passed=not other,
     )
 
 
 def _apart(told: npt.NDArray[Any], again: npt.NDArray[Any]) -> float:
-    """Root mean square of the difference by that of the spread; of classes, the share of rows that differ."""
+    """Root mean square of the difference, divided by that of the spread. For classes, the share of rows that differ."""
     if told.dtype.kind not in "fiu" or again.dtype.kind not in "fiu":
         return float((told != again).mean())
     difference = told.astype(np.float64) - again.astype(np.float64)
     spread = again.astype(np.float64) - again.mean(axis=0, dtype=np.float64)
     size, scale = _root_mean_square(difference), _root_mean_square(spread)
-    # A NaN is no small difference.
+    # A NaN difference is not small: `<=` is false for it.
     return 0.0 if size <= SAME * max(1.0, float(np.abs(again).max())) else size / scale if scale else np.inf
 
 

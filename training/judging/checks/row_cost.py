@@ -1,6 +1,6 @@
-"""What one row costs, on this machine and now: the one figure of the gate that is not the same twice.
+"""Measures the time of one row on this machine: the one figure of the gate that varies from run to run.
 
-So it stands in `latency.json`; the decision says only whether it is within gate.max_row_us.
+So it is written to `latency.json`, and the decision says only whether it is within gate.max_row_us.
 """
 
 import statistics
@@ -25,7 +25,7 @@ class RowCost(Schema):
 
 
 def measure_row_cost(scorer: Scorer, rows: Sequence[GoldenRow], limit_us: float) -> RowCost:
-    """Score golden rows one at a time. The fastest of several batches counts: another process only ever adds."""
+    """Score golden rows one at a time. The fastest of several batches counts: other processes can only slow it."""
     medians = [statistics.median(_batch_us(scorer, rows)) for _ in range(BATCHES)]
     return RowCost(row_us=round(min(medians), 1), limit_us=limit_us)
 

@@ -1,8 +1,8 @@
-"""Rows that stand in both tables: a model that saw a row in training is not judged by it.
+"""Finds rows that are in both tables: a model that saw a row in training must not be judged by it.
 
-Compared are features and target, all of them, by a 64-bit hash of each row. A table of few distinct values repeats
-itself honestly: so the share of the other table's rows that repeat each other is counted too, and a person can tell
-which it is, and raise gate.max_shared_rows.
+Rows are compared by a 64-bit hash of all features and the target. A table with few distinct values has equal rows by
+chance. So the share of equal rows within the other table is counted too: it tells a person whether to raise
+gate.max_shared_rows.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class SharedRows:
-    """shared: share of the rows that stand in the other table; repeated: share of the other's rows that repeat."""
+    """shared: share of the rows that are in the other table; repeated: share of the other's rows that repeat."""
 
     shared: float
     repeated: float
 
 
 def shared_rows(rows: pd.DataFrame, others: pd.DataFrame, columns: Sequence[str]) -> SharedRows:
-    """How many of `rows` stand in `others`, all `columns` alike. Columns that either lacks are not compared."""
+    """How many of `rows` are in `others`, equal in all `columns`. Columns that one of them lacks are not compared."""
     compared = [name for name in columns if name in rows and name in others]
     if not compared or not len(rows) or not len(others):
         return SharedRows(0.0, 0.0)
@@ -38,7 +38,7 @@ def shared_rows(rows: pd.DataFrame, others: pd.DataFrame, columns: Sequence[str]
 
 
 def row_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Hashes:
-    """[rows]: equal where all columns are, -0 and 0 being one, and all that is missing."""
+    """[rows]: equal for rows that are equal in all columns. -0 equals 0, and missing values equal each other."""
     hashes = np.zeros(len(frame), dtype=np.uint64)
     for name in columns:
         hashes = (hashes ^ _column_hashes(frame[name])) * _MIX

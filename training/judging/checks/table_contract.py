@@ -1,21 +1,21 @@
-"""Whether a table still is what a model was trained on: columns, types, ranges, missing and unknown values.
+"""Checks that a table is still what a model was trained on: columns, types, ranges, missing and unknown values.
 
-Thresholds are wide: seasons move, and drift has a stage of its own. What breaks the contract looks like a mistake.
+Thresholds are wide, because seasons move columns, and drift has a stage of its own. A breach looks like a mistake.
 
-`breaches` holds a table against the model card, which says what training saw of each feature:
+`breaches` compares a table with the model card, which says what training saw of each feature:
 
-- a column that is gone, or holds text instead of numbers, or a boolean that is neither 0 nor 1;
-- values missing in MORE_MISSING more of all rows than in training, or categories unknown in MOST_UNKNOWN more of them
-  than is to be expected (`own_past.py`);
-- values beyond the range of training by more than the whole width of it, in MOST_FAR_OUT of the rows (a skewed column
-  of a small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
+- a column that is gone, or has text instead of numbers, or a boolean that is neither 0 nor 1;
+- missing values in MORE_MISSING more of the rows than in training, or unknown categories in MOST_UNKNOWN more of them
+  than is to be expected (`train_history.py`);
+- values beyond the range of training by more than its whole width, in MOST_FAR_OUT of the rows (a skewed column of a
+  small table has one or two such rows by chance: 2 of 143 in the breast cancer table).
 
-A share is beyond its limit where it is so significantly: one column in 100 tables may be, all columns together. A tenth
-more missing values are four rows of a holdout of forty, and chance.
+A share must exceed its limit significantly, with an error rate of one table in 100 for all columns together. A tenth
+more missing values in a holdout of forty rows are four rows, which may be chance.
 
-`jumps` holds rows against others that they should resemble, to see a change of units: MOST_UNUSUAL of them outside the
-middle 98 % of the others. A feature that only ever grows or falls with time (a year, a counter) leaves any range by its
-nature and is not asked. Where the rows have times, `own_past.py` knows more.
+`jumps` compares rows with others that they should resemble, to find a change of units: MOST_UNUSUAL of them are outside
+the middle 98 % of the others. A feature that only grows or only falls with time (a year, a counter) leaves any range
+and is not tested. Where the rows have times, `train_history.py` does this more precisely.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,10 +46,10 @@ def breaches(
     unseen: Mapping[str, float] | None = None,
     columns: Sequence[Feature] = (),
 ) -> tuple[str, ...]:
-    """One phrase for each promise of the card that the rows break, in the order of `features`.
+    """One phrase for each breach, in the order of `features`.
 
-    unseen: the share of rows to be expected of categories that were never seen, by feature; else 0. columns: all that
-    are asked, where `features` are some of them.
+    unseen: by feature, the expected share of rows with a category that was never seen; 0 where not given. columns: all
+    features that are tested, where `features` are some of them.
     """
     if not len(frame):
         return ()
@@ -67,9 +67,9 @@ def jumps(
     others: pd.DataFrame,
     runs_with_time: RunsWithTime,
 ) -> tuple[str, ...]:
-    """One phrase for each numeric feature that lies elsewhere in `frame` than in `others`, in MOST_UNUSUAL of it.
+    """One phrase for each numeric feature that is outside the usual range of `others` in MOST_UNUSUAL of `frame`.
 
-    runs_with_time: whether the feature of this name only ever grows or falls with time; asked only where it matters.
+    runs_with_time: whether the feature of this name only grows or only falls with time; called only where it matters.
     """
     found: list[str] = []
     for feature in features:
@@ -81,7 +81,7 @@ def jumps(
 
 
 def is_monotone(values: npt.NDArray[Any]) -> bool:
-    """Whether values, in the order of time, never fall or never grow. Missing ones are passed over."""
+    """Whether values, in the order of time, never fall or never grow. Missing ones are ignored."""
     steps = np.diff(values[~np.isnan(values)])
     return len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
 
@@ -108,7 +108,7 @@ def _breaches(feature: Feature, frame: pd.DataFrame, unseen: float, alpha: float
 
 
 def _of_missing(feature: Feature, share: float, rows: int, alpha: float) -> Iterator[str]:
-    if _is_surely_over(share, rows, feature.missing_share + MORE_MISSING, alpha):
+    if _is_significantly_over(share, rows, feature.missing_share + MORE_MISSING, alpha):
         yield f"is missing in {percent(share)} of the rows, in training in {percent(feature.missing_share)}"
 
 
@@ -125,7 +125,7 @@ def _of_categories(feature: Feature, column: "pd.Series[Any]", unseen: float, al
     known = set(feature.categories)
     is_unknown = np.array([value not in known for value in distinct], dtype=bool) & ~is_missing
     share = float(counts[is_unknown].sum())
-    if _is_surely_over(share, len(column), unseen + MOST_UNKNOWN, alpha):
+    if _is_significantly_over(share, len(column), unseen + MOST_UNKNOWN, alpha):
         example = distinct[int(np.flatnonzero(is_unknown)[0])]
         usual = f" (in training's own past {percent(unseen)})" if unseen else ""
         yield f"is of a category that training never saw in {percent(share)} of the rows{usual}, such as {example}"
@@ -137,13 +137,13 @@ def _of_range(feature: Feature, present: Numbers, alpha: float) -> Iterator[str]
     low, high = feature.minimum, feature.maximum
     reach = (high - low) or max(1.0, abs(high))
     share = float(((present < low - reach) | (present > high + reach)).mean())
-    if _is_surely_over(share, len(present), MOST_FAR_OUT, alpha):
+    if _is_significantly_over(share, len(present), MOST_FAR_OUT, alpha):
         seen = f"{present.min():g} to {present.max():g}"
         yield f"runs from {seen}, in training from {low:g} to {high:g}: were its units changed?"
 
 
-def _is_surely_over(share: float, rows: int, limit: float, alpha: float) -> bool:
-    """Whether so many of the rows cannot be chance where each is so with the probability `limit` (binomial test)."""
+def _is_significantly_over(share: float, rows: int, limit: float, alpha: float) -> bool:
+    """Whether the share of rows is over `limit`, and significantly so at level alpha (binomial test)."""
     return share > limit and float(bdtrc(round(share * rows) - 1, rows, limit)) < alpha
 
 

@@ -1,11 +1,12 @@
-"""Features that alone say too much of the target: most often they were made from the answer, or known only after it.
+"""Finds features that alone predict the target too well: mostly computed from it, or known only after it.
 
-For each category, or each of up to BINS ranges of a number, class shares (or means) are learned on train and judged on
-the holdout; for two classes the number itself is judged as well. The figure is the lower end of the interval of the
-area under the ROC curve, so that a small holdout raises no false alarm. Among several classes the one told worst
-counts, for an honest feature often tells one of them. For a regression it is the absolute Spearman correlation.
+For each category, or each of up to BINS ranges of a number, class shares (or means) are learned on train and scored on
+the holdout. For two classes the number itself is scored as well. The score is the lower bound of the area under the ROC
+curve, so that a small holdout raises no false alarm. Among several classes the lowest score counts, because an honest
+feature often tells one of them. For a regression the score is the absolute Spearman correlation.
 
-The data stage refuses a feature that tells all (`leaks.py`); the gate refuses one above gate.max_single_feature_auc.
+The data stage refuses a feature that predicts everything (`leaking_features.py`). The gate refuses one above
+gate.max_single_feature_auc.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ Truth = IntArray | FloatArray
 
 
 def target_leakage(train: Table, holdout: Table, features: Sequence[Feature], confidence: float) -> Mapping[str, float]:
-    """For each feature that both tables have, what it alone tells: 0.5 and less nothing, 1 all (0 for a regression)."""
+    """The score of each feature that both tables have: 1 predicts all; 0.5 and less (0 in a regression) nothing."""
     learned, judged, clusters = train.truth, holdout.truth, holdout.clusters
     found = {}
     for feature in features:
@@ -45,14 +46,14 @@ def target_leakage(train: Table, holdout: Table, features: Sequence[Feature], co
 
 @dataclass(frozen=True)
 class Cells:
-    """The category or range that each row is in: [rows of train], [rows of holdout], and how many there are."""
+    """The category or range of each row: [rows of train], [rows of holdout], and how many there are."""
 
     train: IntArray
     holdout: IntArray
     count: int
 
     def means(self, target: FloatArray) -> FloatArray:
-        """[rows of holdout]: the mean of train's target in the row's cell, of all rows where train has none there."""
+        """[rows of holdout]: the mean of train's target in the row's cell; for a cell without train rows, of all."""
         rows = np.bincount(self.train, minlength=self.count)
         sums = np.bincount(self.train, weights=target, minlength=self.count)
         means: FloatArray = np.where(rows > 0, sums / np.maximum(rows, 1), target.mean())
@@ -60,7 +61,7 @@ class Cells:
 
 
 def _is_readable(feature: Feature, frame: pd.DataFrame) -> bool:
-    """Whether the column is there and of its kind; where it is not, the table's contract says so."""
+    """Whether the column is present and of its kind. Where it is not, the check of the table's contract says so."""
     is_categorical = feature.kind == "categorical"
     return feature.name in frame and pd.api.types.is_numeric_dtype(frame[feature.name]) != is_categorical
 
@@ -74,7 +75,7 @@ def _cells(feature: Feature, train: "pd.Series[Any]", holdout: "pd.Series[Any]")
     present = seen[~np.isnan(seen)]
     bins = max(1, min(BINS, len(present) // ROWS_A_BIN))
     inner = np.unique(np.percentile(present, np.linspace(0, 100, bins + 1)[1:-1])) if len(present) else np.empty(0)
-    # NaN sorts above everything, and so into a last cell of its own.
+    # NaN sorts above everything, so it gets a last cell of its own.
     borders = np.append(inner, np.inf)
     codes = [np.searchsorted(borders, values, side="left").astype(np.int64) for values in (seen, new)]
     return Cells(codes[0], codes[1], len(borders) + 1)
@@ -115,7 +116,7 @@ def _area(
     *,
     either: bool = False,
 ) -> float:
-    """The lower end of the area under the ROC curve; of the larger one of both directions, if `either` may be meant."""
+    """The lower bound of the area under the ROC curve. `either`: in the direction that gives the larger one."""
     ranks = pd.Series(scores).rank().to_numpy() / len(scores)
     try:
         seen = interval(

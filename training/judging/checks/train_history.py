@@ -1,16 +1,19 @@
-"""What a table's own past says of the holdout: how far its numbers step, and how many of its categories are new.
+"""Derives from train's own history what to expect of the holdout: how far columns step, how many categories are new.
 
-**Steps.** Units change from one day to the next; a season does not, and a column that jumps each month has jumped
-before. The level of a column, its far ends as logarithms, is the median of its daily medians over WINDOW days, a step
-the level from a day on less that before it. A step in the holdout is a jump where it is FACTOR times the largest one of
-train, half the column's spread, and more than t allows for steps as wide as train's (one table in 100 has one so,
-all columns together); and where MOST_UNUSUAL of the rows after it lie outside the middle 98 % of those before it.
-With fewer than LEAST_STEPS in train there is no past to compare with: the holdout is held against all of train.
+**Steps.** A change of units happens from one day to the next. A season does not, and a column that jumps each month has
+jumped before. The level of a column, with its tails as logarithms, is the median of its daily medians over WINDOW days.
+A step is the level from a day on, minus the level before it. A step in the holdout is a jump where
 
-**New categories.** A long tail brings new ones all the time. What is to be expected is the largest share in windows of
-the holdout's length in the later half of train; without time, or with too little of it, the share of rows whose
-category stands in one row (or one group) only, which estimates the same (Good 1953, "The population frequencies of
-species", Biometrika 40).
+- it is over FACTOR times train's largest step, over half the column's spread, and over what a t distribution allows for
+  steps as wide as train's (at an error rate of one table in 100, all columns together);
+- MOST_UNUSUAL of the rows after it are outside the middle 98 % of the rows before it.
+
+With fewer than LEAST_STEPS steps in train, the holdout is compared with all of train instead.
+
+**New categories.** A column with many rare categories has new ones all the time. To be expected is the largest share in
+windows of the holdout's length in the later half of train. Without time, or with too little of it, it is the share of
+rows whose category is in one row (or one group) only, which estimates the same (Good 1953, "The population frequencies
+of species", Biometrika 40).
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +40,7 @@ Days = npt.NDArray[np.int64]
 
 
 class Jump(NamedTuple):
-    """One numeric column that moved as a change of units does. `words` sign it off."""
+    """A numeric column that jumped as after a change of units. `words`: what signs it off."""
 
     column: str
     text: str
@@ -61,20 +64,20 @@ def unit_jumps(features: Sequence[Feature], train: Table, holdout: Table) -> tup
 
 
 def unseen_shares(features: Sequence[Feature], train: Table, holdout: Table) -> Mapping[str, float]:
-    """For each category column the share of rows that may be of a category that was not seen before."""
+    """By categorical feature, the share of rows that may have a category that train does not have."""
     names = [one.name for one in features if one.kind == "categorical" and one.name in train.frame]
     time = train.manifest.time
     windows = None
     if time and len(holdout.frame) and time in holdout.frame:
         days, length = _days(train.frame[time]), int(np.ptp(_days(holdout.frame[time]))) + 1
-        windows = (days - days.max() - 1) // length  # -1 is the last, and only the last may be followed by none
+        windows = (days - days.max() - 1) // length  # counted back from the end: -1 is the last
     return {name: _unseen_share(train.frame[name], windows, train.clusters) for name in names}
 
 
 def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days, alpha: float) -> Jump | None:
     values = np.concatenate([one.frame[name].to_numpy(dtype=np.float64) for one in (train, holdout)])
     days = np.concatenate([before, after])
-    daily = pd.Series(_tamed(values, values[: len(before)])).groupby(days).median().dropna()
+    daily = pd.Series(_scaled(values, values[: len(before)])).groupby(days).median().dropna()
     size = _steps(daily.rolling(WINDOW).median()).abs()
     first, seen = int(after.min()), daily.index.to_numpy()
     # The level after a step of train must not reach into the holdout.
@@ -82,12 +85,7 @@ def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days, al
     past, new = size[ends < first].dropna(), size[(seen >= first) & size.notna().to_numpy()]
     if len(past) < LEAST_STEPS or not len(new):
         return None
-    # Neighbouring steps share all but one of their days.
-    by_chance = float(stdtrit(max(LEAST_FREEDOM, len(past) // WINDOW), 1 - alpha / 2)) * float(
-        np.sqrt((past**2).mean())
-    )
-    limit = max(FACTOR * float(past.max()), LEAST_SPREAD, by_chance)
-    beyond = new[new > limit].index
+    beyond = new[new > _largest_expected(past, alpha)].index
     if not len(beyond) or is_monotone(values[np.argsort(days, kind="stable")]):
         return None
     # Days around a change share its medians; the means are furthest apart at the change itself.
@@ -98,25 +96,32 @@ def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days, al
         values[(days >= seen[a]) & (days <= seen[b]) & ~np.isnan(values)]
         for a, b in ((place - WINDOW, place - 1), (place, place + WINDOW - 1))
     ]
-    return _told(name, day, float(size[day]) / max(float(past.max()), LEAST_SPREAD / FACTOR), sides)
+    if _outside(sides[1], sides[0]) <= MOST_UNUSUAL:
+        return None
+    return _described(name, day, float(size[day]) / max(float(past.max()), LEAST_SPREAD / FACTOR), sides)
+
+
+def _largest_expected(past: "pd.Series[float]", alpha: float) -> float:
+    """The largest step to be expected after these, in spreads of the column."""
+    # Neighbouring steps share all but one of their days, so a WINDOW of them counts as one.
+    freedom = max(LEAST_FREEDOM, len(past) // WINDOW)
+    by_chance = float(stdtrit(freedom, 1 - alpha / 2)) * float(np.sqrt((past**2).mean()))
+    return max(FACTOR * float(past.max()), LEAST_SPREAD, by_chance)
 
 
 def _steps(levels: "pd.Series[float]") -> "pd.Series[float]":
-    """The level of the days from each one on, less that of the days before it. `levels`: of the days up to each."""
+    """The level of the days from each one on, minus that of the days before it. `levels`: of the days up to each."""
     return levels.shift(1 - WINDOW) - levels.shift(1)
 
 
-def _tamed(values: Numbers, usual: Numbers) -> Numbers:
-    """In spreads of the usual ones from their median, and the far ends as their logarithm: no tail is too heavy."""
+def _scaled(values: Numbers, usual: Numbers) -> Numbers:
+    """Distances from the median of `usual`, in their spread. arcsinh compresses heavy tails like a logarithm."""
     low, middle, high = np.nanpercentile(usual, (10, 50, 90))
-    tamed: Numbers = np.arcsinh((values - middle) / (float(high - low) / 2.56 or 1.0))
-    return tamed
+    scaled: Numbers = np.arcsinh((values - middle) / (float(high - low) / 2.56 or 1.0))
+    return scaled
 
 
-def _told(name: str, day: int, times: float, sides: Sequence[Numbers]) -> Jump | None:
-    outside = _outside(sides[1], sides[0])
-    if outside <= MOST_UNUSUAL:
-        return None
+def _described(name: str, day: int, times: float, sides: Sequence[Numbers]) -> Jump:
     when = f"{pd.Timestamp(0) + day * DAY:%Y-%m-%d}"
     was, now = (float(np.median(side)) for side in sides)
     return Jump(
@@ -128,7 +133,7 @@ def _told(name: str, day: int, times: float, sides: Sequence[Numbers]) -> Jump |
 
 
 def _without_past(features: Sequence[Feature], train: Table, holdout: Table) -> tuple[Jump, ...]:
-    """Rows against all of train. A few groups may lie anywhere."""
+    """The holdout compared with all of train. With few groups there is no check: their values may be anywhere."""
     time, group = train.manifest.time, train.manifest.cluster
     if not time and group in holdout.frame and holdout.frame[group].nunique() < LEAST_CLUSTERS:
         return ()
