@@ -13,7 +13,7 @@ TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
 # The features of the replay's rows as a client has them. The load test sends these.
 REQUESTS_FILE = "requests.parquet"
 # In the tables of build/data: the day or the data.group of a row. In reference.parquet of a table without time: the
-# number of its group, or of the rows that equal it where there are many such.
+# number of the row's group, or of its equal rows where there are many of these.
 CLUSTER_COLUMN = "cluster"
 
 

@@ -19,8 +19,7 @@ SHADOW_GLOB = "shadow-*.jsonl"
 SOURCES_GLOB = "sources-*.jsonl"
 NOT_TRAFFIC = -2
 ANY_KEY = "*"
-# How far a client's clock may differ from the service's, unless it is told otherwise; and where a table of any time is
-# replayed: longer than the calendar.
+# How far a client's clock may differ from the service's by default, and where a table of any time is replayed.
 CLOCK_SKEW_SECONDS = 300
 MOST_SKEW_SECONDS = 10**12
 

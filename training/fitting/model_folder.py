@@ -29,9 +29,9 @@ Numbers = npt.NDArray[np.float64]
 GOLDEN_ROWS = 20
 GOLDEN_TOLERANCE = 1e-5
 UNSEEN_CATEGORY = "(never seen)"
-# With fewer whole groups drift would know too little of how groups differ: then a few rows of each are better.
+# With fewer whole groups drift would know too little of how groups differ. Then rows are drawn one by one.
 LEAST_GROUPS = 50
-# Of rows that are equal to an earlier one; with fewer, rows are as good as independent.
+# Least share of rows that equal an earlier one; with fewer, rows count as independent.
 MANY_EQUAL = 0.05
 
 
@@ -93,7 +93,7 @@ def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, se
 
 
 def _groups(table: Table) -> Integers | None:
-    """[rows]: which rows the split keeps together. None where it follows time, or where hardly any rows are equal."""
+    """[rows]: the groups that the split keeps together. None where it follows time, or where few rows are equal."""
     manifest = table.manifest
     if manifest.time or manifest.cluster:
         return None if manifest.time else table.clusters

@@ -21,7 +21,7 @@ from reports.drift.timing import labelled_days
 from reports.drift.verdict import Findings, judge
 from tests.reports.drift.test_verdict import DRIFT, STILL, SUBJECT, compared, performance, window
 from tests.reports.logged_requests import card, write_config
-from training.statistics.metrics import score as gates_score
+from training.statistics.scores import score as gates_score
 
 ROWS, DAYS = 3000, 30
 REGRESSION = ("rmse", "mae", "mape", "r2", "pinball_90")

@@ -52,7 +52,7 @@ def spelling_notes(name: str, counts: Mapping[str, int], declared: Sequence[Spel
 
 
 def class_notes(target: str, counts: Mapping[str, int]) -> Iterator[str]:
-    """The same of the classes of the target, which no key makes one: a label that comes back must be one of them."""
+    """A line where classes of the target differ only in these. No key merges them, because labels must be classes."""
     classes = _grouped(counts, STEPS)
     if len(classes) < len(counts):
         said = _in_several_ways(classes, (), ("class", "classes"))
@@ -62,7 +62,7 @@ def class_notes(target: str, counts: Mapping[str, int]) -> Iterator[str]:
 def _in_several_ways(
     found: Mapping[str, Mapping[str, int]], declared: Sequence[Spelling], noun: tuple[str, str]
 ) -> str:
-    """How many are written in how many ways, and the one with most of them. `noun`: one, several."""
+    """How many are written in how many ways, with the one that has most ways as example. `noun`: singular, plural."""
     most = max(found.values(), key=lambda texts: (len(_grouped(texts, declared)), sum(texts.values())))
     shown = ", ".join(f"{text!r} ({rows:,} rows)" for text, rows in Counter(most).most_common(SHOWN))
     several = [texts for texts in found.values() if len(_grouped(texts, declared)) > 1]
