@@ -14,7 +14,7 @@ promote: setup ## Make the challenger the champion on this laptop, if every stag
 	@$(RUN) -m deploy promote $(STAGE)
 
 .PHONY: deploy
-deploy: setup ## Put IMAGE=name@sha256:… into production on DOCKER_HOST, without losing a request
+deploy: setup ## Put IMAGE=name@sha256:… into production on DOCKER_HOST, or DEPLOY_TARGET=kubernetes, without losing a request
 	@$(RUN) -m deploy rollout deploy --image "$${IMAGE:-}" $(STAGE)
 
 .PHONY: rollback

@@ -132,6 +132,11 @@ def instances(services: Iterable[str]) -> list[str]:
     return [f"{one}:{PORT}" for one in services]
 
 
+def series_of(services: Iterable[str]) -> str:
+    """The label matcher of the replicas' series in Prometheus."""
+    return f'instance=~"{"|".join(instances(services))}"'
+
+
 def targets(services: Sequence[str]) -> bytes:
     """Prometheus' targets.json for these replicas."""
     return json.dumps([{"targets": instances(services)}]).encode()

@@ -4,12 +4,12 @@ import http.client
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contracts.exits import FindingError
 from contracts.model_folder import Golden, ModelCard
-from deploy.host.machine import PORT, Host
+from deploy.host.machine import PORT
 
 # Answers have nine significant digits; the model's own tolerance is added.
 WIRE_TOLERANCE = 1e-8
@@ -19,14 +19,18 @@ class WrongAnswerError(FindingError):
     """The replica is ready, but its answer differs from the model's output."""
 
 
-def ask(host: Host, service: str, card: ModelCard, golden: Golden, model: str, key: str) -> int:
+def ask(
+    exchange: Callable[[str, int, bytes], bytes], service: str, card: ModelCard, golden: Golden, model: str, key: str
+) -> int:
     """Send every golden row to one replica and return their number. Raises WrongAnswerError and EngineError.
+
+    `exchange`: connects to a port of the replica, sends, and returns what came back.
 
     A row has the same Idempotency-Key at every replica and in every try, so readers of the request log count it once.
     """
     requests = [_request(row.inputs, f"golden-{model[-12:]}-{number}", key) for number, row in enumerate(golden.rows)]
     requests[-1] = requests[-1].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
-    answers = read_answers(host.exchange(service, PORT, b"".join(requests)), len(requests))
+    answers = read_answers(exchange(service, PORT, b"".join(requests)), len(requests))
     for number, (row, (status, body)) in enumerate(zip(golden.rows, answers, strict=True)):
         if problem := difference(card, row.output, golden.tolerance, model, status, body):
             raise WrongAnswerError(f"{service}: golden row {number}: {problem}")

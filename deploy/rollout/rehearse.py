@@ -38,7 +38,7 @@ from deploy.engine import EngineError, check_engine, docker
 from deploy.host.lock import lock
 from deploy.host.machine import Host
 from deploy.host.stack import VOLUMES
-from deploy.rollout import rollback, steps
+from deploy.rollout import rollback, sequence
 from deploy.rollout.candidate import Candidate, fetch, judge, on_host
 from deploy.rollout.journal import Journal
 from deploy.rollout.predecessor import predecessor
@@ -97,7 +97,7 @@ class Stage:
     def run(self, action: Action, work: Callable[[Production], object]) -> Rollout:
         """Run one deploy or rollback with the real steps and the real lock. Raises what refuses it."""
         journal = Journal(action)
-        planned = steps.steps_of(self.rules) if action == "deploy" else rollback.STEPS
+        planned = sequence.steps_of(self.rules) if action == "deploy" else rollback.STEPS
         journal.plan(tuple(one for one in planned if one != "tag"))
         volumes = {one: self.host.volume(one) for one in VOLUMES}
         with ExitStack() as stack:
@@ -170,10 +170,10 @@ def _shortened(rules: Deploy) -> Deploy:
 
 def _play(stage: Stage, before: Candidate, new: Candidate) -> tuple[Played, ...]:
     """Start the stack with `before`; then, under load, deploy `new` and roll it back."""
-    stage.run("deploy", lambda production: steps.deploy(production, lambda _: before, fetch))
+    stage.run("deploy", lambda production: sequence.deploy(production, lambda _: before, fetch))
     return (
         stage.under_load(
-            "deploy", "deploy", lambda production: steps.deploy(production, lambda _: new, fetch), new.model
+            "deploy", "deploy", lambda production: sequence.deploy(production, lambda _: new, fetch), new.model
         ),
         stage.under_load("rollback", "rollback", lambda production: rollback.rollback(production, ""), before.model),
     )

@@ -7,9 +7,8 @@ served here, containers are created from its image, if the host still has it.
 from contracts.exits import FindingError
 from contracts.release import Release, Side, State
 from deploy.host.machine import OTHER
-from deploy.host.state import after, read_state, write_state
-from deploy.rollout.candidate import on_host
-from deploy.rollout.steps import Production, entry_of, refuse_foreign_replicas, restore
+from deploy.host.state import after
+from deploy.rollout.sequence import Target, entry_of, restore
 
 STEPS = ("lock", "find", "start", "enter", "switch", "commit", "retire", "tag")
 
@@ -18,35 +17,36 @@ class NoSuchReleaseError(FindingError):
     """There is no release to roll back to, or its image is no longer on the host."""
 
 
-def rollback(production: Production, asked: str) -> Release:
+def rollback(target: Target, asked: str) -> Release:
     """Roll back to `asked`, or to the previous release. Raises what refused it, after everything was restored."""
-    journal = production.journal
-    state = read_state(production.held)
-    refuse_foreign_replicas(production.host, state)
+    journal = target.journal
+    state = target.read_state()
     new = find(state, asked)
+    if new not in (state.current, state.previous) and not target.has_image(new.image):
+        raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")
     if state.current is not None and new.image == state.current.image:
-        journal.note(f"{new.image} serves already; {production.settle(state)}.")
+        journal.note(f"{new.image} serves already; {target.settle(state)}.")
         return new
     with journal.step("find") as step:
         step.said = f"{new.image}, on {new.side}"
-        if not production.is_out(new.side):  # a deploy was killed here
-            step.said += f"; {production.settle(state)}"
+        if not target.is_out(new.side):  # a deploy was killed here
+            step.said += f"; {target.settle(state)}"
     try:
         with journal.step("start") as step:
-            step.said = _start(production, new)
+            step.said = target.start_again(new)
         with journal.step("enter") as step:
-            step.said = production.enter(new.side)
+            step.said = target.enter(new.side)
         with journal.step("switch") as step:
-            step.said = production.switch(new.side)
+            step.said = target.switch(new.side)
         with journal.step("commit") as step:
             committed = after(state, new, entry_of("rollback", new, state, journal))
-            write_state(production.held, committed)
+            target.write_state(committed)
             step.said = "state.json: it is current"
     except BaseException as error:
-        restore(production, error)
+        restore(target, error)
         raise
     with journal.step("retire") as step:
-        step.said = production.settle(committed)
+        step.said = target.settle(committed)
     return new
 
 
@@ -74,18 +74,4 @@ def _earlier(state: State, asked: str, side: Side) -> Release:
             f"{asked} never served here; `make releases` lists what did. Use `make deploy` for another image.",
             code="never-served",
         )
-    if on_host(asked) is None:
-        raise NoSuchReleaseError(f"{asked} is no longer on the host: `make deploy IMAGE={asked}` pulls it again.")
     return Release(image=asked, model=served.model, revision=served.revision, decision=served.decision, side=side)
-
-
-def _start(production: Production, new: Release) -> str:
-    replicas, seconds = production.replicas(new.side), production.rules.ready_seconds
-    if replicas.are_kept(new.image):
-        replicas.start_existing()
-        replicas.wait_until_ready(seconds, replicas.check_running)
-        return "kept containers started and ready"
-    replicas.start(new.image)
-    replicas.wait_until_ready(seconds, replicas.check_running)
-    replicas.give_full_cpu()
-    return "containers made from the image on the host, and ready"

@@ -1,38 +1,28 @@
-"""The steps of a deploy, in the order that loses no request, and the restore after a failure.
+"""The steps of a deploy on one host, whose order is sequence.py's.
 
-state.json on the host is the desired state. `settle` makes the rest match it: the side that gets the traffic, the
-replicas that run, the targets of Prometheus. A deploy calls it first, which repairs what a killed run left; last, which
-retires the old side; and after any failure in between.
+state.json on the host is the desired state: the side that gets the traffic, the replicas that run, the targets of
+Prometheus.
 """
 
-import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from contracts.exits import UsageError
 from contracts.pipeline_toml.keys import Deploy as Rules
-from contracts.release import Compared, Entry, Release, Side, State, VersionMetrics
-from deploy.engine import EngineError
+from contracts.release import Release, Side, State, VersionMetrics
 from deploy.host.edge import Edge, backup_of
-from deploy.host.lock import Held, owner
+from deploy.host.lock import Held
 from deploy.host.machine import OTHER, SIDES, Host
-from deploy.host.replicas import ReplicaError, Replicas
+from deploy.host.replicas import ReplicaError, Replicas, series_of
 from deploy.host.stack import Stack
-from deploy.host.state import after, read_state, write_state
-from deploy.rollout import canary, golden
-from deploy.rollout.candidate import Candidate, Proved, in_place_of_another, on_host, refuse_moved_production
+from deploy.host.state import read_state, write_state
+from deploy.rollout import golden
+from deploy.rollout.candidate import Proved, on_host
 from deploy.rollout.journal import Journal
+from deploy.rollout.sequence import SCRAPED_SECONDS, compare, short, watch
 from deploy.rollout.version_metrics import Prometheus
 
-SCRAPED_SECONDS = 60.0
 FIRST_OVERRIDE = "target.yaml"
-BEFORE = ("lock", "settle", "admit", "pull", "start", "ready", "golden", "enter")
-AFTER = ("switch", "drain", "watch", "commit", "retire", "tag")
-
-
-class NotRestoredError(EngineError):
-    """The deploy failed, and so did restoring the earlier version: the text has both reasons."""
 
 
 @dataclass
@@ -47,11 +37,20 @@ class Production:
 
     def __post_init__(self) -> None:
         self.edge = Edge(self.host)
-        self.prometheus = Prometheus(self.host)
+        self.prometheus = Prometheus(self.host.exchange)
         self.stack = Stack(self.host, self.held)
 
     def replicas(self, side: Side) -> Replicas:
         return Replicas(self.host, side)
+
+    def read_state(self) -> State:
+        """state.json. Raises UsageError if `docker compose up` started the replicas."""
+        state = read_state(self.held)
+        refuse_foreign_replicas(self.host, state)
+        return state
+
+    def write_state(self, state: State) -> None:
+        write_state(self.held, state)
 
     def settle(self, state: State) -> str:
         """Make the host match the state. Idempotent, and safe at any moment. Raises EngineError and ReplicaError."""
@@ -73,7 +72,7 @@ class Production:
         self._retire(OTHER[side])
         self.edge.set_state([backup_of(one) for one in SIDES[side]], "maint")
         self.stack.scrape(SIDES[side])
-        return f"{side} serves {_short(current.image)}; {said}{self._keep(state.previous)}"
+        return f"{side} serves {short(current.image)}; {said}{self._keep(state.previous)}"
 
     def _settle_empty(self) -> str:
         """Nothing was deployed yet, or the first deploy failed: stop all replicas."""
@@ -94,9 +93,9 @@ class Production:
         if previous is None or self.replicas(previous.side).are_kept(previous.image):
             return ""
         if on_host(previous.image) is None:
-            return f"; {_short(previous.image)} is no longer on the host"
+            return f"; {short(previous.image)} is no longer on the host"
         self.replicas(previous.side).create(previous.image)
-        return f"; kept {_short(previous.image)} on {previous.side}"
+        return f"; kept {short(previous.image)} on {previous.side}"
 
     def bring_stack_up(self, image: str, live: Side | None) -> str:
         """Start the stack around the replicas, and wait until the edge accepts commands."""
@@ -135,154 +134,74 @@ class Production:
         self.edge.wait_until_idle(SIDES[side], self.rules.drain_seconds)
         return f"no request is in flight at {' and '.join(SIDES[side])}"
 
+    def figures(self, side: Side, seconds: float) -> VersionMetrics:
+        """Prometheus' figures of a side over the last seconds."""
+        return self.prometheus.figures(series_of(SIDES[side]), seconds)
 
-def steps_of(rules: Rules) -> tuple[str, ...]:
-    """Every step of a deploy, in order."""
-    return (*BEFORE, *(f"canary {percent} %" for percent in rules.canary_percent), *AFTER)
+    def check(self, side: Side, *services: str) -> None:
+        """Raises if the lock is gone, or one of these replicas of the side has ended; checks both if none is named."""
+        self.held.check()
+        self.replicas(side).check_running(*services)
+        self.journal.progress(f"{' and '.join(SIDES[side])} run")
 
+    def has_image(self, image: str) -> bool:
+        return on_host(image) is not None
 
-def deploy(
-    production: Production, admit: Callable[[State], Candidate], fetch: Callable[[Candidate], Proved]
-) -> Release:
-    """Every step between lock and tag. Raises what refused the deploy, after the earlier version was restored."""
-    journal = production.journal
-    with journal.step("settle") as step:
-        state = read_state(production.held)
-        refuse_foreign_replicas(production.host, state)
-        step.said = production.settle(state)
-    with journal.step("admit") as step:
-        candidate = admit(state)
-        step.said = f"model {candidate.model[:19]}: {candidate.decision}"
-    if state.current is not None and state.current.image == candidate.image:
-        journal.note(f"{candidate.image} serves already.")
-        return state.current
-    with journal.step("pull") as step:
-        proved = fetch(candidate)
-        step.said = f"image on the host, model proved on {len(proved.golden.rows)} golden rows here"
-    if replaces := in_place_of_another(proved.card, state.current):
-        journal.note(replaces)
-    else:
-        refuse_moved_production(candidate, state.current)
-    new = Release(
-        image=candidate.image,
-        model=candidate.model,
-        revision=candidate.revision,
-        decision=f"{candidate.decision}. {replaces}" if replaces else candidate.decision,
-        side=OTHER[state.current.side] if state.current else "blue",
-    )
-    try:
-        rival = None if replaces else state.current
-        compared = _bring_up(production, state, new, proved, rival)
-        with journal.step("commit") as step:
-            production.held.check()
-            committed = after(state, new, entry_of("deploy", new, state, journal, compared))
-            write_state(production.held, committed)
-            step.said = f"state.json: {_short(new.image)} is current"
-    except BaseException as error:
-        restore(production, error)
-        raise
-    with journal.step("retire") as step:
-        step.said = production.settle(committed)
-    return new
-
-
-def _bring_up(
-    production: Production, state: State, new: Release, proved: Proved, rival: Release | None
-) -> tuple[Compared, ...]:
-    """Start the new version, move all traffic to it, and watch it. Returns the comparisons on the way.
-
-    `rival`: the serving release, if it is of the same project. With another project's there is no canary and no backup,
-    because neither can answer the other's requests.
-    """
-    journal, replicas, side = production.journal, production.replicas(new.side), new.side
-    with journal.step("start") as step:
-        if state.current is None:
-            production.bring_stack_up(new.image, None)
-        replicas.create(new.image)
-        step.said = f"{' and '.join(SIDES[side])} made, with the limits of compose.yaml"
-    with journal.step("ready") as step:
-        for one in SIDES[side]:  # one after the other: two starts at once slow down the requests being served
-            replicas.start_existing(one)
-            replicas.wait_until_ready(production.rules.ready_seconds, partial(_check, production, side, one), one)
-        step.said = "one after the other; /readyz says 200 at the real port of both"
-    with journal.step("golden") as step:
-        arguments = (proved.card, proved.golden, new.model, production.key)
-        rows = [golden.ask(production.host, one, *arguments) for one in SIDES[side]]
+    def start_again(self, release: Release) -> str:
+        """Start an earlier release's kept containers, or new ones from its image, and wait until they are ready."""
+        replicas, seconds = self.replicas(release.side), self.rules.ready_seconds
+        if replicas.are_kept(release.image):
+            replicas.start_existing()
+            replicas.wait_until_ready(seconds, replicas.check_running)
+            return "kept containers started and ready"
+        replicas.start(release.image)
+        replicas.wait_until_ready(seconds, replicas.check_running)
         replicas.give_full_cpu()
-        step.said = f"{sum(rows)} answers through the real port are right"
-    with journal.step("enter") as step:
-        production.stack.scrape((*(SIDES[state.current.side] if state.current else ()), *SIDES[side]))
-        step.said = production.enter(side)
-        if rival is not None:
-            production.warm_up_backup(rival.side)
-        production.prometheus.wait_until_scraped(SIDES[side], SCRAPED_SECONDS)
-    for percent in production.rules.canary_percent:
-        with journal.step(f"canary {percent} %") as step:
-            step.said = _canary(production, rival, side, percent)
-    with journal.step("switch") as step:
-        step.said = production.switch(side, with_backup=rival is not None)
-    with journal.step("drain") as step:
-        step.said = production.drain(OTHER[side])
-    with journal.step("watch") as step:
-        step.said = _watch(production, rival, side)
-    return tuple(journal.compared)
+        return "containers made from the image on the host, and ready"
 
+    def bring_up(self, state: State, new: Release, proved: Proved, rival: Release | None) -> None:
+        """Start the new version, move all traffic to it, and watch it.
 
-def _canary(production: Production, rival: Release | None, side: Side, percent: int) -> str:
-    if rival is None:
-        return "nothing to compare with: this is the first of its project"
-    production.edge.share(side, percent)
-    compared = canary.observe(
-        percent,
-        lambda seconds: (
-            production.prometheus.figures(SIDES[side], seconds),
-            production.prometheus.figures(SIDES[OTHER[side]], seconds),
-        ),
-        lambda: _check(production, side),
-        production.rules,
-        production.rules.canary_seconds,
-    )
-    production.journal.compared.append(compared)
-    return words_of(compared)
+        `rival`: the serving release, if it is of the same project. With another project's there is no canary and no
+        backup, because neither can answer the other's requests.
+        """
+        journal, replicas, side = self.journal, self.replicas(new.side), new.side
+        with journal.step("start") as step:
+            if state.current is None:
+                self.bring_stack_up(new.image, None)
+            replicas.create(new.image)
+            step.said = f"{' and '.join(SIDES[side])} made, with the limits of compose.yaml"
+        with journal.step("ready") as step:
+            for one in SIDES[side]:  # one after the other: two starts at once slow down the requests being served
+                replicas.start_existing(one)
+                replicas.wait_until_ready(self.rules.ready_seconds, partial(self.check, side, one), one)
+            step.said = "one after the other; /readyz says 200 at the real port of both"
+        with journal.step("golden") as step:
+            arguments = (proved.card, proved.golden, new.model, self.key)
+            rows = [golden.ask(self.host.exchange, one, *arguments) for one in SIDES[side]]
+            replicas.give_full_cpu()
+            step.said = f"{sum(rows)} answers through the real port are right"
+        with journal.step("enter") as step:
+            self.stack.scrape((*(SIDES[state.current.side] if state.current else ()), *SIDES[side]))
+            step.said = self.enter(side)
+            if rival is not None:
+                self.warm_up_backup(rival.side)
+            self.prometheus.wait_until_scraped(series_of(SIDES[side]), SIDES[side], SCRAPED_SECONDS)
+        for percent in self.rules.canary_percent:
+            with journal.step(f"canary {percent} %") as step:
+                step.said = self._canary(rival, side, percent)
+        with journal.step("switch") as step:
+            step.said = self.switch(side, with_backup=rival is not None)
+        with journal.step("drain") as step:
+            step.said = self.drain(OTHER[side])
+        with journal.step("watch") as step:
+            step.said = watch(self, rival, side)
 
-
-def _watch(production: Production, rival: Release | None, side: Side) -> str:
-    """Watch the new side, compared with the old one's last figures. A first deploy may have no traffic."""
-    before = production.journal.compared[-1].old if production.journal.compared else None
-    is_first = rival is None
-
-    def look(seconds: float) -> tuple[VersionMetrics, VersionMetrics | None]:
-        return production.prometheus.figures(SIDES[side], seconds), before
-
-    rules = production.rules.model_copy(update={"canary_min_requests": 0}) if is_first else production.rules
-    compared = canary.observe(
-        100,
-        look,
-        lambda: _check(production, side),
-        rules,
-        production.rules.watch_seconds,
-        may_be_silent=is_first,
-        before=True,
-    )
-    production.journal.compared.append(compared)
-    return words_of(compared)
-
-
-def _check(production: Production, side: Side, *services: str) -> None:
-    production.held.check()
-    production.replicas(side).check_running(*services)
-    production.journal.progress(f"{' and '.join(SIDES[side])} run")
-
-
-def restore(production: Production, error: BaseException) -> None:
-    """Send all traffic to the release in state.json. Raises NotRestoredError if that fails."""
-    production.journal.note("failed; restoring the earlier version.")
-    try:
-        production.journal.note(production.settle(read_state(production.held)))
-    except Exception as second:
-        raise NotRestoredError(
-            f"{error} And restoring failed: {second} Nothing was committed; run the same command again."
-        ) from error
+    def _canary(self, rival: Release | None, side: Side, percent: int) -> str:
+        if rival is None:
+            return "nothing to compare with: this is the first of its project"
+        self.edge.share(side, percent)
+        return compare(self, side, percent)
 
 
 def refuse_foreign_replicas(host: Host, state: State) -> None:
@@ -295,37 +214,3 @@ def refuse_foreign_replicas(host: Host, state: State) -> None:
                 f"{service} was started by `docker compose up`, not by a deploy. Run `docker compose down` "
                 "(which keeps the volumes), then deploy: every later deploy loses no request."
             )
-
-
-def entry_of(action: str, new: Release, state: State, journal: Journal, compared: tuple[Compared, ...] = ()) -> Entry:
-    """The line that `make releases` shows."""
-    return Entry.model_validate(
-        {
-            "action": action,
-            "image": new.image,
-            "model": new.model,
-            "revision": new.revision,
-            "replaced": state.current.image if state.current else "",
-            "decision": new.decision,
-            "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "by": owner(),
-            "seconds": round(journal.seconds, 1),
-            "compared": compared,
-        }
-    )
-
-
-def words_of(compared: Compared) -> str:
-    """A step's figures in one line."""
-    words = f"{compared.seconds:g} s: new {_figures(compared.new)}"
-    return words + (f"; old {_figures(compared.old)}" if compared.old else "")
-
-
-def _figures(seen: VersionMetrics) -> str:
-    if seen.error_share is None:
-        return f"{seen.requests:.0f} requests"
-    return f"{seen.requests:.0f} requests, {seen.error_share:.2%} failed, p50 {seen.p50_ms} ms, p95 {seen.p95_ms} ms"
-
-
-def _short(image: str) -> str:
-    return image.rpartition("/")[2][:40]

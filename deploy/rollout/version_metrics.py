@@ -1,4 +1,4 @@
-"""Each version's metrics from Prometheus, queried through the edge's container.
+"""Each version's metrics from Prometheus, queried from inside the production: through the edge's container, or a pod.
 
 Only predictions count, because health checks come every second and are always fast. An empty answer, or NaN, is None.
 """
@@ -8,14 +8,12 @@ import io
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from contracts.release import VersionMetrics
 from deploy.engine import EngineError
-from deploy.host.machine import Host
-from deploy.host.replicas import instances
 
 PLACE, PORT = "prometheus", 9090
 ROUTES = "/predict|/predict/batch|/v2/models/.+/infer"
@@ -29,9 +27,14 @@ class PrometheusError(EngineError):
 
 @dataclass(frozen=True)
 class Prometheus:
-    """The stack's Prometheus."""
+    """The production's Prometheus. `exchange`: connects to a port of a place there, sends, and returns what came back.
 
-    host: Host
+    A version is named by the label matchers of its replicas' series, such as `instance=~"replica-1:8000"`.
+    """
+
+    exchange: Callable[[str, int, bytes], bytes]
+    place: str = PLACE
+    port: int = PORT
 
     def values(self, *queries: str) -> list[float | None]:
         """The number that each query gives now; None for an empty answer or NaN. Raises PrometheusError.
@@ -42,16 +45,15 @@ class Prometheus:
             f"GET /api/v1/query?{urlencode({'query': one})} HTTP/1.1\r\nHost: deploy\r\n\r\n" for one in queries
         ]
         requests[-1] = requests[-1].replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
-        return parse_values(self.host.exchange(PLACE, PORT, "".join(requests).encode()), queries)
+        return parse_values(self.exchange(self.place, self.port, "".join(requests).encode()), queries)
 
-    def figures(self, services: Sequence[str], seconds: float) -> VersionMetrics:
+    def figures(self, replicas: str, seconds: float) -> VersionMetrics:
         """The metrics of these replicas together, over the last `seconds`."""
-        series = f'instance=~"{"|".join(instances(services))}", route=~"{ROUTES}"'
+        series = f'{replicas}, route=~"{ROUTES}"'
         window = f"{max(1, round(seconds))}s"
         requests = f"sum(increase(gatehouse_requests_total{{{series}}}[{window}]))"
         failed = f'sum(increase(gatehouse_requests_total{{{series}, status!="2xx"}}[{window}]))'
         buckets = f"sum by (le) (increase(gatehouse_request_seconds_bucket{{{series}}}[{window}]))"
-        replicas = f'instance=~"{"|".join(instances(services))}"'
         odd = " + ".join(f"(sum(increase({name}{{{replicas}}}[{window}])) or vector(0))" for name in ODD)
         features = f"count(count by (feature) (gatehouse_missing_values_total{{{replicas}}}))"
         rows = f"sum(increase(gatehouse_score_count{{{replicas}}}[{window}]))"
@@ -70,10 +72,10 @@ class Prometheus:
             odd_share=odd_share,
         )
 
-    def wait_until_scraped(self, services: Sequence[str], seconds: float) -> None:
-        """Wait until it has scraped each of these replicas. Raises PrometheusError after `seconds`."""
+    def wait_until_scraped(self, replicas: str, services: Sequence[str], seconds: float) -> None:
+        """Wait until it has scraped each of these. Raises PrometheusError, with their names, after `seconds`."""
         deadline = time.monotonic() + seconds
-        query = f'sum(up{{instance=~"{"|".join(instances(services))}"}})'
+        query = f"sum(up{{{replicas}}})"
         while self._or_none(query) != len(services):
             if time.monotonic() > deadline:
                 raise PrometheusError(

@@ -42,6 +42,7 @@ RULES: dict[str, float] = {
     "canary_seconds": 4.0, "canary_min_requests": 60, "canary_max_seconds": 30.0, "watch_seconds": 4.0,
     "ready_seconds": 120.0,
 }  # fmt: skip
+FAST: dict[str, Any] = {"canary_percent": [50], "canary_seconds": 2.0, "canary_min_requests": 30, "watch_seconds": 2.0}
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,16 @@ class Done:
 
 @dataclass
 class Arena:
-    """What the scenarios play in."""
+    """What the scenarios play in. `rules`: for [deploy]; `fast`: those of a deploy that only prepares."""
 
     host: Host
     registry: Registry
     folder: Path
     base: str
     rows: list[dict[str, Any]]
+    rate: float = RATE
+    rules: Mapping[str, object] = field(default_factory=lambda: RULES)
+    fast: Mapping[str, Any] = field(default_factory=lambda: FAST)
     versions: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
@@ -81,7 +85,7 @@ class Arena:
     def config(self, **changes: object) -> Path:
         """pipeline.toml with the deploy section that the tests use."""
         text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
-        for key, value in (RULES | changes).items():
+        for key, value in (dict(self.rules) | changes).items():
             text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
             assert count == 1, key
         path = self.folder / f"pipeline-{secrets.token_hex(4)}.toml"
@@ -103,9 +107,9 @@ class Arena:
         """Run a deployer to its end; `others` as `begin` takes them."""
         return self.begin(action, image, tag, **others).wait()
 
-    def client(self, rate: float = RATE) -> AbstractContextManager[Running]:
+    def client(self, rate: float | None = None) -> AbstractContextManager[Running]:
         """A client at work."""
-        return traffic(self.url, self.rows, rate, self.folder / f"traffic-{secrets.token_hex(4)}")
+        return traffic(self.url, self.rows, rate or self.rate, self.folder / f"traffic-{secrets.token_hex(4)}")
 
     def state_bytes(self) -> bytes:
         """state.json, as it lies on the host."""
@@ -123,6 +127,10 @@ class Arena:
         """The replicas that run."""
         found = self.host.inspect([name for side in SIDES.values() for name in side])
         return {name for name, one in found.items() if one["State"]["Running"]}
+
+    def is_locked(self) -> bool:
+        """Whether a deployer holds the lock, or has left it behind."""
+        return bool(docker("ps", "--all", "--quiet", f"--filter=name=^/{self.host.project}-deploy-lock$"))
 
     def make_version(self, name: str, commit: str, project: str = "flights") -> None:
         """A good version with a model digest of its own, pushed, of this project."""
@@ -228,18 +236,22 @@ class Run:
         return Done(code, "".join(self.lines), ended - self.began, self.began, ended, rollout, self.process.pid)
 
 
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what names another stack."""
+    left_out = ("IMAGE", "OTHER_IMAGE", "GRAFANA_PASSWORD", "API_KEYS_FILE", "DOMAIN", "DEPLOY_TARGET")
+    return {name: value for name, value in environment.items() if name not in left_out}
+
+
 @contextmanager
 def arena(base: str) -> Iterator[Arena]:
     """`base`: an image that `make build` made. Two good versions, and the first of them deployed."""
     project = f"ghrollout-{secrets.token_hex(3)}"
-    environment = dict(os.environ) | {
+    environment = without_settings(os.environ) | {
         "COMPOSE_PROJECT_NAME": project, "SCRAPE_INTERVAL": "1s", "PYTHONPATH": str(ROOT),
         **{f"{name}_PORT": "0" for name in ("EDGE_TLS", "PROMETHEUS", "ALERTMANAGER")},
         # Not 0: the engine would give the edge another port when it starts it again.
         "EDGE_PORT": str(free_port()),
     }  # fmt: skip
-    for name in ("IMAGE", "OTHER_IMAGE", "GRAFANA_PASSWORD", "API_KEYS_FILE", "DOMAIN"):
-        environment.pop(name, None)
     folder = Path(tempfile.mkdtemp(prefix=project))
     registry = Registry(folder)
     made = Arena(Host(project, environment), registry, folder, base, golden_rows(base))
@@ -251,7 +263,7 @@ def arena(base: str) -> Iterator[Arena]:
     finally:
         registry.stop()
         made.host.compose("--profile=deploy", "down", "--volumes", "--timeout=2", "--remove-orphans")
-        _remove_rest(project, registry.address)
+        remove_rest(project, registry.address)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -278,7 +290,8 @@ def eventually(look: Callable[[], bool], seconds: float, what: str) -> float:
     return time.monotonic() - started
 
 
-def _remove_rest(project: str, registry: str) -> None:
+def remove_rest(project: str, registry: str) -> None:
+    """Remove the volumes and the images of a project and of its registry."""
     for volume in docker("volume", "ls", "--quiet", f"--filter=name=^{project}_").split():
         docker("volume", "rm", volume)
     for reference in (project, f"{registry}/user/*"):

@@ -27,9 +27,9 @@ from contracts.schema import read_json
 from contracts.stage import Build
 from deploy.digests import on_engine
 from deploy.engine import EngineError, check_engine, docker
-from deploy.rollout.steps import steps_of
+from deploy.rollout.sequence import steps_of
 from tests.rollouts import scenarios
-from tests.rollouts.arena import ROOT, Arena, arena
+from tests.rollouts.arena import FAST, ROOT, Arena, arena
 from tests.rollouts.scenarios import Row
 
 PAGE = ROOT / "docs" / "deploys.md"
@@ -42,7 +42,7 @@ Scenario = Callable[[Arena], list[Row]]
 
 def parts() -> dict[str, list[Scenario]]:
     """Every scenario, by the part that it belongs to; a kill for each step of a deploy with one canary step."""
-    steps = steps_of(Deploy(canary_percent=tuple(scenarios.FAST["canary_percent"])))
+    steps = steps_of(Deploy(canary_percent=tuple(FAST["canary_percent"])))
     return {
         "good": [scenarios.good_deploy],
         "another project": [scenarios.another_project],

@@ -16,7 +16,7 @@ from deploy.rollout.candidate import on_host
 from deploy.rollout.steady_client import Request, summary
 from tests.containers.hand_made import Repository
 from tests.containers.registry import breaking_way
-from tests.rollouts.arena import RATE, Arena, Done, between, eventually
+from tests.rollouts.arena import Arena, Done, between, eventually
 from tests.rollouts.faults import SITES
 from tests.rollouts.ssh_host import ssh_host
 
@@ -30,7 +30,6 @@ BACK_SECONDS = 30.0
 ROLLBACK_SECONDS = 5.0
 LARGE_BYTES = 40_000_000
 NEVER = "never ready"
-FAST: dict[str, Any] = {"canary_percent": [50], "canary_seconds": 2.0, "canary_min_requests": 30, "watch_seconds": 2.0}
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Row:
 
 def two_releases(arena: Arena) -> None:
     """What a production has that has run for a while: a release that serves, and one before it."""
-    first = arena.run("deploy", arena.versions["first"], **FAST)
+    first = arena.run("deploy", arena.versions["first"], **arena.fast)
     assert first.exit_code == 0, first.output
-    _, _, second = _loaded(arena, lambda: arena.run("deploy", arena.versions["second"], **FAST), RATE, 1.0)
+    _, _, second = _loaded(arena, lambda: arena.run("deploy", arena.versions["second"], **arena.fast), arena.rate, 1.0)
     assert second.exit_code == 0, second.output
 
 
@@ -92,7 +91,9 @@ def another_project(arena: Arena) -> list[Row]:
     before = arena.state().current
     assert before is not None
     arena.make_version("another project", "3" * 40, project="wine")
-    _, seen, done = _loaded(arena, lambda: arena.run("deploy", arena.versions["another project"], **FAST), RATE, 1.0)
+    _, seen, done = _loaded(
+        arena, lambda: arena.run("deploy", arena.versions["another project"], **arena.fast), arena.rate, 1.0
+    )
     assert done.exit_code == 0, done.output
     assert done.rollout is not None
     said = {one.name: one.said for one in done.rollout.steps}
@@ -143,7 +144,9 @@ def production_moved(arena: Arena) -> list[Row]:
     assert current is not None
     if current.model == arena.models["second"]:
         # No rollback: what served before may be another project's, to which this image would be a first run.
-        _, _, first = _loaded(arena, lambda: arena.run("deploy", arena.versions["first"], **FAST), RATE, 1.0)
+        _, _, first = _loaded(
+            arena, lambda: arena.run("deploy", arena.versions["first"], **arena.fast), arena.rate, 1.0
+        )
         assert first.exit_code == 0, first.output
     row = _refused(arena, "production moved meanwhile", image)
     assert "(production-moved)" in row.outcome, row.outcome
@@ -171,7 +174,7 @@ def index_of_two_platforms(arena: Arena) -> None:
             ours | {"platform": {"os": system, "architecture": architecture}},
         ]
     )
-    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image, **FAST), RATE, quiet_seconds=1.0)
+    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image, **arena.fast), arena.rate, quiet_seconds=1.0)
     assert done.exit_code == 0, done.output
     assert_whole(arena, image)
     assert arena.champion() == image
@@ -193,13 +196,13 @@ def killed_at(arena: Arena, step: str) -> list[Row]:
     wanted = other(arena)
 
     def kill_and_run_again() -> Done:
-        first = arena.begin("deploy", wanted, **FAST)
+        first = arena.begin("deploy", wanted, **arena.fast)
         assert first.wait_for(step), "".join(first.lines)
         time.sleep(KILL_AFTER_SECONDS)
         first.kill()
-        return arena.run("deploy", wanted, **FAST)
+        return arena.run("deploy", wanted, **arena.fast)
 
-    _, seen, done = _loaded(arena, kill_and_run_again, RATE, quiet_seconds=1.0)
+    _, seen, done = _loaded(arena, kill_and_run_again, arena.rate, quiet_seconds=1.0)
     assert done.exit_code == 0, done.output
     assert_whole(arena, wanted)
     whole = summary(seen)
@@ -212,12 +215,12 @@ def two_at_once(arena: Arena) -> list[Row]:
     wanted = other(arena)
 
     def both() -> tuple[Done, Done]:
-        first = arena.begin("deploy", wanted, **FAST)
+        first = arena.begin("deploy", wanted, **arena.fast)
         assert first.wait_for("settle"), "".join(first.lines)
         second = arena.run("rollback")
         return first.wait(), second
 
-    _, seen, (first, second) = _loaded(arena, both, RATE, quiet_seconds=1.0)
+    _, seen, (first, second) = _loaded(arena, both, arena.rate, quiet_seconds=1.0)
     assert first.exit_code == 0, first.output
     assert second.exit_code == 1, second.output
     assert f"(process {first.process_id})" in second.reason, second.reason
@@ -234,7 +237,7 @@ def rollback_without_registry(arena: Arena, within_seconds: float = ROLLBACK_SEC
     assert state.current is not None
     assert state.previous is not None
     arena.registry.stop()
-    _, seen, done = _loaded(arena, lambda: arena.run("rollback"), RATE, quiet_seconds=1.0)
+    _, seen, done = _loaded(arena, lambda: arena.run("rollback"), arena.rate, quiet_seconds=1.0)
     arena.registry.start()
     assert done.exit_code == 0, done.output
     assert done.rollout is not None
@@ -259,13 +262,13 @@ def over_ssh(arena: Arena) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, ssh_host(Path(folder)) as target:
         image = other(arena)
         _, seen, done = _loaded(
-            arena, lambda: arena.run("deploy", image, target=target, **FAST), RATE, quiet_seconds=1.0
+            arena, lambda: arena.run("deploy", image, target=target, **arena.fast), arena.rate, quiet_seconds=1.0
         )
         assert done.exit_code == 0, done.output
         now = arena.state().current
         assert now is not None
         assert now.image == image
-        _, during, back = _loaded(arena, lambda: arena.run("rollback", target=target), RATE, quiet_seconds=1.0)
+        _, during, back = _loaded(arena, lambda: arena.run("rollback", target=target), arena.rate, quiet_seconds=1.0)
         assert back.exit_code == 0, back.output
     whole = summary([*seen, *during])
     assert whole.failed == 0, whole.errors
@@ -313,7 +316,7 @@ def assert_whole(arena: Arena, image: str) -> None:
     assert state.current is not None
     assert state.current.image == image
     assert len(arena.running()) == 2, arena.running()
-    eventually(lambda: not _has_lock(arena), 5, "the lock is gone")
+    eventually(lambda: not arena.is_locked(), 5, "the lock is gone")
 
 
 def _refused(arena: Arena, what: str, image: str, **rules: Any) -> Row:
@@ -321,14 +324,16 @@ def _refused(arena: Arena, what: str, image: str, **rules: Any) -> Row:
     running = arena.running()
     model = arena.state().current
     assert model is not None
-    _, seen, done = _loaded(arena, lambda: arena.run("deploy", image, "champion", **rules), RATE, quiet_seconds=1.0)
+    _, seen, done = _loaded(
+        arena, lambda: arena.run("deploy", image, "champion", **rules), arena.rate, quiet_seconds=1.0
+    )
     assert done.exit_code in (1, 3), done.output
     assert arena.state_bytes() == before
     assert arena.running() == running
     whole, later = summary(seen), summary([one for one in seen if one.due > done.ended])
     assert whole.failed == 0, f"{whole.errors}\n{done.output}"
     assert set(later.by_model) == {model.model}, later.by_model
-    assert not _has_lock(arena)
+    assert not arena.is_locked()
     return Row(what, whole.requests, 0, done.exit_code, done.seconds, done.reason)
 
 
@@ -345,10 +350,6 @@ def _loaded(
         time.sleep(SETTLE_SECONDS)
         seen = client.stop()
     return between(seen, quiet_from, began), [one for one in seen if one.due >= began], outcome
-
-
-def _has_lock(arena: Arena) -> bool:
-    return bool(docker("ps", "--all", "--quiet", f"--filter=name=^/{arena.host.project}-deploy-lock$"))
 
 
 def _large_image(arena: Arena) -> str:

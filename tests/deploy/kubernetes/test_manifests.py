@@ -12,6 +12,7 @@ import yaml
 from contracts.exits import UsageError
 from deploy.kubernetes import rules
 from deploy.kubernetes.manifests import ManifestError, Manifests, render, sorted_out
+from deploy.rollout.command import place_of
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -195,3 +196,15 @@ def test_an_overlay_without_what_a_deploy_sets_is_refused() -> None:
 def test_a_folder_that_is_no_overlay_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="KUBERNETES_OVERLAY"):
         render(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"DEPLOY_TARGET": "cluster"}, "host or kubernetes"),
+        ({"DEPLOY_TARGET": "kubernetes", "DOCKER_HOST": "ssh://deploy@host"}, "one of the two"),
+    ],
+)
+def test_an_unknown_or_twofold_target_is_refused(environment: dict[str, str], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        place_of(environment)

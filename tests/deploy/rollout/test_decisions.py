@@ -30,7 +30,7 @@ from deploy.rollout import canary
 from deploy.rollout.candidate import Candidate, judge, refuse_moved_production
 from deploy.rollout.releases import table
 from deploy.rollout.rollback import NoSuchReleaseError, find
-from deploy.rollout.steps import steps_of
+from deploy.rollout.sequence import steps_of
 from testbed.images import image
 from testbed.tiny_build import write_model
 from tests.refusals import refuses
