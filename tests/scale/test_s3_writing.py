@@ -1,5 +1,7 @@
 """The request log of many replicas in a real S3 server: nothing lost, nothing twice, whatever fails on the way."""
 
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.scale.s3_server import FaultyLine, S3Server
 
 # The uploader waits for up to a minute between attempts.
 SECONDS = 240.0
+OUTAGE_SECONDS = 60.0
 
 
 def test_what_is_closed_goes_at_once_and_the_rest_at_shutdown(
@@ -44,6 +47,47 @@ def test_a_server_that_is_down_costs_no_answer_and_no_segment(
             server.up()
         eventually(has_sent_all(service), "everything was sent", SECONDS)
         assert metric(service, "log_upload_waiting_seconds") == 0
+        assert service.stop() == 0
+    assert lost_and_doubled(server, address, ids) == (0, 0)
+
+
+def test_an_outage_of_a_minute_costs_no_answer_and_no_segment(
+    server: S3Server, model: Path, tmp_path: Path, address: str
+) -> None:
+    with replica(model, tmp_path / "log", server, address) as service:
+        ids = predict(service)
+        eventually(lambda: metric(service, "log_segments_uploaded_total", log="predictions") > 0, "one was sent")
+        server.down(keep=True)
+        try:
+            again = time.monotonic() + OUTAGE_SECONDS
+            while time.monotonic() < again:
+                ids += predict(service, batches=1)
+                time.sleep(2)
+            assert metric(service, "log_upload_waiting_seconds") > OUTAGE_SECONDS / 2
+        finally:
+            server.up()
+        eventually(has_sent_all(service), "everything was sent", SECONDS)
+        assert metric(service, "log_segments_lost_total", log="predictions") == 0
+        assert service.stop() == 0
+    assert lost_and_doubled(server, address, ids) == (0, 0)
+
+
+def test_a_server_that_is_killed_while_it_takes_a_segment_has_all_of_them_once_it_is_back(
+    server: S3Server, line: FaultyLine, model: Path, tmp_path: Path, address: str
+) -> None:
+    line.state = "slow"
+    with replica(model, tmp_path / "log", server, address, line.url) as service:
+        before = line.connections
+        ids = predict(service)
+        eventually(lambda: line.connections > before, "an upload began")
+        server.kill()
+        try:
+            failures = partial(metric, service, "log_upload_failures_total", log="predictions")
+            eventually(lambda: failures() > 0, "an upload broke off")
+        finally:
+            server.up()
+        line.state = "open"
+        eventually(has_sent_all(service), "everything was sent", SECONDS)
         assert service.stop() == 0
     assert lost_and_doubled(server, address, ids) == (0, 0)
 
