@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import t
 
 from scoring.distances import Counted, IntArray, counted, distance_of_counts
 from scoring.drift_statistics import DriftStatistic
@@ -79,7 +79,7 @@ class WholeLog:
         The part that was drawn of all requests needs no estimate, so the error is 0 where all were drawn.
         """
         left = np.sqrt(max(0.0, 1 - self.drawn / max(1, self.requests)))
-        return float(norm.ppf((1 + CONFIDENCE) / 2)) * jackknife_of(pair) * float(left)
+        return float(t.ppf((1 + CONFIDENCE) / 2, GROUPS - 1)) * jackknife_of(pair) * float(left)
 
 
 @dataclass(frozen=True)
