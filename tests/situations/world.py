@@ -89,7 +89,8 @@ def on_main(world: World, **payload: Any) -> Event:
 
 def on_template(world: World, changes: Mapping[str, Callable[[str], str]] | None = None, **payload: Any) -> Event:
     """This checkout's last commit on main, in place of the small table, with changes of files."""
-    git(world.clone, "checkout", "--quiet", "--force", "--detach", git(ROOT, "rev-parse", "HEAD"))
+    git(world.clone, "fetch", "--quiet", str(ROOT), "HEAD")  # which may have moved since the first run
+    git(world.clone, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
     for name, change in (changes or {}).items():
         path = world.clone / name
         before = path.read_text(encoding="utf-8")
