@@ -1,8 +1,8 @@
-"""Where fits run: on this machine's cores, or on the workers of the Dask cluster that TRAINING_CLUSTER names.
+"""Runs fits on this machine's cores, or on the workers of the Dask cluster that TRAINING_CLUSTER names.
 
-Data goes to a worker over the wire, code does not: a worker imports this project and its libraries from its own disk.
-Both decide the last bits of a fit, and so the model's digest. Every worker is asked for them before it gets work.
-Dask gives the fits of a worker that dies to the others.
+Workers get data over the network. They import this project and its libraries from their own disk, which decide the last
+bits of a fit and so the model's digest. So every worker must show the same versions before it gets work. Dask gives the
+fits of a worker that dies to the others.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "lightgbm", "xgboost-cp
 
 
 def run_fits(jobs: Sequence[Any], shared: object, local_workers: int) -> Iterator[Any]:
-    """What each of these `joblib.delayed` calls returns, in their order, each when it and those before it are done.
+    """The results of these `joblib.delayed` calls in their order, each as soon as it and those before it are done.
 
     `shared`: an argument of every call, which each worker of a cluster gets once. `local_workers`: processes to use
     where no cluster is named. Raises UsageError for a cluster that does not answer or has other code or libraries, and
@@ -45,7 +45,7 @@ def run_fits(jobs: Sequence[Any], shared: object, local_workers: int) -> Iterato
 
 
 def versions() -> dict[str, str]:
-    """What decides the bits of a fit on this machine: processor, Python, libraries, and the digest of our own code."""
+    """What the bits of a fit depend on: processor, Python, libraries, and the digest of our own code."""
     found = {"processor": platform.machine(), "Python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
 
 
 def _on_cluster(address: str, jobs: Sequence[Any], shared: object) -> Iterator[Any]:
-    """By Dask's own client: joblib's backend for it waits for ever where a worker dies of a call (joblib 1.6)."""
+    """With Dask's own client: joblib's Dask backend waits forever where a call kills its worker (joblib 1.6)."""
     with _connected(address) as client:
         (held,) = client.scatter([shared], broadcast=True, hash=False)
         futures = [
@@ -77,13 +77,14 @@ def _on_cluster(address: str, jobs: Sequence[Any], shared: object) -> Iterator[A
 
 
 def _dask() -> Any:
-    """Dask's library, which only those have who name a cluster."""
+    """Dask's library, which is installed only for a cluster."""
     try:
         return importlib.import_module("distributed")
     except ImportError:
         raise UsageError(
             f"{VARIABLE} is {os.environ[VARIABLE]!r}, and Dask is not installed. "
-            'Run `make setup GROUPS="train cluster"`, or unset the variable to train on this machine.'
+            'Run `make setup GROUPS="train cluster"`, or unset the variable to train on this machine.',
+            code="no-cluster",
         ) from None
 
 
@@ -97,7 +98,8 @@ def _connected(address: str) -> Iterator[Any]:
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"{VARIABLE} is {address!r}, and no Dask scheduler with a worker answered there in {WAIT_SECONDS} s: "
-                f"{error}. Start them as docs/scale.md says, or unset the variable to train on this machine."
+                f"{error}. Start them as docs/scale.md says, or unset the variable to train on this machine.",
+                code="no-cluster",
             ) from error
         for worker, found in client.run(versions, on_error="return").items():
             _require_ours(worker, found)
@@ -107,13 +109,13 @@ def _connected(address: str) -> Iterator[Any]:
                 raise UsageError(
                     f"The worker {worker} does not reach {', '.join(missed)}. Workers send each other data, so each "
                     "must reach every other one, not only the scheduler. Open the network between them; --worker-port "
-                    "gives a worker a port that a firewall can be told."
+                    "gives a worker a fixed port for the firewall."
                 )
         yield client
 
 
 def unreached(workers: Sequence[str]) -> list[str]:
-    """Those of these addresses that take no connection from here. Dask itself would try for ever."""
+    """The addresses that accept no connection from this worker. Dask itself would try forever."""
     missed = []
     for address in workers:
         parts = urlsplit(address)

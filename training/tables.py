@@ -140,6 +140,11 @@ class Table:
         return encoded
 
 
+def spread_positions(rows: int, most: int) -> Integers:
+    """Positions of at most `most` of so many rows, ascending and evenly spread."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)) if rows else np.arange(0)
+
+
 def refuse_other_settings(
     config: Config, manifest: DataManifest, remedy: str, only: Collection[str] = SETTINGS_OF_TABLES
 ) -> None:

@@ -1,4 +1,4 @@
-"""How a text is read as a category: without the differences that a feature says make none."""
+"""The category of a text, without the differences that a feature normalises."""
 
 import unicodedata
 from typing import get_args

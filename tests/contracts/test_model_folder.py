@@ -1,4 +1,4 @@
-"""A model folder is read only where its files are files: what never ends would hang whoever reads it."""
+"""A model folder is read only where its files are plain files: reading a pipe could hang."""
 
 import os
 from collections.abc import Callable

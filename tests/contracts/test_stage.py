@@ -1,4 +1,4 @@
-"""How a stage ends: its code, its record, and what it leaves behind."""
+"""How a stage ends: its exit code and its record."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A drawn build folder that the gate can judge, and its tables, for each test that asks for one."""
+"""Fixtures: a drawn build folder that the gate can judge, and its tables."""
 
 from pathlib import Path
 

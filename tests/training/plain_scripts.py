@@ -1,4 +1,4 @@
-"""A public table through data, train and evaluate by pipeline.toml alone, beside which a test puts a plain script."""
+"""Runs data, train and evaluate on a public table, for comparison with a plain script."""
 
 from pathlib import Path
 

@@ -1,9 +1,10 @@
-"""Where fits run: what is said of a cluster that is not there. tests/scale/test_dask.py has one that is."""
+"""Fits without a cluster, and with one that does not answer. tests/scale/test_dask.py runs a real one."""
 
 import joblib
 import pytest
 
 from contracts.exits import UsageError
+from tests.refusals import refuses
 from training import cluster
 
 
@@ -14,14 +15,15 @@ def test_without_a_cluster_fits_run_here_and_come_in_order(monkeypatch: pytest.M
     assert list(cluster.run_fits(jobs, rows, local_workers=1)) == [[4, 3], [3, 4]]
 
 
-def test_a_cluster_that_does_not_answer_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_does_not_answer_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cluster.VARIABLE, "tcp://127.0.0.1:1")
     monkeypatch.setattr(cluster, "WAIT_SECONDS", 1)
-    with pytest.raises(UsageError, match=r"TRAINING_CLUSTER is .* unset the variable to train on this machine"):
+    with refuses(UsageError, "no-cluster", "TRAINING_CLUSTER"):
         list(cluster.run_fits([joblib.delayed(len)([])], [], local_workers=1))
 
 
-def test_what_decides_the_bits_of_a_fit_names_libraries_and_code() -> None:
+def test_versions_name_libraries_and_code() -> None:
     found = cluster.versions()
     assert found["numpy"].split(".")[0].isdigit()
-    assert len(found["code of contracts, training, scoring"]) == 12
+    (digest,) = [value for name, value in found.items() if name.startswith("code of ")]
+    assert len(digest) == 12

@@ -91,7 +91,7 @@ def test_values_are_float32_and_text_without_nulls(tmp_path: Path) -> None:
     assert table["at"].dtype.kind == "M"
 
 
-def test_what_is_written_of_features_comes_from_train_alone(tmp_path: Path) -> None:
+def test_feature_facts_come_from_train_alone(tmp_path: Path) -> None:
     table = machines()
     late = table["at"] >= pd.Timestamp("2026-02-20")
     table.loc[late, "plant"] = "new plant"
@@ -141,7 +141,7 @@ def test_rows_without_an_answer_are_dropped_and_counted(tmp_path: Path, capsys: 
     assert "40 rows without" in capsys.readouterr().out
 
 
-def test_kinds_shares_and_what_is_left_out_are_said_in_a_line_each(
+def test_kinds_shares_and_left_out_columns_are_printed_in_a_line_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = machines(always=1, serial=np.arange(400), note=[f"it broke on day {day}" for day in range(400)])
@@ -155,7 +155,7 @@ def test_kinds_shares_and_what_is_left_out_are_said_in_a_line_each(
     assert "features.exclude)" in lines[2]
 
 
-def test_groups_too_large_for_the_proportion_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_groups_too_large_for_the_proportion_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(tmp_path, machines(machine=[f"m{row % 5}" for row in range(400)]), {"group": "machine"})
     assert "data.group = 'machine'" in capsys.readouterr().out
 
@@ -194,7 +194,7 @@ def test_rows_that_are_equal_but_for_a_running_number_stay_together(tmp_path: Pa
     assert not heats[0] & heats[2]
 
 
-def test_digests_follow_what_is_learned_and_nothing_else(tmp_path: Path) -> None:
+def test_digests_depend_on_the_training_data_and_nothing_else(tmp_path: Path) -> None:
     table = machines()
     first = run(tmp_path, table, BY_TIME)
     assert run(tmp_path, table, BY_TIME).digest == first.digest

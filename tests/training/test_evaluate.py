@@ -1,4 +1,4 @@
-"""The gate as a stage: what it promotes, what it finds too weak, and what it leaves behind."""
+"""The gate as a stage: what it promotes, what it rejects, and the files that it writes."""
 
 import os
 import subprocess
@@ -66,7 +66,7 @@ def test_without_a_champion_the_floors_alone_decide(build: Build) -> None:
     assert decision.reason_codes == ("no champion",)
 
 
-def test_the_decision_says_what_this_holdout_can_see(build: Build) -> None:
+def test_the_decision_has_the_detectable_difference_of_the_holdout(build: Build) -> None:
     write_model(build.champion, build, A_LITTLE_NOISY)
     detectable = decided(build).detectable_difference
     assert detectable is not None

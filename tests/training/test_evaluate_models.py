@@ -1,4 +1,4 @@
-"""The gate refuses model folders, of challenger and champion, by the reason that is theirs."""
+"""The gate refuses faulty model folders of challenger and champion, each by its own reason."""
 
 from collections.abc import Callable
 
@@ -64,7 +64,7 @@ def test_a_champion_that_cannot_be_scored_is_named_and_rejects(
     assert str(build.root) not in decision.model_dump_json()
 
 
-def test_a_champion_of_another_target_is_a_first_run_that_is_said(build: Build) -> None:
+def test_a_champion_of_another_target_is_a_stated_first_run(build: Build) -> None:
     write_model(build.champion, build, target="question")
     decision = decided(build)
     assert (decision.decision, decision.champion) == ("promote", "")
@@ -119,13 +119,13 @@ def test_an_export_that_was_not_proved_is_rejected(build: Build) -> None:
     assert failed(decided(build)) == ["export parity"]
 
 
-def test_a_proof_of_no_rows_is_none(build: Build) -> None:
+def test_a_proof_of_no_rows_is_rejected(build: Build) -> None:
     proof = ExportProof(rows=0, boundary_rows=0, label_flips=0, largest_difference=0.0)
     write_model(build.challenger, build, proof=proof)
     assert failed(decided(build)) == ["export parity"]
 
 
-def test_golden_rows_that_forgive_anything_prove_nothing(build: Build) -> None:
+def test_golden_rows_with_a_wide_tolerance_are_rejected(build: Build) -> None:
     inputs: dict[str, Value] = {"signal": 0.0, "noise": 0.0, "echo": 0.0, "is_new": 1.0, "shop": "west"}
     golden = Golden(tolerance=1.0, rows=(GoldenRow(inputs=inputs, output=(0.5, 0.5)),))
     write_model(build.challenger, build, golden=golden)

@@ -1,4 +1,4 @@
-"""The gate refuses tables that would make any figure worthless, and models that saw what judges them."""
+"""The gate refuses tables that make figures invalid, and models that were fitted on the holdout."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ def test_a_model_that_does_not_say_how_far_it_was_trained_is_rejected(build: Bui
     assert failed(decided(build)) == ["training period", DESCRIPTION]
 
 
-def test_a_model_whose_reference_stands_in_the_holdout_is_rejected(build: Build, frames: Frames) -> None:
+def test_a_model_whose_reference_has_holdout_rows_is_rejected(build: Build, frames: Frames) -> None:
     seen = frames["holdout"].drop(columns="cluster").iloc[::5].assign(prediction=np.float32(0.5))
     write_model(build.challenger, build, reference=seen)
     assert failed(decided(build))[0] == "fitted rows"
@@ -84,7 +84,7 @@ def test_a_holdout_of_one_class_is_rejected(build: Build, frames: Frames) -> Non
     assert "none of 3000" in decision.reasons[0]
 
 
-def test_a_class_that_nobody_knows_is_rejected(build: Build, frames: Frames) -> None:
+def test_an_unknown_class_is_rejected(build: Build, frames: Frames) -> None:
     strange = frames["holdout"].copy()
     strange.loc[7, "answer"] = "maybe"
     replace_table(build, "holdout", strange)

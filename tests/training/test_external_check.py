@@ -80,7 +80,7 @@ def test_the_published_recipe_gives_the_published_figure(published: pd.DataFrame
 
 
 @pytest.mark.filterwarnings("ignore:Found unknown categories")
-def test_without_what_is_known_only_after_departure_less_is_left(published: pd.DataFrame) -> None:
+def test_columns_known_only_after_departure_are_left_out(published: pd.DataFrame) -> None:
     train, test = train_test_split(published, test_size=0.25, random_state=SEEDS[0])
     assert area(train, test, NUMBERS_BEFORE_DEPARTURE, NAMES) == pytest.approx(0.717, abs=0.01)
 

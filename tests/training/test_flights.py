@@ -1,4 +1,4 @@
-"""The default table: real flights, only what was known before they left, in one order."""
+"""The default table: real flights, with what was known before departure, in a fixed order."""
 
 import numpy as np
 import pandas as pd

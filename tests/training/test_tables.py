@@ -1,4 +1,4 @@
-"""What the stages after `data` read of its tables, and what they refuse to read."""
+"""How later stages read the tables of the data stage, and which ones they refuse."""
 
 from pathlib import Path
 from typing import Any

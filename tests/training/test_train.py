@@ -1,4 +1,4 @@
-"""The train stage as a whole: a model folder for each kind of task, the same twice, or a sentence that says why not."""
+"""The train stage: a model folder for each task, the same twice, or a refusal with the reason."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_the_better_candidate_wins_whatever_its_place(tmp_path: Path) -> None:
         assert trained(root, training__candidates=names, training__trials="1").estimator == "logistic"
 
 
-def test_a_dear_miss_lowers_the_threshold_on_the_card(tmp_path: Path) -> None:
+def test_a_costly_miss_lowers_the_threshold_on_the_card(tmp_path: Path) -> None:
     thresholds = []
     for cost in ("0.2", "5.0"):
         root = tmp_path / cost
@@ -135,7 +135,7 @@ def test_the_reference_holds_rows_that_were_judged_out_of_fold(tmp_path: Path) -
     assert reference["prediction"].between(0, 1).all()
 
 
-def test_the_card_says_what_it_was_made_with(tmp_path: Path) -> None:
+def test_the_card_has_the_commit_and_the_versions(tmp_path: Path) -> None:
     card = trained(tmp_path, service__max_batch_rows="5", service__logged_features='["age"]')
     assert (card.name, card.train_rows, card.train_first, card.train_last) == ("toy", 300, "first", "last")
     assert set(card.parameters) == {"C"}
@@ -196,7 +196,7 @@ def test_data_that_was_made_for_another_question_is_refused(tmp_path: Path, key:
     assert "Run `make data`" in headline
 
 
-def test_a_logged_feature_that_is_none_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+def test_an_unknown_logged_feature_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     build = write_build(tmp_path)
     code, headline = train(build, write_config(tmp_path, service__logged_features='["sizes"]'))
     assert (code, code_of(build, "train")) == (Exit.USAGE, "unknown-feature")

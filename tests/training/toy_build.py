@@ -1,4 +1,4 @@
-"""A small build folder as the data stage leaves it: numbers with gaps, a boolean with gaps, text, and a target."""
+"""A small build folder as after the data stage: numbers and booleans with gaps, text, and a target."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Small tables, the pipeline.toml that asks for them, and the data stage run on them, for its tests."""
+"""Small tables with their pipeline.toml, and the data stage run on them, for tests."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -13,7 +13,7 @@ from training.fitting.export import ExportRefusedError, export
 from training.fitting.fit_weights import WeightsError, fitted
 from training.fitting.proof import prove
 from training.fitting.search import SearchData, one_thread
-from training.tables import Integers
+from training.tables import Integers, spread_positions
 
 PROBE_ROWS = 400
 
@@ -47,10 +47,7 @@ def probe_rows(data: SearchData) -> Integers:
     kinds = np.zeros(len(truth), dtype=np.int64) if data.task == "regression" else truth.astype(np.int64)
     places = [np.flatnonzero(kinds == one) for one in np.unique(kinds)]
     each = [max(PROBE_ROWS // (4 * len(places)), PROBE_ROWS * len(rows) // len(truth)) for rows in places]
-    spread = [
-        rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))]
-        for rows, most in zip(places, each, strict=True)
-    ]
+    spread = [rows[spread_positions(len(rows), most)] for rows, most in zip(places, each, strict=True)]
     return np.sort(np.concatenate(spread))
 
 

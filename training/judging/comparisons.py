@@ -94,6 +94,11 @@ class ComparedMetrics:
     missing: Mapping[str, str] = field(default_factory=dict)
     detectable_difference: float | None = None
 
+    @property
+    def deciding(self) -> Comparison | None:
+        """The comparison of gate.metric; None where it could not be computed."""
+        return next((one for one in self.comparisons if one.decides), None)
+
 
 def compare_all(
     paired: PairedPredictions, metrics: Sequence[str], gate: Gate, confidence: float, costs: Costs | None = None,

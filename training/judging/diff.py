@@ -16,8 +16,7 @@ NOTHING = "–"
 
 def render(decision: Decision) -> str:
     """The whole document: verdict, metrics, slices, checks, reasons."""
-    deciding = next((one for one in decision.comparisons if one.decides), None)
-    decimals = decimals_of(deciding) if deciding else 3
+    decimals = decimals_of(decision.deciding) if decision.deciding else 3
     parts = [
         f"**{escape(decision.reasons[0])}**" if decision.reasons else f"**{decision.decision}**",
         f"- ⚠️ {escape(decision.first_run)}" if decision.first_run else "",

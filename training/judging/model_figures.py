@@ -17,7 +17,7 @@ from training.judging.comparisons import PairedPredictions, as_interval
 from training.judging.formatting import rounded
 from training.judging.scored_models import Predictions, ScoredModel, predict
 from training.statistics.metrics import METRICS, IntArray, ScoringError
-from training.tables import Table
+from training.tables import Integers, Table, spread_positions
 
 CONFIDENCE = 0.95
 # Rows to score in all take about a second. Each column is scored on LEAST_ROWS to MOST_ROWS rows.
@@ -47,9 +47,9 @@ def model_figures(
     )
 
 
-def _spread(rows: int, columns: int) -> npt.NDArray[np.intp]:
+def _spread(rows: int, columns: int) -> Integers:
     most = int(np.clip(SCORED_ROWS // max(1, columns), LEAST_ROWS, MOST_ROWS))
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.intp))
+    return spread_positions(rows, most)
 
 
 def _importances(

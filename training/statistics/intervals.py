@@ -107,6 +107,16 @@ def of_mean(
     return _estimate("mean", mean, clusters, confidence, weights)
 
 
+def log_odds(is_positive: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The log-odds of positives among rows, and their standard error, with half a row added to both sides.
+
+    Haldane 1956, "The estimation and significance of the logarithm of a ratio of frequencies", Annals of Human
+    Genetics 20.
+    """
+    yes, no = is_positive.sum() + 0.5, (~is_positive).sum() + 0.5
+    return float(np.log(yes / no)), float(np.sqrt(1 / yes + 1 / no))
+
+
 def smallest_detectable(standard_error: float, degrees_of_freedom: int, *, alpha: float, power: float = 0.8) -> float:
     """The smallest true difference that a one-sided test at level alpha finds with this power (Bloom 1995).
 

@@ -1,4 +1,4 @@
-"""Which champion is one to compare with: same project, task and target. Whatever is damaged is never taken for none."""
+"""A champion of this project, task and target is compared with. A damaged one never counts as none."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_a_champion_of_another_project_that_was_changed_is_no_first_run(build: B
 
 
 @pytest.mark.parametrize("damage", ["empty folder", "dangling link", "file", "no card"])
-def test_what_cannot_be_read_is_never_taken_for_none(damage: str, build: Build) -> None:
+def test_a_champion_that_cannot_be_read_never_counts_as_none(damage: str, build: Build) -> None:
     if damage == "dangling link":
         build.champion.symlink_to(build.root / "gone")
     elif damage == "file":
@@ -66,18 +66,18 @@ def test_what_cannot_be_read_is_never_taken_for_none(damage: str, build: Build) 
     assert champion_of(build, config()) == (build.champion, "")
 
 
-def test_none_is_none(build: Build) -> None:
+def test_without_a_champion_nothing_is_found(build: Build) -> None:
     assert champion_of(build, config()) == (None, "")
 
 
-def test_why_there_is_none_is_what_make_champion_wrote(build: Build) -> None:
+def test_the_reason_for_no_champion_is_what_make_champion_wrote(build: Build) -> None:
     write_json(build.no_champion, NoChampion(reason="As asked."))
     assert champion_of(build, config()) == (None, "As asked.")
     write_model(build.champion)
     assert champion_of(build, config()) == (build.champion, "")
 
 
-def test_a_damaged_word_for_none_is_refused(build: Build) -> None:
+def test_a_damaged_no_champion_file_is_refused(build: Build) -> None:
     build.no_champion.write_text("none")
     with pytest.raises(UsageError, match="make champion"):
         champion_of(build, config())

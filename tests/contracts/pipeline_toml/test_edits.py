@@ -1,4 +1,4 @@
-"""One value of [data] changes, and no other byte; a layout that is not understood is refused."""
+"""One value of [data] changes, and no other byte. Any other layout is refused."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""pipeline.toml: what is wrong is said by name and line."""
+"""Mistakes in pipeline.toml are listed by key and line."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def require_refusal(folder: Path, text: str, code: str, *shown: str) -> None:
         load_config(path)
 
 
-def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     plain, marked = Path("pipeline.toml").read_bytes(), tmp_path / "pipeline.toml"
     marked.write_bytes(b"\xef\xbb\xbf" + plain)
     assert load_config(marked) == load_config(Path("pipeline.toml"))
@@ -77,7 +77,7 @@ def test_a_wrong_type_is_refused_with_its_line_and_value(tmp_path: Path) -> None
     require_refusal(tmp_path, wrong, "wrong-value", "pipeline.toml:15: gate.margin ", "'small'", "valid number")
 
 
-def test_a_whole_number_in_quotes_is_not_taken_for_a_number(tmp_path: Path) -> None:
+def test_a_whole_number_in_quotes_is_no_number(tmp_path: Path) -> None:
     require_refusal(tmp_path, GOOD.replace("[gate]", TRIALS + "[gate]"), "wrong-value", "training.trials", "'4'")
 
 
@@ -150,16 +150,16 @@ WRONG_TOGETHER = GOOD.replace(
         "pipeline.toml:24: drift.lasting_windows is more than drift.of_windows",
     ],
 )
-def test_what_several_keys_say_together_is_said_beside_each_wrong_value(tmp_path: Path, said: str) -> None:
+def test_contradictions_are_listed_beside_wrong_values(tmp_path: Path, said: str) -> None:
     assert said in refusal(tmp_path, WRONG_TOGETHER)
 
 
-def test_each_mistake_is_said_once_and_what_is_right_is_not_said(tmp_path: Path) -> None:
+def test_each_mistake_is_listed_once(tmp_path: Path) -> None:
     lines = refusal(tmp_path, WRONG_TOGETHER).splitlines()
     assert len(lines) == len(set(lines)) == 6
 
 
-def test_a_key_that_is_near_none_is_answered_with_all_there_are(tmp_path: Path) -> None:
+def test_a_key_without_a_similar_one_is_answered_with_all_known_keys(tmp_path: Path) -> None:
     said = refusal(tmp_path, GOOD + "\n[drift]\ntemperature = 5\n")
     assert "Did you mean" not in said
     assert "Known here: false_alarm_rate, " in said
@@ -175,12 +175,12 @@ def test_a_remedy_can_be_pasted_above_the_first_table(tmp_path: Path, line: str)
     assert load_config(path).features != load_config(Path("pipeline.toml")).features
 
 
-def test_a_remedy_that_was_pasted_under_another_table_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
+def test_a_line_under_another_table_is_refused_with_its_table(tmp_path: Path) -> None:
     wrong = GOOD + 'features.kinds."customer id" = "numeric"\n'
     require_refusal(tmp_path, wrong, "unknown-key", "pipeline.toml:16: gate.features ", "[gate]", "[features]")
 
 
-def test_a_remedy_beside_a_table_that_is_begun_again_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
+def test_a_table_that_begins_twice_is_refused_with_what_to_do(tmp_path: Path) -> None:
     wrong = 'features.kinds.a = "numeric"\n' + GOOD + "[features]\nmax_categories = 5\n"
     require_refusal(tmp_path, wrong, "table-twice", "line 17")
 

@@ -1,4 +1,4 @@
-"""What a command prints of texts from outside is plain: no control character reaches the terminal, no command a log."""
+"""Printed texts from outside are plain: no control character reaches the terminal, no command a log."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Progress on a terminal: how far, how long still; not a byte where nobody looks."""
+"""The progress bar on a terminal; without one nothing is written."""
 
 import io
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_a_failure_leaves_an_empty_line_too() -> None:
     assert screen.getvalue() == CLEAR
 
 
-def test_the_line_says_how_far_and_how_long_still() -> None:
+def test_the_line_has_progress_and_the_remaining_time() -> None:
     name, bar, *done, left, _ = line("search", 6, 24, 30).split()
     assert (name, bar.count("━"), len(bar)) == ("search", 6, 24)
     assert (done, left) == (["6", "of", "24,"], "1:30")
@@ -55,5 +55,5 @@ def test_the_line_says_how_far_and_how_long_still() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(31, "0:31"), (725, "12:05"), (3729, "1:02:09")])
-def test_time_reads_as_on_a_clock(seconds: float, text: str) -> None:
+def test_durations_have_minutes_and_seconds(seconds: float, text: str) -> None:
     assert clock_time(seconds) == text

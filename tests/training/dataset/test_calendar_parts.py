@@ -52,12 +52,12 @@ def test_a_listed_column_brings_its_parts(tmp_path: Path) -> None:
         ("at_month", np.arange(400), "column-twice"),
     ],
 )
-def test_what_is_no_date_or_stands_there_already_is_refused(
+def test_values_that_are_no_dates_and_names_that_exist_are_refused(
     tmp_path: Path, column: str, values: Any, code: str
 ) -> None:
     assert misuse(tmp_path, machines(**{column: values}), dates={"at": ["month"]}).code == code
 
 
-def test_a_column_that_is_not_there_and_a_part_that_is_none_are_refused(tmp_path: Path) -> None:
+def test_an_unknown_column_and_an_unknown_part_are_refused(tmp_path: Path) -> None:
     assert misuse(tmp_path, machines(), dates={"att": ["month"]}).code == "unknown-column"
     assert misuse(tmp_path, machines(), dates={"at": ["moon"]}).code == "wrong-value"

@@ -1,4 +1,4 @@
-"""Which columns become features, and what is said of those that do not."""
+"""The kinds of columns, and the reasons why some are left out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def words(count: int, rows: int = ROWS) -> list[str]:
     return [f"w{number % count}" for number in range(rows)]
 
 
-def test_numbers_text_and_booleans_are_told_apart() -> None:
+def test_numbers_text_and_booleans_are_recognised() -> None:
     assert kind(np.linspace(0, 1, ROWS)) == "numeric"
     assert kind([1, 2, 3, None] * 50) == "numeric"
     assert kind(words(5)) == "categorical"
@@ -179,7 +179,7 @@ def test_dates_are_refused_as_numbers() -> None:
         convert("x", pd.Series(pd.date_range("2026-01-01", periods=3)), "numeric")
 
 
-def test_what_is_no_boolean_is_refused_with_an_example() -> None:
+def test_values_that_are_no_booleans_are_refused_with_an_example() -> None:
     with refuses(UsageError, "not-boolean", "'x'", "'2'"):
         convert("x", pd.Series([0, 1, 2]), "boolean")
 
@@ -190,7 +190,7 @@ def test_infinite_values_are_refused_with_their_row(value: float) -> None:
         convert("x", pd.Series([0.5, value, 0.1]), "numeric")
 
 
-def test_the_reason_names_the_limit_that_rules() -> None:
+def test_the_reason_names_the_limit_that_applies() -> None:
     unique = [f"w{number}" for number in range(200)] + ["w0"] * 100
     assert left_out(unique, max_categories=1000) == "identifier"
     assert "max_categories" not in reason(unique, max_categories=1000)

@@ -1,4 +1,4 @@
-"""CSV columns: text as the file has it, numbers only where all are, and a question where a few are not."""
+"""CSV columns: text as the file has it, numbers only where all values are, a refusal where a few are not."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def column(*values: object) -> str:
     return "a,b\n" + "".join(f"{value},1\n" for value in values)
 
 
-def test_leading_zeros_stay_and_are_said(tmp_path: Path) -> None:
+def test_leading_zeros_stay_and_are_reported(tmp_path: Path) -> None:
     loaded = load(tmp_path, column("05271", "80331"))
     assert loaded.table["a"].tolist() == ["05271", "80331"]
     assert any(note.startswith("a stays text: ") and "05271" in note for note in loaded.notes)
@@ -39,7 +39,7 @@ def test_regions_and_plans_called_na_and_none_are_not_missing(tmp_path: Path) ->
     assert load(tmp_path, column("NA", "EU", "None", "")).table["a"].tolist() == ["NA", "EU", "None", None]
 
 
-def test_na_among_numbers_is_a_missing_number_and_said(tmp_path: Path) -> None:
+def test_na_among_numbers_is_missing_and_reported(tmp_path: Path) -> None:
     loaded = load(tmp_path, column("1.5", "NA", "", "2"))
     assert loaded.table["a"].isna().tolist() == [False, True, True, False]
     (note,) = loaded.notes
@@ -47,7 +47,7 @@ def test_na_among_numbers_is_a_missing_number_and_said(tmp_path: Path) -> None:
     assert "'NA'" in note
 
 
-def test_what_is_missing_can_be_said(tmp_path: Path) -> None:
+def test_texts_that_mean_missing_can_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, column("x", "-"), missing=["", "-"]).table["a"].tolist() == ["x", None]
     assert load(tmp_path, column("1", "?"), missing_numbers=["?"]).table["a"].isna().tolist() == [False, True]
 
@@ -56,7 +56,7 @@ def test_a_column_declared_as_text_keeps_what_the_file_says(tmp_path: Path) -> N
     assert load(tmp_path, column("1.10", "1.1", "7"), text="a").table["a"].tolist() == ["1.10", "1.1", "7"]
 
 
-def test_two_texts_that_are_one_number_are_said(tmp_path: Path) -> None:
+def test_two_texts_that_are_one_number_are_reported(tmp_path: Path) -> None:
     loaded = load(tmp_path, column("1.10", "1.1", "7"))
     assert loaded.table["a"].tolist() == [1.1, 1.1, 7.0]
     assert 'features.kinds.a = "categorical"' in loaded.notes[0]
@@ -126,7 +126,7 @@ def test_another_encoding_is_named_with_its_line(tmp_path: Path, content: bytes,
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8"])
-def test_an_encoding_that_is_said_is_read(tmp_path: Path, encoding: str) -> None:
+def test_an_encoding_that_is_set_is_read(tmp_path: Path, encoding: str) -> None:
     assert load(tmp_path, "a,b\nZürich,2\n".encode(encoding), encoding=encoding).table["a"].tolist() == ["Zürich"]
 
 

@@ -1,4 +1,4 @@
-"""A left-out column that repeats across the cut is named, and refused where its values carry the answer over it."""
+"""A left-out column that repeats across the cut is named, and refused where it leaks the target."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +60,7 @@ def reason_of(build: Build, column: str) -> str:
     return next(one.reason for one in manifest.left_out if one.column == column)
 
 
-def test_customers_who_carry_the_answer_over_the_cut_are_refused_with_what_declares_them(tmp_path: Path) -> None:
+def test_customers_who_leak_the_target_across_the_cut_are_refused_with_the_key(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_customer)
     assert code is Exit.FINDING
     assert code_of(build, "data") == "identifier-leaks"
@@ -85,12 +85,12 @@ def test_another_group_is_proposed_in_place_of_the_one_that_is_set(tmp_path: Pat
     assert '"visit"' in headline(build)
 
 
-def test_what_somebody_signed_off_passes(tmp_path: Path) -> None:
+def test_a_leak_that_is_signed_off_passes(tmp_path: Path) -> None:
     code, _ = data(tmp_path, by_customer, gate='signed_off = ["customer on both sides"]')
     assert code is Exit.PASS
 
 
-def test_customers_who_tell_nothing_are_named_and_pass(tmp_path: Path) -> None:
+def test_customers_without_a_leak_are_named_and_pass(tmp_path: Path) -> None:
     code, build = data(tmp_path, by_age)
     assert code is Exit.PASS, headline(build)
     assert 'data.group = "customer"' in reason_of(build, "customer")
@@ -103,7 +103,7 @@ def test_in_a_table_with_time_customers_come_again_and_are_named_only(tmp_path: 
 
 
 @pytest.mark.parametrize("column", ["visit_number"])
-def test_a_value_of_its_own_in_every_row_ties_nothing_together(tmp_path: Path, column: str) -> None:
+def test_a_column_with_distinct_values_in_every_row_is_ignored(tmp_path: Path, column: str) -> None:
     def answer(random: np.random.Generator, table: pd.DataFrame) -> "pd.Series[Any]":
         table[column] = [f"visit {number}" for number in range(len(table))]
         return by_age(random, table)

@@ -1,4 +1,4 @@
-"""A feature that is the target in disguise is found; a good honest one is let through."""
+"""A feature that leaks the target is found; a good honest one passes."""
 
 import numpy as np
 import pytest

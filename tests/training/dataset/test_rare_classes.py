@@ -1,4 +1,4 @@
-"""Classes of few rows: left out or put together by a key, refused with that key where there is none."""
+"""Classes with few rows: left out or merged by a key, refused with that key otherwise."""
 
 from collections import Counter
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_rare_classes_are_refused_with_the_keys_that_treat_them(tmp_path: Path) 
     assert "data.drop_classes_below = 8" in refused
 
 
-def test_rare_classes_are_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rare_classes_are_left_out_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left = run(tmp_path, kinds(), {"target": "kind", "drop_classes_below": 10})
     assert left.classes == ("a", "b")
     assert seen(tmp_path) == {"a": 190, "b": 190}

@@ -1,4 +1,4 @@
-"""Where a table may come from, what is pinned, and what cannot be read."""
+"""Sources of a table, their sha256, and files that cannot be read."""
 
 import gzip
 import hashlib
@@ -232,7 +232,7 @@ def test_a_missing_file_a_folder_and_an_empty_glob_are_refused(tmp_path: Path) -
         ("t.parquet", b"PAR1 cut short", "is not Parquet"),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_files_that_are_no_tables_are_refused_by_name(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     text = finding(write(tmp_path, name, content))
     assert said in text
     assert name in text

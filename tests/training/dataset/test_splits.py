@@ -1,4 +1,4 @@
-"""How rows are cut: by time without a look ahead, or by shares without a row on two sides."""
+"""The cut of rows: by time without looking ahead, or by shares with each block in one table."""
 
 import datetime as dt
 

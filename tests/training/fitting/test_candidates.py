@@ -1,4 +1,4 @@
-"""What may stand in training.candidates, and what is refused with the name that was meant."""
+"""The names in training.candidates, and refusals with the name that was meant."""
 
 from pathlib import Path
 

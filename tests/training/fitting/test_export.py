@@ -1,4 +1,4 @@
-"""What the exporter makes of a model, and what it refuses because a comparison could miss the difference."""
+"""Exports of models, and refusals where a comparison could miss a difference."""
 
 import os
 import subprocess

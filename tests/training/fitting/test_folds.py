@@ -1,4 +1,4 @@
-"""Where candidates are fitted and judged: never judged by what comes later, never on rows they were fitted on."""
+"""Folds never predict from later rows, nor rows that a candidate was fitted on."""
 
 from random import Random
 

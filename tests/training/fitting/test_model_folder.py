@@ -1,4 +1,4 @@
-"""The model folder that is written: golden rows that mean something, an honest reference, and a last look at it all."""
+"""The model folder: its golden rows, its reference out of fold, and loading it again."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What cannot be exported exactly is left out before the search, and the next best goes on."""
+"""A candidate that cannot be exported exactly is left out before the search."""
 
 from typing import Any
 

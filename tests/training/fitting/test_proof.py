@@ -1,4 +1,4 @@
-"""The proof of an export: what it looks at, that it refuses every export that is not exact, and why."""
+"""The proof of an export refuses every export that is not exact, with the reason."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which commit made a model, and whether the checkout was just that commit."""
+"""The commit that made a model, and whether the checkout had changes."""
 
 import subprocess
 from pathlib import Path

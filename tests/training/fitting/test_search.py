@@ -1,4 +1,4 @@
-"""The search finds the best of what it tried, the same one on any number of cores, and says what it could not try."""
+"""The search finds the best setting, the same one on any number of cores, and names fits that fail."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where "yes" begins: never dearer than any other threshold, and the same in float32 and float64."""
+"""The decision threshold: no other one costs less, and float32 and float64 agree."""
 
 import numpy as np
 import pytest

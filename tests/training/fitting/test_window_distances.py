@@ -1,4 +1,4 @@
-"""The past that travels with a model: how far windows of each length have been from the reference."""
+"""Distances of past windows of each length from the reference, for the model card."""
 
 import numpy as np
 import pandas as pd

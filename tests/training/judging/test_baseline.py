@@ -1,4 +1,4 @@
-"""A model that is no better than what reads no feature is refused for that reason, and the report says what that is."""
+"""A model that is not better than the baseline is refused, and the decision says what the baseline is."""
 
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def test_costs_that_are_set_are_a_metric_and_the_baseline_is_the_cheaper_blind_d
     assert cost.challenger.value < cost.baseline
 
 
-def test_a_model_that_never_says_yes_is_told_so(tmp_path: Path) -> None:
+def test_a_model_that_never_predicts_yes_gets_a_note(tmp_path: Path) -> None:
     build = Build(tmp_path / "build")
     frames = {name: rare(frame) for name, frame in draw_tables(days=60).items()}
     write_data(build, frames)
@@ -119,7 +119,7 @@ def rare(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(answer=np.where(luck.random(len(frame)) < odds / (1 + odds), "yes", "no"))
 
 
-def test_a_figure_below_the_baselines_is_said(tmp_path: Path) -> None:
+def test_a_metric_below_the_baseline_gets_a_note(tmp_path: Path) -> None:
     build = fresh_build(tmp_path)
     write_model(build.challenger, build, threshold=0.02)
     decision = decided(build)

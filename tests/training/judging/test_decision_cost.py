@@ -1,4 +1,4 @@
-"""The decision threshold is judged: by its place, by its own out-of-fold rows, and by what its decisions cost."""
+"""The decision threshold is judged by its place, its out-of-fold rows, and the cost of its decisions."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_a_threshold_outside_of_0_and_1_is_refused(build: Build, threshold: floa
 
 
 @pytest.mark.parametrize("threshold", [0.999, 0.9, 0.02])
-def test_a_threshold_that_its_own_out_of_fold_rows_do_not_want_is_refused(build: Build, threshold: float) -> None:
+def test_a_threshold_that_is_costly_on_out_of_fold_rows_is_refused(build: Build, threshold: float) -> None:
     write_model(build.challenger, build, threshold=threshold)
     decision = decided(build)
     assert failed(decision) == ["decision threshold", "expected cost"]
@@ -50,7 +50,7 @@ def test_a_share_of_positives_that_out_of_fold_rows_never_had_is_refused_and_a_s
     assert share_check(np.zeros(20, dtype=bool), out_of_fold).passed, "20 rows cannot tell"
 
 
-def test_costs_that_make_the_decisions_dear_by_the_champions_costs_need_a_signed_off_line(build: Build) -> None:
+def test_costs_that_make_decisions_costly_by_the_champions_costs_need_a_sign_off(build: Build) -> None:
     write_model(build.champion, build, gate=AT_THREE)
     words = "costs 1:1 instead of 3:1"
     decision = decided(build)

@@ -53,7 +53,7 @@ DECISION = Decision(
 )
 
 
-def test_every_part_stands_in_its_order() -> None:
+def test_the_parts_are_in_their_order() -> None:
     text = render(DECISION)
     parts = [
         "**Challenger rejected: it is worse.**",
@@ -80,7 +80,7 @@ def test_the_metric_that_decides_is_marked_with_its_margin() -> None:
     assert row(render(DECISION), "Brier score")[1:3] == ["0.500", "0.884"]
 
 
-def test_it_says_on_what_the_figures_rest() -> None:
+def test_it_shows_the_rows_and_the_confidence_behind_the_figures() -> None:
     text = render(DECISION)
     for shown in ("26,871 rows", "30 clusters", "2013-09-01 05:16:00", "2013-09-30 23:59:00"):
         assert shown in text
@@ -145,7 +145,7 @@ def test_figures_are_rounded_to_six_digits_and_zero_has_no_sign() -> None:
     assert signed(0.0131) == "+0.013"
 
 
-def test_shares_are_shown_in_per_cent_and_a_small_one_is_not_none() -> None:
+def test_shares_are_shown_in_per_cent_and_a_small_one_is_not_0() -> None:
     assert [percent(share) for share in (0, 0.0001, 0.042, 1)] == ["0.0 %", "under 0.1 %", "4.2 %", "100.0 %"]
 
 

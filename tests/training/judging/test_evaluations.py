@@ -1,4 +1,4 @@
-"""Evaluations on one holdout are counted once each, paid for, and never forgotten by accident."""
+"""Each evaluation on a holdout is counted once, has a price, and is not lost by accident."""
 
 from pathlib import Path
 
@@ -236,9 +236,7 @@ def after(path: Path, *tried: Holdout, now: Holdout) -> int:
 
 
 @pytest.mark.parametrize(("days", "number"), [(0, 5), (1, 5), (7, 4), (15, 3), (28, 1), (30, 1)])
-def test_a_holdout_that_was_moved_counts_the_looks_at_the_rows_that_it_kept(
-    ledger: Path, days: int, number: int
-) -> None:
+def test_a_moved_holdout_counts_the_evaluations_of_the_rows_it_kept(ledger: Path, days: int, number: int) -> None:
     looks = [holdout(flights(0), "march")] * 4
     assert after(ledger, *looks, now=holdout(flights(days), f"moved by {days}")) == number
 
@@ -275,7 +273,7 @@ def test_new_rows_of_a_table_without_time_are_a_new_holdout(ledger: Path, seed: 
 
 
 @pytest.mark.parametrize("change", ["a column", "a column less", "other order"])
-def test_the_same_rows_of_a_table_without_time_are_known_by_what_tells_them_apart(ledger: Path, change: str) -> None:
+def test_the_same_rows_without_time_are_recognised_by_a_distinct_column(ledger: Path, change: str) -> None:
     draw = np.random.default_rng(3)
     timeless = MANIFEST.model_copy(update={"time": ""})
     frame = pd.DataFrame({"price": draw.normal(size=900), "shop": draw.integers(0, 5, 900), "late": "true"})
@@ -287,7 +285,7 @@ def test_the_same_rows_of_a_table_without_time_are_known_by_what_tells_them_apar
     assert after(ledger, *[holdout(frame, "one", timeless)] * 4, now=holdout(changed, "two", timeless)) == 5
 
 
-def test_one_function_on_many_moved_holdouts_is_one_look(ledger: Path) -> None:
+def test_one_function_on_many_moved_holdouts_is_one_evaluation(ledger: Path) -> None:
     for days in range(3):
         number_of_evaluation(ledger, holdout(flights(days), f"{days}"), challenger("same"), None)
     assert number_of_evaluation(ledger, holdout(flights(3), "3"), challenger("new"), None) == 2
@@ -312,14 +310,14 @@ def test_a_ledger_of_format_1_counts_on(ledger: Path) -> None:
         ("n", "", 0, ""),
     ],
 )
-def test_a_count_that_is_new_or_shorter_is_said(functions: str, champion: str, remembered: int, said: str) -> None:
+def test_a_count_that_is_new_or_shorter_is_reported(functions: str, champion: str, remembered: int, said: str) -> None:
     ledger = Ledger(holdouts={"march": tuple(challenger(one) for one in functions)})
     seen = forgotten(ledger, "n", champion, remembered)
     assert said in seen
     assert bool(seen) == bool(said)
 
 
-def test_a_decision_says_what_its_champions_record_remembers(build: Build) -> None:
+def test_a_decision_compares_its_count_with_the_champions_record(build: Build) -> None:
     write_model(build.champion, build)
     write_model(build.challenger, build, NOISY)
     assert decided(build).forgotten == forgotten(Ledger(), "", "champion", 0)

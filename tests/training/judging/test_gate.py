@@ -1,4 +1,4 @@
-"""The rules alone: four outcomes that leave nothing out, and a promotion that always rests on the lower bound."""
+"""The gate's rules alone: exactly one of four outcomes applies, and promotion rests on the lower bound."""
 
 import numpy as np
 import pytest
@@ -174,7 +174,7 @@ def test_a_loss_that_may_be_within_the_margin_is_not_called_worse_than_it() -> N
     assert "may exceed" not in surely.reasons[0]
 
 
-def test_an_inconclusive_one_says_what_would_help() -> None:
+def test_an_inconclusive_outcome_says_what_would_help() -> None:
     judged = verdict(comparison(-0.05, 0.05))
     assert judged.decision == "reject"
     assert judged.reason_codes == ("inconclusive",)
@@ -216,7 +216,7 @@ def test_a_slice_that_is_worse_rejects_and_one_that_is_inconclusive_does_not() -
     assert verdict(better, slices=(slice_of("inconclusive", None),)).decision == "promote"
 
 
-def test_reasons_come_in_the_order_of_what_they_put_in_doubt() -> None:
+def test_validity_comes_before_figures_and_figures_before_limits() -> None:
     judged = verdict(
         comparison(-0.05, -0.04),
         validity=(FAILED.model_copy(update={"name": "leak"}),),

@@ -1,4 +1,4 @@
-"""Rows in both tables are found whatever their types; a feature that tells the target is found in any shape."""
+"""Shared rows are found for all types; a feature that predicts the target is found in every form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def table() -> pd.DataFrame:
     )
 
 
-def test_tables_without_a_common_row_share_none(table: pd.DataFrame) -> None:
+def test_tables_without_common_rows_share_nothing(table: pd.DataFrame) -> None:
     assert shared_rows(table.iloc[:50], table.iloc[50:], COLUMNS).shared == 0
 
 
@@ -50,7 +50,7 @@ def test_another_answer_is_another_row(table: pd.DataFrame) -> None:
     assert shared_rows(table, table.assign(answer="perhaps"), COLUMNS).shared == 0
 
 
-def test_the_other_table_s_own_repeats_are_told_apart(table: pd.DataFrame) -> None:
+def test_equal_rows_within_the_other_table_are_counted_apart(table: pd.DataFrame) -> None:
     twice = pd.concat([table.iloc[:25], table])
     assert shared_rows(table.iloc[:10], twice, COLUMNS).repeated == pytest.approx(50 / 125)
 

@@ -1,4 +1,4 @@
-"""What the report shows of a model: which features it needs, and which classes it takes for which."""
+"""The report's figures of a model: feature importance and confusion matrix."""
 
 from collections.abc import Mapping
 from pathlib import Path

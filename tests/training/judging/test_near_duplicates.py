@@ -1,4 +1,4 @@
-"""Rows that are almost the same are found on both sides, and rows that only look alike are let be."""
+"""Rows of the holdout that are almost rows of train are found; rows that only look alike pass."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ def test_copies_with_a_little_noise_are_near_duplicates_and_no_shared_rows(build
     assert "data.group" in check(decision, "near duplicates").remedy
 
 
-def test_as_many_rows_that_only_look_alike_are_let_be(build: Build, frames: Frames) -> None:
+def test_as_many_rows_that_only_look_alike_pass(build: Build, frames: Frames) -> None:
     with_copies(build, frames, 0.005, answers=False)
     assert "near duplicates" not in failed(decided(build))
 
@@ -39,7 +39,7 @@ def test_rows_further_apart_than_a_hundredth_of_their_spread_are_no_twins(build:
     assert "near duplicates" not in failed(decided(build))
 
 
-def test_a_table_of_few_values_has_honest_twins_by_the_score(build: Build, frames: Frames) -> None:
+def test_a_table_of_few_values_has_many_twins_by_chance(build: Build, frames: Frames) -> None:
     few = {
         name: frame.assign(**{one: frame[one].round(0) for one in ("signal", "noise", "echo")})
         for name, frame in frames.items()

@@ -1,4 +1,4 @@
-"""A folder that was changed and signed anew is not what training gives; one that was only signed anew is."""
+"""A changed model folder with new checksums is refused; one with new checksums alone passes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def replace_reference(build: Build, change: Callable[[pd.DataFrame], pd.DataFram
     sign(build.challenger)
 
 
-def test_a_folder_that_is_only_signed_anew_passes_every_recomputation(build: Build) -> None:
+def test_a_folder_with_new_checksums_alone_passes_every_recomputation(build: Build) -> None:
     sign(build.challenger, commit="d" * 40)
     decision = decided(build)
     assert failed(decision) == []
@@ -38,7 +38,7 @@ def test_a_folder_that_is_only_signed_anew_passes_every_recomputation(build: Bui
     assert {"fitted again", "out-of-fold figures", "reference rows", "reference predictions", "golden rows"} <= names
 
 
-def test_a_reference_of_the_replay_is_none_of_train(build: Build) -> None:
+def test_a_reference_from_the_replay_is_refused(build: Build) -> None:
     replay = draw_tables()["replay"].drop(columns="cluster")
     replace_reference(build, lambda told: replay.iloc[: len(told)].assign(prediction=told["prediction"].to_numpy()))
     assert "reference rows" in failed(decided(build))
@@ -73,13 +73,13 @@ def test_golden_rows_that_were_cut_repeated_or_taken_from_one_end_show_too_littl
         assert failed(decided(build)) == ["golden rows"]
 
 
-def test_golden_rows_that_try_nothing_unknown_are_named(build: Build) -> None:
+def test_golden_rows_without_unknown_values_are_refused_by_name(build: Build) -> None:
     replace_golden(build, golden_of(build).rows[::2] * 2)
     assert failed(decided(build)) == ["golden rows"]
     assert " shop " in check(decided(build), "golden rows").seen
 
 
-def test_a_golden_row_or_two_may_lack(build: Build) -> None:
+def test_one_or_two_golden_rows_may_be_absent(build: Build) -> None:
     rows = golden_of(build).rows
     replace_golden(build, rows[:4] + rows[5:])
     assert failed(decided(build)) == []
@@ -115,7 +115,7 @@ def other_ranges(card: ModelCard) -> dict[str, Any]:
         (lambda _: {"parameters": {"C": 7.0}}, "fitted again"),
     ],
 )
-def test_what_the_card_says_is_held_against_what_is_recomputed(
+def test_what_the_card_says_is_compared_with_what_is_recomputed(
     build: Build, change: Callable[[ModelCard], dict[str, Any]], name: str
 ) -> None:
     sign(build.challenger, **change(read_card(build.challenger)))

@@ -1,4 +1,4 @@
-"""Settings of the gate that ask less than they did of the champion are named, each in a sentence of its own."""
+"""Settings that ask less than they did of the champion are named, each in its own sentence."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_a_setting_that_asks_less_is_named_with_both_values(
     assert said in against(tmp_path, settings(tmp_path), gate, **keys)[0]
 
 
-def test_a_check_that_is_no_longer_asked_is_named(tmp_path: Path) -> None:
+def test_a_check_that_is_no_longer_set_is_named(tmp_path: Path) -> None:
     was = settings(tmp_path, max_calibration_error="0.08")
     (line,) = against(tmp_path, was)
     assert line.startswith("gate.max_calibration_error is gone")
@@ -128,7 +128,7 @@ def test_settings_beyond_the_gate_are_named_as_well(tmp_path: Path, line: str, s
         ("[drift.columns.signal]\nmethod = 'psi'\neffect = 9.0", "drift.columns.signal.effect is 9; it was not set"),
     ],
 )
-def test_what_has_no_direction_is_said_whichever_way_it_changed(tmp_path: Path, line: str, said: str) -> None:
+def test_a_setting_without_a_direction_is_reported_for_any_change(tmp_path: Path, line: str, said: str) -> None:
     now = configured(tmp_path, f"{FLOORS}\n{line}")
     assert any(one.startswith(said) for one in changed(now, settings(tmp_path)))
 

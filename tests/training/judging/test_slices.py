@@ -1,4 +1,4 @@
-"""Slices are judged where they can be, shown where they cannot, and corrected for how many there are."""
+"""Slices are judged where possible, shown where not, and corrected for their number."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What breaks the table's contract, what a season may do, and what each breach is called."""
+"""Breaches of the table's contract and their names, and changes that a season may bring."""
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,7 @@ def test_jumps_ask_nothing_of_columns_that_are_not_there_or_not_numbers(table: p
     assert jumps(FEATURES, table.iloc[:0], table, never) == ()
 
 
-def test_monotone_is_what_never_turns_back() -> None:
+def test_monotone_values_never_turn_back() -> None:
     assert is_monotone(np.array([1.0, 1.0, np.nan, 2.0, 5.0]))
     assert is_monotone(np.array([3.0, 2.0, 2.0]))
     assert not is_monotone(np.array([1.0, 2.0, 1.0]))

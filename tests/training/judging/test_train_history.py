@@ -1,4 +1,4 @@
-"""A table is held against its own past: seasons and long tails are no mistakes, and a change of units is one."""
+"""The holdout against train's history: seasons and long tails pass, a change of units does not."""
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ def test_degrees_celsius_for_fahrenheit_are_a_jump() -> None:
     assert len(unit_jumps(NUMBER, *tables(celsius, 300, 30))) == 1
 
 
-def test_without_a_past_the_rows_of_train_are_what_the_holdout_is_held_against() -> None:
+def test_without_a_past_the_holdout_is_compared_with_all_of_train() -> None:
     few = tables(60 + noise(25, 10), 25, 10)
     assert unit_jumps(NUMBER, *few) == ()
     train, holdout = few
@@ -99,7 +99,7 @@ def cities(days: int, tail: float, seed: int = 0) -> "npt.NDArray[np.str_]":
 
 @pytest.mark.parametrize("has_time", [True, False])
 @pytest.mark.parametrize("tail", [0.15, 0.4, 0.8])
-def test_a_long_tail_may_go_on_as_it_was(tail: float, has_time: bool) -> None:
+def test_a_long_tail_may_continue(tail: float, has_time: bool) -> None:
     train, holdout = tables(cities(200, tail), 200, 30, has_time=has_time)
     known = (CITY[0].model_copy(update={"categories": tuple(sorted(set(train.frame["rate per day"])))}),)
     assert breaches(known, holdout.frame, unseen_shares(known, train, holdout)) == ()
@@ -107,7 +107,7 @@ def test_a_long_tail_may_go_on_as_it_was(tail: float, has_time: bool) -> None:
 
 
 @pytest.mark.parametrize("tail", [0.0, 0.15, 0.4])
-def test_categories_that_are_spelled_anew_are_still_refused(tail: float) -> None:
+def test_categories_with_a_new_spelling_are_still_refused(tail: float) -> None:
     train, holdout = tables(cities(200, tail), 200, 30)
     known = (CITY[0].model_copy(update={"categories": tuple(sorted(set(train.frame["rate per day"])))}),)
     spelled = holdout.frame.assign(

@@ -1,4 +1,4 @@
-"""Columns of earlier rows: as pandas makes them where times differ, and blind to what is not over."""
+"""Columns of earlier rows, as pandas makes them, from rows that are known strictly before."""
 
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,9 @@ def test_a_table_without_the_keys_stays_as_it_is(tmp_path: Path) -> None:
         ({"column": "heat", "lag": 0}, "features.past.new.lag is 0; required"),
     ],
 )
-def test_what_cannot_be_made_is_refused_by_its_key(tmp_path: Path, past: dict[str, object], said: str) -> None:
+def test_a_past_column_that_cannot_be_made_is_refused_by_its_key(
+    tmp_path: Path, past: dict[str, object], said: str
+) -> None:
     assert said in misuse(tmp_path, machines(), BY_TIME, past={"new": past})
 
 

@@ -1,4 +1,4 @@
-"""Weights of rows: a column that is never a feature, counts wherever a row counts, and is refused by its row."""
+"""Weights of rows: never a feature, used in every fit and figure, and refused by row."""
 
 from pathlib import Path
 from typing import Any
@@ -248,7 +248,7 @@ def test_an_estimator_without_weights_is_refused_by_its_name() -> None:
         fitted(KNeighborsClassifier(), np.zeros((4, 1), np.float32), np.array([0, 1, 0, 1]), np.ones(4))
 
 
-def test_weights_that_were_not_there_when_the_champion_was_judged_are_said(tmp_path: Path) -> None:
+def test_weights_that_are_new_since_the_champion_are_reported(tmp_path: Path) -> None:
     without = recorded(load_config(asked(tmp_path, "binary", "")))
     now = load_config(asked(tmp_path, "binary", 'weights = "counts"\nclass_weight = { 0 = 2.0 }'))
     of_class, of_rows = changed(now, without)

@@ -226,7 +226,7 @@ def test_a_row_that_weighs_three_is_three_rows_of_its_cluster(metric: str) -> No
     assert weighted.clusters == repeated.clusters == 12
 
 
-def test_clusters_and_rows_without_weight_are_none() -> None:
+def test_clusters_and_rows_of_weight_0_do_not_count() -> None:
     truth, predicted, _, day = flights(4, [40] * 6, 0.3)
     of_two, keep = np.where(day < 2, 0.0, 1.0), day >= 2
     for clusters in (day, None):

@@ -21,7 +21,7 @@ from training.fitting.threshold import cheapest_threshold
 from training.judging.comparisons import PairedPredictions
 from training.judging.formatting import figure
 from training.statistics.costs import Costs, Truths
-from training.statistics.intervals import of_mean
+from training.statistics.intervals import log_odds, of_mean
 from training.statistics.metrics import FloatArray
 
 # Extra cost over the cheapest threshold on reference.parquet, a sample of the rows that the threshold was chosen on.
@@ -76,7 +76,7 @@ def threshold_check(
 
 def share_check(decided: Truths, out_of_fold: Truths) -> Check:
     """About as many rows are predicted positive as out of fold, with room for seasons."""
-    (seen, error), (expected, its_error) = _log_odds(decided), _log_odds(out_of_fold)
+    (seen, error), (expected, its_error) = log_odds(decided), log_odds(out_of_fold)
     limit = MOST_SHIFT + ERRORS * float(np.hypot(error, its_error))
     return Check(
         name="share called positive",
@@ -125,9 +125,3 @@ def _recorded(gate: dict[str, GateSetting]) -> Costs | None:
 
 def _row_costs(truth: Truths, probability: FloatArray, threshold: float | None, costs: Costs) -> FloatArray:
     return costs.of_rows(truth, probability >= (0.5 if threshold is None else threshold))
-
-
-def _log_odds(decided: Truths) -> tuple[float, float]:
-    """The log-odds and their standard error, with half a row added to both sides (Haldane 1956)."""
-    yes, no = decided.sum() + 0.5, (~decided).sum() + 0.5
-    return float(np.log(yes / no)), float(np.sqrt(1 / yes + 1 / no))

@@ -19,7 +19,7 @@ from contracts.features import Feature, Matrix
 from training.fitting.quick_model import quick_model
 from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
-from training.tables import Integers, Table
+from training.tables import Integers, Table, spread_positions
 
 # Shares of a number's spread. Copies are closer together than other twins, so the closest twins are tested as well.
 CLOSE = (0.01, 0.003, 0.001)
@@ -69,7 +69,7 @@ def near_duplicates(train: Table, holdout: Table, limit: float, group: str) -> C
 def twins_of(train: Table, holdout: Table, limit: float) -> Twins:
     """For an even sample of the holdout. Residuals are computed only where twins are more than `limit` of it."""
     features = holdout.manifest.features
-    rows = _evenly(len(holdout.frame), MOST_ASKED)
+    rows = spread_positions(len(holdout.frame), MOST_ASKED)
     known, asked = train.matrix(features), holdout.matrix(features)[rows]
     known_at, asked_at = places(known, asked, features)
     tree = cKDTree(known_at)
@@ -94,7 +94,7 @@ def _correlated(train: Table, holdout: Table, learned: Integers, in_train: Integ
     """
     if len(learned) < FEWEST_LEARNED:
         return -1.0
-    residuals = _residuals(train.take(learned[_evenly(len(learned), MOST_LEARNED)]))
+    residuals = _residuals(train.take(learned[spread_positions(len(learned), MOST_LEARNED)]))
     own, other = residuals(holdout.take(twins)), residuals(train.take(in_train))
     size = float(np.sqrt(np.square(own).sum() * np.square(other).sum()))
     return float((own * other).sum()) / size - ERRORS / float(np.sqrt(len(twins))) if size else -1.0
@@ -121,8 +121,3 @@ def _residuals(learn: Table) -> Callable[[Table], FloatArray]:
         return np.asarray((truth == model.classes_) - model.predict_proba(rows), dtype=np.float64)
 
     return left
-
-
-def _evenly(rows: int, most: int) -> Integers:
-    """Positions, evenly over the table's order."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)) if rows else np.arange(0)

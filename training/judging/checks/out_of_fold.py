@@ -22,7 +22,7 @@ from contracts.pipeline_toml.keys import Gate
 from training.judging.comparisons import PairedPredictions
 from training.judging.formatting import figure
 from training.judging.scored_models import Predictions
-from training.statistics.intervals import Estimate
+from training.statistics.intervals import Estimate, log_odds
 from training.statistics.metrics import METRICS, ScoringError
 from training.tables import Table
 
@@ -60,7 +60,7 @@ def _gap(role: str, paired: PairedPredictions, model: Predictions, card: ModelCa
         seen = paired.figure(gate.metric, model, 0.95)
     except ScoringError:  # the check of all metrics rejects it
         return
-    limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
+    limit = largest_gap(gate)
     sign = 1 if METRICS[gate.metric].higher_is_better else -1
     gap = sign * (promised.value - seen.value)
     low = gap - error_of_gap(seen, promised.high - promised.low, promised.confidence)
@@ -75,6 +75,11 @@ def _gap(role: str, paired: PairedPredictions, model: Predictions, card: ModelCa
         remedy=f"Labels or inputs of the holdout have changed: look at both. If the world itself changed, write "
         f'"{words}" into gate.signed_off.',
     )
+
+
+def largest_gap(gate: Gate) -> float:
+    """The largest difference to the out-of-fold figure that passes: gate.max_generalization_gap, or the margin."""
+    return gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
 
 
 def error_of_gap(seen: Estimate, width: float, confidence: float) -> float:
@@ -123,16 +128,10 @@ def _weeks(frame: pd.DataFrame, time: str, *, from_end: bool) -> list[tuple[str,
 def _unusual(
     name: str, past: list[tuple[str, pd.DataFrame]], weeks: list[tuple[str, pd.DataFrame]], target: str
 ) -> Iterator[str]:
-    before = np.array([_log_odds(rows[target] == name)[0] for _, rows in past])
+    before = np.array([log_odds((rows[target] == name).to_numpy())[0] for _, rows in past])
     room = BEYOND * float(np.ptp(before))
     for day, rows in weeks:
         is_class = rows[target] == name
-        odds, error = _log_odds(is_class)
+        odds, error = log_odds(is_class.to_numpy())
         if not before.min() - room - ERRORS * error <= odds <= before.max() + room + ERRORS * error:
             yield f"{target} {name} {is_class.mean():.1%} in the week from {day}"
-
-
-def _log_odds(is_class: "pd.Series[bool]") -> tuple[float, float]:
-    yes = float(np.sum(is_class)) + 0.5
-    no = len(is_class) - yes + 1
-    return float(np.log(yes / no)), float(np.sqrt(1 / yes + 1 / no))

@@ -20,12 +20,12 @@ from contracts.model_folder import ModelCard
 from contracts.pipeline_toml.keys import Gate
 from training.fitting.quick_model import quick_estimator
 from training.fitting.search import one_thread
-from training.judging.checks.out_of_fold import error_of_gap
+from training.judging.checks.out_of_fold import error_of_gap, largest_gap
 from training.judging.comparisons import PairedPredictions
 from training.judging.formatting import figure
 from training.statistics.metrics import METRICS, FloatArray
 from training.statistics.scores import score
-from training.tables import Integers, Table
+from training.tables import Integers, Table, spread_positions
 
 MOST_ROWS = 20_000
 MOST_COLUMNS = 12
@@ -89,7 +89,7 @@ def _over_out_of_fold(paired: PairedPredictions, card: ModelCard, gate: Gate) ->
         return
     seen = paired.figure(gate.metric, paired.challenger, 0.95)
     sign = 1 if METRICS[gate.metric].higher_is_better else -1
-    limit = gate.margin if gate.max_generalization_gap is None else gate.max_generalization_gap
+    limit = largest_gap(gate)
     excess = sign * (seen.value - promised.value)
     if excess - error_of_gap(seen, promised.high - promised.low, promised.confidence) > limit:
         yield f"{gate.metric} {figure(seen.value)} on the holdout, {figure(promised.value)} out of fold"
@@ -104,7 +104,7 @@ def dominating(
     train: Table, holdout: Table, card: ModelCard, new: set[str], metric: str
 ) -> list[tuple[str, float, float]]:
     """Columns without which a quick model falls back: name, figure without it, figure with all columns."""
-    learn = train.take(_sample(len(train.frame)))
+    learn = train.take(spread_positions(len(train.frame), MOST_ROWS))
     matrix, truth = learn.matrix(card.features), learn.truth
     rows = holdout.matrix(card.features)
 
@@ -133,11 +133,6 @@ def _named(found: Sequence[tuple[str, float, float]]) -> str:
     return "; a quick model falls from " + ", ".join(
         f"{figure(whole)} to {figure(without)} without {name}" for name, without, whole in found[:3]
     )
-
-
-def _sample(rows: int) -> Integers:
-    """Positions, evenly over train's own order."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64))
 
 
 def _strength(column: npt.NDArray[np.float32], truth: Integers | FloatArray) -> float:

@@ -76,11 +76,10 @@ def inspect_plausibility(context: Context, case: GateCase, figures: ComparedMetr
     gate, manifest = context.config.gate, holdout.manifest
     columns = [*(feature.name for feature in manifest.features), manifest.target, *filter(None, [manifest.time])]
     train = load_table(context.build, "train", columns)
-    deciding = next((one for one in figures.comparisons if one.decides), None)
     return (
-        *out_of_fold_checks(paired, scorer.card, case.champion_card, deciding, gate),
+        *out_of_fold_checks(paired, scorer.card, case.champion_card, figures.deciding, gate),
         *label_checks(train, holdout, gate),
-        *plausible_gain_check(paired, scorer.card, case.champion_card, deciding, gate, train, holdout),
+        *plausible_gain_check(paired, scorer.card, case.champion_card, figures.deciding, gate, train, holdout),
     )
 
 

@@ -32,7 +32,7 @@ def baseline_check(
     reference: pd.DataFrame | None,
 ) -> Iterator[Check]:
     """One check; none where a metric could not be computed, which rejects by itself. reference: reference.parquet."""
-    deciding = next((one for one in figures.comparisons if one.decides), None)
+    deciding = figures.deciding
     if paired is None or deciding is None or figures.missing:
         return
     both = None
