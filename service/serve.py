@@ -88,7 +88,7 @@ class Service:
         self.predictor = Predictor(model, self._log("predictions"), self.metrics, self.shadow)
         folder = settings.request_log_dir
         self.admission = admission = Admission(settings.max_in_flight, settings.max_wait_seconds, self.metrics)
-        reader = BodyReader(admission, settings.max_body_bytes)
+        reader = BodyReader(admission, settings.max_body_bytes, settings.body_seconds)
         feedback = Feedback(
             folder, self._log("labels"), settings.feedback_days, settings.label_clock_skew_seconds,
             self._may_label, self.metrics, self._labels_of if self.uploads else None,

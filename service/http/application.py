@@ -166,15 +166,20 @@ class Application:
     def _answering_before_the_body(self, receive: Receive, headers: Mapping[bytes, bytes], send: Send) -> Send:
         """A `send` for a request that was refused by its headers.
 
-        The client gets the whole answer at once. The request ends, for uvicorn, when the rest of its body was read and
-        dropped: then the connection is closed or used again. Where that is not read, the answer says `close`.
+        A body that flows is read before the answer; of one that does not, the client gets the whole answer first. For
+        uvicorn the request ends when the rest of its body was read and dropped: then the connection is closed or used
+        again. Where that is not read, the answer says `close`.
         """
         is_read = self._reader.will_discard(headers)
+        is_whole = False
 
         async def answer(message: Message) -> None:
+            nonlocal is_whole
             if message["type"] == "http.response.start" and not is_read:
                 message["headers"] = [*message["headers"], *CLOSE]
-            if message["type"] == "http.response.body" and not message.get("more_body") and is_read:
+            elif message["type"] == "http.response.start":
+                is_whole = await self._reader.discard_while_it_flows(receive, headers)
+            elif not message.get("more_body") and is_read and not is_whole:
                 await send({**message, "more_body": True})
                 await self._reader.discard_after_answer(receive, headers)
                 message = {"type": "http.response.body", "body": b""}

@@ -2,10 +2,11 @@
 
 Bodies that arrive in pieces share one memory budget, so many slow clients together cannot fill the memory. A refused
 body is read to its end and discarded: closing a connection with unread bytes resets it, and then the client, or the
-edge before it, may never see the answer. A request that is refused by its headers is answered before that, so a slow
-body cannot turn 401 into 408.
+edge before it, may never see the answer. A request that its headers refuse is answered before that if its body pauses
+or trickles, so a slow body cannot turn 401 into 408.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.types import Message, Receive
@@ -18,6 +19,9 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 # A refused body is read and discarded up to this many times MAX_BODY_BYTES.
 DISCARD_FACTOR = 4
+# A refusal waits for a body that flows: an nginx that speaks HTTP/2 ends the request of a client that is still sending
+# when the answer is there, and curl then takes the answer for an error. A body pauses if nothing comes for so long.
+PAUSE_SECONDS = 0.5
 
 
 class Disconnected(Exception):  # noqa: N818 — not an error: the client has gone
@@ -27,9 +31,10 @@ class Disconnected(Exception):  # noqa: N818 — not an error: the client has go
 class BodyReader:
     """Reads bodies, and tells `Admission` how many are still arriving."""
 
-    def __init__(self, admission: Admission, most_bytes: int) -> None:
-        """`most_bytes`: the largest body on any route."""
+    def __init__(self, admission: Admission, most_bytes: int, body_seconds: float) -> None:
+        """`most_bytes`: the largest body on any route; `body_seconds`: what the connection gives a body."""
         self._most_bytes = most_bytes
+        self._body_seconds = body_seconds
         self._admission = admission
         self._slices = admission.slices
         self._pending_bytes = 0
@@ -72,6 +77,23 @@ class BodyReader:
     def will_discard(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a refused body is read: not if it is too large, or the client waits for `100 Continue`."""
         return _stated_bytes(headers) <= DISCARD_FACTOR * self._most_bytes and b"expect" not in headers
+
+    async def discard_while_it_flows(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
+        """Read a refused body until it pauses, or half of its time is over; whether that was all of it."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._body_seconds / 2
+        more = _stated_bytes(headers) > 0
+        self._admission.reading += 1
+        try:
+            async with asyncio.timeout_at(end) as deadline:
+                while more:
+                    deadline.reschedule(min(end, loop.time() + PAUSE_SECONDS))
+                    more = (await receive()).get("more_body", False)
+        except TimeoutError:
+            return False
+        finally:
+            self._admission.reading -= 1
+        return True
 
     async def discard_after_answer(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
         """Read the rest of a body whose request was answered. The connection's own deadline bounds it."""

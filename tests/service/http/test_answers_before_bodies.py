@@ -1,7 +1,9 @@
 """A request that is refused by its headers is answered before its body arrives, once, and its connection goes on."""
 
 import json
+import select
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ import pytest
 
 from testbed.clients import PATIENCE_SECONDS, Process, read_until_closed, running
 from testbed.nginx import POOLED, WEBSOCKET, nginx
+from testbed.programs import free_port, program
 from testbed.sent_framings import statuses
 from tests.service.http.test_api_keys import entry
 
@@ -79,14 +82,13 @@ def more(connection: socket.socket) -> bytes:
 @pytest.mark.parametrize("line", ROUTES, ids=bytes.decode)
 def test_a_body_is_not_waited_for_without_a_key(guarded: Process, line: bytes, framing: str) -> None:
     begun, rest = FRAMINGS[framing]
-    for content_type in TYPES.values():
-        for key in KEYS.values():
-            with guarded.connect() as connection:
-                connection.sendall(head(line, key, content_type) + begun)
-                # A path that is spelled otherwise is nowhere, whatever the key.
-                assert answer_of(connection, line.startswith(b"HEAD")) == (404 if b"%" in line else 401)
-                connection.sendall(rest + PLAIN)
-                assert statuses(read_until_closed(connection)) == [200]
+    for content_type, key in zip(TYPES.values(), KEYS.values(), strict=True):
+        with guarded.connect() as connection:
+            connection.sendall(head(line, key, content_type) + begun)
+            # A path that is spelled otherwise is nowhere, whatever the key.
+            assert answer_of(connection, line.startswith(b"HEAD")) == (404 if b"%" in line else 401)
+            connection.sendall(rest + PLAIN)
+            assert statuses(read_until_closed(connection)) == [200]
 
 
 REFUSED = {
@@ -134,6 +136,15 @@ def test_a_body_that_never_ends_gets_one_answer(folder: Path, tmp_path: Path, gu
         assert statuses(hurried.exchange(head(b"POST /predict") + FRAMINGS[framing][0])) == [401]
 
 
+def test_a_body_that_trickles_is_not_waited_for_either(folder: Path, tmp_path: Path, guarded: Process) -> None:
+    keys = str(guarded.log.parent / "keys.json")
+    with running(folder, tmp_path / "log", API_KEYS_FILE=keys, BODY_SECONDS="4") as slow, slow.connect() as connection:
+        connection.sendall(head(b"POST /predict") + b"Content-Length: 100000\r\n\r\n")
+        while not select.select([connection], [], [], 0.1)[0]:
+            connection.sendall(b" ")
+        assert answer_of(connection) == 401
+
+
 def test_a_body_that_is_not_sent_before_100_continue_is_not_asked_for(guarded: Process) -> None:
     expecting = head(b"POST /predict", b"Expect: 100-continue\r\n") + b"Content-Length: 9\r\n\r\n"
     answer = guarded.exchange(expecting)
@@ -146,6 +157,19 @@ def test_requests_in_one_piece_are_answered_once_each(guarded: Process) -> None:
     begun, rest = FRAMINGS["a stated length"]
     one = head(b"POST /predict") + begun + rest
     assert statuses(guarded.exchange(one * 20 + PLAIN)) == [401] * 20 + [200]
+
+
+@pytest.mark.parametrize("size", [300_000, 3_000_000])
+def test_a_client_of_http_2_gets_its_refusal_with_a_body_of_any_size(
+    guarded: Process, tmp_path: Path, size: int
+) -> None:
+    port = free_port()
+    locations = f"{WEBSOCKET}\nlisten 127.0.0.1:{port} http2;"
+    curl = [program("curl"), "-s", "--http2-prior-knowledge", "-w", "%{http_code}", "-T", "-", "-X", "POST"]
+    command = [*curl, f"http://127.0.0.1:{port}/predict"]
+    with nginx(tmp_path / "nginx", locations, POOLED.format(address=f"{guarded.host}:{guarded.port}")):
+        answers = [subprocess.run(command, input=b" " * size, capture_output=True).stdout for _ in range(8)]
+    assert [answer[-3:] for answer in answers] == [b"401"] * 8
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)

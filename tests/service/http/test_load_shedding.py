@@ -76,7 +76,7 @@ def test_a_request_that_waited_too_long_for_its_turn_is_refused() -> None:
         time.sleep(0.05)
 
     async def comes_between_two_others() -> None:
-        await asyncio.gather(works(), BodyReader(admission, MAX_PENDING_BYTES).read(Pieces(b"ab"), {}, 4), works())
+        await asyncio.gather(works(), BodyReader(admission, MAX_PENDING_BYTES, 5.0).read(Pieces(b"ab"), {}, 4), works())
 
     with pytest.raises(Problem) as refusal:
         asyncio.run(comes_between_two_others())
@@ -89,11 +89,11 @@ def test_a_body_in_pieces_whose_place_was_taken_meanwhile_is_refused() -> None:
     admission = Admission(10, 1.0, metrics)
     admission.tasks = range(11)  # itself, still reading, and ten at work
     with pytest.raises(Problem) as refusal:
-        asyncio.run(BodyReader(admission, MAX_PENDING_BYTES).read(Pieces(b"ab", b"cd"), {}, 4))
+        asyncio.run(BodyReader(admission, MAX_PENDING_BYTES, 5.0).read(Pieces(b"ab", b"cd"), {}, 4))
     assert refusal.value.kind is OVERLOADED
     assert metrics.shed.values[("full",)] == 1
     admission.tasks = range(10)
-    assert asyncio.run(BodyReader(admission, MAX_PENDING_BYTES).read(Pieces(b"ab", b"cd"), {}, 4)) == b"abcd"
+    assert asyncio.run(BodyReader(admission, MAX_PENDING_BYTES, 5.0).read(Pieces(b"ab", b"cd"), {}, 4)) == b"abcd"
 
 
 @pytest.mark.parametrize("path", sorted(EXEMPT))
@@ -288,7 +288,7 @@ class Pieces:
 
 
 def read(pieces: Pieces, max_bytes: int, **headers: bytes) -> bytes:
-    reader = BodyReader(Admission(10, 1.0, Metrics()), MAX_PENDING_BYTES)
+    reader = BodyReader(Admission(10, 1.0, Metrics()), MAX_PENDING_BYTES, 5.0)
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     return asyncio.run(reader.read(pieces, named, max_bytes))
 
@@ -310,7 +310,7 @@ def test_a_client_that_leaves_is_told_apart_from_one_that_is_done() -> None:
 
 def test_bodies_in_pieces_share_one_budget_and_give_it_back() -> None:
     admission = Admission(10, 1.0, Metrics())
-    reader = BodyReader(admission, MAX_PENDING_BYTES)
+    reader = BodyReader(admission, MAX_PENDING_BYTES, 5.0)
     half = b" " * (MAX_PENDING_BYTES // 2)
 
     async def both() -> list[object]:
