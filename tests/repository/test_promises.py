@@ -205,6 +205,7 @@ GROUPS = (
     "lightgbm",
     "xgboost",
     "catboost",
+    "tables",
     "load",
     "report",
     "pages",
