@@ -145,13 +145,14 @@ def main() -> None:
     parser.add_argument("--persons", type=int, nargs="+", default=list(PERSONS))
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS_OF_A_PERSON))
     asked = parser.parse_args()
-    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    recorded: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"groups": {}}
+    figures = recorded["groups"]
     for persons in asked.persons if asked.trials else ():
         for rows in asked.rows:
             name, found = f"{persons} × {rows}", measured(persons, rows, asked.first, asked.trials)
             print(name, found, flush=True)
             figures[name] = dict(Counter(figures[name]) + Counter(found)) if asked.first and name in figures else found
-            FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            FIGURES.write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_between(PAGE, BEGIN, END, table_text(figures))
 
 

@@ -67,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
+        self._message_ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never UDP
         self._gathered = GatheredTransport(transport, self._outbox)
@@ -108,6 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
+        self._message_ended = True
         if self.parser.should_upgrade():
             return
         if isinstance(self.cycle, _Refused):
@@ -123,11 +125,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
             return
+        self._message_ended = False
         self._parse(data)
         cycle = self.cycle
         if cycle is None or cycle.scope is not self.scope:
-            room = min(self._room_for_headers, MAX_HEADER_BYTES)
-            self._room_for_headers = room - len(data.rpartition(END_OF_HEADERS)[2])
+            # How much of a read belongs to a head that begins in it is not known: such a head has its whole room yet.
+            self._room_for_headers = MAX_HEADER_BYTES if self._message_ended else self._room_for_headers - len(data)
             self._wait_for(headers=True)
         elif cycle.more_body:
             self._room_for_headers = UNBOUNDED

@@ -208,7 +208,8 @@ def against_itself(build: Build, folder: Path, fault: str) -> LoadVerdict:
 
 def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(build: Build, tmp_path: Path) -> None:
     verdict = against_itself(build, tmp_path, "burns")
-    assert set(of_load(verdict)) == {"slower_p50", "slower_cpu"} | set(verdict.reason_codes) & {"slower_p95"}
+    # Its latency is higher, too, but whether that shows is up to what else the machine does.
+    assert set(of_load(verdict)) == {"slower_cpu"} | set(verdict.reason_codes) & {"slower_p50", "slower_p95"}
     assert verdict.paired is not None
     assert (verdict.paired.champion, verdict.paired.blocks) == (verdict.model, 10)
     assert {one.figure: one.low > 1.1 for one in verdict.paired.ratios}["cpu"]

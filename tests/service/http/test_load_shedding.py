@@ -231,6 +231,19 @@ def test_a_large_refused_body_is_skipped_to_the_byte(full: tuple[Process, socket
     assert [one[:3] for one in received[0].split(b"HTTP/1.1 ")[1:]] == [b"503", b"503", b"200"]
 
 
+def test_a_head_that_begins_in_the_same_read_as_a_large_body_ends_has_its_whole_room(
+    full: tuple[Process, socket.socket],
+) -> None:
+    process, _ = full
+    with process.connect() as connection:
+        connection.sendall(LARGE[:-60_000])
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        connection.sendall(LARGE[-60_000:] + LAST[:20])
+        time.sleep(0.3)  # until these bytes were read
+        connection.sendall(LAST[20:])
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_refused_body_in_chunks_is_skipped(full: tuple[Process, socket.socket]) -> None:
     process, _ = full
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
