@@ -25,6 +25,7 @@ SENTENCES = {
     "gate": "How often the gate lets a challenger through: an equal one should pass, one that is worse should not.",
     "load": "How often a service is called slower: an equal one should not be, a slower one should.",
     "drift": "How often a window is called drift: a clean one should not be, one with a fault should.",
+    "drift groups": "How often a window of whole groups is called drift: a clean one should not, a moved one should.",
     "drift tables": "How often a clean window of a public table is called drift: no more than the stated rate.",
     "clean": "How often a check refuses a challenger without a fault: it should not.",
     "statistics": "How often a check speaks up on clean data: no more than the stated rate.",
