@@ -5,18 +5,26 @@ more than a hundredth of its spread. Twins alone are no fault: a table of few co
 columns predict the target, twins have similar targets. So the check looks at what the columns do not explain. A model
 is fitted on the train rows without a twin, and the residuals of twins are correlated. For two cases that only look
 alike the correlation is about 0, apart from what the model fails to explain. For copies of one case it is 1.
+
+Trees explain nothing beyond the values that they were fitted on, as of a series that grows: there the residuals of any
+two rows are alike. So in a regression a straight line in the numbers is tried, too, with trees for what it leaves, and
+the residuals are those of the model that is closer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from contracts.decision import Check
 from contracts.features import Feature, Matrix
-from training.fitting.quick_model import quick_model
+from training.fitting.quick_model import quick_estimator, quick_model
 from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
 from training.tables import Integers, Table, spread_positions
@@ -94,8 +102,12 @@ def _correlated(train: Table, holdout: Table, learned: Integers, in_train: Integ
     """
     if len(learned) < FEWEST_LEARNED:
         return -1.0
-    residuals = _residuals(train.take(learned[spread_positions(len(learned), MOST_LEARNED)]))
-    own, other = residuals(holdout.take(twins)), residuals(train.take(in_train))
+    sides = holdout.take(twins), train.take(in_train)
+    models = _models(train.take(learned[spread_positions(len(learned), MOST_LEARNED)]))
+    own, other = min(
+        ([residuals(side) for side in sides] for residuals in models),
+        key=lambda pair: float(np.square(pair).sum()),
+    )
     size = float(np.sqrt(np.square(own).sum() * np.square(other).sum()))
     return float((own * other).sum()) / size - ERRORS / float(np.sqrt(len(twins))) if size else -1.0
 
@@ -110,14 +122,26 @@ def places(known: Matrix, asked: Matrix, features: Sequence[Feature]) -> tuple[F
     return every[: len(known)], every[len(known) :]
 
 
-def _residuals(learn: Table) -> Callable[[Table], FloatArray]:
-    """A function that gives a table's residuals [rows, classes or 1] from a quick model fitted on `learn`."""
-    features, is_regression, model = learn.manifest.features, learn.manifest.task == "regression", quick_model(learn)
+def _models(learn: Table) -> Iterator[Callable[[Table], FloatArray]]:
+    """For each quick model fitted on `learn`, a function that gives a table's residuals [rows, classes or 1]."""
+    features, model = learn.manifest.features, quick_model(learn)
+    if learn.manifest.task != "regression":
+        yield lambda table: np.asarray(
+            (table.truth[:, None] == model.classes_) - model.predict_proba(table.matrix(features)), dtype=np.float64
+        )
+        return
+    yield lambda table: _column(table.truth - model.predict(table.matrix(features)))
+    numbers = [one for one in features if one.kind == "numeric"]
+    if numbers:
+        line = make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
+        line.fit(learn.matrix(numbers), learn.truth)
+        left = quick_estimator("regression").fit(
+            learn.matrix(features), learn.truth - line.predict(learn.matrix(numbers))
+        )
+        yield lambda table: _column(
+            table.truth - line.predict(table.matrix(numbers)) - left.predict(table.matrix(features))
+        )
 
-    def left(table: Table) -> FloatArray:
-        rows, truth = table.matrix(features), table.truth[:, None]
-        if is_regression:
-            return np.asarray(truth - model.predict(rows)[:, None], dtype=np.float64)
-        return np.asarray((truth == model.classes_) - model.predict_proba(rows), dtype=np.float64)
 
-    return left
+def _column(values: Any) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)[:, None]
