@@ -4,6 +4,7 @@ A cell is drawn if it is a share (`4.6% [2.5%, 8.3%]`, `1 of 17`), or a count in
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.decision import Interval
@@ -11,13 +12,14 @@ from reports.page.intervals import Panel, Row
 from reports.page.pictures import row_picture
 from reports.site.history.drill_tables import RateTable
 
-OF = ("draws", "trials", "challengers")
+OF = ("draws", "trials", "challengers", "asked")
 MOST_ROWS = 6
 # A longer cell holds figures, not the name of a case.
 MOST_SIGNS = 40
 # At most this many cells of a row name its case; the whole table has the others.
 MOST_ABOUT = 3
-COUNTED = ("promoted", "called", "refused", "hits", "copies")
+# A counted column, and the columns of which one has its total: "known: called" is of "known: trials".
+COUNTED = {"promoted": OF, "called": OF, "refused": OF, "hits": OF, "copies": OF, "found": ("moved",)}
 PERCENT = re.compile(r"([\d.]+) ?%(?: \[([\d.]+) ?%, ([\d.]+) ?%\])?")
 COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
 # What should come out, by the rates' file.
@@ -76,18 +78,13 @@ def _point(value: float) -> Interval:
 def _shares(table: RateTable) -> list[tuple[str, Interval]]:
     """Each share, labelled with its column and case. Every row's first share comes before any second one."""
     found: list[tuple[int, str, Interval]] = []
-    total = next((table.columns.index(name) for name in OF if name in table.columns), None)
+    totals = [_total_of(name, table.columns) for name in table.columns]
     for cells in table.rows:
-        of = cells[total] if total is not None else None
-        number = float(of) if isinstance(of, int | float) else None
-        shares = [
-            share_of(cell, number if name.startswith(COUNTED) else None)
-            for name, cell in zip(table.columns, cells, strict=True)
-        ]
+        shares = [share_of(cell, _number(cells, totals[place])) for place, cell in enumerate(cells)]
         about = [
             cell if isinstance(cell, str) else f"{table.columns[place]} {cell:g}"
             for place, cell in enumerate(cells)
-            if shares[place] is None and cell is not None and place != total and len(str(cell)) <= MOST_SIGNS
+            if shares[place] is None and cell is not None and place not in totals and len(str(cell)) <= MOST_SIGNS
         ]
         found += [
             (place, ", ".join([table.columns[place], *about[:MOST_ABOUT]]), share)
@@ -95,6 +92,20 @@ def _shares(table: RateTable) -> list[tuple[str, Interval]]:
             if share is not None
         ]
     return [(label, share) for _, label, share in sorted(found, key=lambda one: one[0])]
+
+
+def _total_of(name: str, columns: Sequence[str]) -> int | None:
+    """The place of the column that has the total of a counted one."""
+    before, separator, counted = name.rpartition(": ")
+    totals = next((of for word, of in COUNTED.items() if counted.startswith(word)), ())
+    return next(
+        (columns.index(f"{before}{separator}{of}") for of in totals if f"{before}{separator}{of}" in columns), None
+    )
+
+
+def _number(cells: Sequence[object], place: int | None) -> float | None:
+    cell = None if place is None else cells[place]
+    return float(cell) if isinstance(cell, int | float) else None
 
 
 def _sentence(table: RateTable) -> str:

@@ -2,7 +2,8 @@
 
 from contracts.decision import Interval
 from contracts.history import HistoryEntry, MetricFigures, StageFigures
-from reports.words.skill import Question, skill
+from reports.words.against_baseline import chosen_metric, words_against_baseline
+from reports.words.skill import Question, skill, speed
 from reports.words.verdict import PROMOTED, rejection
 
 DRIFT = {
@@ -48,10 +49,18 @@ def tone_of(entry: HistoryEntry) -> str:
 
 
 def model_in_words(entry: HistoryEntry) -> str:
-    """What the model does; empty if the entry does not say what it predicts."""
+    """What the model does, is worth and how fast it answers; empty if the entry does not say what it predicts."""
     metric, model = deciding(entry), entry.model
-    if metric is None or model is None or not model.task:
+    if metric is None or model is None or not model.task or entry.decision is None:
         return ""
     asked = Question(model.task, model.target, model.positive, model.classes)
-    seen = Interval(value=metric.value, low=metric.low, high=metric.high)
-    return skill(asked, metric.metric, metric.title, seen, higher_is_better=metric.higher_is_better)
+    said = [skill(asked, metric.metric, metric.title, _seen(metric), higher_is_better=metric.higher_is_better)]
+    if chosen := chosen_metric(entry.decision.metrics):
+        said.append(f"{words_against_baseline(chosen, _seen(chosen))}.")
+    if entry.load:
+        said.append(speed(entry.load))
+    return " ".join(said)
+
+
+def _seen(metric: MetricFigures) -> Interval:
+    return Interval(value=metric.value, low=metric.low, high=metric.high)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.decision import Interval
+from contracts.history import LoadFigures
 from contracts.model_figures import ModelFigures
 from contracts.model_folder import ModelCard
 from contracts.verdict import LoadVerdict
@@ -66,7 +67,7 @@ def skill(asked: Question, metric: str, title: str, seen: Interval, *, higher_is
     return rule(asked, seen)
 
 
-def speed(load: LoadVerdict) -> str:
+def speed(load: LoadVerdict | LoadFigures) -> str:
     """How long a client waits."""
     return f"Half of all requests are answered within {load.p50_ms:.1f} ms, 95 in 100 within {load.p95_ms:.1f} ms."
 

@@ -134,5 +134,8 @@ def test_each_kind_of_run_has_its_words_and_tone(entries: tuple[HistoryEntry, ..
 def test_an_entry_of_before_has_no_sentence_about_its_model(entries: tuple[HistoryEntry, ...]) -> None:
     run = next(entry for entry in entries if entry.model)
     assert run.model
-    assert model_in_words(run).startswith("Of one row that is “late”")
+    said = model_in_words(run)
+    assert said.startswith("Of one row that is “late”")
+    assert "without a model" in said.lower()
+    assert "95 in 100 within" in said
     assert model_in_words(run.model_copy(update={"model": run.model.model_copy(update={"task": ""})})) == ""
