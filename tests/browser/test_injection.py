@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from contracts.features import Feature
+from contracts.outside.markup import showable
 from contracts.verdict import ColumnComparison
 from reports.drift.evidently_report import HTML_FILE, write_report
 from tests.browser.browser import live_markup, watched
@@ -19,8 +20,8 @@ from tests.payloads import PAYLOADS
 
 
 def plain(text: str) -> str:
-    """As a reader sees it: one line, without control characters."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """As a reader sees it: on one line, with a replacement for what a page must not contain."""
+    return " ".join(showable(text).split())
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
