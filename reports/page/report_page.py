@@ -50,6 +50,7 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
             home=home,
             name=card.name if card else "Gatehouse",
             purpose=purpose(question_of(card)) if card else "",
+            done=_done(results),
             positives=question_of(card).positives if card else "",
             verdict=verdict_of(results, place),
             in_words=in_words(results),
@@ -73,6 +74,16 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
             links=[(label, _relative(path, folder)) for label, path in _links(folder) if path.exists()],
         )
     )
+
+
+def _done(results: Results) -> str:
+    """What this run did with the model: `trained it, compared it with the one in production and put it under load`."""
+    done = ["trained it"]
+    if results.decision and "evaluate" not in results.stale:
+        done.append("compared it with the one in production" if results.decision.champion else "judged it")
+    if results.load and "load-test" not in results.stale:
+        done.append("put it under load")
+    return done[0] if len(done) == 1 else f"{', '.join(done[:-1])} and {done[-1]}"
 
 
 @cache

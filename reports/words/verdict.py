@@ -225,6 +225,11 @@ def _next(results: Results, place: Place) -> str:
         return _after_stop(failed, results.load.reason_codes if results.load else ())
     if missing := results.missing:
         return f"Run `make {missing[0]}`."
+    look = "Look at what moved first. " if results.drift and results.drift.state == "drift" else ""
+    return look + _after_pass(results, place)
+
+
+def _after_pass(results: Results, place: Place) -> str:
     if place == "pull request":
         return "Merge it: the push to main runs this chain again and deploys."
     if place == "push":

@@ -54,7 +54,7 @@ LONGER = "Lengthen the holdout (`data.holdout_days` or `data.holdout_share` in p
         (scenes.drift_found, "open", "Passed: as good as the champion, but drift was found",
          "ROC AUC 0.743, champion 0.741: +0.002 (−0.005 to +0.009). At worst it loses 0.005, within the margin of "
          "0.010. All 6 checks, floors and limits hold. What was served has moved away from training: temp, dewp and "
-         "origin.", "`make promote` makes it the champion on this machine."),
+         "origin.", "Look at what moved first. `make promote` makes it the champion on this machine."),
         (scenes.stale, "open", "Two runs are mixed: load-test and drift judged another model",
          "Load-test speaks of sha256:eeeeeeeeeeee and drift speaks of sha256:eeeeeeeeeeee; the model here is sha256:",
          "Run `make pipeline`, so that all figures are of one model."),
