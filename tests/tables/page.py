@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contracts.outside.handbook import write_between
 from tests.tables.results import Result, Results, read_results
-from tests.tables.rules import REJECTED, alarms, waiting
+from tests.tables.rules import alarms, waiting
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
@@ -37,7 +37,7 @@ def page_text(runs: tuple[Result, ...]) -> str:
 def _row(name: str, runs: list[Result]) -> str:
     first = runs[0]
     settings = f"[{name}](../tests/tables/settings/{name}.toml)"
-    decision = f"rejected: {REJECTED[name]['why']}" if name in REJECTED else _both(runs, lambda run: f"{run.decision}d")
+    decision = _both(runs, lambda run: f"{run.decision}d")
     cells = (
         settings, f"{first.rows:,} × {first.columns}", f"{first.task}, {first.split}", f"`{first.metric}`",
         _both(runs, lambda run: run.model), _both(runs, _figure), _both(runs, lambda run: _number(run.plain)),
