@@ -59,7 +59,7 @@ def render_page(results: Results, folder: Path, home: str = "", place: Place = "
             chain=CHAIN,
             marks=MARKS,
             kinds=KINDS,
-            speed=speed(results.load) if results.load else "",
+            speed=speed(results.load.p50_ms, results.load.p95_ms) if results.load else "",
             # Pictures are built from escaped values.
             picture=Markup(interval_picture(deciding)) if deciding else "",
             difference_bar=lambda one: Markup(difference_bar(one)),

@@ -58,7 +58,7 @@ def model_in_words(entry: HistoryEntry) -> str:
     if chosen := chosen_metric(entry.decision.metrics):
         said.append(f"{words_against_baseline(chosen, _seen(chosen))}.")
     if entry.load:
-        said.append(speed(entry.load))
+        said.append(speed(entry.load.p50_ms, entry.load.p95_ms))
     return " ".join(said)
 
 

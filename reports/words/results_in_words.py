@@ -14,7 +14,7 @@ def in_words(results: Results) -> list[str]:
     if results.decision:
         said.append(against_baseline(results.decision))
     if results.load and "load-test" not in results.stale:
-        said.append(speed(results.load))
+        said.append(speed(results.load.p50_ms, results.load.p95_ms))
     return [one for one in said if one]
 
 

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.decision import Interval
-from contracts.history import LoadFigures
 from contracts.model_figures import ModelFigures
 from contracts.model_folder import ModelCard
-from contracts.verdict import LoadVerdict
 from reports.words.numerals import between, out_of, spoken
 
 # Class names that only mean yes: the target's name says more.
@@ -67,9 +65,9 @@ def skill(asked: Question, metric: str, title: str, seen: Interval, *, higher_is
     return rule(asked, seen)
 
 
-def speed(load: LoadVerdict | LoadFigures) -> str:
+def speed(p50_ms: float, p95_ms: float) -> str:
     """How long a client waits."""
-    return f"Half of all requests are answered within {load.p50_ms:.1f} ms, 95 in 100 within {load.p95_ms:.1f} ms."
+    return f"Half of all requests are answered within {p50_ms:.1f} ms, 95 in 100 within {p95_ms:.1f} ms."
 
 
 def found_and_missed(asked: Question, figures: ModelFigures) -> str:
