@@ -44,7 +44,7 @@ def run_fits(jobs: Sequence[Any], shared: object, local_workers: int) -> Iterato
     return results
 
 
-def versions() -> dict[str, str]:
+def fit_environment() -> dict[str, str]:
     """What the bits of a fit depend on: processor, Python, libraries, and the digest of our own code."""
     found = {"processor": platform.machine(), "Python": platform.python_version()}
     for name in LIBRARIES:
@@ -101,8 +101,9 @@ def _connected(address: str) -> Iterator[Any]:
                 f"{error}. Start them as docs/scale.md says, or unset the variable to train on this machine.",
                 code="no-cluster",
             ) from error
-        for worker, found in client.run(versions, on_error="return").items():
-            _require_ours(worker, found)
+        ours = fit_environment()
+        for worker, found in client.run(fit_environment, on_error="return").items():
+            _require_the_same(worker, found, ours)
         workers = tuple(client.scheduler_info(n_workers=-1)["workers"])
         for worker, missed in client.run(unreached, workers).items():
             if missed:
@@ -126,13 +127,13 @@ def unreached(workers: Sequence[str]) -> list[str]:
     return missed
 
 
-def _require_ours(worker: str, found: Any) -> None:
+def _require_the_same(worker: str, found: Any, ours: dict[str, str]) -> None:
     if isinstance(found, Exception):
         raise UsageError(
             f"The worker {worker} cannot import this project: {type(found).__name__}: {found}. Start it in a checkout "
             "of this commit, with that checkout's own Python."
         )
-    for name, here in versions().items():
+    for name, here in ours.items():
         if found.get(name) != here:
             raise UsageError(
                 f"The worker {worker} has {name}: {found.get(name)}; required, as here: {here}. With another one it "

@@ -23,7 +23,7 @@ def test_a_cluster_that_does_not_answer_is_refused_with_what_to_do(monkeypatch: 
 
 
 def test_versions_name_libraries_and_code() -> None:
-    found = cluster.versions()
+    found = cluster.fit_environment()
     assert found["numpy"].split(".")[0].isdigit()
     (digest,) = [value for name, value in found.items() if name.startswith("code of ")]
     assert len(digest) == 12
