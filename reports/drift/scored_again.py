@@ -33,5 +33,5 @@ def scored_again(model: Path, card: ModelCard, window: RequestWindow) -> ScoredA
     if card.classes:
         given = given[:, [card.classes.index(name) for name in score_order(card)]]
     off = np.abs(given - window.answers.scores[known]) > TOLERANCE * np.maximum(1.0, np.abs(given))
-    others = int(off.any(axis=1).sum())
-    return ScoredAgain(rows=int(known.sum()), others=others, follows=others <= MOST_SHARE * known.sum())
+    rows_known, others = int(known.sum()), int(off.any(axis=1).sum())
+    return ScoredAgain(rows=rows_known, others=others, follows=others <= MOST_SHARE * rows_known)

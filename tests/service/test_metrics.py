@@ -99,7 +99,7 @@ def test_a_few_ticks_count_everything_a_part_at_each() -> None:
     series.observe(0.5)
     for _ in range(5):
         metrics.fold_next()
-    assert (series.counts.sum(), counted) == (1, ["inputs"])
+    assert (int(series.counts.sum()), counted) == (1, ["inputs"])
 
 
 def test_labels_that_were_not_made_are_refused() -> None:

@@ -96,5 +96,5 @@ def _in_cells(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, str], r
     pairs = np.array(sorted(connection.execute(query).fetchall()), dtype=np.int64).reshape(-1, 2)
     (missing,) = connection.execute(_MISSING.format_map(asked)).fetchall()[0]
     edges = [middle + scale * np.sinh((pairs[:, 0] + half) / CELLS_OF_ONE) / STEEPNESS for half in (-0.5, 0, 0.5)]
-    off = float(((edges[2] - edges[0]) / 2) @ pairs[:, 1] / max(1, pairs[:, 1].sum()))
+    off = float(((edges[2] - edges[0]) / 2) @ pairs[:, 1] / max(1, int(pairs[:, 1].sum())))
     return Tally(np.clip(edges[1], low, high), pairs[:, 1], int(missing), off)

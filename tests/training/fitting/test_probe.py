@@ -60,5 +60,5 @@ def test_the_rows_of_the_probe_are_few_and_of_every_class(positives: float) -> N
     data = material(20_000, positives)
     rows = probe_rows(data)
     assert len(rows) <= 1.5 * PROBE_ROWS
-    assert np.bincount(data.truth[rows]).min() >= 30
+    assert np.bincount(data.truth[rows].astype(np.int64)).min() >= 30
     assert (np.diff(rows) > 0).all()

@@ -47,7 +47,7 @@ def diabetes() -> pd.DataFrame:
 
 
 def weights(rows: int) -> npt.NDArray[np.float64]:
-    return np.random.default_rng(4).choice([0.0, 0.5, 1.0, 6.0], rows, p=[0.05, 0.45, 0.3, 0.2])
+    return np.random.default_rng(4).choice(np.array([0.0, 0.5, 1.0, 6.0]), rows, p=[0.05, 0.45, 0.3, 0.2])
 
 
 def asked(folder: Path, task: Task, training: str, gate: str = "") -> Path:

@@ -183,7 +183,7 @@ def test_regression_influence_is_what_one_rows_weight_changes(metric: str) -> No
 def drawn_weights(seed: int, rows: int) -> FloatArray:
     """Some of them 0, the first rows' never."""
     random = np.random.default_rng(seed)
-    drawn = random.choice([0.0, 0.5, 1.0, 7.0], rows)
+    drawn = random.choice(np.array([0.0, 0.5, 1.0, 7.0]), rows)
     drawn[:6] = 1.5
     return drawn
 
