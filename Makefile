@@ -77,6 +77,11 @@ build: setup ## Build the image that serves the challenger, measure it and prove
 load-test: setup ## Serve challenger and champion, replay the next window with Locust, compare
 	@$(RUN) load-tests/run.py $(STAGE)
 
+.PHONY: load-worker
+# epoll's timers have whole milliseconds.
+load-worker: setup #. Send a share of the load test that waits at LOAD_MASTER=10.0.0.5 (LOAD_WORKERS=3 LOAD_LISTEN=10.0.0.5 make load-test)
+	@GEVENT_BACKEND=select $(RUN) load-tests/load_worker.py
+
 .PHONY: drift
 drift: setup ## Compare the served requests with the model's reference
 	@$(RUN) -m reports drift $(STAGE)

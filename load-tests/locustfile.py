@@ -91,23 +91,27 @@ class Client(FastHttpUser):
             self.answers.append((request.row, answer.content))
         if now.block != WARM_UP:
             since = self.begin
-            self._report(
-                Sample(now.block, due - since, sent - since, done - since, self._fault(answer, request)), answer
-            )
+            sample = Sample(now.block, due - since, sent - since, done - since, self._fault(answer, request))
+            self.report(sample, 0 if answer is None else answer.request_meta["response_length"])
 
     def _fault(self, answer: Any, request: Request) -> str:
         return wrong_with(answer, request, self.plan.variants[self.variant].model)
 
-    def _report(self, sample: Sample, answer: Any) -> None:
-        """Report to Locust and its listeners. `context` has the times, in seconds after counting began."""
-        self.environment.events.request.fire(
-            request_type="POST",
-            name=self.label,
-            response_time=(sample.done_s - sample.due_s) * 1000,
-            response_length=0 if answer is None else answer.request_meta["response_length"],
-            exception=sample.fault or None,
-            context={"sample": sample},
-        )
+    def report(self, sample: Sample, response_length: int) -> None:
+        """Count the request; a worker does it elsewhere."""
+        count(self.environment, self.label, sample, response_length)
+
+
+def count(environment: Any, label: str, sample: Sample, response_length: int) -> None:
+    """Report to Locust and its listeners. `context` has the times, in seconds after counting began."""
+    environment.events.request.fire(
+        request_type="POST",
+        name=label,
+        response_time=(sample.done_s - sample.due_s) * 1000,
+        response_length=response_length,
+        exception=sample.fault or None,
+        context={"sample": sample},
+    )
 
 
 def wrong_with(answer: Any, request: Request, model: str) -> str:

@@ -1,11 +1,13 @@
 """One measured run of Locust: warm up, replay the plan, write the measurements. Started by run.py.
 
 It is a process of its own, because Locust replaces Python's sockets and threads by gevent's on import, and its CPU time
-must not include the reading of tables.
+must not include the reading of tables. With --workers it sends nothing itself: workers do (workers/master.py), and say
+where to come in on standard output.
 
 Reads   the plan
-Writes  measured.json; requests/sources-load-test.jsonl of each variant, which row of the table each prediction answers;
-        and Locust's own locust.html, locust_stats.csv, locust_failures.csv, locust_exceptions.csv
+Writes  measured.json, or workers.json where workers were missing, others or lost; requests/sources-load-test.jsonl of
+        each variant, which row of the table each prediction answers; and Locust's own locust.html, locust_stats.csv,
+        locust_failures.csv, locust_exceptions.csv
 """
 
 import argparse
@@ -17,18 +19,21 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import locust.stats
-from checks.machine import MachineWatch
+from checks.machine import MachineWatch, Observed, machine_of
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV, StatsEntry, stats_history
 from locustfile import ANSWER_SECONDS, Client
-from plan import GAP_SECONDS, SOURCES_FILE, Due, Measured, Plan, Sample
+from plan import GAP_SECONDS, SOURCES_FILE, WORKERS_FILE, Due, Measured, Plan, Sample
 from process_figures import Watched
+from workers.crew import LOOPBACK, WAIT_SECONDS, Crew
+from workers.master import CrewError, Workers
 
+from contracts.exits import Exit
 from contracts.request_log import SourceRecord
 from contracts.schema import read_json, write_json
 
@@ -56,27 +61,93 @@ class FineStatsCSV(StatsCSV):
 SCRIPT = "load-tests/locustfile.py"
 
 
+class Clients(Protocol):
+    """All clients of a run, wherever they are. Counting begins when `start` says, on time.perf_counter()."""
+
+    def start(self) -> float: ...
+    def sleep_until(self, moment: float) -> None: ...
+    def join(self) -> None: ...
+    def end(self) -> None: ...
+    def observed(self) -> Sequence[Observed | None]:
+        """What each other machine's process saw."""
+
+
+class ClientsHere:
+    """All clients in this process."""
+
+    def __init__(self, environment: Environment, plan: Plan) -> None:
+        self._runner: Any = environment.create_local_runner()
+        self._plan = plan
+
+    def start(self) -> float:
+        begins_at = time.perf_counter() + SPAWN_SECONDS + self._plan.warmup_seconds
+        Client.begins_at, Client.gives_up_at = begins_at, begins_at + self._plan.ends_s + ANSWER_SECONDS
+        users = self._plan.connections * len(self._plan.variants)
+        self._runner.start(users, spawn_rate=users)
+        self._runner.spawning_greenlet.join()
+        return begins_at
+
+    def sleep_until(self, moment: float) -> None:
+        gevent.sleep(max(0.0, moment - time.perf_counter()))
+
+    def join(self) -> None:
+        self._runner.user_greenlets.join(raise_error=True)
+
+    def end(self) -> None:
+        self._runner.quit()
+
+    def observed(self) -> Sequence[Observed | None]:
+        return ()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--host", action="append", required=True, help="of each variant, in the plan's order")
     parser.add_argument("--watch", action="append", required=True, type=Watched.parse, help="each variant's process")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=0, help="0: this process sends the load")
+    parser.add_argument("--listen", default=LOOPBACK, help="where workers come in")
+    parser.add_argument("--port", type=int, default=0, help="0: a free one")
+    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="how long for workers, in seconds")
     asked = parser.parse_args()
     plan = read_json(asked.plan, Plan, "make load-test")
-    clients = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
-    environment = Environment(user_classes=list(clients), catch_exceptions=False, locustfile=SCRIPT)
-    measured = run(environment, plan, asked.watch)
+    classes = [clients_of(variant, host, plan) for variant, host in enumerate(asked.host)]
+    environment = Environment(user_classes=list(classes), catch_exceptions=False, locustfile=SCRIPT)
+    if asked.workers:
+        crew = Crew(asked.workers, asked.listen, asked.port, asked.wait)
+        measured = run_on_workers(environment, plan, asked.watch, classes, crew, asked.out)
+    else:
+        measured = run(environment, plan, asked.watch, ClientsHere(environment, plan))
     write_json(asked.out / "measured.json", measured)
-    for client, folder in zip(clients, (asked.out, asked.out / "champion"), strict=False):
+    for client, folder in zip(classes, (asked.out, asked.out / "champion"), strict=False):
         write_sources(client.answers or (), folder / "requests" / SOURCES_FILE)
     write_locusts_own(environment, asked.out)
 
 
-def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
+def run_on_workers(
+    environment: Environment,
+    plan: Plan,
+    watched: Sequence[Watched],
+    classes: Sequence[type[Client]],
+    crew: Crew,
+    folder: Path,
+) -> Measured:
+    """Exits with FINDING, and writes workers.json, where the workers are not those that are needed."""
+    workers = Workers(environment, plan, classes, crew)
+    print(json.dumps({"event": "listening", "url": f"{crew.host}:{workers.port}"}), flush=True)
+    try:
+        return run(environment, plan, watched, workers)
+    except CrewError as error:
+        workers.dismiss(str(error))
+        write_json(folder / WORKERS_FILE, error.ending)
+        raise SystemExit(Exit.FINDING) from None
+
+
+def clients_of(variant: int, host: str, plan: Plan, kind: type[Client] = Client) -> type[Client]:
     """The clients of one variant, with connections of their own, so that a slow variant does not delay another."""
 
-    class VariantClient(Client):
+    class VariantClient(kind):  # type: ignore[misc, valid-type]  # a class that is a value
         fixed_count = plan.connections
         numbers = itertools.count()
 
@@ -91,29 +162,27 @@ def clients_of(variant: int, host: str, plan: Plan) -> type[Client]:
     return VariantClient
 
 
-def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Measured:
+def run(environment: Environment, plan: Plan, watched: Sequence[Watched], clients: Clients) -> Measured:
     """Send every request of the plan. Raises what a client raised, which is a fault in locustfile.py."""
     samples: list[Sample] = []
     request: Any = environment.events.request  # untyped for it
     request.add_listener(lambda context, **_: samples.append(context["sample"]))
     gc.collect()
     gc.freeze()  # the plan's objects stay, so the collector need not pause to scan them
-    begins_at = time.perf_counter() + SPAWN_SECONDS + plan.warmup_seconds
-    Client.begins_at, Client.gives_up_at = begins_at, begins_at + plan.ends_s + ANSWER_SECONDS
-    runner: Any = environment.create_local_runner()
-    runner.start(plan.connections * len(plan.variants), spawn_rate=plan.connections * len(plan.variants))
+    begins_at = clients.start()
+    runner: Any = environment.runner
     gevent.spawn(stats_history, runner)
-    runner.spawning_greenlet.join()
-    _sleep_until(begins_at - RESET_SECONDS)
+    clients.sleep_until(begins_at - RESET_SECONDS)
     environment.stats.reset_all()
-    machine = MachineWatch(watched)
+    watch = MachineWatch(watched)
     memory: list[list[float]] = [[one.resident_mb()] for one in watched]
     looking = gevent.spawn(_look_at_memory, plan, watched, memory)
-    spent = _cpu_seconds_of_blocks(plan, watched, begins_at, runner.user_greenlets)
+    spent = _cpu_seconds_of_blocks(plan, watched, begins_at, clients)
     gevent.kill(looking)
     for own, one in zip(memory, watched, strict=True):
         own.append(one.resident_mb())
-    runner.quit()
+    machine = machine_of(watch.seen(), clients.observed(), len(samples))
+    clients.end()
     # Locust's page shows the ratio of the users at the end, when all of them have stopped already.
     runner.final_user_classes_count = {one.__name__: plan.connections for one in environment.user_classes}
     due = sum(block.requests for block in plan.blocks)
@@ -123,7 +192,7 @@ def run(environment: Environment, plan: Plan, watched: Sequence[Watched]) -> Mea
         samples=tuple(samples),
         cpu_seconds=tuple(spent),
         resident_mb=tuple(map(tuple, memory)),
-        machine=machine.seen(len(samples)),
+        machine=machine,
     )
 
 
@@ -135,23 +204,19 @@ def _look_at_memory(plan: Plan, watched: Sequence[Watched], memory: Sequence[lis
             own.append(one.resident_mb())
 
 
-def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: float, clients: Any) -> list[float]:
+def _cpu_seconds_of_blocks(plan: Plan, watched: Sequence[Watched], begins_at: float, clients: Clients) -> list[float]:
     """CPU seconds of each block's service, from its beginning to the middle of the gap after it."""
     spent = []
     for block in plan.blocks:
         service = watched[block.variant]
-        _sleep_until(begins_at + block.begin_s)
+        clients.sleep_until(begins_at + block.begin_s)
         before = service.cpu_seconds()
         if block is plan.blocks[-1]:
-            clients.join(raise_error=True)
+            clients.join()
         else:
-            _sleep_until(begins_at + block.begin_s + plan.seconds(block) + GAP_SECONDS / 2)
+            clients.sleep_until(begins_at + block.begin_s + plan.seconds(block) + GAP_SECONDS / 2)
         spent.append(service.cpu_seconds() - before)
     return spent
-
-
-def _sleep_until(moment: float) -> None:
-    gevent.sleep(max(0.0, moment - time.perf_counter()))
 
 
 def write_sources(answers: Iterable[tuple[int, bytes]], path: Path) -> None:

@@ -16,6 +16,8 @@ WARM_UP = -1
 GAP_SECONDS = 0.1
 # In the folder of the request log: the row of the table that each prediction of the load answers.
 SOURCES_FILE = "sources-load-test.jsonl"
+# In the stage's folder, beside measured.json or in its place.
+WORKERS_FILE = "workers.json"
 
 
 class Request(Schema):
@@ -135,3 +137,11 @@ class Measured(Schema):
     cpu_seconds: tuple[float, ...]
     resident_mb: tuple[tuple[float, ...], ...]
     machine: Machine | None = None
+
+
+class Ending(Schema):
+    """workers.json: why a run with workers has no figures. `is_lost`: it had begun, and a worker was lost."""
+
+    sentence: str
+    code: str
+    is_lost: bool

@@ -12,12 +12,13 @@ must have one right record for each answer. If a busy machine alone explains the
 which does not pass.
 
 Reads   build/data/: replay.parquet, requests.parquet, data.json; build/train/model, build/image, build/champion; from
-        the environment TARGET: auto (the image where one was built, else a process; the default), image or process
+        the environment TARGET: auto (the image where one was built, else a process; the default), image or process;
+        LOAD_WORKERS, LOAD_LISTEN, LOAD_WAIT_SECONDS: who sends the load (workers/crew.py), else one process
 Writes  build/load-test: verdict.json; locust.html and locust_*.csv, Locust's own; requests/, the request log that drift
         reads; service.log; champion/, the same of the champion; plan.json and measured.json, what was sent and every
         request's times
-Exits   0 within all limits · 3 a limit broken, or a service did not start or ended by itself · 2 an earlier stage has
-        not run, or wrong configuration
+Exits   0 within all limits · 3 a limit broken, a service did not start or ended by itself, or a worker was lost · 2 an
+        earlier stage has not run, wrong configuration, or workers that are missing or differ
 
 Taught in docs/learn/en/01-cycle.md.
 """
@@ -46,11 +47,25 @@ from checks.looked import Looked
 from checks.routes import Asked, ask_routes
 from child_process import last_lines, running
 from limits import Subject, VariantFigures, figures, headline, judge
-from plan import CHALLENGER, CHAMPION, GAP_SECONDS, SOURCES_FILE, Measured, Plan, Variant, interleaved, one_block
+from plan import (
+    CHALLENGER,
+    CHAMPION,
+    GAP_SECONDS,
+    SOURCES_FILE,
+    WORKERS_FILE,
+    Ending,
+    Measured,
+    Plan,
+    Variant,
+    interleaved,
+    one_block,
+)  # fmt: skip
 from service_container import Container, served_image
 from service_process import SERVICE, Service, served
 from targets import Target, challenger_target, champion_target
 from traffic import replayed
+from workers.crew import LOOPBACK, Crew, crew_of
+from workers.started import TIMERS, LostWorkerError, error_of, started
 
 from contracts.data_manifest import REQUESTS_FILE, DataManifest
 from contracts.exits import Exit, FindingError, UsageError
@@ -72,6 +87,7 @@ MOST_ROWS = 50_000
 SPARE_SECONDS = 60.0
 # Reading a container's CPU seconds takes long where its process is not on this machine.
 REMOTE_GAP_SECONDS = 0.6
+ONE_PROCESS = Crew()
 
 
 @dataclass(frozen=True)
@@ -91,19 +107,27 @@ def work(context: Context) -> Outcome:
 
 def load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str] = SERVICE) -> Outcome:
     """The stage. `service_command`, `champion_command`: serve the models, if they run as processes."""
+    try:
+        return _load_test(context, service_command, champion_command)
+    except LostWorkerError as error:
+        return Outcome("unmeasured", str(error), Exit.FINDING, error.code)
+
+
+def _load_test(context: Context, service_command: Sequence[str], champion_command: Sequence[str]) -> Outcome:
     folder, load = context.folder, context.config.load
+    crew = crew_of(os.environ, load.connections)
     data = read_json(context.build.stage("data") / "data.json", DataManifest, "make data")
     found = champion_of(context.build, context.config)
     contestants = list(_contestants(context, found))
     commands = (service_command, champion_command)
     with contextlib.ExitStack() as running_services:
         services = [
-            running_services.enter_context(serve(one, command))
+            running_services.enter_context(serve(one, command, crew.host))
             for one, command in zip(contestants, commands, strict=False)
         ]
         plan, left_out = make_plan(context, contestants, _gap_seconds(services))
         write_json(folder / "plan.json", plan)
-        measured = run_locust(services, plan, folder)
+        measured = run_locust(services, plan, folder, crew)
         peaks = [service.watched.peak_mb() for service in services]
         asked = ask_routes(services[CHALLENGER].url, contestants[CHALLENGER].scorer, plan.variants[CHALLENGER].requests)
     seen = [
@@ -134,13 +158,15 @@ def _contestants(context: Context, found: FoundChampion) -> Iterator[Contestant]
         yield Contestant(found.folder, champion, champion_target(build, champion.digest, target), folder / "champion")
 
 
-def serve(one: Contestant, command: Sequence[str]) -> "contextlib.AbstractContextManager[Service | Container]":
-    """The contestant, ready to be loaded; `command` serves it where it is a process."""
+def serve(
+    one: Contestant, command: Sequence[str], host: str = LOOPBACK
+) -> "contextlib.AbstractContextManager[Service | Container]":
+    """The contestant, ready to be loaded at `host`; `command` serves it where it is a process."""
     one.output.mkdir(parents=True, exist_ok=True)
     requests, log = one.output / "requests", one.output / "service.log"
     if one.target.image:
-        return served_image(one.target.image, requests, log, one.target.model)
-    return served(one.folder, requests, log, command)
+        return served_image(one.target.image, requests, log, one.target.model, host=host)
+    return served(one.folder, requests, log, command, host=host)
 
 
 def make_plan(context: Context, contestants: Sequence[Contestant], gap_seconds: float) -> tuple[Plan, int]:
@@ -197,23 +223,32 @@ def _log_faults(challenger: Contestant, plan: Plan, asked: Asked) -> Counter[str
     return faults_of_log(requests, challenger.scorer, [*sent, *asked.sent])
 
 
-def run_locust(services: Sequence[Service | Container], plan: Plan, folder: Path) -> Measured:
-    """Run Locust beside the services. Raises ServiceError when one of them ends, RuntimeError when Locust does."""
+def run_locust(services: Sequence[Service | Container], plan: Plan, folder: Path, crew: Crew = ONE_PROCESS) -> Measured:
+    """Run Locust beside the services, on workers where `crew` has them.
+
+    Raises ServiceError when a service ends, RuntimeError when Locust does, UsageError for workers that are missing or
+    differ, and LostWorkerError.
+    """
     log = folder / "locust.log"
     command = [sys.executable, str(MEASURED_RUN), "--plan", str(folder / "plan.json"), "--out", str(folder)]
     for service in services:
         command += ["--host", service.url, "--watch", str(service.watched)]
-    deadline = time.monotonic() + plan.warmup_seconds + plan.ends_s + SPARE_SECONDS
+    if crew.number:
+        command += ["--workers", str(crew.number), "--listen", crew.host, "--port", str(crew.port)]
+        command += ["--wait", str(crew.wait_seconds)]
     seconds = plan.warmup_seconds + plan.ends_s
-    started = time.monotonic()
-    # epoll's timers have whole milliseconds
-    with running(command, log, {"GEVENT_BACKEND": "select"}) as client, progress("load, seconds", seconds) as shown:
-        while client.poll() is None:
-            shown.at(min(time.monotonic() - started, seconds))
-            _check_alive(services)
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Locust did not end within {SPARE_SECONDS:.0f} s of the load's end. See {log}.")
-            time.sleep(WATCH_SECONDS)
+    began = time.monotonic()
+    deadline = began + seconds + SPARE_SECONDS + (crew.wait_seconds + SPARE_SECONDS if crew.number else 0)
+    with running(command, log, TIMERS) as client, started(crew, client, log, folder) as workers:
+        with progress("load, seconds", seconds) as shown:
+            while client.poll() is None:
+                shown.at(min(time.monotonic() - began, seconds))
+                _check_alive(services)
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"Locust did not end within {SPARE_SECONDS:.0f} s of the load's end. See {log}.")
+                time.sleep(WATCH_SECONDS)
+        if (folder / WORKERS_FILE).exists():
+            raise error_of(read_json(folder / WORKERS_FILE, Ending, "make load-test"), workers, folder)
     _check_alive(services)
     if client.returncode:
         raise RuntimeError(f"Locust ended with exit code {client.returncode}. {last_lines(log)}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from child_process import STOP_SECONDS, last_lines
 from process_figures import Watched
 from service_process import POLL_SECONDS, READY_SECONDS, ServiceError, readiness
+from workers.crew import LOOPBACK
 
 from deploy.engine import NO_RIGHTS, docker
 
@@ -71,9 +72,15 @@ class Container:
 
 @contextlib.contextmanager
 def served_image(
-    image: str, request_log: Path, log: Path, model: Path | None = None, ready_seconds: float = READY_SECONDS
+    image: str,
+    request_log: Path,
+    log: Path,
+    model: Path | None = None,
+    ready_seconds: float = READY_SECONDS,
+    host: str = LOOPBACK,
 ) -> Iterator[Container]:
-    """A ready container of the image, stopped at the end whatever happens. `model`: another model folder, mounted.
+    """A ready container of the image, stopped at the end whatever happens. `model`: another model folder, mounted;
+    `host`: the address of this machine where it listens.
 
     Raises ServiceError, and EngineError where the engine cannot run it.
     """
@@ -81,7 +88,7 @@ def served_image(
     request_log.chmod(OPEN_TO_ALL)
     name = f"gatehouse-load-{secrets.token_hex(6)}"
     try:
-        docker("run", "--detach", f"--name={name}", *_options(request_log, model), image)
+        docker("run", "--detach", f"--name={name}", *_options(request_log, model, host), image)
         with subprocess.Popen(["docker", "wait", name], stdout=subprocess.DEVNULL, text=True) as waiting:
             try:
                 container = Container(name, log, waiting)
@@ -95,13 +102,13 @@ def served_image(
         docker("rm", "--force", "--volumes", name)
 
 
-def _options(request_log: Path, model: Path | None) -> Sequence[str]:
+def _options(request_log: Path, model: Path | None, host: str) -> Sequence[str]:
     mounts = [f"--volume={request_log.resolve()}:/requests"]
     if model is not None:
         mounts.append(f"--volume={model.resolve()}:/model:ro")
     # A free port: the engine says which. Nobody has to be told to send elsewhere before it stops.
     return (
-        *NO_RIGHTS, *LIMITS, *mounts, "--tmpfs=/tmp", "--no-healthcheck", "--publish=127.0.0.1::8000",
+        *NO_RIGHTS, *LIMITS, *mounts, "--tmpfs=/tmp", "--no-healthcheck", f"--publish={host}::8000",
         "--env=DRAIN_SECONDS=0",
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from child_process import last_lines, running
 from process_figures import Watched
+from workers.crew import LOOPBACK
 
 from contracts.exits import FindingError
 
@@ -64,12 +65,13 @@ def served(
     log: Path,
     command: Sequence[str] = SERVICE,
     ready_seconds: float = READY_SECONDS,
+    host: str = LOOPBACK,
 ) -> Iterator[Service]:
-    """A ready service that answers from `model`, always stopped at the end. Raises ServiceError."""
+    """A ready service that answers from `model` at `host`, always stopped at the end. Raises ServiceError."""
     settings = {
         "MODEL_DIR": str(model.resolve()),
         "REQUEST_LOG_DIR": str(request_log.resolve()),
-        "HOST": "127.0.0.1",
+        "HOST": host,
         "PORT": "0",  # a free one: the service says which
         "DRAIN_SECONDS": "0",  # there is no load balancer to wait for
     }
@@ -84,7 +86,7 @@ def _wait_until_ready(service: Service, seconds: float) -> Service:
     seen = "nothing, because it does not listen"
     while time.monotonic() < deadline:
         service.check_alive("before it was ready")
-        service = replace(service, url=_address(service.log))
+        service = replace(service, url=listening_address(service.log))
         if service.url:
             seen = readiness(service.url)
         if seen == "200":
@@ -96,7 +98,7 @@ def _wait_until_ready(service: Service, seconds: float) -> Service:
     )
 
 
-def _address(log: Path) -> str:
+def listening_address(log: Path) -> str:
     """The `url` in the log line of `listening`; empty until that line is whole."""
     for line in log.read_text(errors="replace").splitlines():
         if '"listening"' in line:

@@ -4,6 +4,9 @@
 `lag_ms`: how late an idle timer wakes up: median, p95, p99 and maximum. `waited_ms`: how long the services' threads
 waited in the run queue, per request.
 
+With workers (workers/), each watches its own machine. The shares are those of the busiest one, and processes that share
+a machine do not count as others there. A lag is the larger one of the services' machine and of all workers together.
+
 A busy machine explains a broken time limit if other processes took a large share, and the latency without the timer's
 lag keeps the limit. Linux only; elsewhere the limits decide alone.
 """
@@ -11,16 +14,35 @@ lag keeps the limit. Linux only; elsewhere the limits decide alone.
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import gevent
 from latency import percentile
 from plan import Machine
 from process_figures import Watched
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SHARES = (0.50, 0.95, 0.99)
 LAG_SECONDS = 0.02
+
+
+class Observed(NamedTuple):
+    """What one process saw of its machine, in seconds of CPU time, `of_all` cores.
+
+    `machine`: an id that processes on one machine share. `ours`: of this process and those that it watches. `waited`:
+    of the watched ones, in the run queue. `lags_ms`: of an idle timer.
+    """
+
+    machine: str
+    of_all: float
+    busy: float
+    stolen: float
+    ours: float
+    waited: float
+    lags_ms: Sequence[float]
 
 
 class MachineWatch:
@@ -33,22 +55,15 @@ class MachineWatch:
         self._first = self._now()
         self._idle = gevent.spawn(self._wait)
 
-    def seen(self, requests: int) -> Machine | None:
-        """The figures since then; None if the kernel does not tell. `requests`: of all services."""
+    def seen(self) -> Observed | None:
+        """What was observed since then; None if the kernel does not tell."""
         gevent.kill(self._idle)
         last, wall = self._now(), time.perf_counter() - self._began
         if last is None or self._first is None or not self._lags:
             return None
-        busy, steal, ours, waited = (after - before for before, after in zip(self._first, last, strict=True))
-        cores = os.cpu_count() or 1
-        lags = sorted(self._lags)
-        p50, p95, p99 = (round(percentile(lags, share), 3) for share in SHARES)
-        return Machine(
-            others_share=round(max(0.0, busy - ours) / (wall * cores), 4),
-            steal_share=round(steal / (wall * cores), 4),
-            lag_ms=(p50, p95, p99, round(lags[-1], 3)),
-            waited_ms=round(1000 * waited / max(1, requests), 4),
-        )
+        busy, stolen, ours, waited = (after - before for before, after in zip(self._first, last, strict=True))
+        of_all = wall * (os.cpu_count() or 1)
+        return Observed(BOOT_ID.read_text().strip(), of_all, busy, stolen, ours, waited, self._lags)
 
     def _wait(self) -> None:
         while True:
@@ -67,6 +82,38 @@ class MachineWatch:
         ours = time.process_time() + sum(one.cpu_seconds() for one in self._watched)
         waited = sum(seconds for one in self._watched for seconds in _run_queue(one.pid))
         return user + nice + system + interrupts + soft, steal, ours, waited
+
+
+def machine_of(here: Observed | None, workers: Sequence[Observed | None], requests: int) -> Machine | None:
+    """The figures of a run; None where a kernel does not tell. `requests`: of all services."""
+    seen = [one for one in (here, *workers) if one is not None]
+    if here is None or len(seen) <= len(workers):
+        return None
+    together: dict[str, list[Observed]] = defaultdict(list)
+    for one in seen:
+        together[one.machine].append(one)
+    others, stolen = max((_shares(on_it) for on_it in together.values()), key=sum)
+    lags = _quantiles(here.lags_ms)
+    if workers:
+        lags = [*map(max, lags, _quantiles([lag for one in seen[1:] for lag in one.lags_ms]))]
+    p50, p95, p99, longest = lags
+    return Machine(
+        others_share=others,
+        steal_share=stolen,
+        lag_ms=(p50, p95, p99, longest),
+        waited_ms=round(1000 * here.waited / max(1, requests), 4),
+    )
+
+
+def _shares(on_it: Sequence[Observed]) -> tuple[float, float]:
+    """Of other processes, and stolen, on a machine with these processes of ours; the first one measured longest."""
+    others = on_it[0].busy - sum(one.ours for one in on_it)
+    return round(max(0.0, others) / on_it[0].of_all, 4), round(on_it[0].stolen / on_it[0].of_all, 4)
+
+
+def _quantiles(lags_ms: Sequence[float]) -> list[float]:
+    ascending = sorted(lags_ms)
+    return [*(round(percentile(ascending, share), 3) for share in SHARES), round(ascending[-1], 3)]
 
 
 def _run_queue(pid: int) -> Iterator[float]:
