@@ -3,11 +3,13 @@
 import codecs
 import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from contracts.exits import UsageError
 
@@ -23,6 +25,7 @@ Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Spelling = Literal["trim", "nfc", "case"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def is_unset(value: object) -> bool:
@@ -37,9 +40,15 @@ def json_digest(document: object) -> str:
 
 def write_json(path: Path, model: BaseModel) -> None:
     """Write atomically, so that a killed stage leaves no partial file. The same content gives the same bytes."""
+    try:
+        text = model.model_dump_json(indent=2)
+    except PydanticSerializationError:
+        # Half of a surrogate pair cannot be written: from a file's name, an argument, or an error of the user's code.
+        text = json.dumps(model.model_dump(mode="json"), ensure_ascii=False, indent=2)
+        text = _SURROGATES.sub("\ufffd", text)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
 
 

@@ -161,6 +161,7 @@ def _outcome(config: Path, build: Build, folder: Path, work: Callable[[Context],
     """The work's outcome, or that of the error which it raised; and the digest of the settings, "" if not readable."""
     settings = ""
     try:
+        _require_utf_8(config, build.root)
         context = Context(load_config(config), build, folder)
         settings = context.settings
         return work(context), settings
@@ -172,6 +173,15 @@ def _outcome(config: Path, build: Build, folder: Path, work: Callable[[Context],
     except Exception as error:
         traceback.print_exc()
         return Outcome("crashed", f"{type(error).__name__}: {error}", Exit.CRASH), settings
+
+
+def _require_utf_8(*paths: Path) -> None:
+    """Raises UsageError for a path that is not UTF-8: tables can be written to no such path."""
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"The path {path} is not UTF-8. Rename it.", code="path-not-utf-8") from None
 
 
 def _process_seconds() -> float:

@@ -56,7 +56,7 @@ def docker_bytes(
 def container_logs(name: str, lines: int) -> str:
     """The last lines of a container's output and errors; empty if it does not exist."""
     command = ["docker", "logs", "--tail", str(lines), name]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -91,7 +91,7 @@ def container(image: str, *options: str, command: Sequence[str] = ()) -> Iterato
 
 def _run(arguments: Sequence[str], *, capture: bool) -> str:
     try:
-        done = subprocess.run(["docker", *arguments], capture_output=capture, text=True, check=False)
+        done = subprocess.run(["docker", *arguments], capture_output=capture, errors="replace", check=False)
     except FileNotFoundError:
         raise NoEngineError(NO_DOCKER) from None
     if done.returncode != 0:

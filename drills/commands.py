@@ -43,7 +43,7 @@ def make_stage(stage: StageName, config: Path, build: Build, variables: Mapping[
         cwd=CHECKOUT,
         env=_environment(os.environ),
         capture_output=True,
-        text=True,
+        errors="replace",
         check=False,
         timeout=TIME_LIMIT_SECONDS,
     )

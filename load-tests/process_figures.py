@@ -80,4 +80,4 @@ def _inside(container: str, command: str) -> str:
 
 
 def _said(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, errors="replace").stdout.strip()

@@ -35,7 +35,7 @@ class Container:
 
     name: str
     log: Path
-    waiting: "subprocess.Popen[str]"
+    waiting: "subprocess.Popen[bytes]"
     url: str = ""
     was_killed: bool = False
 
@@ -89,7 +89,7 @@ def served_image(
     name = f"gatehouse-load-{secrets.token_hex(6)}"
     try:
         docker("run", "--detach", f"--name={name}", *_options(request_log, model, host), image)
-        with subprocess.Popen(["docker", "wait", name], stdout=subprocess.DEVNULL, text=True) as waiting:
+        with subprocess.Popen(["docker", "wait", name], stdout=subprocess.DEVNULL) as waiting:
             try:
                 container = Container(name, log, waiting)
                 _wait_until_ready(container, ready_seconds)

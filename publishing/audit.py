@@ -73,7 +73,7 @@ def run_tool(*command: str) -> ToolRun:
     if shutil.which(command[0]) is None:
         return ToolRun(-1, "", f"There is no {command[0]} on the PATH. Run `make programs`.")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, errors="replace", timeout=MOST_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return ToolRun(-2, "", f"{command[0]} did not end within {MOST_SECONDS} seconds.")
     return ToolRun(done.returncode, done.stdout, done.stderr)

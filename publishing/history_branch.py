@@ -63,7 +63,7 @@ class History:
         environment = self.environment | ({"GIT_INDEX_FILE": str(index)} if index else {})
         done = subprocess.run(
             ["git", "-C", str(self.checkout), *arguments],
-            env=environment, input=entered, capture_output=True, text=True, check=False,
+            env=environment, input=entered, capture_output=True, errors="surrogateescape", check=False,
         )  # fmt: skip
         if done.returncode != 0:
             raise RemoteError(f"git {arguments[0]} ended with code {done.returncode}: {_reason_in(done.stderr)}")

@@ -37,7 +37,7 @@ UNPROCESSABLE = 422
 def due_day(config: Path) -> str:
     """The day to which data.as_of was moved since the last commit; "" if it was not. Raises UsageError."""
     done = subprocess.run(["git", "show", f"HEAD:./{config.name}"], cwd=config.resolve().parent, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+                          errors="replace", check=False)  # fmt: skip
     if done.returncode != 0:
         raise UsageError(f"{config} is in no commit: what would the pull request change?")
     now = config.read_text(encoding="utf-8")

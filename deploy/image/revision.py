@@ -39,4 +39,4 @@ def revision_of(checkout: Path) -> Revision:
 
 def _git(checkout: Path, *arguments: str) -> str:
     command = ["git", "-C", str(checkout), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, errors="replace").stdout.strip()

@@ -58,7 +58,9 @@ def render(overlay: Path) -> Manifests:
             "deploy/kubernetes/production, or your own copy of it."
         )
     try:
-        done = subprocess.run(["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["kubectl", "kustomize", str(overlay)], capture_output=True, errors="replace", check=False
+        )
     except FileNotFoundError:
         raise ManifestError(
             "There is no `kubectl` on the PATH. Install it: https://kubernetes.io/docs/tasks/tools/"

@@ -1,6 +1,7 @@
 """How a stage ends: its exit code and its record."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,3 +107,30 @@ def test_a_file_that_does_not_fit_is_refused_with_its_maker(tmp_path: Path, cont
 def test_an_absent_file_is_refused_with_its_maker(tmp_path: Path) -> None:
     with refuses(UsageError, "not-there", "`make data`"):
         read_json(tmp_path / "note.json", Note, "make data")
+
+
+HALF = "\ud800"  # half of a surrogate pair, which cannot be written as UTF-8
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UsageError(f"load {HALF} raised"), FindingError(f"{HALF}"), OutsideError(f"{HALF} "), ValueError(f"a {HALF}b")],
+)
+def test_a_reason_with_half_of_a_surrogate_pair_is_recorded(tmp_path: Path, error: Exception) -> None:
+    execute("data", CONFIG, Build(tmp_path), raises(error))
+    record = read_json(tmp_path / "data" / "stage.json", StageRecord, "make data")
+    assert str(error).replace(HALF, "\ufffd") in record.headline
+
+
+def test_a_file_keeps_every_other_sign(tmp_path: Path) -> None:
+    write_json(tmp_path / "note.json", Note(text=f"{HALF}Łódź 👩‍👩‍👧\0\x1b"))
+    assert read_json(tmp_path / "note.json", Note, "make note").text == "\ufffdŁódź 👩‍👩‍👧\0\x1b"
+
+
+@pytest.mark.parametrize("argument", ["config", "build"])
+def test_a_path_that_is_not_utf_8_is_a_usage_error(tmp_path: Path, argument: str) -> None:
+    odd = tmp_path / os.fsdecode(b"a\xff")
+    config, build = (odd, tmp_path) if argument == "config" else (CONFIG, odd)
+    assert execute("data", config, Build(build), lambda _: Outcome("ready", "")) == Exit.USAGE
+    record = read_json(build / "data" / "stage.json", StageRecord, "make data")
+    assert record.code == "path-not-utf-8"

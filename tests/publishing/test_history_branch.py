@@ -97,6 +97,16 @@ def test_two_runs_at_once_both_keep_their_files(remote: Path) -> None:
     assert git(remote, "ls-tree", "-r", "--name-only", BRANCH).split() == ["a.json", "b.json"]
 
 
+def test_a_file_whose_name_is_not_utf_8_is_kept(remote: Path) -> None:
+    first, first_folder = job(remote, "one")
+    second, second_folder = job(remote, "two")
+    (first_folder / os.fsdecode(b"caf\xe9.json")).write_text("1")
+    (second_folder / "b.json").write_text("2")
+    first.push(first_folder, "Record run 1")
+    second.push(second_folder, "Record run 2")
+    assert git(remote, "ls-tree", "-r", "--name-only", BRANCH).split() == ["b.json", r'"caf\351.json"']
+
+
 def test_a_count_under_its_old_name_is_still_counted(remote: Path) -> None:
     history, folder = job(remote, "one")
     count(folder, A)

@@ -65,6 +65,16 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         assert imports_of(path) & ours <= MAY_IMPORT[room], path
 
 
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_the_output_of_a_program_may_be_no_utf_8(room: str) -> None:
+    """`text=True` alone raises UnicodeDecodeError where a program prints another encoding: use `errors=`."""
+    for path in (ROOT / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                given = {one.arg for one in node.keywords}
+                assert not given & {"text", "universal_newlines"} or "errors" in given, f"{path}:{node.lineno}"
+
+
 def test_nothing_but_tests_imports_tests() -> None:
     for path in tracked("*.py"):
         assert path.relative_to(ROOT).parts[0] == "tests" or "tests" not in imports_of(path), path

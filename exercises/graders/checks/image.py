@@ -111,7 +111,7 @@ def lint(shop: BuildContext) -> str:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [str(hadolint), "--no-color", "--disable-ignore-pragma", "-"],
-        stdin=(shop.context / "Dockerfile").open("rb"), capture_output=True, text=True, timeout=30, check=False,
+        stdin=(shop.context / "Dockerfile").open("rb"), capture_output=True, errors="replace", timeout=30, check=False,
     )  # fmt: skip
     return "" if done.returncode == 0 else " ".join((done.stdout + done.stderr).split())[:400]
 
@@ -200,7 +200,7 @@ def _ended(name: str) -> str:
 
 
 def _last_words(name: str) -> str:
-    done = subprocess.run(["docker", "logs", "--tail", "3", name], capture_output=True, text=True, check=False)
+    done = subprocess.run(["docker", "logs", "--tail", "3", name], capture_output=True, errors="replace", check=False)
     return " ".join((done.stdout + done.stderr).split())[-300:]
 
 

@@ -31,7 +31,7 @@ def promtool(*arguments: str, folder: Path) -> tuple[bool, str]:
         raise WaitsError("waits for promtool, which comes with Prometheus (`make programs` on Debian and Ubuntu).")
     try:
         done = subprocess.run(
-            [program, *arguments], cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
+            [program, *arguments], cwd=folder, capture_output=True, errors="replace", timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return False, f"promtool did not end within {SECONDS} s"

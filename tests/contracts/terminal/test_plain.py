@@ -1,13 +1,16 @@
 """Printed texts from outside are plain: no control character reaches the terminal, no command a log."""
 
+import io
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from contracts.terminal.plain import plain
+from contracts.terminal.plain import PlainStream, plain
 
 ROOT = Path(__file__).parents[3]
 # A window's title, a line that is overwritten, a screen that is cleared, an eight-bit escape, text turned round, and
@@ -28,11 +31,46 @@ def test_controls_are_spelled_out(text: str) -> None:
     assert plain(text) == HOSTILE[text]
 
 
+def test_half_of_a_surrogate_pair_is_spelled_out() -> None:
+    assert plain("\ud800 and \udcff") == r"\ud800 and \udcff"
+
+
 @pytest.mark.parametrize(
     "text", ["a line\nand\tanother", "test_a.py::test_b ## [1]", "Łódź, 東京, 👩‍👩‍👧, −0.5 ≤ x…", ""]
 )
 def test_other_text_stays(text: str) -> None:
     assert plain(text) == text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp1252", "utf-8"])
+def test_a_terminal_of_any_encoding_shows_what_it_has(encoding: str) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding)
+    PlainStream(terminal).write("Łódź ≤ \udcff −0.5\n")
+    terminal.seek(0)
+    assert terminal.read().encode("ascii", "backslashreplace").decode() == ascii("Łódź ≤ \udcff −0.5")[1:-1] + "\n"
+
+
+SOURCE = """
+import pandas as pd
+
+def load() -> pd.DataFrame:
+    raise ValueError("no row of caf\\ud800")
+"""
+
+
+def test_an_error_of_the_users_function_ends_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cafe.py").write_text(SOURCE, encoding="utf-8")
+    text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
+    config = tmp_path / "pipeline.toml"
+    config.write_text(re.sub(r'^source = ".*"', 'source = "cafe:load"', text, flags=re.M), encoding="utf-8")
+    for encoding in ("utf-8", "ascii"):
+        done = subprocess.run(
+            [sys.executable, "-m", "training", "data", "--config", config, "--build", tmp_path / "build"],
+            cwd=ROOT, capture_output=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": f"{encoding}:strict"},
+        )  # fmt: skip
+        assert (done.returncode, b"Traceback" in done.stderr) == (2, False), done.stderr
+        assert rb"no row of caf\ud800" in done.stderr
 
 
 @pytest.mark.parametrize("text", HOSTILE)
