@@ -21,7 +21,7 @@ from service.api.feedback import Feedback
 from service.api.routes import Parts, build_app
 from service.http.api_keys import Keys, read_keys
 from service.http.application import Application
-from service.http.body import BodyReader
+from service.http.body import DISCARD_FACTOR, BodyReader
 from service.http.content_types import DirectRoute, JsonOnly, JsonOrArrow, Negotiation
 from service.http.load_shedding import Admission
 from service.http.problems import KINDS
@@ -146,6 +146,7 @@ class Service:
             outbox=self.outbox,
             unread=self.unread,
             metrics=self.metrics,
+            most_discarded=DISCARD_FACTOR * settings.max_body_bytes,
         )
         return uvicorn.Config(
             self._below_root(self._traced(self._with_cors(self.application))),

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.answer import Answer
 from service.http.api_keys import Keys
-from service.http.body import BodyReader, Disconnected
+from service.http.body import BodyReader, Disconnected, Flow
 from service.http.content_types import Negotiation
 from service.http.load_shedding import Admission
 from service.http.problems import CLOSE, CRASHED, NOT_FOUND, OVERLOADED, Problem
@@ -174,11 +174,13 @@ class Application:
         is_whole = False
 
         async def answer(message: Message) -> None:
-            nonlocal is_whole
-            if message["type"] == "http.response.start" and not is_read:
-                message["headers"] = [*message["headers"], *CLOSE]
-            elif message["type"] == "http.response.start":
-                is_whole = await self._reader.discard_while_it_flows(receive, headers)
+            nonlocal is_read, is_whole
+            if message["type"] == "http.response.start":
+                if is_read:
+                    flow = await self._reader.discard_while_it_flows(receive, headers)
+                    is_whole, is_read = flow is Flow.WHOLE, flow is not Flow.TOO_LARGE
+                if not is_read:
+                    message["headers"] = [*message["headers"], *CLOSE]
             elif not message.get("more_body") and is_read and not is_whole:
                 await send({**message, "more_body": True})
                 await self._reader.discard_after_answer(receive, headers)

@@ -8,6 +8,7 @@ or trickles, so a slow body cannot turn 401 into 408.
 
 import asyncio
 from collections.abc import Mapping
+from enum import Enum, auto
 
 from starlette.types import Message, Receive
 
@@ -28,12 +29,21 @@ class Disconnected(Exception):  # noqa: N818 — not an error: the client has go
     """The client went away before its request was whole."""
 
 
+class Flow(Enum):
+    """What became of a refused body that was read for as long as it flowed."""
+
+    WHOLE = auto()
+    PAUSED = auto()
+    TOO_LARGE = auto()
+
+
 class BodyReader:
     """Reads bodies, and tells `Admission` how many are still arriving."""
 
     def __init__(self, admission: Admission, most_bytes: int, body_seconds: float) -> None:
         """`most_bytes`: the largest body on any route; `body_seconds`: what the connection gives a body."""
         self._most_bytes = most_bytes
+        self._most_discarded = DISCARD_FACTOR * most_bytes
         self._body_seconds = body_seconds
         self._admission = admission
         self._slices = admission.slices
@@ -62,7 +72,7 @@ class BodyReader:
         """Read the rest of a body and drop it. False if it is too large, or the client waits for `100 Continue`."""
         if not self.will_discard(headers):
             return False
-        left = DISCARD_FACTOR * self._most_bytes
+        left = self._most_discarded
         more = _stated_bytes(headers) > 0
         self._admission.reading += 1
         try:
@@ -76,27 +86,32 @@ class BodyReader:
 
     def will_discard(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a refused body is read: not if it is too large, or the client waits for `100 Continue`."""
-        return _stated_bytes(headers) <= DISCARD_FACTOR * self._most_bytes and b"expect" not in headers
+        return _stated_bytes(headers) <= self._most_discarded and b"expect" not in headers
 
-    async def discard_while_it_flows(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
-        """Read a refused body until it pauses, or half of its time is over; whether that was all of it."""
+    async def discard_while_it_flows(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Flow:
+        """Read a refused body until it pauses, half of its time is over, or it is too large."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._body_seconds / 2
+        left = self._most_discarded
         more = _stated_bytes(headers) > 0
         self._admission.reading += 1
         try:
             async with asyncio.timeout_at(end) as deadline:
                 while more:
+                    if left < 0:
+                        return Flow.TOO_LARGE
                     deadline.reschedule(min(end, loop.time() + PAUSE_SECONDS))
-                    more = (await receive()).get("more_body", False)
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    more = message.get("more_body", False)
         except TimeoutError:
-            return False
+            return Flow.PAUSED
         finally:
             self._admission.reading -= 1
-        return True
+        return Flow.WHOLE
 
     async def discard_after_answer(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
-        """Read the rest of a body whose request was answered. The connection's own deadline bounds it."""
+        """Read the rest of a body whose request was answered. The connection bounds its time and its bytes."""
         more = _stated_bytes(headers) > 0
         self._admission.reading += 1
         try:

@@ -2,8 +2,8 @@
 
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
 headers; headers may have 16 KiB. A request beyond these limits is answered with a problem detail, and the connection
-is closed. Load shedding refuses a request by its headers alone (load_shedding.py) and skips its body. A client must
-read its answers (unread_answers.py).
+is closed. Load shedding refuses a request by its headers alone (load_shedding.py) and skips its body. Of a body whose
+request was answered, `most_discarded` bytes are read. A client must read its answers (unread_answers.py).
 
 An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) allows: Java's HttpClient offers one by default.
 """
@@ -55,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         outbox: Outbox,
         unread: UnreadAnswers,
         metrics: Metrics,
+        most_discarded: int,
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
@@ -68,6 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaits_headers = True
         self._room_for_headers: int = MAX_HEADER_BYTES
         self._message_ended = False
+        self._most_discarded = most_discarded
+        self._discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never UDP
         self._gathered = GatheredTransport(transport, self._outbox)
@@ -96,6 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse feeds it again without `Upgrade`
+        self._discarded = 0
         # The end of a refused request in the same read may have set it.
         self._unset_keepalive_if_required()
         path = self.url.partition(b"?")[0].decode("latin-1")
@@ -135,6 +139,8 @@ class BoundedProtocol(HttpToolsProtocol):
         elif cycle.more_body:
             self._room_for_headers = UNBOUNDED
             self._wait_for(headers=False)
+            if cycle.response_started:
+                self._bound_discarded(len(data))
         elif self._timer is not None:
             self._stop_timer()
             self._awaits_headers = True
@@ -185,6 +191,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _bound_discarded(self, count: int) -> None:
+        """Close where a client goes on sending a body whose request was answered: in chunks it has no stated length."""
+        self._discarded += count
+        if self._discarded > self._most_discarded:
+            self._stop_timer()
+            self.transport.close()
 
     def _is_idle(self) -> bool:
         """Whether every earlier request of this connection was answered."""

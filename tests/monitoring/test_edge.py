@@ -7,10 +7,12 @@ import select
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -100,15 +102,87 @@ def test_a_body_of_unknown_length_comes_through(edge: Serving) -> None:
 
 
 @pytest.mark.parametrize(
-    "started",
+    "body",
     [
-        b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n{",
+        b"Content-Length: 90\r\n\r\n{",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"Content-Length: 300000\r\n\r\n" + b" " * 250_000,
     ],
-    ids=["headers", "body"],
+    ids=["a stated length", "chunks", "passed on as it comes"],
 )
-def test_a_client_that_never_ends_its_request_is_sent_away(edge: Serving, started: bytes) -> None:
-    assert b" 408 " in answer_to(edge.url, started)
+def test_a_client_that_never_ends_its_body_is_sent_away(edge: Serving, body: bytes) -> None:
+    head = b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    assert problem_in(whole_answer(edge.url, head + body)) == (408, "too-slow")
+
+
+def test_so_is_one_that_never_ends_its_headers(edge: Serving) -> None:
+    assert b" 408 " in answer_to(edge.url, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+
+@pytest.mark.parametrize("size", [100, 300_000], ids=["read whole by the edge", "passed on as it comes"])
+def test_a_slow_client_within_the_time_is_answered(edge: Serving, size: int) -> None:
+    body = json.dumps({"labels": [{"id": "none", "actual": "yes"}]}).encode().ljust(size)
+    head = b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection((urlsplit(edge.url).hostname, urlsplit(edge.url).port), timeout=10) as client:
+        client.sendall(head % len(body))
+        for part in range(10):
+            time.sleep(0.2)
+            client.sendall(body[part * len(body) // 10 : (part + 1) * len(body) // 10])
+        assert b" 202 " in client.makefile("rb").readline()
+
+
+@pytest.mark.parametrize("raw", [b"no HTTP at all\r\n\r\n", b"GET /livez HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_haproxys_own_words(edge: Serving, raw: bytes) -> None:
+    assert whole_answer(edge.url, raw).startswith(b"HTTP/1.1 400 Bad request")
+
+
+@pytest.mark.parametrize(("said", "status"), [(b"no HTTP\r\n\r\n", 502), (b"", 504)], ids=["garbage", "nothing"])
+def test_so_it_is_where_a_replica_does_not_answer(tmp_path: Path, said: bytes, status: int) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), saying(said)) as replica:
+        threading.Thread(target=replica.serve_forever, daemon=True).start()
+        port, inside = free_port(), free_port()
+        address = f"127.0.0.1:{replica.server_address[1]}"
+        settings = {"EDGE_BIND": f"127.0.0.1:{port}", "EDGE_INSIDE_BIND": f"127.0.0.1:{inside}"}
+        settings |= {"REPLICA_1": address, "REPLICA_2": address, "EDGE_SERVER_SECONDS": "1"}
+        with running((program("haproxy"), "-W", "-db", "-f", EDGE_CONFIG), tmp_path / "edge.log", settings):
+            eventually(lambda: status_of_or_none(f"http://127.0.0.1:{inside}/readyz") == 200, "the edge is ready")
+            raw = b"POST /model HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            assert problem_in(whole_answer(f"http://127.0.0.1:{port}", raw)) == (status, "no-answer")
+        replica.shutdown()
+
+
+def saying(said: bytes) -> type[socketserver.StreamRequestHandler]:
+    """A replica that is ready, and answers every other request with these bytes; with none, it never answers."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            if b"/readyz" in self.rfile.readline():
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            elif said:
+                self.wfile.write(said)
+            else:
+                self.connection.settimeout(10)
+                with suppress(OSError):
+                    while self.connection.recv(1000):
+                        pass
+
+    return Handler
+
+
+def whole_answer(url: str, raw: bytes) -> bytes:
+    """All that a raw request is answered with, until the connection is closed."""
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as client:
+        client.sendall(raw)
+        return client.makefile("rb").read()
+
+
+def problem_in(answer: bytes) -> tuple[int, str]:
+    """Status and slug of an answer that is a problem detail with the same status."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head.lower(), answer
+    problem = json.loads(body)
+    assert int(head[9:12]) == problem["status"]
+    return problem["status"], problem["type"].rpartition(":")[2]
 
 
 def test_a_refusal_is_a_problem_document(edge: Serving) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from service.http.body import DISCARD_FACTOR
 from testbed.clients import PATIENCE_SECONDS, Process, read_until_closed, running
 from testbed.nginx import POOLED, WEBSOCKET, nginx
 from testbed.programs import free_port, program
@@ -143,6 +144,62 @@ def test_a_body_that_trickles_is_not_waited_for_either(folder: Path, tmp_path: P
         while not select.select([connection], [], [], 0.1)[0]:
             connection.sendall(b" ")
         assert answer_of(connection) == 401
+
+
+MAX_BODY_BYTES = 100_000
+MOST_DISCARDED = DISCARD_FACTOR * MAX_BODY_BYTES
+# More than the sockets of both sides hold.
+FLOOD = 60_000_000
+CHUNK = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+FLOODED = {
+    "no key": (b"POST /predict", b"", 401),
+    "no such route": (b"POST /nothing", b"Authorization: Bearer any\r\n", 404),
+    "another type, by the router": (
+        b"POST /feedback", b"Authorization: Bearer feedback-key\r\nContent-Encoding: gzip\r\n", 415,
+    ),
+    "a body that nobody asked for": (b"GET /livez", b"", 200),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(folder: Path, tmp_path_factory: pytest.TempPathFactory, guarded: Process) -> Iterator[Process]:
+    """A service that discards up to MOST_DISCARDED bytes of a refused body."""
+    keys = str(guarded.log.parent / "keys.json")
+    log = tmp_path_factory.mktemp("small") / "log"
+    with running(folder, log, API_KEYS_FILE=keys, MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as started:
+        yield started
+
+
+def taken(connection: socket.socket) -> int:
+    """How many bytes of a body in chunks without an end are taken before the connection is closed, up to FLOOD."""
+    sent = 0
+    try:
+        while sent < FLOOD:
+            connection.sendall(CHUNK)
+            sent += len(CHUNK)
+    except OSError:
+        pass
+    return sent
+
+
+@pytest.mark.parametrize("is_slow_at_first", [False, True], ids=["at once", "after a pause"])
+@pytest.mark.parametrize("name", FLOODED)
+def test_of_a_body_without_an_end_a_bounded_part_is_read(small: Process, name: str, is_slow_at_first: bool) -> None:
+    line, extra, status = FLOODED[name]
+    with small.connect() as connection:
+        connection.sendall(head(line, extra) + b"Transfer-Encoding: chunked\r\n\r\n")
+        if is_slow_at_first:
+            assert answer_of(connection) == status
+        assert taken(connection) < FLOOD
+
+
+def test_a_body_within_that_part_leaves_the_connection_open(small: Process) -> None:
+    body = CHUNK * (MOST_DISCARDED // len(CHUNK)) + b"0\r\n\r\n"
+    with small.connect() as connection:
+        connection.sendall(head(b"POST /predict") + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert answer_of(connection) == 401
+        connection.sendall(PLAIN)
+        assert statuses(read_until_closed(connection)) == [200]
 
 
 def test_a_body_that_is_not_sent_before_100_continue_is_not_asked_for(guarded: Process) -> None:
