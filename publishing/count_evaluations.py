@@ -66,7 +66,8 @@ class Count(Schema):
 
     format_version: Literal[1, 2] = 2
     holdouts: dict[HoldoutDigest, tuple[CountedModel, ...]] = Field(default_factory=dict)
-    rows: dict[HoldoutDigest, Rows] = Field(default_factory=dict)
+    # Without a most: of each evaluation it keeps what it has not yet, also where an earlier one named other rows.
+    rows: dict[HoldoutDigest, tuple[RowSample, ...]] = Field(default_factory=dict)
 
 
 class Judged(Schema):

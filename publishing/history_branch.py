@@ -166,14 +166,18 @@ class History:
 def merged_counts(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """Both counts of evaluations: theirs keep their numbers, ours come after. A function counts once on each holdout.
 
-    A holdout's rows are taken from theirs, or from ours if theirs has none.
+    A holdout keeps every sample of its rows: a run could otherwise be the first to name a holdout, with other rows, and
+    evaluations on it would have no price where the holdout moves by a day.
     """
     holdouts = {holdout: list(evaluations) for holdout, evaluations in theirs.get("holdouts", {}).items()}
     for holdout, evaluations in ours.get("holdouts", {}).items():
         counted = holdouts.setdefault(holdout, [])
         known = {one["function"] for one in counted}
         counted.extend(one for one in evaluations if one["function"] not in known)
-    rows = {**ours.get("rows", {}), **theirs.get("rows", {})}
+    rows = {holdout: list(samples) for holdout, samples in theirs.get("rows", {}).items()}
+    for holdout, samples in ours.get("rows", {}).items():
+        kept = rows.setdefault(holdout, [])
+        kept.extend(one for one in samples if one not in kept)
     return {**theirs, "format_version": 2, "holdouts": holdouts, "rows": rows}
 
 

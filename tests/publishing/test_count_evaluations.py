@@ -152,6 +152,31 @@ def test_a_damaged_history_is_not_replaced(folders: tuple[Path, Path]) -> None:
     assert folders[1].read_text() == "{"
 
 
+FIRST: dict[str, list[dict[str, Any]]] = {
+    "no rows": [],
+    "other rows": [{"rows": 3, "smallest": "2" * 12 + "3" * 12 + "4" * 12}],
+    "as many as may be": [{"rows": 1, "smallest": f"{number:012x}"} for number in range(4)],
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_whoever_names_a_holdout_first_cannot_hide_its_rows(folders: tuple[Path, Path], name: str) -> None:
+    """Else evaluations on it would have no price where the holdout has moved by a day."""
+    for number in range(6):
+        look(folders[0], number, rows=FIRST[name])
+        assert run(folders) is Exit.PASS
+    look(folders[0], 7)
+    assert run(folders) is Exit.PASS
+    assert json.loads(folders[1].read_text())["rows"] == {HOLDOUT: FIRST[name] + ROWS}
+
+
+def test_the_same_rows_are_kept_once(folders: tuple[Path, Path]) -> None:
+    for number in range(3):
+        look(folders[0], number)
+        assert run(folders) is Exit.PASS
+    assert json.loads(folders[1].read_text())["rows"] == {HOLDOUT: ROWS}
+
+
 def test_what_the_history_says_of_a_holdouts_rows_stays() -> None:
     theirs = {"format_version": 1, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: ROWS}}
     ours = {"format_version": 2, "holdouts": {HOLDOUT: [one(1)]}, "rows": {HOLDOUT: [], "b" * 64: ROWS}}
