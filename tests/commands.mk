@@ -60,7 +60,7 @@ workflow-check: setup $(TOOLS)/actionlint $(PARSER) #. GitHub's own parser, acti
 .PHONY: scale-test
 # Where something is missing that a test needs, it fails and is not skipped.
 scale-test: setup #. What is beyond one host, on a real S3 server; PART=s3 does one part; docs/scale.md
-	@NO_SKIPS=1 $(VENV)/bin/pytest -n0 -rs tests/scale/$(if $(PART),test_$(PART)*.py)
+	@NO_SKIPS=1 $(VENV)/bin/pytest -n0 -rs $(or $(wildcard tests/scale/$(PART)/),tests/scale/test_$(PART)*.py)
 
 .PHONY: structure
 structure: setup #. Files, imports, circles, lines and pinned phrases, at HEAD or AT=<commit>

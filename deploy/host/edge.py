@@ -8,11 +8,11 @@ import io
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from contracts.release import Side
 from deploy.engine import EngineError
-from deploy.host.machine import OTHER, SIDES, Host
+from deploy.host.machine import OTHER, SIDES
 
 ADMIN_PORT = 9999
 BACKEND = "service"
@@ -46,11 +46,18 @@ def backup_of(replica: str) -> str:
     return replica.replace("replica", "backup")
 
 
+class Place(Protocol):
+    """Where HAProxy runs: a host, or a pod."""
+
+    def exchange(self, place: str, port: int, sent: bytes) -> bytes:
+        """Connect to a port there, send, and return everything received. Raises EngineError."""
+
+
 @dataclass(frozen=True)
 class Edge:
-    """HAProxy's runtime state. A restart loses it, and reads live.cfg instead."""
+    """HAProxy's runtime state. A restart loses it, and reads LIVE instead."""
 
-    host: Host
+    host: Place
 
     def say(self, *commands: str) -> str:
         """Send commands and return the answer. Raises EdgeError if a `set` is answered: then it was refused."""
@@ -65,7 +72,7 @@ class Edge:
 
     def set_state(self, replicas: Iterable[str], state: Admin, weight: int | None = None) -> None:
         """Put servers into a state. The weight is set first, because a ready server gets traffic at once."""
-        self.say(*self._state_commands(replicas, state, weight))
+        self.say(*state_commands(replicas, state, weight))
 
     def share(self, new: Side, percent: int) -> None:
         """Give the new side its share and the other side the rest, in one command."""
@@ -78,9 +85,9 @@ class Edge:
         """Send all traffic to the new side. `with_backup`: the other side stays as its backup server."""
         backups = [backup_of(one) for one in SIDES[OTHER[new]]]
         self.say(
-            *self._state_commands(SIDES[new], "ready", 100),
-            *self._state_commands(backups, "ready" if with_backup else "maint", None),
-            *self._state_commands(SIDES[OTHER[new]], "drain", None),
+            *state_commands(SIDES[new], "ready", 100),
+            *state_commands(backups, "ready" if with_backup else "maint", None),
+            *state_commands(SIDES[OTHER[new]], "drain", None),
         )
 
     def wait_until_listening(self, seconds: float = UP_SECONDS) -> None:
@@ -126,13 +133,15 @@ class Edge:
                 raise EdgeError(f"After {seconds:g} s at the edge: {', '.join(found)}.")
             time.sleep(POLL_SECONDS)
 
-    def _state_commands(self, names: Iterable[str], state: Admin, weight: int | None) -> list[str]:
-        commands: list[str] = []
-        for one in names:
-            if weight is not None:
-                commands.append(f"set server {BACKEND}/{one} weight {weight}")
-            commands.append(f"set server {BACKEND}/{one} state {state}")
-        return commands
+
+def state_commands(names: Iterable[str], state: Admin, weight: int | None = None) -> list[str]:
+    """The commands that put servers into a state, the weight first."""
+    commands: list[str] = []
+    for one in names:
+        if weight is not None:
+            commands.append(f"set server {BACKEND}/{one} weight {weight}")
+        commands.append(f"set server {BACKEND}/{one} state {state}")
+    return commands
 
 
 def parse_servers(answer: str) -> dict[str, Server]:

@@ -11,7 +11,7 @@ import yaml
 from contracts.exits import UsageError
 from contracts.release import Side
 
-SERVICE, CONTAINER = "service", "service"
+SERVICE, CONTAINER, EDGE = "service", "service", "edge"
 NAME_LABEL, SIDE_LABEL = "app.kubernetes.io/name", "gatehouse/side"
 SIDES: tuple[Side, Side] = ("blue", "green")
 Document = dict[str, Any]
@@ -23,7 +23,10 @@ class ManifestError(UsageError):
 
 @dataclass(frozen=True)
 class Manifests:
-    """The rendered documents: `sides` are the Deployments, `service` and `scaler` what a deploy moves between them."""
+    """The rendered documents: `sides` are the Deployments, between which a deploy moves the `scaler`.
+
+    `service`: where clients call. Applied last, when the edge is there.
+    """
 
     namespace: str
     sides: Mapping[Side, Document]
@@ -84,4 +87,6 @@ def sorted_out(documents: list[Document]) -> Manifests:
 
     sides = {side: take("Deployment", deployment_of(side)) for side in SIDES}
     service, scaler = take("Service", SERVICE), take("HorizontalPodAutoscaler", SERVICE)
+    if ("Deployment", EDGE) not in named:
+        take("Deployment", EDGE)
     return Manifests(service["metadata"].get("namespace", "default"), sides, service, scaler, tuple(named.values()))

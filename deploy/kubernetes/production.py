@@ -1,23 +1,18 @@
-"""Which side of the cluster has the traffic: the selector of the Service, and the side that the autoscaler follows."""
+"""Which side of the cluster has the traffic: the edge's weights, LIVE, and the side that the autoscaler follows."""
 
-import time
 from dataclasses import dataclass
 
 from contracts.pipeline_toml.keys import Deploy as Rules
-from contracts.release import Release, Side, State
+from contracts.release import Side, State
 from deploy.host.machine import OTHER
 from deploy.host.replicas import ReplicaError
-from deploy.kubernetes.cluster import MANAGER, Cluster, ClusterError
+from deploy.kubernetes.cluster import Cluster
+from deploy.kubernetes.edges import Edges
 from deploy.kubernetes.lease import Held
-from deploy.kubernetes.manifests import NAME_LABEL, SERVICE, SIDE_LABEL, Manifests, deployment_of
+from deploy.kubernetes.manifests import Manifests, deployment_of
 from deploy.kubernetes.side import Pods
 from deploy.rollout.journal import Journal
 from deploy.rollout.version_metrics import Prometheus
-
-POLL_SECONDS = 0.25
-# The endpoints are the API server's; each node's rules follow them within a second.
-NODES_SECONDS = 1.0
-ENDPOINT_SECONDS = 30.0
 
 
 @dataclass
@@ -35,6 +30,10 @@ class Production:
     @property
     def prometheus(self) -> Prometheus:
         return Prometheus(self._exchange_with_prometheus, self.prometheus_at)
+
+    @property
+    def edges(self) -> Edges:
+        return Edges(self.cluster)
 
     def _exchange_with_prometheus(self, place: str, _port: int, sent: bytes) -> bytes:
         """Its pod is looked up each time, because it may have been replaced."""
@@ -57,10 +56,15 @@ class Production:
             )
         if not pods.replicas():
             pods.scale(self.manifests.least_replicas)
+        count = self.bring_stack_up(side)
         pods.wait_until_ready(pods.replicas(), self.rules.ready_seconds, self.held.check)
-        self.send_all_to(side)
+        self.edges.serve(side)
+        self.edges.wait_until_up(side, pods.addresses())
         self.retire(OTHER[side])
-        return f"{side} serves {image.rpartition('/')[2][:40]} on {pods.replicas()} pods"
+        return (
+            f"{side} serves {image.rpartition('/')[2][:40]} on {pods.replicas()} pods; {count} documents of the "
+            "overlay applied"
+        )
 
     def _settle_empty(self) -> str:
         """Nothing was deployed yet, or the first deploy failed: no pods."""
@@ -69,58 +73,33 @@ class Production:
                 self.retire(side)
         return "nothing was deployed yet"
 
+    def bring_stack_up(self, serving: Side | None) -> int:
+        """Apply what is around the pods, and wait until the edge accepts commands; how many documents that were."""
+        scaler, others = self.manifests.scaler, self.manifests.others
+        documents = [self.edges.live_document(serving), *(one for one in others if one["kind"] != "Namespace")]
+        if serving is not None:  # without a release to follow it would raise the new side above its share
+            scaler["spec"]["scaleTargetRef"]["name"] = deployment_of(serving)
+            documents.append(scaler)
+        for document in documents:
+            self.cluster.apply(document)
+        self.edges.wait_until_listening(self.rules.ready_seconds, self.held.check)
+        self.cluster.apply(self.manifests.service)
+        return len(documents) + 1
+
     def retire(self, side: Side) -> None:
-        """Stop a side that has no traffic, and wait until its pods have finished what is at work."""
+        """Send a side nothing, wait until its pods have finished what is at work, and stop them."""
         pods = self.pods(side)
+        self.edges.drain(side)
+        self.edges.wait_until_idle(side, self.rules.drain_seconds)
+        self.edges.take_out(side)
         if pods.replicas():
             pods.scale(0)
         pods.wait_until_gone(self.rules.drain_seconds)
 
-    def apply(self, new: Release, replicas: int, current: Release | None) -> int:
-        """Apply the overlay with the new side's Deployment, which gets no traffic yet; how many documents that were."""
-        service, scaler = self.manifests.service, self.manifests.scaler
-        serving = current.side if current else new.side
-        service["spec"]["selector"] = {NAME_LABEL: SERVICE, SIDE_LABEL: serving if current else "none"}
-        scaler["spec"]["scaleTargetRef"]["name"] = deployment_of(serving)
-        documents = [one for one in self.manifests.others if one["kind"] != "Namespace"]
-        documents += [service, self.manifests.for_side(new.side, new.image, replicas)]
-        # Without a release to follow it would raise the new side above its share.
-        documents += [scaler] if current else []
-        for document in documents:
-            self.cluster.apply(document)
-        return len(documents)
-
-    def select(self, side: Side | None) -> None:
-        """Let the Service spread new connections over the pods of this side; None: of both."""
-        self.cluster.ask(
-            self.cluster.core.patch_namespaced_service, SERVICE, self.cluster.namespace,
-            {"spec": {"selector": {NAME_LABEL: SERVICE, SIDE_LABEL: side}}}, field_manager=MANAGER,
-        )  # fmt: skip
-
-    def send_all_to(self, side: Side) -> None:
-        """Send new connections to this side alone, and let the autoscaler follow it."""
+    def send_all_to(self, side: Side, backup: Side | None) -> None:
+        """Send all requests to this side, now and after a start of an edge, and let the autoscaler follow it."""
         self.held.check()
-        self.select(side)
+        self.cluster.apply(self.edges.live_document(side))
+        self.edges.switch(side, backup)
         self.manifests.scaler["spec"]["scaleTargetRef"]["name"] = deployment_of(side)
         self.cluster.apply(self.manifests.scaler)
-        self.wait_until_only(side)
-
-    def wait_until_only(self, side: Side) -> None:
-        """Wait until the Service's endpoints are the ready pods of this side. Raises ClusterError."""
-        deadline = time.monotonic() + ENDPOINT_SECONDS
-        while not (names := self._endpoints()) or not all(one.startswith(f"{deployment_of(side)}-") for one in names):
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"After {ENDPOINT_SECONDS:g} s the Service's endpoints are {', '.join(sorted(names)) or 'none'}."
-                )
-            time.sleep(POLL_SECONDS)
-        time.sleep(NODES_SECONDS)
-
-    def _endpoints(self) -> set[str]:
-        """The pods that get new connections."""
-        slices = self.cluster.ask(
-            self.cluster.slices.list_namespaced_endpoint_slice, self.cluster.namespace,
-            label_selector=f"kubernetes.io/service-name={SERVICE}",
-        ).items  # fmt: skip
-        found = [one for part in slices for one in part.endpoints or ()]
-        return {one.target_ref.name for one in found if one.conditions.ready and one.target_ref}

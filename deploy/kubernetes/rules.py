@@ -1,7 +1,7 @@
 """`make kubernetes-rules`: Compose's alert rules as a PrometheusRule for the Prometheus Operator.
 
-Groups, expressions and comments are those of monitoring/rules, but for REPLACED: in Kubernetes there is no HAProxy to
-count at, and a pod that is gone leaves no target that is down.
+Groups, expressions and comments are those of monitoring/rules, but for REPLACED: in Kubernetes a pod that is gone
+leaves no target that is down, and there are several edges.
 
 Reads   monitoring/rules/*.yaml, without their tests
 Writes  deploy/kubernetes/operator/rules.yaml
@@ -17,15 +17,14 @@ from deploy.command import run_command
 CHECKOUT = Path(__file__).resolve().parents[2]
 RULES = CHECKOUT / "monitoring" / "rules"
 GENERATED = Path(__file__).parent / "operator" / "rules.yaml"
-COUNTED = 'gatehouse_requests_total{route=~"/predict.*|/feedback|/v2/models/.*"'
 REPLACED = {
-    'haproxy_frontend_http_responses_total{proxy="edge", code="5xx"}': f'{COUNTED}, status="5xx"}}',
-    'haproxy_frontend_http_responses_total{proxy="edge"}': f"{COUNTED}}}",
     '0 * sum by (job) (up{job="service"})': 'label_replace(vector(0), "job", "service", "", "")',
-    # Of the comment above the objective.
-    "Counted at the edge, because a missing replica counts nothing.": (
-        "Counted in the pods: what reaches none is your ingress controller's to count."
+    'up{job="edge"} == 0': ('(sum by (job) (up{job="edge"}) or label_replace(vector(0), "job", "edge", "", "")) == 0'),
+    '"{{ $labels.instance }} has not answered Prometheus for a minute: clients probably get nothing."': (
+        '"No pod of the edge has answered Prometheus for a minute: clients probably get nothing."'
     ),
+    # Not what else this Prometheus scrapes.
+    'up{job!~"edge|drift"} == 0': 'up{job=~"service|edge"} == 0',
 }
 HEAD = "# Written by `make kubernetes-rules` from monitoring/rules: change it there.\n"
 DOCUMENT = """---

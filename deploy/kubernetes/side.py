@@ -26,8 +26,11 @@ class Pods:
 
     def series(self) -> str:
         """The label matcher of its pods' series in Prometheus: their addresses, however it found them."""
-        addresses = [f"{one.status.pod_ip}:{PORT}" for one in self.cluster.pods(self.side) if one.status.pod_ip]
-        return f'instance=~"{"|".join(addresses)}"'
+        return f'instance=~"{"|".join(f"{one}:{PORT}" for one in self.addresses())}"'
+
+    def addresses(self) -> list[str]:
+        """The addresses of its pods."""
+        return [one.status.pod_ip for one in self.cluster.pods(self.side) if one.status.pod_ip]
 
     def deployment(self) -> client.V1Deployment | None:
         return self.cluster.find(

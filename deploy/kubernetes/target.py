@@ -1,8 +1,7 @@
-"""A deploy to Kubernetes: two Deployments behind one Service, whose shares of the traffic are their numbers of pods.
+"""A deploy to Kubernetes: two Deployments behind the edge, which gives each its share of the requests.
 
 The order is deploy/rollout/sequence.py's, and so are admission, canary and watch. The ConfigMap `service-deploys` has
-the desired state. New connections go where the Service's selector says; one that a client keeps stays at its pod,
-until that pod is stopped and asks it to close.
+the desired state.
 
 Reads   KUBECONFIG and its current context; KUBERNETES_OVERLAY: the folder that kustomize renders (default:
         deploy/kubernetes/production); KUBERNETES_PROMETHEUS: namespace/service:port of the Prometheus that scrapes the
@@ -95,8 +94,9 @@ class KubernetesTarget(Production):
         return True
 
     def is_out(self, side: Side) -> bool:
-        """Whether this side has no pods."""
-        return not self.pods(side).replicas() and not self.cluster.pods(side)
+        """Whether this side has no pods, and no edge sends it anything."""
+        has_pods = self.pods(side).replicas() or self.cluster.pods(side)
+        return not has_pods and self.edges.are_without(side)
 
     def start_again(self, release: Release) -> str:
         """As many pods of an earlier release as serve now, without traffic."""
@@ -109,22 +109,27 @@ class KubernetesTarget(Production):
         return f"{count} pods are ready"
 
     def enter(self, side: Side) -> str:
-        return f"the pods of {side} are ready, and the Service does not select them yet"
+        """Add the pods of this side to the edge without traffic, and wait until its health checks pass."""
+        self.edges.enter(side, self.pods(side).addresses(), None)
+        return f"the pods of {side} are up at the edge, with 0 % of the traffic"
 
-    def switch(self, side: Side) -> str:
-        """Send all new connections to this side."""
-        self.send_all_to(side)
+    def switch(self, side: Side, *, with_backup: bool = True) -> str:
+        """Send all requests to this side. `with_backup`: the other side answers if no pod of it can."""
+        self.send_all_to(side, OTHER[side] if with_backup else None)
         self.journal.serving()
-        return f"all new connections to {side}"
+        return f"all traffic to {side}"
 
     def bring_up(self, state: State, new: Release, proved: Proved, rival: Release | None) -> None:
-        """Start the new version beside the old, let it in by its number of pods, and watch it."""
+        """Start the new version beside the old, give it its shares of the requests, and watch it."""
         journal, side, pods = self.journal, new.side, self.pods(new.side)
         whole = max(self.manifests.least_replicas, self.pods(OTHER[side]).replicas() if state.current else 0)
         shares = self.rules.canary_percent if rival else ()
         first = pods_for(shares[0], whole) if shares else whole
         with journal.step("start") as step:
-            step.said = f"{self.apply(new, first, state.current)} documents of the overlay applied, {first} pods wanted"
+            if state.current is None:
+                self.bring_stack_up(None)
+            self.cluster.apply(self.manifests.for_side(side, new.image, first))
+            step.said = f"{first} pods wanted"
         with journal.step("ready") as step:
             names = pods.wait_until_ready(first, self.rules.ready_seconds, self.held.check)
             step.said = f"{len(names)} pods are ready"
@@ -133,7 +138,8 @@ class KubernetesTarget(Production):
             step.said = self._ask_golden_rows(side, new, proved, asked)
         with journal.step("enter") as step:
             self.prometheus.wait_until_scraped(pods.series(), names, SCRAPED_SECONDS)
-            step.said = self.enter(side)
+            self.edges.enter(side, pods.addresses(), rival.side if rival else None)
+            step.said = f"the pods of {side} are up at the edge, with 0 % of the traffic"
         for percent in self.rules.canary_percent:
             with journal.step(f"canary {percent} %") as step:
                 if rival is None:
@@ -141,29 +147,29 @@ class KubernetesTarget(Production):
                     continue
                 count = pods_for(percent, whole)
                 self._grow(side, count, new, proved, asked)
-                self.select(None)
-                share = round(100 * count / (count + self.pods(OTHER[side]).replicas()))
-                step.said = f"{count} pods, {share} %: {compare(self, side, share)}"
+                self.edges.share(side, percent)
+                step.said = f"{count} pods: {compare(self, side, percent)}"
         with journal.step("switch") as step:
             self._grow(side, whole, new, proved, asked)
-            step.said = self.switch(side)
+            step.said = self.switch(side, with_backup=rival is not None)
         with journal.step("drain") as step:
-            self.wait_until_only(side)
-            step.said = "no node sends new connections to the old pods; they answer on those that clients keep"
+            self.edges.wait_until_idle(OTHER[side], self.rules.drain_seconds)
+            step.said = f"no request is in flight at {OTHER[side]}"
         with journal.step("watch") as step:
             step.said = watch(self, rival, side)
 
     def _grow(self, side: Side, count: int, new: Release, proved: Proved, asked: set[str]) -> None:
         """Want so many pods, wait until they are ready, and ask those that are new for the golden rows.
 
-        Until they have answered, the old side has all new connections.
+        Until they have answered, the old side has all requests.
         """
         pods = self.pods(side)
         if pods.replicas() != count:
-            self.select(OTHER[side])
+            self.edges.share(side, 0)
             pods.scale(count)
         pods.wait_until_ready(count, self.rules.ready_seconds, self.held.check)
         self._ask_golden_rows(side, new, proved, asked)
+        self.edges.wait_until_up(side, pods.addresses())
 
     def _ask_golden_rows(self, side: Side, new: Release, proved: Proved, asked: set[str]) -> str:
         """Ask the pods that were not asked yet. Raises WrongAnswerError."""

@@ -42,7 +42,7 @@ def service_pod() -> dict[str, Any]:
 
 def settings() -> dict[str, str]:
     text = yaml.safe_load((MANIFESTS / "base" / "kustomization.yaml").read_text())
-    (generated,) = text["configMapGenerator"]
+    (generated,) = [one for one in text["configMapGenerator"] if one["name"] == "service-settings"]
     return dict(one.split("=", 1) for one in generated["literals"])
 
 
@@ -66,12 +66,11 @@ def test_every_alert_of_compose_is_in_the_rules() -> None:
     ]
     assert sorted(ours) == sorted(theirs)
     assert len(ours) > 10
-    assert "haproxy" not in rules.GENERATED.read_text(encoding="utf-8")
 
 
 def test_a_rule_that_is_replaced_but_has_changed_is_refused(tmp_path: Path) -> None:
     for path in rules.RULES.glob("*.yaml"):
-        (tmp_path / path.name).write_text(path.read_text().replace('proxy="edge", ', 'proxy="entry", '))
+        (tmp_path / path.name).write_text(path.read_text().replace('{job="edge"}', '{job="entry"}'))
     with pytest.raises(UsageError, match="REPLACED"):
         rules.rules_text(tmp_path)
 
@@ -142,13 +141,37 @@ def test_the_pods_run_as_the_images_user() -> None:
 def test_nothing_enters_or_leaves_but_what_a_policy_names() -> None:
     refused = one_of("NetworkPolicy", "nothing", "base")["spec"]
     assert refused == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    (calls,) = one_of("NetworkPolicy", "calls", "base")["spec"]["ingress"]
-    assert calls["from"] == [{"namespaceSelector": {"matchLabels": {"gatehouse/may-call": "service"}}}]
+    calls = one_of("NetworkPolicy", "calls", "base")["spec"]
+    assert calls["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "edge"}}
+    assert [one["from"] for one in calls["ingress"]] == [
+        [{"namespaceSelector": {"matchLabels": {"gatehouse/may-call": "service"}}}]
+    ]
+    assert named_in("pods-from-edge") == {"service", "edge"}
 
 
-def test_the_laptops_prometheus_is_that_of_compose() -> None:
-    image = one_of("Deployment", "prometheus", "laptop")["spec"]["template"]["spec"]["containers"][0]["image"]
+def named_in(policy: str) -> set[str]:
+    return set(re.findall(r"app.kubernetes.io/name': '(\w+)'", str(one_of("NetworkPolicy", policy, "base"))))
+
+
+@pytest.mark.parametrize(("name", "place"), [("prometheus", "laptop"), ("edge", "base")])
+def test_prometheus_and_the_edge_are_those_of_compose(name: str, place: str) -> None:
+    image = one_of("Deployment", name, place)["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image in (ROOT / "compose.yaml").read_text(encoding="utf-8")
+
+
+def test_the_edge_has_a_place_for_as_many_pods_as_an_overlay_may_start() -> None:
+    (found,) = re.findall(r"EDGE_PODS=(\d+)", (MANIFESTS / "base" / "kustomization.yaml").read_text())
+    for overlay in OVERLAYS:
+        most = rendered(overlay).scaler["spec"]["maxReplicas"]
+        # One more during a rolling update by hand.
+        assert most < int(found), overlay
+
+
+def test_the_edge_has_time_to_leave_and_to_finish() -> None:
+    pod = one_of("Deployment", "edge", "base")["spec"]["template"]["spec"]
+    (seconds,) = re.findall(r"hard-stop-after (\d+)s", (ROOT / "deploy" / "edge" / "haproxy.cfg").read_text())
+    leaves = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert leaves + int(seconds) < pod["terminationGracePeriodSeconds"]
 
 
 def test_every_file_is_part_of_a_kustomization() -> None:

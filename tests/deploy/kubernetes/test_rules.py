@@ -24,11 +24,16 @@ PODS = (
     '[{series: \'gatehouse_ready{job="service", pod="a"}\', values: "1x200"}, '
     '{series: \'up{job="service", pod="a"}\', values: "1x200"}]'
 )
-FAILING = (
-    '[{series: \'gatehouse_requests_total{job="service", route="/predict", status="2xx"}\', values: "0+1000x200"}, '
-    '{series: \'gatehouse_requests_total{job="service", route="/predict", status="5xx"}\', values: "0+100x200"}]'
+EDGE = (
+    '{{series: \'haproxy_frontend_http_responses_total{{job="edge", proxy="edge", code="{code}"}}\', '
+    'values: "0+{added}x200"}}'
 )
-PROBED = '[{series: \'gatehouse_requests_total{job="service", route="/readyz", status="5xx"}\', values: "0+100x200"}]'
+FAILING = f"[{EDGE.format(code='2xx', added=1000)}, {EDGE.format(code='5xx', added=100)}]"
+HEALTHY = f"[{EDGE.format(code='2xx', added=1000)}]"
+EDGES = (
+    '[{series: \'up{job="edge", pod="a"}\', values: "1x200"}, {series: \'up{job="edge", pod="b"}\', values: "%sx200"}, '
+    '{series: \'up{job="another"}\', values: "0x200"}]'
+)
 
 
 def fires(folder: Path, series: str, alert: str, minutes: int = 90) -> bool:
@@ -50,6 +55,12 @@ def test_it_pages_where_there_is_no_pod_at_all(tmp_path: Path) -> None:
     assert not fires(tmp_path, PODS, "NoModelReady")
 
 
-def test_availability_is_counted_in_the_pods_and_probes_do_not_count(tmp_path: Path) -> None:
+def test_availability_is_counted_at_the_edge(tmp_path: Path) -> None:
     assert fires(tmp_path, FAILING, "AvailabilityBurnsFast")
-    assert not fires(tmp_path, PROBED, "AvailabilityBurnsFast")
+    assert not fires(tmp_path, HEALTHY, "AvailabilityBurnsFast")
+
+
+def test_a_target_that_is_down_is_the_services_or_the_edges(tmp_path: Path) -> None:
+    assert fires(tmp_path, "[]", "TargetDown")
+    assert fires(tmp_path, EDGES % 0, "TargetDown")
+    assert not fires(tmp_path, EDGES % 1, "TargetDown")

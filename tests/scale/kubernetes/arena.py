@@ -31,7 +31,8 @@ from tests.scale.s3_server import skip
 
 RATE = 120.0
 NEEDED = ("KUBECONFIG", "KUBERNETES_NODE", "KUBERNETES_HOST")
-PROMETHEUS = "PROMETHEUS_IMAGE"
+# What the overlay runs, by the variables of compose.yaml.
+IMAGES = {"prom/prometheus": "PROMETHEUS_IMAGE", "haproxy": "HAPROXY_IMAGE"}
 # Steps of four scrapes.
 RULES: dict[str, object] = {
     "canary_percent": [10, 50], "canary_seconds": 8.0, "canary_min_requests": 60, "canary_max_seconds": 60.0,
@@ -44,7 +45,7 @@ kind: Kustomization
 namespace: {namespace}
 resources: [{laptop}]
 images:
-  - {{name: prom/prometheus, newName: {name}, digest: "{digest}"}}
+{images}
 patches:
   - target: {{kind: HorizontalPodAutoscaler, name: service}}
     patch: |
@@ -78,7 +79,7 @@ class ClusterArena(Arena):
 @contextmanager
 def cluster_arena(base: str) -> Iterator[ClusterArena]:
     """`base`: an image that `make build` made. Two good versions; nothing is deployed yet."""
-    for name in (*NEEDED, PROMETHEUS):
+    for name in (*NEEDED, *IMAGES.values()):
         if not os.environ.get(name):
             skip(f"{name} is not set (docs/scale.md).")
     namespace = f"ghtest-{secrets.token_hex(3)}"
@@ -105,10 +106,14 @@ def cluster_arena(base: str) -> Iterator[ClusterArena]:
 
 
 def _write_overlay(overlay: Path, namespace: str, registry: Registry) -> None:
-    name, _, digest = push(os.environ[PROMETHEUS], f"{registry.address}/user/prometheus", "test").partition("@")
+    images = []
+    for image, variable in IMAGES.items():
+        pushed = push(os.environ[variable], f"{registry.address}/user/{image.rpartition('/')[2]}", "test")
+        name, _, digest = pushed.partition("@")
+        images.append(f'  - {{name: {image}, newName: {name}, digest: "{digest}"}}')
     overlay.mkdir()
     laptop = os.path.relpath(ROOT / "deploy" / "kubernetes" / "laptop", overlay.resolve())
-    text = OVERLAY.format(namespace=namespace, laptop=laptop, name=name, digest=digest)
+    text = OVERLAY.format(namespace=namespace, laptop=laptop, images="\n".join(images))
     (overlay / "kustomization.yaml").write_text(text, encoding="utf-8")
 
 

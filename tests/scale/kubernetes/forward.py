@@ -1,4 +1,4 @@
-"""Carries connections from one address to another: `python tests/scale/forward.py ADDRESS PORT TO-ADDRESS TO-PORT`.
+"""Carries connections from one address to another: `python forward.py ADDRESS PORT TO-ADDRESS TO-PORT`.
 
 Run in a node's network, it lets the node pull from a registry that listens on this machine's loopback.
 """
