@@ -71,6 +71,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._message_ended = False
         self._most_discarded = most_discarded
         self._discarded = 0
+        self._bytes_in_read = 0
+        self._began_within_a_read = False
+        self._is_head_too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never UDP
         self._gathered = GatheredTransport(transport, self._outbox)
@@ -99,6 +102,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _parse feeds it again without `Upgrade`
+        # data_received measures a head that begins with a read; one that begins within it is measured here.
+        is_measured = self._bytes_in_read <= MAX_HEADER_BYTES and not self._began_within_a_read
+        self._began_within_a_read = False
+        if not is_measured and _bytes_of(self.headers) > MAX_HEADER_BYTES:
+            self._is_head_too_large = True
+            self._awaits_headers = True  # the refusal answers this request, not the one whose body has just ended
+            raise ValueError("headers beyond their limit")
         self._discarded = 0
         # The end of a refused request in the same read may have set it.
         self._unset_keepalive_if_required()
@@ -130,11 +140,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(HEADERS_TOO_LARGE)
             return
         self._message_ended = False
+        self._bytes_in_read = len(data)
         self._parse(data)
         cycle = self.cycle
         if cycle is None or cycle.scope is not self.scope:
             # How much of a read belongs to a head that begins in it is not known: such a head has its whole room yet.
             self._room_for_headers = MAX_HEADER_BYTES if self._message_ended else self._room_for_headers - len(data)
+            self._began_within_a_read |= self._message_ended
             self._wait_for(headers=True)
         elif cycle.more_body:
             self._room_for_headers = UNBOUNDED
@@ -167,7 +179,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
                     self.parser.feed_data(head)
         except httptools.HttpParserError:
-            self.refuse(BAD_REQUEST)
+            self.refuse(HEADERS_TOO_LARGE if self._is_head_too_large else BAD_REQUEST)
 
     def _head_without_upgrade(self) -> bytes:
         """The head that the parser has just read. Raises HttpParserError for CONNECT, which no request follows."""
@@ -230,6 +242,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._metrics.refusals.add(kind.slug)
             self._metrics.requests.add(MALFORMED, "4xx")
         self.transport.close()
+
+
+def _bytes_of(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + len(b": \r\n") for name, value in headers)
 
 
 def _on_the_wire(problem: Problem) -> bytes:
