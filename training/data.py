@@ -101,7 +101,7 @@ def work(context: Context) -> Outcome:
         refuse_leaking_identifiers(repeated, train, holdout, context.config)
     requests = _write_requests(context.folder, rows, choice)
     write_json(context.folder / "data.json", manifest.model_copy(update={"requests": requests}))
-    print("\n".join([*notes, *summary(choice, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
+    print("\n".join([*notes, *summary(choice, rows.table, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
     return Outcome("pass", f"{sizes} rows of {data.source}; {len(features)} features")
 

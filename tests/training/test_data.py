@@ -160,6 +160,21 @@ def test_groups_too_large_for_the_proportion_are_reported(tmp_path: Path, capsys
     assert "data.group = 'machine'" in capsys.readouterr().out
 
 
+def test_a_large_block_of_equal_rows_is_named_with_its_values_and_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = machines()
+    table.loc[:99, ["heat", "plant", "is_new", "machine"]] = [np.nan, "north", True, "m1"]
+    asked: dict[str, object] = {"max_repeated_rows": 1.0}
+    run(tmp_path, table, asked)
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("large blocks")]
+    assert "(1, with 25.0% of the table): rows that are equal in all features stay together" in said
+    assert "(heat missing, plant 'north', is_new True, machine 'm1') has 100 rows, all in train" in said
+    assert "data.group" in said
+    run(tmp_path, table.assign(case=np.arange(400).astype(str)), asked | {"group": "case"})
+    assert "large blocks" not in capsys.readouterr().out
+
+
 def test_listed_features_keep_their_order_and_the_rest_is_named(tmp_path: Path) -> None:
     manifest = run(tmp_path, machines(), include=["plant", "heat"])
     assert [feature.name for feature in manifest.features] == ["plant", "heat"]

@@ -67,7 +67,8 @@ def choose_features(table: pd.DataFrame, rows: npt.NDArray[np.intp], config: Con
     roles = _roles(config)
     _refuse_impossible(list(table.columns), roles, features)
     inferred = [name for name in table.columns if name not in roles and name not in features.exclude]
-    asked = [*features.include, *features.made_of_dates] if features.include else inferred
+    made = [name for name in features.made_of_dates if name not in features.exclude]
+    asked = [*features.include, *made] if features.include else inferred
     chosen = {name: kind_of(name, table[name].iloc[rows], features) for name in asked}
     for name, choice in chosen.items():
         if not choice.kind and (name in features.include or name in features.kinds):

@@ -8,6 +8,9 @@ Without a time column the rows are drawn in shares with data.seed, stratified by
 ranks), to the nearest row or block. Rows of one data.group are a block, which stays in one table. Without a group, rows
 that are equal in all features are a block, so that a model is never judged on what it has seen. (Not both: a few equal
 rows would chain most groups into one.) Tables keep the source's order.
+
+No table takes a block that it has no room for while another has, so that classes are as close to their shares as the
+blocks allow. What the rows of a large block have in common cannot be shared out: `Cut.large_blocks` names such blocks.
 """
 
 from collections.abc import Iterable
@@ -31,15 +34,21 @@ Times: TypeAlias = npt.NDArray[np.datetime64]
 RANK_BINS = 10
 UNPLACED = -1
 TINY = 1e-9
+# A table that should have this many rows of a block, and has none, is no random sample (Poisson: 2 in 100).
+LARGE = 4
 MIX = np.uint64(6364136223846793005)  # odd, so that multiplying loses nothing
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Positions of rows in the source's table, each table in its own order; `unused` counts rows in none."""
+    """Positions of rows in the source's table, each table in its own order; `unused` counts rows in none.
+
+    large_blocks: the rows of each block that a random split would hardly ever keep in one table, the largest first.
+    """
 
     rows: dict[TableName, Positions]
     unused: int = 0
+    large_blocks: tuple[Positions, ...] = ()
 
 
 EPOCHS: dict[str, Literal["s", "ms"]] = {"epoch_s": "s", "epoch_ms": "ms"}
@@ -102,8 +111,9 @@ def cut_by_time(times: Times, data: Data) -> Cut:
 def cut_by_share(strata: Codes, units: Codes, data: Data) -> Cut:
     """The seeded cut by shares. `strata`: [rows], kept in proportion; `units`: [rows], rows of one stay together.
 
-    Units of several rows are placed first, largest first: each goes to the table that still lacks most of its classes,
-    as in scikit-learn's StratifiedGroupKFold. Single rows then fill the rest of each stratum's share.
+    Units of several rows are placed first, largest first: of the tables that have room for it, or else overflow least,
+    each goes to the one that still lacks most of its classes, similar to scikit-learn's StratifiedGroupKFold. Single
+    rows then fill the rest of each stratum's share.
     """
     rng = np.random.default_rng(data.seed)
     _, unit_of_row, sizes = np.unique(units, return_inverse=True, return_counts=True)
@@ -113,19 +123,29 @@ def cut_by_share(strata: Codes, units: Codes, data: Data) -> Cut:
     sides = _place_blocks(counts, sizes, shares, rng)
     _place_single_rows(sides, counts, sizes, shares, rng)
     side_of_row = sides[unit_of_row]
-    return Cut({name: np.flatnonzero(side_of_row == side) for side, name in enumerate(TABLE_NAMES)})
+    rows = {name: np.flatnonzero(side_of_row == side) for side, name in enumerate(TABLE_NAMES)}
+    return Cut(rows, large_blocks=_large_blocks(unit_of_row, sizes, shares))
+
+
+def _large_blocks(unit_of_row: Codes, sizes: Codes, shares: Numbers) -> tuple[Positions, ...]:
+    of_smallest = sizes * shares[shares > 0].min()
+    large = [int(unit) for unit in np.argsort(-sizes, kind="stable") if sizes[unit] > 1 and of_smallest[unit] >= LARGE]
+    return tuple(np.flatnonzero(unit_of_row == unit) for unit in large)
 
 
 def _place_blocks(counts: Numbers, sizes: Codes, shares: Numbers, rng: np.random.Generator) -> Codes:
     """The side of each unit of several rows; UNPLACED for single rows. `counts`: [units, strata]; `shares`: [sides]."""
-    wanted = np.outer(shares, counts.sum(axis=0))
+    totals = np.maximum(counts.sum(axis=0), 1)
+    wanted = np.outer(shares, totals)
     missing = wanted.copy()
     sides = np.full(len(sizes), UNPLACED, dtype=np.int64)
     blocks = np.flatnonzero(sizes > 1)
     for unit in blocks[np.lexsort((rng.random(len(blocks)), -sizes[blocks]))]:
         of_unit = counts[unit]
         need = (of_unit * missing / np.maximum(wanted, TINY)).sum(axis=1)
-        need[shares == 0] = -np.inf
+        overflow = (np.maximum(of_unit - missing, 0) / totals).sum(axis=1)
+        overflow[shares == 0] = np.inf
+        need[overflow > overflow.min() + TINY] = -np.inf
         best = np.flatnonzero(need == need.max())
         side = best[0] if len(best) == 1 else rng.choice(best, p=shares[best] / shares[best].sum())
         sides[unit] = side

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import CLUSTER_COLUMN
+from contracts.features import RARE
 from contracts.model_folder import PREDICTION_COLUMN
 from contracts.pipeline_toml.keys import Data
 from training.refusals import SettingError, UnfitTableError, listed, nearest
@@ -144,7 +145,7 @@ def refuse_scarce_classes(classes: Sequence[str], codes: Mapping[str, npt.NDArra
         )
     for code, name in enumerate(classes):
         rows = {table: int(count[code]) for table, count in counts.items()}
-        without = _without_class(rows) if len(classes) > 2 else ""
+        without = _without_class(name, rows, data) if len(classes) > 2 else ""
         unseen = [table for table in ("holdout", "replay") if rows[table] and not rows["train"]]
         if unseen:
             cut = "Move data.as_of later" if data.time else "Lower data.holdout_share or data.replay_share"
@@ -171,8 +172,15 @@ def _other_holdout(rows: Mapping[str, int], data: Data) -> str:
     return "Move data.as_of so that the holdout has more of it, or raise data.holdout_days"
 
 
-def _without_class(rows: Mapping[str, int]) -> str:
+def _without_class(name: str, rows: Mapping[str, int], data: Data) -> str:
+    """Which key takes a class out. `(rare)` is none of the source's: the keys that treat its classes are named."""
     limit = sum(rows.values()) + 1
+    if name == RARE and data.merge_classes_below:
+        return (
+            f". {RARE!r} holds all classes with fewer than data.merge_classes_below = {data.merge_classes_below} rows: "
+            f"raise that limit, so that it has more rows, or leave its classes out by "
+            f"data.drop_classes_below = {data.merge_classes_below}"
+        )
     return (
         f". Or leave the class out by data.drop_classes_below = {limit}, or merge it with other rare classes by "
         f"data.merge_classes_below = {limit}"

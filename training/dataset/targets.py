@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from contracts.features import RARE
 from contracts.pipeline_toml.keys import Data
 from training.dataset.column_values import ColumnShape, example_of, shape_of, text_codes, to_numbers, to_text
 from training.dataset.preparation.spellings import class_notes
@@ -149,6 +150,15 @@ def _if_absent(classes: tuple[str, ...], data: Data) -> str:
     return f"If {listed(absent)} means that there is no answer: data.csv.missing = {missing}. Otherwise: "
 
 
+def _if_merged(classes: tuple[str, ...], data: Data) -> str:
+    """Where the class may have gone, if pipeline.toml treats rare classes."""
+    if not data.drop_classes_below and not data.merge_classes_below:
+        return ""
+    keys = f"data.drop_classes_below = {data.drop_classes_below}, merge_classes_below = {data.merge_classes_below}"
+    into = f" A class that was merged is {RARE!r} here." if RARE in classes else ""
+    return f" Rare classes are treated before ({keys}): lower these limits if it is one of them.{into}"
+
+
 def _positive(classes: tuple[str, ...], data: Data) -> str:
     if data.task == "multiclass":
         if data.positive:
@@ -158,7 +168,8 @@ def _positive(classes: tuple[str, ...], data: Data) -> str:
         return ""
     if data.positive and data.positive not in classes:
         raise SettingError(
-            f"data.positive = {data.positive!r} is no class of {data.target!r}, which has {listed(classes)}.",
+            f"data.positive = {data.positive!r} is no class of {data.target!r}, which has {listed(classes)}."
+            f"{_if_merged(classes, data)}",
             code="unknown-class",
         )
     return data.positive or classes[-1]

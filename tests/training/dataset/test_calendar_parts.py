@@ -44,6 +44,11 @@ def test_a_listed_column_brings_its_parts(tmp_path: Path) -> None:
     assert [one.name for one in manifest.features] == ["heat", "at_weekday"]
 
 
+def test_a_part_can_be_excluded_beside_listed_columns(tmp_path: Path) -> None:
+    manifest = run(tmp_path, machines(), include=["heat"], exclude=["at_hour"], dates={"at": ["weekday", "hour"]})
+    assert [one.name for one in manifest.features] == ["heat", "at_weekday"]
+
+
 @pytest.mark.parametrize(
     ("column", "values", "code"),
     [

@@ -59,3 +59,28 @@ def test_classes_that_are_not_rare_stay_as_they_are(tmp_path: Path) -> None:
 def test_a_regression_has_no_classes(tmp_path: Path) -> None:
     asked = {"target": "heat", "task": "regression", "drop_classes_below": 10}
     assert misuse(tmp_path, machines(), asked).code == "no-classes"
+
+
+def test_the_class_of_the_rare_ones_is_refused_with_the_keys_that_fill_it_or_take_it_out(tmp_path: Path) -> None:
+    refused = finding(tmp_path, kinds(), TASK | {"merge_classes_below": 9})
+    assert refused.code == "rare-class"
+    assert "'(rare)'" in refused
+    assert "data.merge_classes_below = 9 rows: raise that limit" in refused
+    assert "data.drop_classes_below = 9" in refused
+    cleared: dict[str, object] = {"target": "kind", "merge_classes_below": 9, "drop_classes_below": 9}
+    assert RARE not in run(tmp_path, kinds(), cleared).classes
+
+
+def test_a_class_that_the_source_itself_calls_rare_is_a_class_like_another(tmp_path: Path) -> None:
+    table = kinds()
+    refused = finding(tmp_path, table.assign(kind=table["kind"].replace({"ice": RARE, "rust": "a"})), TASK)
+    assert "data.drop_classes_below = 8" in refused
+
+
+def test_a_positive_class_that_was_merged_is_named_with_the_limits(tmp_path: Path) -> None:
+    table = kinds()
+    table["kind"] = table["kind"].replace({"b": "a"})
+    refused = misuse(tmp_path, table, {"target": "kind", "merge_classes_below": 10, "positive": "ice"})
+    assert refused.code == "unknown-class"
+    assert "merge_classes_below = 10" in refused
+    assert f"{RARE!r} here" in refused

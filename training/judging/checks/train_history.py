@@ -1,8 +1,10 @@
 """Derives from train's own history what to expect of the holdout: how far columns step, how many categories are new.
 
 **Steps.** A change of units happens from one day to the next. A season does not, and a column that jumps each month has
-jumped before. The level of a column, with its tails as logarithms, is the median of its daily medians over WINDOW days.
-A step is the level from a day on, minus the level before it. A step in the holdout is a jump where
+jumped before. Values are read as normal scores of train (Conover and Iman 1981, "Rank transformations as a bridge",
+American Statistician 35), so that a step of a skewed column is as wide at its top as at its bottom; beyond train they
+grow like a logarithm. The level of a column is the median of its daily medians over WINDOW days. A step is the level
+from a day on, minus the level before it. A step in the holdout is a jump where
 
 - it is over FACTOR times train's largest step, over half the column's spread, and over what a t distribution allows for
   steps as wide as train's (at an error rate of one table in 100, all columns together);
@@ -22,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from contracts.features import MISSING, Feature
 from training.judging.checks.table_contract import ALPHA, MIDDLE, MOST_UNUSUAL, Numbers, is_monotone, jumps
@@ -34,6 +36,9 @@ FACTOR = 1.25
 LEAST_FREEDOM = 10
 LEAST_SPREAD = 0.5
 LEAST_CLUSTERS = 8
+POINTS = (1, 2.5, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 97.5, 99)  # percentiles
+SCORES = ndtri(np.array(POINTS) / 100)
+TAIL = 3  # the points beyond the tenth and the ninetieth percentile
 DAY = pd.Timedelta(days=1)
 
 Days = npt.NDArray[np.int64]
@@ -103,8 +108,8 @@ def _jump(name: str, train: Table, holdout: Table, before: Days, after: Days, al
 
 def _largest_expected(past: "pd.Series[float]", alpha: float) -> float:
     """The largest step to be expected after these, in spreads of the column."""
-    # Neighbouring steps share all but one of their days, so a WINDOW of them counts as one.
-    freedom = max(LEAST_FREEDOM, len(past) // WINDOW)
+    # A step compares two times WINDOW days, and neighbouring steps share them, so that so many count as one.
+    freedom = max(LEAST_FREEDOM, len(past) // (2 * WINDOW))
     by_chance = float(stdtrit(freedom, 1 - alpha / 2)) * float(np.sqrt((past**2).mean()))
     return max(FACTOR * float(past.max()), LEAST_SPREAD, by_chance)
 
@@ -115,10 +120,22 @@ def _steps(levels: "pd.Series[float]") -> "pd.Series[float]":
 
 
 def _scaled(values: Numbers, usual: Numbers) -> Numbers:
-    """Distances from the median of `usual`, in their spread. arcsinh compresses heavy tails like a logarithm."""
-    low, middle, high = np.nanpercentile(usual, (10, 50, 90))
-    scaled: Numbers = np.arcsinh((values - middle) / (float(high - low) / 2.56 or 1.0))
-    return scaled
+    """Normal scores by the percentiles of `usual`; beyond the outermost, logarithms of the distance to them."""
+    at = np.nanpercentile(usual, POINTS)
+    distinct, place = np.unique(at, return_inverse=True)
+    scores = np.bincount(place, SCORES) / np.bincount(place)
+    inside: Numbers = np.interp(values, distinct, scores)
+    inside += np.arcsinh(np.maximum(values - at[-1], 0) / _slope(at, -1 - TAIL, -1))
+    return inside - np.arcsinh(np.maximum(at[0] - values, 0) / _slope(at, 0, TAIL))
+
+
+def _slope(at: Numbers, low: int, high: int) -> float:
+    """What one score is worth beyond the outermost percentile: as in its tail, or as in its half, whichever is more."""
+    middle = len(POINTS) // 2
+    half = (low, middle) if low == 0 else (middle, high)
+    ends = ((low, high), half, (0, -1))
+    worth = [float(at[b] - at[a]) / float(SCORES[b] - SCORES[a]) for a, b in ends]
+    return max(worth[:2]) or worth[2] or 1.0
 
 
 def _described(name: str, day: int, times: float, sides: Sequence[Numbers]) -> Jump:
