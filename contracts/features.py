@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice
 from operator import not_
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,19 @@ def code_reader(feature: Feature) -> Callable[[Value, float], float]:
         return codes.get(read(str(text)), unknown) if code is None else code
 
     return look_up
+
+
+def as_json(value: Any, feature: Feature) -> Value:
+    """A value of the source as a client's request has it: null where missing, booleans as booleans, whole numbers
+    unchanged."""
+    if value is None or value != value:
+        return None
+    if feature.kind == "categorical":
+        return str(value)
+    if feature.kind == "boolean":
+        return bool(value)
+    # By its text, the shortest that gives the same number: 55.04 as a client writes it, not 55.040000915527344.
+    return value if isinstance(value, int) else float(str(value))
 
 
 def other_spellings(feature: Feature) -> Iterator[str]:

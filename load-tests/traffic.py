@@ -23,7 +23,7 @@ from plan import Request
 
 from contracts.data_manifest import REQUESTS_FILE
 from contracts.exits import UsageError
-from contracts.features import MISSING, Feature, Value
+from contracts.features import MISSING, Feature, as_json
 from contracts.model_folder import ModelCard
 from scoring.scorer import Scorer
 
@@ -68,18 +68,6 @@ def thinned(rows: int, wanted: int, seed: int) -> Positions:
     edges = np.arange(rest + 1) * rows // max(rest, 1)
     drawn = np.random.default_rng(seed).integers(edges[:-1], edges[1:])
     return np.concatenate([*[np.arange(rows)] * passes, drawn])
-
-
-def as_json(value: Any, feature: Feature) -> Value:
-    """A value as a request has it: null where missing, booleans as booleans, whole numbers as they are."""
-    if value is None or value != value:
-        return None
-    if feature.kind == "categorical":
-        return str(value)
-    if feature.kind == "boolean":
-        return bool(value)
-    # By its text, the shortest that gives the same number: 55.04 as a client writes it, not 55.040000915527344.
-    return value if isinstance(value, int) else float(str(value))
 
 
 def answered(body: str, output: npt.NDArray[np.float64], card: ModelCard) -> Request:

@@ -1,12 +1,12 @@
 """Replays the table's next window against a model served by a real process, and sends its labels as feedback.
 
 The drift job does this while there is no production: only the clients are simulated; requests, answers and labels go
-through the real service. A label carries the row's own time, so that days are the table's days.
+through the real service. What is sent has the source's own values (requests.parquet), as in the load test. A label
+carries the row's own time, so that days are the table's days.
 """
 
 import http.client
 import json
-import math
 import os
 import signal
 import subprocess
@@ -16,15 +16,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from contracts.data_manifest import DataManifest
 from contracts.exits import FindingError, UsageError
-from contracts.features import MISSING, Feature, Value
+from contracts.features import MISSING, Feature, as_json
 from contracts.model_folder import ModelCard
 from contracts.request_log import MOST_SKEW_SECONDS
 
@@ -41,6 +42,13 @@ class ReplayError(FindingError):
     """The service refused a valid request, or ended by itself; the text says which and names its log."""
 
 
+class Window(NamedTuple):
+    """The rows of the table's next window: as training has them, with target and time, and as clients have them."""
+
+    table: pd.DataFrame
+    sent: pa.Table
+
+
 @dataclass(frozen=True)
 class Replayed:
     """Rows sent and labels accepted; `left_out`: rows that the service's schema refuses."""
@@ -50,14 +58,20 @@ class Replayed:
     left_out: int
 
 
-def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataFrame, folder: Path) -> Replayed:
-    """Send every row of `table` (as the data stage writes it) to `model`; the service logs into `folder`.
+def replay(model: Path, card: ModelCard, manifest: DataManifest, window: Window, folder: Path) -> Replayed:
+    """Send every row of the window to `model`; the service logs into `folder`.
 
-    Raises UsageError if the table does not fit the model, ReplayError if the service fails.
+    Raises UsageError if the window does not fit the model, ReplayError if the service fails.
     """
-    if absent := [one.name for one in card.features if one.name not in table]:
-        raise UsageError(f"The replay table has no column {', '.join(absent)}, which the champion reads.")
-    sendable = table[_sendable(table, card.features)]
+    table, sent = window
+    names = [one.name for one in card.features]
+    for kind, columns in (("replay table", list(table)), ("table of requests", sent.column_names)):
+        if absent := [name for name in names if name not in columns]:
+            raise UsageError(f"The {kind} has no column {', '.join(absent)}, which the champion reads.")
+    if sent.num_rows != len(table):
+        raise UsageError(f"{sent.num_rows:,} requests for {len(table):,} rows of the replay. Run `make data` again.")
+    is_sendable = _sendable(table, card.features).to_numpy()
+    sendable, rows = table[is_sendable], sent.select(names).filter(pa.array(is_sendable))
     if sendable.empty:
         raise UsageError("The replay table has no row that can be sent: each lacks a value that must be there.")
     moments = _moments(sendable, manifest.time)
@@ -66,17 +80,18 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, table: pd.DataF
         connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
         for begin in range(0, len(sendable), card.max_batch_rows):
             batch = slice(begin, begin + card.max_batch_rows)
-            ids = _predict(connection, sendable.iloc[batch], card)
+            ids = _predict(connection, rows.slice(begin, card.max_batch_rows), card.features)
             truth = [_label(value, card) for value in sendable[manifest.target].iloc[batch]]
             labels += _send_labels(connection, ids, truth, moments[batch])
         connection.close()
     return Replayed(len(sendable), labels, len(table) - len(sendable))
 
 
-def _predict(connection: http.client.HTTPConnection, rows: pd.DataFrame, card: ModelCard) -> list[str]:
+def _predict(connection: http.client.HTTPConnection, rows: pa.Table, features: Sequence[Feature]) -> list[str]:
     """The ids of the predictions for these rows."""
-    names = [one.name for one in card.features]
-    sent = [_row(row, card.features) for row in rows[names].itertuples(index=False)]
+    columns = [[as_json(value, one) for value in rows[one.name].to_pylist()] for one in features]
+    names = [one.name for one in features]
+    sent = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     return [one["id"] for one in _post(connection, "/predict/batch", {"rows": sent})["predictions"]]
 
 
@@ -107,19 +122,6 @@ def _moments(table: pd.DataFrame, time_column: str) -> list[int | None]:
     if not time_column:
         return [None] * len(table)
     return [int(one) for one in table[time_column].to_numpy(dtype="datetime64[us]").astype(np.int64)]
-
-
-def _row(values: Sequence[Any], features: Sequence[Feature]) -> dict[str, Value]:
-    return {feature.name: _json_value(value, feature) for feature, value in zip(features, values, strict=True)}
-
-
-def _json_value(value: Any, feature: Feature) -> Value:
-    """The value as a client writes it: null if missing; for a float32 the shortest text that reads back the same."""
-    if feature.kind == "categorical":
-        return None if value == MISSING else str(value)
-    if math.isnan(value):
-        return None
-    return bool(value) if feature.kind == "boolean" else float(str(np.float32(value)))
 
 
 def _label(value: Any, card: ModelCard) -> str | float:

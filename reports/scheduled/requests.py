@@ -9,7 +9,7 @@ Without: the table's next window is replayed against the champion, served by a r
 feedback, and the verdict says so. Until the first deploy of this project nothing is fetched.
 
 Reads   REQUESTS_URL, REQUESTS_KEY, AWS_ENDPOINT_URL_S3 and, for a bucket, obstore's AWS_* variables; or build/champion,
-        build/data/data.json and build/data/replay.parquet.
+        build/data/data.json, replay.parquet and requests.parquet.
 Writes  build/requests/predictions-*.jsonl, labels-*.jsonl, and last of all requests.json.
 Exits   0 fetched, or a first run · 2 address, key or content cannot be used · 3 the champion could not be served ·
         1 a crash.
@@ -20,7 +20,9 @@ import os
 from functools import partial
 
 import pandas as pd
+import pyarrow.parquet
 
+from contracts.data_manifest import REQUESTS_FILE as SENT_FILE
 from contracts.data_manifest import DataManifest
 from contracts.exits import UsageError
 from contracts.model_folder import CARD_FILE, read_card
@@ -34,7 +36,7 @@ from reports.drift.log_reader import time_span
 from reports.scheduled.bucket import fetch_segments, is_bucket, window_of
 from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
 from reports.scheduled.parquet import counted, parquet_of
-from reports.scheduled.replay import replay
+from reports.scheduled.replay import Window, replay
 
 TABLE_FILE = "replay.parquet"
 
@@ -104,9 +106,10 @@ def replayed(config: Config, build: Build, context: Context) -> RequestsBrought:
     manifest = read_json(build.stage("data") / "data.json", DataManifest, "make data")
     try:
         table = pd.read_parquet(build.stage("data") / TABLE_FILE)
+        sent = pyarrow.parquet.read_table(build.stage("data") / SENT_FILE)
     except (OSError, ValueError) as error:
-        raise UsageError(f"build/data/{TABLE_FILE} cannot be read ({error}). Run `make data` first.") from None
-    done = replay(build.champion, read_card(build.champion), manifest, table, context.folder)
+        raise UsageError(f"build/data/{TABLE_FILE}, {SENT_FILE}: {error}. Run `make data` first.") from None
+    done = replay(build.champion, read_card(build.champion), manifest, Window(table, sent), context.folder)
     window = manifest.tables["replay"]
     if window.first:
         first, last = (dt.datetime.fromisoformat(one) for one in (window.first, window.last))

@@ -11,9 +11,10 @@ import pytest
 from answers import TOLERANCE
 from hypothesis import given
 from hypothesis import strategies as st
-from traffic import answered, as_json, replayed, thinned
+from traffic import answered, replayed, thinned
 
 from contracts.exits import UsageError
+from contracts.features import as_json
 from scoring.scorer import Scorer, load_scorer
 from testbed.tiny_build import FEATURES, ROWS, card, write_model, write_replay
 from tests.refusals import refuses

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from contracts.data_manifest import DataManifest, Table
@@ -23,7 +24,7 @@ from contracts.stage import Build, StageRecord, execute
 from contracts.verdict import DriftVerdict
 from reports.scheduled import check, requests
 from reports.scheduled.fetch import fetch_log, is_export, shown, with_window
-from reports.scheduled.replay import replay
+from reports.scheduled.replay import Window, replay
 from reports.scheduled.texts import IS_LATE, LASTING
 from testbed.served_folders import FEATURES, write_folder
 from tests.refusals import refuses
@@ -199,6 +200,19 @@ def replay_table(count: int) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def replay_window(table: pd.DataFrame) -> Window:
+    """The table beside its requests: doubles with more digits than float32 has, booleans, and null where missing."""
+    sent = {}
+    for feature in FEATURES:
+        values: list[object] = [None if one in (MISSING,) or one != one else one for one in table[feature.name]]
+        if feature.kind == "numeric":
+            values = [None if one is None else float(str(one)) + 1e-9 for one in values]
+        elif feature.kind == "boolean":
+            values = [None if one is None else bool(one) for one in values]
+        sent[feature.name] = pa.array(values)
+    return Window(table, pa.table(sent))
+
+
 def replay_manifest(count: int) -> DataManifest:
     window = Table(rows=count, digest="sha256:1", first="2013-10-01 00:00:00", last="2013-10-06 00:00:00")
     return DataManifest(
@@ -209,7 +223,7 @@ def replay_manifest(count: int) -> DataManifest:
 
 def test_a_replay_asks_a_real_service_and_sends_the_truth_back(tmp_path: Path) -> None:
     model = write_folder(tmp_path / "model")
-    done = replay(model, read_card(model), replay_manifest(120), replay_table(120), tmp_path / "log")
+    done = replay(model, read_card(model), replay_manifest(120), replay_window(replay_table(120)), tmp_path / "log")
     assert (done.predictions, done.labels, done.left_out) == (120, 120, 0)
     lines = [json.loads(line) for file in (tmp_path / "log").glob("labels-*") for line in file.read_text().splitlines()]
     days = {one["observed_us"] // DAY_US for one in lines}
@@ -222,16 +236,35 @@ def test_rows_that_the_service_refuses_are_left_out_and_counted(tmp_path: Path) 
     always = next(one for one in card.features if not one.may_be_missing)
     table[always.name] = table[always.name].astype(object)
     table.loc[:9, always.name] = MISSING if always.kind == "categorical" else np.nan
-    done = replay(model, card, replay_manifest(60), table, tmp_path / "log")
+    done = replay(model, card, replay_manifest(60), replay_window(table), tmp_path / "log")
     assert (done.predictions, done.left_out) == (50, 10)
 
 
 def test_a_table_of_another_model_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     model = write_folder(tmp_path / "model")
     card = read_card(model)
-    with pytest.raises(UsageError, match="has no column"):
-        replay(model, card, replay_manifest(9), replay_table(9).drop(columns=card.features[0].name), tmp_path / "log")
+    window = replay_window(replay_table(9))
+    name = card.features[0].name
+    others = {
+        "replay table has no column": Window(window.table.drop(columns=name), window.sent),
+        "table of requests has no column": Window(window.table, window.sent.drop_columns([name])),
+        "8 requests for 9 rows": Window(window.table, window.sent.slice(1)),
+    }
+    for said, other in others.items():
+        with pytest.raises(UsageError, match=said):
+            replay(model, card, replay_manifest(9), other, tmp_path / "log")
     assert not (tmp_path / "log").exists()
+
+
+def test_a_replay_sends_the_values_of_the_source_and_not_those_that_were_converted(tmp_path: Path) -> None:
+    model = write_folder(tmp_path / "model")
+    window = replay_window(replay_table(40))
+    replay(model, read_card(model), replay_manifest(40), window, tmp_path / "log")
+    lines = [line for file in (tmp_path / "log").glob("predictions-*") for line in file.read_text().splitlines()]
+    logged = [json.loads(line)["features"] for line in lines]
+    assert len(logged) == 40
+    for feature in FEATURES:
+        assert [one[feature.name] for one in logged] == window.sent[feature.name].to_pylist(), feature.name
 
 
 def test_requests_without_a_champion_or_an_address_says_what_to_do(tmp_path: Path) -> None:
