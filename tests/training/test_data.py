@@ -164,7 +164,8 @@ def test_a_large_block_of_equal_rows_is_named_with_its_values_and_a_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = machines()
-    table.loc[:99, ["heat", "plant", "is_new", "machine"]] = [np.nan, "north", True, "m1"]
+    for name, value in {"heat": np.nan, "plant": "north", "is_new": True, "machine": "m1"}.items():
+        table[name] = table[name].where(table.index >= 100, value)
     asked: dict[str, object] = {"max_repeated_rows": 1.0}
     run(tmp_path, table, asked)
     (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("large blocks")]

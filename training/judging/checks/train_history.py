@@ -126,7 +126,8 @@ def _scaled(values: Numbers, usual: Numbers) -> Numbers:
     scores = np.bincount(place, SCORES) / np.bincount(place)
     inside: Numbers = np.interp(values, distinct, scores)
     inside += np.arcsinh(np.maximum(values - at[-1], 0) / _slope(at, -1 - TAIL, -1))
-    return inside - np.arcsinh(np.maximum(at[0] - values, 0) / _slope(at, 0, TAIL))
+    inside -= np.arcsinh(np.maximum(at[0] - values, 0) / _slope(at, 0, TAIL))
+    return inside
 
 
 def _slope(at: Numbers, low: int, high: int) -> float:
