@@ -172,7 +172,8 @@ def test_one_failed_request_in_a_hundred_fails_and_is_named(build: Build, tmp_pa
 def test_a_stall_is_found_by_all_the_requests_that_were_due_in_it(build: Build, tmp_path: Path) -> None:
     outcome, verdict = load(build, tmp_path, "stalls", max_p95_ms=200.0, max_stall_ms=300.0)
     assert outcome.exit_code is Exit.FINDING
-    assert of_load(verdict) == ("p95_limit", "stall")
+    # A busy machine is late beside it, too.
+    assert {"p95_limit", "stall"} <= set(of_load(verdict)) <= {"p95_limit", "stall", "p50_limit", "p99_limit", "rate"}
     assert "load.max_p95_ms" in outcome.headline
     assert verdict.failures == 0
     assert verdict.p95_ms > 200
@@ -208,8 +209,8 @@ def against_itself(build: Build, folder: Path, fault: str) -> LoadVerdict:
 
 def test_a_challenger_that_burns_more_than_the_champion_is_found_by_its_ratio(build: Build, tmp_path: Path) -> None:
     verdict = against_itself(build, tmp_path, "burns")
-    # Its latency is higher, too, but whether that shows is up to what else the machine does.
-    assert set(of_load(verdict)) == {"slower_cpu"} | set(verdict.reason_codes) & {"slower_p50", "slower_p95"}
+    # Its latency is higher, too, but whether that shows, or what else is late, is up to what else the machine does.
+    assert {"slower_cpu"} <= set(of_load(verdict)) <= {"slower_cpu", "slower_p50", "slower_p95", "rate", "stall"}
     assert verdict.paired is not None
     assert (verdict.paired.champion, verdict.paired.blocks) == (verdict.model, 10)
     assert {one.figure: one.low > 1.1 for one in verdict.paired.ratios}["cpu"]
