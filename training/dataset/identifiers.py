@@ -20,8 +20,6 @@ import pandas as pd
 from contracts.data_manifest import LeftOut
 from contracts.pipeline_toml.keys import Config, Data, Gate
 from training.dataset.splits import Cut
-from training.fitting.quick_model import quick_model
-from training.fitting.search import one_thread
 from training.refusals import UnfitTableError, toml_value
 from training.statistics.intervals import paired_difference
 from training.statistics.metrics import METRICS, FloatArray, ScoringError
@@ -147,6 +145,10 @@ def _compared(
 
 def _predictions(train: Table, holdout: Table) -> FloatArray:
     """[rows, classes] or [rows]."""
+    # scikit-learn takes longer to import than a table with time, which needs none of it, takes to be cut.
+    from training.fitting.quick_model import quick_model
+    from training.fitting.search import one_thread
+
     model, rows = quick_model(train), holdout.matrix(train.manifest.features)
     with one_thread():
         predicted = model.predict(rows) if train.manifest.task == "regression" else model.predict_proba(rows)
