@@ -1,5 +1,7 @@
 """The holdout against train's history: seasons and long tails pass, a change of units does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -7,6 +9,10 @@ import pytest
 
 from contracts.data_manifest import DataManifest
 from contracts.features import Feature
+from contracts.pipeline_toml.keys import CalendarPart, Features
+from testbed.cards import card
+from testbed.tiny_build import config
+from training.judging.checks.run_checks import contract_of_challenger
 from training.judging.checks.table_contract import MOST_UNKNOWN, breaches
 from training.judging.checks.train_history import unit_jumps, unseen_shares
 from training.tables import Table
@@ -72,6 +78,21 @@ def test_degrees_celsius_for_fahrenheit_are_a_jump() -> None:
     fahrenheit = 60 + 20 * np.sin(day_of(300) / 365 * 2 * np.pi) + noise(300, 6)
     celsius = np.where(day_of(300) >= 270, (fahrenheit - 32) / 1.8, fahrenheit)
     assert len(unit_jumps(NUMBER, *tables(celsius, 300, 30))) == 1
+
+
+@pytest.mark.parametrize("part", ["month", "quarter", "day_of_year"])
+def test_a_calendar_part_has_no_unit_that_a_new_year_could_change(part: CalendarPart) -> None:
+    days = pd.Timestamp("2023-03-20") + pd.to_timedelta(day_of(300), unit="D")
+    values = days.month if part == "month" else days.quarter if part == "quarter" else days.dayofyear
+    train, holdout = tables(values.to_numpy(np.float64), 300, 30)
+    assert unit_jumps(NUMBER, train, holdout), "as a measured number it jumps"
+    name = f"at_{part}"
+    feature = Feature(name=name, kind="numeric", minimum=float(values.min()), maximum=float(values.max()))
+    before, after = (replace(one, frame=one.frame.rename(columns={NUMBER[0].name: name})) for one in (train, holdout))
+    plain = config()
+    dated = plain.model_copy(update={"features": Features(dates={"at": (part,)})})
+    assert not contract_of_challenger(card([feature]), before, after, plain).passed
+    assert contract_of_challenger(card([feature]), before, after, dated).passed
 
 
 def test_without_a_past_the_holdout_is_compared_with_all_of_train() -> None:
