@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.scale.s3_server import skip
+from tests.scale.bridge import Bridge
 
 ROOT = Path(__file__).parents[2]
 BRIDGE, NETWORK, PORT = "ghdask0", "10.212.0", 8786
-FORWARD = f"FORWARD --in-interface {BRIDGE} --out-interface {BRIDGE} --jump ACCEPT"
 UP_SECONDS = 60.0
 
 
@@ -28,32 +26,20 @@ class Cluster:
         self._folder = folder
         self._settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(deaths_allowed), "PYTHONPATH": ""}
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._namespaces: list[str] = []
-        _ip(f"link add {BRIDGE} type bridge")
-        _ip(f"addr add {NETWORK}.1/24 dev {BRIDGE}")
-        _ip(f"link set {BRIDGE} up")
-        self.join(together=True)
+        self._bridge = Bridge(BRIDGE, NETWORK)
         self._scheduler = self._begin("scheduler", [], f"--host {NETWORK}.1 --port {PORT} --no-dashboard", ROOT)
         self._wait_for("scheduler", r"Scheduler at:")
 
     def add_worker(self, checkout: Path = ROOT) -> None:
         """A worker in a namespace of its own, started in `checkout`."""
-        name = f"ghdask{len(self._namespaces) + 1}"
-        _ip(f"netns add {name}")
-        self._namespaces.append(name)
-        _ip(f"link add {name}h type veth peer name eth0 netns {name}")
-        _ip(f"link set {name}h master {BRIDGE} up")
-        _ip(f"-n {name} addr add {NETWORK}.{len(self._namespaces) + 1}/24 dev eth0")
-        _ip(f"-n {name} link set eth0 up")
-        _ip(f"-n {name} link set lo up")
+        name = f"worker{len(self._workers) + 1}"
         options = f"{self.address} --nthreads 1 --no-nanny --no-dashboard --death-timeout 60"
-        self._workers.append(self._begin(name, ["ip", "netns", "exec", name], options, checkout))
+        self._workers.append(self._begin(name, self._bridge.add(), options, checkout))
         self._wait_for(name, r"Registered to:")
 
     def join(self, *, together: bool) -> None:
-        """Whether workers reach each other. A container engine drops what it does not know, on bridges too."""
-        command = ["iptables", "--insert" if together else "--delete", *FORWARD.split()]
-        subprocess.run(command, check=True)
+        """Whether workers reach each other."""
+        self._bridge.join(together=together)
 
     def kill_worker(self) -> None:
         """kill -9 of the worker that came last."""
@@ -70,10 +56,7 @@ class Cluster:
         for one in (*self._workers, self._scheduler):
             one.kill()
             one.wait()
-        for name in self._namespaces:
-            _ip(f"netns del {name}")
-        subprocess.run(["iptables", "--delete", *FORWARD.split()], check=False, stderr=subprocess.DEVNULL)
-        _ip(f"link del {BRIDGE}")
+        self._bridge.end()
 
     def _begin(self, name: str, before: list[str], options: str, checkout: Path) -> subprocess.Popen[bytes]:
         program = "dask_scheduler" if name == "scheduler" else "dask_worker"
@@ -94,8 +77,6 @@ class Cluster:
 @contextmanager
 def dask_cluster(folder: Path, workers: int, deaths_allowed: int = 3) -> Iterator[Cluster]:
     """`deaths_allowed`: how many workers may die of one call before the scheduler gives it up."""
-    if os.geteuid() != 0 or not (shutil.which("ip") and shutil.which("iptables")):
-        skip("Workers in network namespaces of their own need root, iproute2 and iptables.")
     one = Cluster(folder, deaths_allowed)
     try:
         for _ in range(workers):
@@ -103,7 +84,3 @@ def dask_cluster(folder: Path, workers: int, deaths_allowed: int = 3) -> Iterato
         yield one
     finally:
         one.end()
-
-
-def _ip(arguments: str) -> None:
-    subprocess.run(["ip", *arguments.split()], check=True)
