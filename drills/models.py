@@ -143,6 +143,32 @@ def add_work(width: int) -> Graph:
     return change
 
 
+def add_work_by_a_row(*steps: Step) -> Graph:
+    """Make a tensor of the size that the largest number of a row says, `drill_count`, which changes no answer.
+
+    steps: from `drill_count` (int64, no dimension), `drill_counts` (the same, one dimension), `drill_one` and
+    `drill_begin` (numbers 1 and 0) to `drill_ballast`.
+    """
+    count: list[Step] = [
+        ("IsNaN", [INPUT_NAME], "drill_gaps", {}),
+        ("Where", ["drill_gaps", "drill_nothing", INPUT_NAME], "drill_whole", {}),
+        ("ReduceMax", ["drill_whole"], "drill_number", {"keepdims": 0}),
+        ("Cast", ["drill_number"], "drill_count", {"to": TensorProto.INT64}),
+        ("Reshape", ["drill_count", "drill_one_dimension"], "drill_counts", {}),
+    ]
+
+    def change(model: onnx.ModelProto) -> None:
+        _rename_output(model.graph)
+        constants = {
+            "drill_nothing": np.zeros(1, np.float32), "drill_begin": np.array(0.0, np.float32),
+            "drill_one": np.array(1.0, np.float32), "drill_one_dimension": np.array([1]),
+            "drill_ones": np.ones(1, np.float32), "drill_row": np.array([0]),
+        }  # fmt: skip
+        append(model.graph, constants, [*count, *steps, *_MAXIMUM_TIMES_0])
+
+    return change
+
+
 def append(graph: onnx.GraphProto, constants: Mapping[str, npt.NDArray[Any]], steps: Iterable[Step]) -> None:
     """Add constants and nodes at the end of a graph."""
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())

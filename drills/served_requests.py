@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import DataManifest, TableName
@@ -17,6 +18,7 @@ from scoring.scorer import Scorer, load_scorer
 from training.tables import Table, load_table
 
 NAME = "20131101T000000.000000Z-1.jsonl"
+Probabilities = npt.NDArray[np.float64]
 WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
 
 
@@ -43,10 +45,18 @@ def with_weather_of_other_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: rows[name].to_numpy()[others] for name in WEATHER})
 
 
-def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool, scored: pd.DataFrame | None = None) -> None:
+def serve(
+    scene: Scene,
+    rows: pd.DataFrame,
+    *,
+    labels: bool,
+    scored: pd.DataFrame | None = None,
+    logged: Callable[[Probabilities], Probabilities] = lambda said: said,
+) -> None:
     """Replace the load test's log by one of these rows, if asked for with their true labels.
 
-    scored: the rows that the model is asked, if not those that are logged. drift.blocks_deploy is set, so that the
+    scored: the rows that the model is asked, if not those that are logged; logged: what the log has of the model's
+    probabilities, [rows, 2]. drift.blocks_deploy is set, so that the
     stage's exit code tells whether it found drift.
     """
     folder = scene.build.stage("load-test") / "requests"
@@ -55,17 +65,22 @@ def serve(scene: Scene, rows: pd.DataFrame, *, labels: bool, scored: pd.DataFram
     manifest, scorer = scene.manifest, load_scorer(scene.challenger)
     if not len(rows):
         raise PlantError("there are no rows to serve")
-    _write(folder / f"predictions-{NAME}", _predictions(rows, rows if scored is None else scored, manifest, scorer))
+    asked = rows if scored is None else scored
+    _write(folder / f"predictions-{NAME}", _predictions(rows, asked, manifest, scorer, logged))
     if labels:
         _write(folder / f"labels-{NAME}", _labels(rows, manifest))
     scene.set("drift.blocks_deploy", True)
 
 
 def _predictions(
-    rows: pd.DataFrame, scored: pd.DataFrame, manifest: DataManifest, scorer: Scorer
+    rows: pd.DataFrame,
+    scored: pd.DataFrame,
+    manifest: DataManifest,
+    scorer: Scorer,
+    logged: Callable[[Probabilities], Probabilities],
 ) -> Iterator[PredictionRecord]:
     card = scorer.card
-    given = scorer.predict(Table("replay", scored, manifest).matrix(card.features)).astype(np.float64)
+    given = logged(scorer.predict(Table("replay", scored, manifest).matrix(card.features)).astype(np.float64))
     moments = _microseconds(rows, manifest)
     columns = [[_value(feature, value) for value in rows[feature.name]] for feature in card.features]
     names = [feature.name for feature in card.features]

@@ -1,0 +1,19 @@
+"""The challenger's graph fills as many places as the largest number of a row says; golden rows agree."""
+
+from drills.drill import FINDING, drill
+from drills.models import add_work_by_a_row, edit
+from drills.scene import Scene
+
+
+@drill(
+    "evaluate",
+    FINDING,
+    r"^Challenger rejected \(challenger\): it cannot be scored: .*has a ConstantOfShape whose size follows",
+    nightly=True,
+)
+def plant(scene: Scene) -> None:
+    edit(
+        scene.challenger,
+        add_work_by_a_row(("ConstantOfShape", ["drill_counts"], "drill_ballast", {})),
+        keeps_golden=True,
+    )
