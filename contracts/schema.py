@@ -25,6 +25,9 @@ Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Spelling = Literal["trim", "nfc", "case"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
+# The largest JSON file of a stage: a model card of 5,000 columns has 2 MB, one of long categories more. Whoever reads
+# files of another job takes as much, so that nothing passes the gate that the history then refuses.
+MOST_JSON_BYTES = 64 * 1024 * 1024
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -39,7 +42,10 @@ def json_digest(document: object) -> str:
 
 
 def write_json(path: Path, model: BaseModel) -> None:
-    """Write atomically, so that a killed stage leaves no partial file. The same content gives the same bytes."""
+    """Write atomically, so that a killed stage leaves no partial file. The same content gives the same bytes.
+
+    Raises UsageError for more than MOST_JSON_BYTES.
+    """
     try:
         text = model.model_dump_json(indent=2)
     except PydanticSerializationError:
@@ -48,7 +54,14 @@ def write_json(path: Path, model: BaseModel) -> None:
         text = _SURROGATES.sub("\ufffd", text)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
+    content = f"{text}\n".encode()
+    if len(content) > MOST_JSON_BYTES:
+        raise UsageError(
+            f"{path} would have {len(content):,} bytes; required: at most {MOST_JSON_BYTES:,}. Leave out columns "
+            "(features.exclude), or columns of long texts.",
+            code="too-large",
+        )
+    partial.write_bytes(content)
     partial.replace(path)
 
 

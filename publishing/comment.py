@@ -17,7 +17,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from contracts.exits import Exit, UsageError
-from contracts.schema import require_file
+from contracts.schema import MOST_JSON_BYTES, require_file
 from contracts.stage import CHAIN, Build
 from publishing.api import BOT, Run, repository, run_of
 from publishing.command import run_command
@@ -25,7 +25,6 @@ from reports.page.summary import render_summary
 from reports.results import read_results
 
 MARKER = "<!-- gatehouse: the pipeline's figures -->"
-MOST_BYTES = 1_000_000
 READ = ("data/data.json", "train/model/model.json", "evaluate/decision.json", "load-test/verdict.json",
         "drift/verdict.json", "image/image.json", "image/stage.json",
         *(f"{stage}/stage.json" for stage in CHAIN))  # fmt: skip
@@ -35,7 +34,7 @@ def text_of(build: Build, run: Run, commit: str) -> str:
     """The comment. Raises UsageError for a file that is not a plain one, or too large."""
     for name in READ:
         if (build.root / name).is_symlink() or (build.root / name).exists():
-            require_file(build.root / name, "make pipeline", MOST_BYTES)
+            require_file(build.root / name, "make pipeline", MOST_JSON_BYTES)
     foot = f"<sub>Commit {commit[:12]}, [this run with its page and plots]({run.url}).</sub>"
     return f"{MARKER}\n{render_summary(read_results(build), 'pull request')}\n{foot}\n"
 

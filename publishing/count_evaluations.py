@@ -20,14 +20,12 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from contracts.exits import Exit, UsageError
-from contracts.schema import Schema, read_outside_json, write_json
+from contracts.schema import MOST_JSON_BYTES, Schema, read_outside_json, write_json
 from contracts.stage import Build
 from publishing.history_branch import COUNT, merged_counts
 
-# Of the count itself, which only this command writes: an evaluation adds 7 kB at most, and none is ever dropped.
-MOST_BYTES = 64_000_000
+# The count itself may have MOST_JSON_BYTES: an evaluation adds 7 kB at most, and none is ever dropped.
 MOST_BYTES_OF_AN_EVALUATION = 50_000
-MOST_BYTES_OF_A_DECISION = 5_000_000
 EVALUATION = "evaluation.json"
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 HoldoutDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -98,7 +96,7 @@ def count(evaluated: Path, history: Path) -> str:
     ours = read_outside_json(evaluated, Evaluation, "make evaluate", MOST_BYTES_OF_AN_EVALUATION).as_count()
     kept = Count()
     if history.exists():
-        kept = read_outside_json(history, Count, "make count-evaluations", MOST_BYTES)
+        kept = read_outside_json(history, Count, "make count-evaluations", MOST_JSON_BYTES)
     both = Count.model_validate(merged_counts(kept.model_dump(mode="json"), ours.model_dump(mode="json")))
     write_json(history, both)
     return f"{_size(both) - _size(kept)} new, {_size(both)} in all on {len(both.holdouts)} holdouts."
@@ -112,7 +110,7 @@ def _has_judged(decision: Path) -> bool:
     """Whether the run scored a challenger on the holdout. Raises UsageError if the decision does not fit."""
     if not decision.exists():
         return False
-    return bool(read_outside_json(decision, Judged, "make evaluate", MOST_BYTES_OF_A_DECISION).comparisons)
+    return bool(read_outside_json(decision, Judged, "make evaluate", MOST_JSON_BYTES).comparisons)
 
 
 def main(arguments: Sequence[str] | None = None) -> Exit:

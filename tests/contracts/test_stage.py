@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
-from contracts.schema import Schema, read_json, write_json
+from contracts.schema import MOST_JSON_BYTES, Schema, read_json, write_json
 from contracts.stage import Build, Context, Outcome, StageRecord, execute
 from tests.refusals import refuses
 
@@ -125,6 +125,12 @@ def test_a_reason_with_half_of_a_surrogate_pair_is_recorded(tmp_path: Path, erro
 def test_a_file_keeps_every_other_sign(tmp_path: Path) -> None:
     write_json(tmp_path / "note.json", Note(text=f"{HALF}Łódź 👩‍👩‍👧\0\x1b"))
     assert read_json(tmp_path / "note.json", Note, "make note").text == "\ufffdŁódź 👩‍👩‍👧\0\x1b"
+
+
+def test_a_file_that_no_other_job_would_read_is_not_written(tmp_path: Path) -> None:
+    with refuses(UsageError, "too-large"):
+        write_json(tmp_path / "note.json", Note(text="x" * MOST_JSON_BYTES))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("argument", ["config", "build"])

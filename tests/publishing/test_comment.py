@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
+from contracts.schema import MOST_JSON_BYTES
 from contracts.stage import Build
-from publishing.comment import MARKER, MOST_BYTES, main
+from publishing.comment import MARKER, main
 from reports.results import read_results
 from reports.words.verdict import verdict_of
 from tests.publishing.builds import write_record, write_run
@@ -108,10 +109,22 @@ def test_a_file_that_is_too_large_is_not_read(
 ) -> None:
     github.pull(7, "faster")
     (build / name).parent.mkdir(parents=True, exist_ok=True)
-    (build / name).write_bytes(b" " * (MOST_BYTES + 1))
+    (build / name).write_bytes(b" " * (MOST_JSON_BYTES + 1))
     assert run(build, pull_request_job) is Exit.USAGE
     assert github.comments == []
     assert "at most" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["evaluate/decision.json", "load-test/verdict.json", "drift/verdict.json"])
+def test_a_large_file_of_a_wide_table_is_read(
+    build: Path, github: GitHub, pull_request_job: dict[str, str], name: str
+) -> None:
+    """A card of long categories has megabytes: without its comment every such pull request would fail."""
+    github.pull(7, "faster")
+    with (build / name).open("ab") as file:
+        file.write(b" " * 5_000_000)
+    assert run(build, pull_request_job) is Exit.PASS
+    assert verdict_of(read_results(Build(build))).headline in github.comments[0]["body"]
 
 
 def test_a_link_out_of_the_artifact_is_not_followed(

@@ -14,7 +14,7 @@ from contracts.history import EventName, HistoryEntry, WorkflowRun
 from contracts.image import Image, PushedImage
 from contracts.model_folder import CARD_FILE, ModelCard, model_digest
 from contracts.release import Deployment
-from contracts.schema import AnySchema, read_outside_json
+from contracts.schema import MOST_JSON_BYTES, AnySchema, read_outside_json
 from contracts.stage import CHAIN, Build, StageName, StageRecord
 from contracts.verdict import DriftVerdict, LoadVerdict
 from reports.site.history.entry_figures import (
@@ -29,8 +29,6 @@ from reports.site.history.entry_figures import (
     stage_figures,
 )
 
-# A decision over 200 slices has 80 kB; no stage writes a file larger than this.
-MOST_BYTES = 1024 * 1024
 # The stages of each event; nothing else in build/ is read.
 STAGES_OF: dict[EventName, tuple[StageName, ...]] = {
     # By folder: the scheduled check writes to drift's, promote to deploy's.
@@ -115,14 +113,14 @@ class _Files:
         is_required = self.passed.get(self.build.stage(stage), False) and name not in OPTIONAL
         if self.build.stage(stage) not in self.passed or not (is_there or is_required):
             return None
-        return read_outside_json(path, schema, f"make {stage}", MOST_BYTES)
+        return read_outside_json(path, schema, f"make {stage}", MOST_JSON_BYTES)
 
 
 def _records(build: Build, stages: Iterable[StageName]) -> Iterator[StageRecord]:
     for stage in stages:
         path = build.stage(stage) / "stage.json"
         if path.exists() or path.is_symlink():
-            yield read_outside_json(path, StageRecord, f"make {stage}", MOST_BYTES)
+            yield read_outside_json(path, StageRecord, f"make {stage}", MOST_JSON_BYTES)
 
 
 def _model_of(verdict: Decision | LoadVerdict | DriftVerdict) -> str:

@@ -11,14 +11,14 @@ from pathlib import Path
 from contracts.exits import UsageError
 from contracts.history import EventName, HistoryEntry
 from contracts.model_folder import CARD_FILE
-from contracts.schema import read_outside_json, require_file, write_json
+from contracts.schema import MOST_JSON_BYTES, read_outside_json, require_file, write_json
 from contracts.stage import Build
 
 ENTRY_BYTES = 64 * 1024
 # For each kind of event. Evidently's page has 4 to 6 MB, however many rows there are.
 KEPT_RUNS = 7
 KEPT_BYTES = 120 * 1024 * 1024
-JSON_BYTES = 1024 * 1024
+JSON_BYTES = MOST_JSON_BYTES
 REPORT_BYTES = 20 * 1024 * 1024
 DRIFT_FILES = {"drift/stage.json": JSON_BYTES, "drift/verdict.json": JSON_BYTES, "drift/evidently.html": REPORT_BYTES}
 RUN_FILES = DRIFT_FILES | {

@@ -9,10 +9,10 @@ import pytest
 from contracts.exits import Exit, UsageError
 from contracts.history import HistoryEntry
 from contracts.release import Deployment
-from contracts.schema import read_json, write_json
+from contracts.schema import MOST_JSON_BYTES, read_json, write_json
 from contracts.stage import Build
 from reports.site.history.append import main, remember
-from reports.site.history.entry import MOST_BYTES, event_of
+from reports.site.history.entry import event_of
 from reports.site.history.folder import KEPT_RUNS, prune, read_run_history
 from reports.site.history.workflow_run import workflow_run
 from tests.payloads import PAYLOADS
@@ -186,8 +186,8 @@ def test_a_stage_that_passed_must_have_left_its_file(tmp_path: Path, place: str,
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, place: str) -> None:
     build = complete_run(tmp_path / "build")
     path = build.root / place
-    path.write_text(path.read_text() + " " * MOST_BYTES)
-    assert f"at most {MOST_BYTES:,}" in str(refused(tmp_path, build))
+    path.write_text(path.read_text() + " " * MOST_JSON_BYTES)
+    assert f"at most {MOST_JSON_BYTES:,}" in str(refused(tmp_path, build))
 
 
 @pytest.mark.parametrize("place", ["evaluate/decision.json", "drift/stage.json", "drift/evidently.html"])
