@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: each part of `make bench` writes its figures between its own marks, and keeps the rest."""
+"""Documents with figures: each part of `make bench` writes its own between its own marks, and keeps the rest."""
 
 import os
 import platform
@@ -7,16 +7,16 @@ from pathlib import Path
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
-def write_section(part: str, text: str) -> None:
+def write_section(part: str, text: str, path: Path = DOCUMENT) -> None:
     """Write the figures of one part between its marks. Raises SystemExit if the marks are missing."""
     begin, end = f"<!-- {part}: written by `make bench PART={part}` -->", f"<!-- end of {part} -->"
-    document = DOCUMENT.read_text(encoding="utf-8")
+    document = path.read_text(encoding="utf-8")
     if begin not in document or end not in document:
-        raise SystemExit(f"{DOCUMENT.name} lacks {begin!r} or {end!r}: put the marks back.")
+        raise SystemExit(f"{path.name} lacks {begin!r} or {end!r}: put the marks back.")
     before, _, rest = document.partition(begin)
     _, _, after = rest.partition(end)
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-    print(f"docs/{DOCUMENT.name}, part {part}, written")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    print(f"docs/{path.name}, part {part}, written")
 
 
 def machine() -> str:

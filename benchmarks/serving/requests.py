@@ -53,9 +53,9 @@ def single(rows: Sequence[Row]) -> list[bytes]:
     return [_request("/predict", JSON, json.dumps(row).encode()) for row in rows]
 
 
-def json_batches(rows: Sequence[Row]) -> list[bytes]:
-    """A request for each BATCH_ROWS rows."""
-    return [_request("/predict/batch", JSON, json.dumps({"rows": batch}).encode()) for batch in _cut(rows)]
+def json_batches(rows: Sequence[Row], size: int = BATCH_ROWS) -> list[bytes]:
+    """A request for each `size` rows."""
+    return [_request("/predict/batch", JSON, json.dumps({"rows": batch}).encode()) for batch in _cut(rows, size)]
 
 
 def arrow_batches(rows: Sequence[Row], features: Sequence[Feature]) -> list[bytes]:
@@ -70,8 +70,8 @@ def arrow_batches(rows: Sequence[Row], features: Sequence[Feature]) -> list[byte
     return requests
 
 
-def _cut(rows: Sequence[Row]) -> list[list[Row]]:
-    return [list(rows[at : at + BATCH_ROWS]) for at in range(0, len(rows), BATCH_ROWS)]
+def _cut(rows: Sequence[Row], size: int = BATCH_ROWS) -> list[list[Row]]:
+    return [list(rows[at : at + size]) for at in range(0, len(rows), size)]
 
 
 def _request(path: str, content_type: str, body: bytes) -> bytes:
