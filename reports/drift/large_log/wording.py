@@ -10,7 +10,7 @@ from reports.drift.log_reader import RequestWindow
 
 METHOD = (
     "the requests whose MD5 of data.seed and id is smallest; a sampled distance's error is the jackknife's over 20 "
-    "parts of the sample, times 2.86"
+    "parts of the sample, times 2.86, and twice its bias"
 )
 MOST_NAMED = 6
 
