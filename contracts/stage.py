@@ -138,7 +138,11 @@ def execute(
     started = time.perf_counter() - spent
     folder = build.stage(name)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        print(f"{name}: unusable. {folder} cannot be made: {error.strerror}. Name another folder.", file=sys.stderr)
+        return Exit.USAGE
     outcome, settings = _outcome(config, build, folder, work)
     seconds = time.perf_counter() - started
     record = StageRecord(

@@ -37,11 +37,19 @@ class ConfigError(UsageError):
     """pipeline.toml cannot be used; the text lists every mistake with its line. `code`: of the first one."""
 
 
+MOST_CHARACTERS = 1_000_000
+
+
 def load_config(path: Path) -> Config:
     """The validated configuration. Raises ConfigError with one line for each mistake."""
     try:
         # Editors on Windows begin a file with a byte order mark, which TOML does not allow.
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+        if len(text) > MOST_CHARACTERS:
+            raise ConfigError(
+                f"{path}: more than {MOST_CHARACTERS:,} characters; is it a pipeline.toml?", code="too-large"
+            )
         raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
@@ -49,6 +57,8 @@ def load_config(path: Path) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).", code="not-utf-8") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply.", code="not-toml") from None
     except tomllib.TOMLDecodeError as error:
         is_twice = _TWICE.search(str(error))
         again = " A table may begin only once: write the line under the one that is there." * bool(is_twice)

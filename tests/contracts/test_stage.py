@@ -133,6 +133,17 @@ def test_a_file_that_no_other_job_would_read_is_not_written(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["a file", "a link to itself", "nowhere that can be written to"])
+def test_a_build_folder_that_cannot_be_made_is_a_usage_error(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a file").touch()
+    (tmp_path / "a link to itself").symlink_to(tmp_path / "a link to itself")
+    root = Path("/proc/1") if place.startswith("nowhere") else tmp_path / place
+    assert execute("data", CONFIG, Build(root), lambda _: Outcome("ready", "")) == Exit.USAGE
+    assert "data: unusable. " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argument", ["config", "build"])
 def test_a_path_that_is_not_utf_8_is_a_usage_error(tmp_path: Path, argument: str) -> None:
     odd = tmp_path / os.fsdecode(b"a\xff")

@@ -188,3 +188,17 @@ def test_a_table_that_begins_twice_is_refused_with_what_to_do(tmp_path: Path) ->
 def test_the_line_of_a_dotted_key_is_known(tmp_path: Path) -> None:
     wrong = GOOD + '\n[features]\nkinds."customer id" = "number"\n'
     require_refusal(tmp_path, wrong, "wrong-value", "pipeline.toml:18: features.kinds.customer", "'number'")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/dev/zero", "too-large"), ("/dev/null", "missing-key"), ("/proc/self/mem", "not-utf-8")]
+)
+def test_a_device_is_no_configuration(path: str, code: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config(Path(path))
+    assert raised.value.code == code
+
+
+def test_arrays_without_an_end_are_refused(tmp_path: Path) -> None:
+    require_refusal(tmp_path, f"a = {'[' * 50_000}", "not-toml")
+    require_refusal(tmp_path, f"a = {'[' * 50_000}{']' * 50_000}", "not-toml")
