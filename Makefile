@@ -82,16 +82,6 @@ load-test: setup ## Serve challenger and champion, replay the next window with L
 load-worker: setup #. Send a share of the load test that waits at LOAD_MASTER=10.0.0.5 (LOAD_WORKERS=3 LOAD_LISTEN=10.0.0.5 make load-test)
 	@GEVENT_BACKEND=select $(RUN) load-tests/load_worker.py
 
-.PHONY: load-image
-load-image: setup #. Build LOAD_IMAGE=name:tag, which runs the load test of this build folder in a cluster (docs/scale.md)
-	@run=$$(mktemp -d); trap 'rm -rf "$$run"' EXIT; mkdir -p "$$run/build/data" "$$run/build/train"; \
-	cp $(CONFIG) "$$run/pipeline.toml"; cp -r $(BUILD)/train/model "$$run/build/train"; \
-	cp $(BUILD)/data/{data.json,replay.parquet,requests.parquet} "$$run/build/data"; \
-	[ ! -d $(BUILD)/champion ] || cp -rL $(BUILD)/champion "$$run/build"; \
-	docker buildx build --load --build-context "run=$$run" --tag "$${LOAD_IMAGE:?is not set}" $${BUILD_OPTIONS:-} \
-	    --build-arg PYTHON_IMAGE="$${PYTHON_IMAGE:-$$(sed -n 's/^FROM \(.*\) AS pinned$$/\1/p' Dockerfile)}" \
-	    --file deploy/kubernetes/load/Dockerfile .
-
 .PHONY: drift
 drift: setup ## Compare the served requests with the model's reference
 	@$(RUN) -m reports drift $(STAGE)
@@ -109,7 +99,7 @@ pin: setup #. Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
 # Each room has its own commands, which go with the room.
-include $(foreach room,deploy reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
+include $(foreach room,deploy deploy/kubernetes/load reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
 
 ##@ Work on it
 
