@@ -22,8 +22,8 @@ from training.judging.checks.table_contract import breaches
 from training.judging.checks.train_history import unit_jumps, unseen_shares
 from training.tables import Table
 
-SIZES = {(150, 5): 40, (150, 50): 40, (150, 500): 10, (500, 5): 40, (500, 50): 40, (500, 500): 20, (2000, 5): 40,
-         (2000, 50): 40, (2000, 500): 20, (20_000, 5): 40, (20_000, 50): 20, (20_000, 500): 4}  # fmt: skip
+SIZES = {(150, 5): 40, (150, 50): 40, (150, 500): 10, (500, 5): 40, (500, 50): 40, (500, 500): 10, (2000, 5): 40,
+         (2000, 50): 40, (2000, 500): 10, (20_000, 5): 40, (20_000, 50): 10, (20_000, 500): 2}  # fmt: skip
 DAYS, HELD = 400, 30
 CATEGORIES = 20
 Shape = Literal["random", "seasons", "long tails"]
