@@ -69,8 +69,10 @@ def read_json(path: Path, schema: type[AnySchema], made_by: str) -> AnySchema:
     """Read and validate. Raises UsageError with the command that makes the file, where it is absent or does not fit."""
     try:
         return schema.model_validate_json(without_mark(path.read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{path} is not there. Run `{made_by}` first.", code="not-there") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", code="unreadable") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -97,8 +99,10 @@ def require_file(path: Path, made_by: str, most_bytes: int) -> None:
     """Raises UsageError where `path` is no plain file (a link could lead anywhere) or has more than `most_bytes`."""
     try:
         seen = path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{path} is not there. Run `{made_by}` first.", code="not-there") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", code="unreadable") from None
     if not stat.S_ISREG(seen.st_mode):
         raise UsageError(
             f"{path} is a link, a folder or a device; `{made_by}` writes a plain file. Run it again.",

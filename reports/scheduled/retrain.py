@@ -37,7 +37,7 @@ TEXT_FILE = "retrain.md"
 def retrain(config_file: Path, build: Build, history: Path | None, now: dt.datetime) -> RetrainDecision:
     """Decide, write, and move as_of if due. `now`: UTC, without a zone. Raises UsageError."""
     folder = build.stage("drift")
-    for name in (DECISION_FILE, TEXT_FILE):
+    for name in (DECISION_FILE, TEXT_FILE) if folder.is_dir() else ():
         (folder / name).unlink(missing_ok=True)
     config = load_config(config_file)
     verdict = read_json(folder / VERDICT_FILE, DriftVerdict, "make scheduled-drift")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit, FindingError, OutsideError, UsageError
-from contracts.schema import MOST_JSON_BYTES, Schema, read_json, write_json
+from contracts.schema import MOST_JSON_BYTES, Schema, read_json, read_outside_json, write_json
 from contracts.stage import Build, Context, Outcome, StageRecord, execute
 from tests.refusals import refuses
 
@@ -131,6 +131,19 @@ def test_a_file_that_no_other_job_would_read_is_not_written(tmp_path: Path) -> N
     with refuses(UsageError, "too-large"):
         write_json(tmp_path / "note.json", Note(text="x" * MOST_JSON_BYTES))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "code"), [("note.json/below", "not-there"), ("folder", "unreadable"), ("loop", "unreadable")]
+)
+def test_what_cannot_be_read_is_a_usage_error(tmp_path: Path, place: str, code: str) -> None:
+    (tmp_path / "note.json").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with refuses(UsageError, code):
+        read_json(tmp_path / place, Note, "make note")
+    with refuses(UsageError, code if place.startswith("note") else "no-plain-file"):
+        read_outside_json(tmp_path / place, Note, "make note", 100)
 
 
 @pytest.mark.parametrize("place", ["a file", "a link to itself", "nowhere that can be written to"])
