@@ -70,15 +70,28 @@ def agreements(
                 file.unlink()
 
 
-def _judged(build: Build, config: Path, model: str, folder: Path, at_most: int) -> DriftVerdict:
+def samples_of_one_log(
+    build: Build, config: Path, model: str, folder: Path, world: str, rows: int, sampled: int, seeds: range
+) -> Iterator[Agreement]:
+    """One log, judged once by all of its rows, and by the sample that each of these seeds draws from it."""
+    written = write_log(folder, WORLDS[world][0], rows, model)
+    every = _judged(build, config, model, written, rows)
+    for seed in seeds:
+        yield _agreement(world, _judged(build, config, model, written, sampled, seed), every)
+    for file in written.iterdir():
+        file.unlink()
+
+
+def _judged(
+    build: Build, config: Path, model: str, folder: Path, at_most: int, seed: int | None = None
+) -> DriftVerdict:
     settings, card = load_config(config), read_card(build.champion)
+    seed = settings.data.seed if seed is None else seed
     reference = pd.read_parquet(build.champion / "reference.parquet")
     log = parquet_files(str(folder))
     assert log
-    window = parquet_window(log, card, model, settings.data.seed, reference, at_most)
-    compared = compare(
-        settings.drift, card, reference, window.rows, window.answers, 7, settings.data.seed, whole=window.whole
-    )
+    window = parquet_window(log, card, model, seed, reference, at_most)
+    compared = compare(settings.drift, card, reference, window.rows, window.answers, 7, seed, whole=window.whole)
     subject = Subject(model, "", "")
     return judge(settings.drift, window, Findings(len(reference), 7, compared), subject, "drawn")
 

@@ -1,17 +1,20 @@
 """The verdict on a sample of a large log beside that on all of its rows, at a size at which both can be made.
 
-LARGE_LOG_JUDGED is the rows of each log and those of its sample, LARGE_LOG_SALTS how many logs each world gets.
+LARGE_LOG_JUDGED is the rows of each log and those of its sample, LARGE_LOG_SALTS how many logs each world gets,
+LARGE_LOG_SEEDS how many samples one log gets.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.scale.large_log_windows import WORLDS, Agreement, agreements
+from tests.scale.large_log_windows import WORLDS, Agreement, agreements, samples_of_one_log
 from tests.scale.large_logs import write_champion
 
 ROWS, SAMPLED = map(int, os.environ.get("LARGE_LOG_JUDGED", "40000,10000").split(","))
 SALTS = int(os.environ.get("LARGE_LOG_SALTS", "1"))
+SEEDS = int(os.environ.get("LARGE_LOG_SEEDS", "5"))
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,17 @@ def test_rows_that_count_are_told_from_all_rows(judged: list[Agreement], world: 
     for one in (each for each in judged if each.world == world):
         for verdict in (one.sample, one.every):
             assert verdict.effective_rows == pytest.approx(share * ROWS, rel=0.1)
+
+
+@pytest.mark.parametrize("world", ["nothing", "dew point of other rows"])
+def test_every_sample_of_one_log_says_what_all_of_its_rows_say(world: str, tmp_path: Path) -> None:
+    build, config, model = write_champion(tmp_path)
+    log = tmp_path / "log"
+    found = list(samples_of_one_log(build, config, model, log, world, ROWS, SAMPLED, range(1, 1 + SEEDS)))
+    within, distances = (sum(counts) for counts in zip(*((one.within, one.distances) for one in found), strict=True))
+    agree = sum(one.agrees for one in found)
+    print(f"{world}: {agree} of {SEEDS} samples agree; {within} of {distances} distances are within their stated error")
+    assert agree == SEEDS
+    assert [one.apart for one in found if set(one.apart) - set(one.stated)] == []
+    # Stated at 99 %; the distances of one sample hang together.
+    assert within >= 0.95 * distances
