@@ -26,6 +26,7 @@ COUNT = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
 SENTENCES = {
     "gate": "How often the gate lets a challenger through: an equal one should pass, one that is worse should not.",
     "load": "How often a service is called slower: an equal one should not be, a slower one should.",
+    "load busy": "How often a busy machine excuses a slow service, or is taken for one: it should do neither.",
     "drift": "How often a window is called drift: a clean one should not be, one with a fault should.",
     "drift groups": "How often a window of whole groups is called drift: a clean one should not, a moved one should.",
     "drift tables": "How often a clean window of a public table is called drift: no more than the stated rate.",
