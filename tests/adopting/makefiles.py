@@ -1,6 +1,7 @@
 """What of the makefiles, and of the commands behind them, names a module, a script or a folder that is gone."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 # Targets that shall count as gone although they are there.
@@ -56,11 +57,17 @@ def names(root: Path) -> set[str]:
 
 
 def script(root: Path, text: str) -> str:
-    """A shell script without the lines that make a target that is gone."""
+    """A shell script without the lines that make a target that is gone, or a part of tests/scale that is."""
     there = names(root)
     lines = text.splitlines(keepends=True)
-    made = [re.match(r" *make(?:_whole)? ([a-z-]+)", line) for line in lines]
-    return "".join(line for line, one in zip(lines, made, strict=True) if not one or one[1] in there)
+    made = [re.match(r" *make(?:_whole)? ([a-z-]+)(?:.* PART=(\w+))?", line) for line in lines]
+    return "".join(
+        line for line, one in zip(lines, made, strict=True) if not one or _is_there(root, there, *one.groups())
+    )
+
+
+def _is_there(root: Path, targets: Collection[str], target: str, part: str | None) -> bool:
+    return target in targets and (part is None or any(root.glob(f"tests/scale/test_{part}*.py")))
 
 
 def type_checked(root: Path, text: str) -> str:
