@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -77,12 +78,18 @@ def test_more_than_two_exports_at_once_are_told_to_come_back(folder: Path, tmp_p
 
 
 def test_a_client_that_reads_slowly_gets_all(folder: Path, tmp_path: Path) -> None:
-    # On a busy machine this test itself may not read for a second.
-    with serving(folder, tmp_path / "log", WRITE_SECONDS="10") as process, ExitStack() as stack:
-        opened, got = unread(stack, process), b""
+    limit = 1.5
+    with serving(folder, tmp_path / "log", WRITE_SECONDS=str(limit)) as process, ExitStack() as stack:
+        opened, got, began = unread(stack, process), bytearray(), time.monotonic()
+        pause_at = 0
         while piece := opened.recv(65_536):
             got += piece
+            if len(got) > pause_at:
+                pause_at += 250_000
+                time.sleep(limit / 10)
         assert got.count(b'"id"') == RECORDS
+        # In all it took longer than a client may read nothing.
+        assert time.monotonic() - began > 2 * limit
         assert counted(process, "unread_answers", "slow") == 0
 
 
