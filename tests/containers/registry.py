@@ -15,9 +15,12 @@ CHUNK = 65_536
 
 
 class Registry:
-    """Debian's docker-registry, or the one from the releases of its makers."""
+    """Debian's docker-registry, or the one from the releases of its makers.
 
-    def __init__(self, folder: Path) -> None:
+    `accounts` is the text of an htpasswd file: then nobody reads or writes without logging in.
+    """
+
+    def __init__(self, folder: Path, accounts: str = "") -> None:
         program = shutil.which("docker-registry") or shutil.which("registry")
         if program is None:
             raise RuntimeError("neither docker-registry nor registry is on the PATH")
@@ -27,6 +30,10 @@ class Registry:
             f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
             f"http: {{addr: '127.0.0.1:{self.port}'}}\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
         )
+        if accounts:
+            (folder / "accounts").write_text(accounts)
+            with self._config.open("a") as config:
+                config.write(f"auth: {{htpasswd: {{realm: here, path: {folder / 'accounts'}}}}}\n")
         self._program, self._log = program, folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 

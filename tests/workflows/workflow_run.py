@@ -21,8 +21,8 @@ from tests.workflows.engine import Engine, Status, text
 MOST_SECONDS = 600
 # Kept between jobs, because it follows from the checkout alone: what `make setup` installs.
 KEPT = (".venv", ".uv", ".tools")
-# What these do is done here in another way, or cannot be: who logs in, what is signed, which Python there is.
-NOTHING_TO_DO = {"actions/setup-python", "docker/login-action", "actions/attest", "docker/setup-buildx-action"}
+# What these do is done here in another way, or cannot be: what is signed, which Python there is.
+NOTHING_TO_DO = {"actions/setup-python", "actions/attest", "docker/setup-buildx-action"}
 
 
 @dataclass
@@ -47,7 +47,10 @@ class Contexts:
 
 @dataclass
 class WorkflowRun:
-    """A run of a workflow in `clone`. `github`, `variables`, `secrets` and `inputs` are the contexts."""
+    """A run of a workflow in `clone`. `github`, `variables`, `secrets` and `inputs` are the contexts.
+
+    A job logs in to a registry only where `environment` has a DOCKER_CONFIG of the run's own, and out again at its end.
+    """
 
     clone: Path
     scratch: Path
@@ -102,6 +105,7 @@ class WorkflowRun:
         job = Job("success")
         self._checkout("")
         self._steps(jobs[name]["steps"], values, job)
+        self._log_out()
         job.outputs = self.engine.value(jobs[name].get("outputs", {}), values)
         return job
 
@@ -165,9 +169,12 @@ class WorkflowRun:
         except ArtifactError as error:
             job.said.append(f"{uses}: {error}")
             return False, {}
+        except subprocess.CalledProcessError as error:
+            job.said.append(f"{uses}: {error.stderr}")
+            return False, {}
 
     def _action(self, action: str, given: dict[str, str]) -> dict[str, str]:
-        """What GitHub's own actions do. Raises ArtifactError."""
+        """What the actions do that are not ours. Raises ArtifactError, and CalledProcessError for a login."""
         if action == "actions/checkout":
             self._checkout(given.get("ref", ""))
         elif action == "actions/download-artifact":
@@ -182,9 +189,26 @@ class WorkflowRun:
         elif action == "actions/deploy-pages":
             self.store.deploy_pages(given.get("artifact_name", "github-pages"))
             return {"page_url": "https://example.org/"}
+        elif action == "docker/login-action":
+            self._log_in(given)
         else:
             assert action in NOTHING_TO_DO, f"nothing here does what {action} does"
         return {}
+
+    def _log_in(self, given: dict[str, str]) -> None:
+        """As docker/login-action 4.1.0 does it (src/docker.ts): the password goes to the standard input."""
+        if "DOCKER_CONFIG" in self.environment:
+            command = ["docker", "login", "--password-stdin", "--username", given["username"], given["registry"]]
+            subprocess.run(command, input=given["password"], env=self._told(dict(os.environ)), check=True,
+                           capture_output=True, text=True)  # fmt: skip
+
+    def _log_out(self) -> None:
+        """What its last step does, after every other."""
+        folder = self.environment.get("DOCKER_CONFIG")
+        config = Path(folder or os.devnull) / "config.json"
+        for registry in json.loads(config.read_text()).get("auths", {}) if config.exists() else ():
+            command = ["docker", "logout", registry]
+            subprocess.run(command, env=self._told(dict(os.environ)), check=True, capture_output=True)
 
     def _checkout(self, ref: str) -> None:
         """A clean tree at a commit: the run's own, or the one that is asked for."""
