@@ -3,7 +3,7 @@
 ##@ Measure
 
 .PHONY: bench
-bench: setup ## Measure the service side by side with two others, and the chain; PART=serving, chain, minutes, statistics or capacity for one part; writes docs/benchmarks.md, capacity docs/scale.md
+bench: setup ## Measure the service side by side with two others, and the chain; PART=serving, chain, boosters, minutes, statistics or capacity for one part; writes docs/benchmarks.md, capacity docs/scale.md
 	@for part in $(or $(PART),serving chain); do $(RUN) -m "benchmarks.$$part"; done
 
 .PHONY: torture
