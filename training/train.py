@@ -100,7 +100,7 @@ def _first_proved(
     for best in ranked:
         scores = out_of_fold_scores(best, rows, config)
         with _timed(f"fitted {best.name} on {len(rows.truth):,} rows"):
-            model = fit(best, rows.matrix, rows.truth, rows.weights)
+            model = fit(best.candidate, best.setting, rows.matrix, rows.truth, rows.weights)
         try:
             with _timed("exported and proved"):
                 return Winner(best, scores, model, *_exported(model, holdout, scores.threshold))

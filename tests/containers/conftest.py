@@ -4,6 +4,7 @@ PYTHON_IMAGE and BUILD_OPTIONS in the environment name another base and more opt
 """
 
 import contextlib
+import secrets
 import shutil
 import socket
 import subprocess
@@ -51,14 +52,16 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Built]:
-    """What `make build` makes of a model of three features."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """What `make build` makes of a model of three features, under a name of its own: sessions run side by side."""
     root = tmp_path_factory.mktemp("built")
     build = Build(root / "build")
     write_model(build.challenger, data_digest=DATA_DIGEST)
     config = root / "pipeline.toml"
     text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace('name = "flights"', f'name = "gatehouse-test-{worker_id}"'), encoding="utf-8")
+    config.write_text(
+        text.replace('name = "flights"', f'name = "gatehouse-test-{secrets.token_hex(4)}"'), encoding="utf-8"
+    )
     assert execute("build", config, build, build_stage.work) is Exit.PASS
     image = read_json(build.stage("build") / "image.json", Image, "make build")
     here = engine_id(image.reference)

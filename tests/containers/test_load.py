@@ -48,8 +48,10 @@ def loaded(build: Build, **load: float) -> LoadVerdict:
     return read_json(build.stage("load-test") / "verdict.json", LoadVerdict, "make load-test")
 
 
-def ours() -> list[str]:
-    return docker("ps", "--all", "--filter", f"name={PREFIX}", "--format", "{{.Names}}").split()
+def ours(built: Built) -> list[str]:
+    """Containers of a load test from the session's image, or from one made of it; another session has its own image."""
+    only = ("--filter", f"name={PREFIX}", "--filter", f"ancestor={built.here}")
+    return docker("ps", "--all", *only, "--format", "{{.Names}}").split()
 
 
 def log_lines(build: Build, pattern: str) -> list[str]:
@@ -143,13 +145,13 @@ def test_a_container_that_needs_more_than_its_memory_ends_the_stage_and_is_remov
         served_image(greedy, tmp_path / "requests", tmp_path / "service.log"),
     ):
         pass
-    assert ours() == []
+    assert ours(built) == []
 
 
-def test_an_image_that_the_engine_cannot_run_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_image_that_the_engine_cannot_run_is_an_error_and_leaves_nothing(built: Built, tmp_path: Path) -> None:
     with pytest.raises(EngineError), served_image("sha256:" + "0" * 64, tmp_path / "requests", tmp_path / "log"):
         pass
-    assert ours() == []
+    assert ours(built) == []
 
 
 def test_a_container_is_removed_when_the_load_crashes(built: Built, tmp_path: Path) -> None:
@@ -158,16 +160,16 @@ def test_a_container_is_removed_when_the_load_crashes(built: Built, tmp_path: Pa
         served_image(built.here, tmp_path / "requests", tmp_path / "service.log"),
     ):
         _ = 1 / 0
-    assert ours() == []
+    assert ours(built) == []
 
 
-def test_a_stage_that_is_told_to_end_leaves_no_container(build: Build) -> None:
+def test_a_stage_that_is_told_to_end_leaves_no_container(built: Built, build: Build) -> None:
     command = [sys.executable, "load-tests/run.py", "--build", str(build.root)]
     settings = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.DEVNULL) as stage:
         while not (build.stage("load-test") / "plan.json").exists():
             assert stage.poll() is None
-        assert len(ours()) == 1
+        assert len(ours(built)) == 1
         stage.terminate()
         assert stage.wait(30) != 0
-    assert ours() == []
+    assert ours(built) == []

@@ -135,10 +135,16 @@ def sample_rows(rows: int, seed: int) -> Integers:
     return np.sort(np.random.default_rng(seed).choice(rows, SEARCH_ROWS, replace=False))
 
 
-def fit(trial: Trial, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None = None) -> Any:
-    """A new model with the trial's setting, fitted on all of these rows. A forest uses all cores."""
+def fit(
+    candidate: Candidate,
+    setting: Setting,
+    matrix: Matrix,
+    truth: Integers | Numbers,
+    weights: Numbers | None = None,
+) -> Any:
+    """A new model of this candidate and setting, fitted on all of these rows. A forest uses all cores."""
     with one_thread(), joblib.parallel_config(backend="threading", n_jobs=-1):
-        return fitted(trial.candidate.make(trial.setting), matrix, truth, weights)
+        return fitted(candidate.make(setting), matrix, truth, weights)
 
 
 def one_thread() -> AbstractContextManager[Any]:

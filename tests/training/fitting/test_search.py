@@ -100,7 +100,7 @@ def test_one_core_and_several_find_the_same_to_the_last_bit(monkeypatch: pytest.
 def test_the_final_fit_is_of_the_winning_setting_on_all_rows() -> None:
     data = material()
     best = search([candidate("linear", LogisticRegression, {"C": 0.5})], data, "roc_auc", None, silent)[0]
-    model = fit(best, data.matrix, data.truth)
+    model = fit(best.candidate, best.setting, data.matrix, data.truth)
     assert model.C == 0.5
     np.testing.assert_array_equal(model.coef_, LogisticRegression(C=0.5).fit(data.matrix, data.truth).coef_)
 

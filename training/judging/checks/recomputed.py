@@ -16,6 +16,7 @@ logistic regression on the flights differed by 2 % of the spread of its predicti
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +31,7 @@ from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, Golden, Met
 from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
 from training.fitting.candidates import Candidate, CandidateError, find_candidates
-from training.fitting.search import SEARCH_ROWS, Trial, fit, search
+from training.fitting.search import SEARCH_ROWS, fit, one_thread, search
 from training.fitting.threshold import threshold_of_costs
 from training.fitting.winner import CandidateScores, TrainRows, drift_basis, out_of_fold_scores, read_train
 from training.judging.checks.golden_rows import golden_check
@@ -89,10 +90,13 @@ def fit_again(config: Config, build: Build, holdout: Table, card: ModelCard) -> 
     candidate = _candidate(config, holdout.manifest, card)
     rows = read_train(build, config)
     expected = threshold_of_costs(config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
-    trial, *_ = search([candidate], rows.search_data, config.training.metric, expected, lambda _: None)
-    is_small = len(rows.truth) <= SEARCH_ROWS
-    predicted = _predicted(trial, rows, holdout) if is_small else None
-    return FittedAgain(rows, out_of_fold_scores(trial, rows, config), predicted)
+    # The last fit runs beside the folds, which other processes fit: it needs nothing of them.
+    with one_thread(), ThreadPoolExecutor(1) as beside:
+        is_small = len(rows.truth) <= SEARCH_ROWS
+        last = beside.submit(_predicted, candidate, rows, holdout) if is_small else None
+        trial, *_ = search([candidate], rows.search_data, config.training.metric, expected, lambda _: None)
+        scores = out_of_fold_scores(trial, rows, config)
+        return FittedAgain(rows, scores, last.result() if last else None)
 
 
 def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candidate:
@@ -113,9 +117,11 @@ def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candi
     return replace(candidate, settings=(card.parameters,))
 
 
-def _predicted(trial: Trial, rows: TrainRows, holdout: Table) -> FloatArray:
+def _predicted(candidate: Candidate, rows: TrainRows, holdout: Table) -> FloatArray:
     """[rows, classes], or [rows] for a regression."""
-    model, matrix = fit(trial, rows.matrix, rows.truth, rows.weights), holdout.matrix(holdout.manifest.features)
+    (setting,) = candidate.settings
+    model = fit(candidate, setting, rows.matrix, rows.truth, rows.weights)
+    matrix = holdout.matrix(holdout.manifest.features)
     is_regression = holdout.manifest.task == "regression"
     predict = model.predict if is_regression else model.predict_proba
     predicted: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
