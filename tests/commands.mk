@@ -42,7 +42,8 @@ clients: setup #. Run each supported client against service and edge; writes doc
 
 .PHONY: newest-prometheus-test
 newest-prometheus-test: setup $(TOOLS)/prometheus #. Rules, their tests and the dashboards' queries on Prometheus 3, beside Debian's in stack-test
-	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -n0 -rs tests/monitoring/test_rules.py tests/monitoring/test_dashboards.py
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" $(VENV)/bin/pytest -n0 -rs tests/monitoring/test_rules.py tests/monitoring/test_dashboards.py \
+	    tests/monitoring/test_hostile_names.py
 
 .PHONY: browser-test
 browser-test: setup #. Tests of the report and the site in a real Chromium

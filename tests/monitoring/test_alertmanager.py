@@ -2,6 +2,7 @@
 
 import json
 import queue
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +98,7 @@ def mail() -> Iterator[Inbox]:
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory, mail: Inbox) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("alertmanager")
-    text = CONFIG.read_text().replace("group_wait: 5s", "group_wait: 0s")
+    text = CONFIG.read_text().replace("group_wait: 5s", "group_wait: 500ms")
     for receiver in ("page", "ticket"):
         (folder / receiver).write_text(f"{mail.url}/{receiver}")
         text = text.replace(f"/run/secrets/{receiver}_url", str(folder / receiver))
@@ -174,3 +175,70 @@ def test_a_page_is_delivered_with_its_summary(alertmanager: str, mail: Inbox) ->
     assert path == "/page"
     assert message["attachments"][0]["title"] == "FIRING · page · Canary"
     assert "Canary it is" in message["attachments"][0]["text"]
+
+
+# A model's card names its features, and a page or a ticket names one of them. Each is markup in a chat.
+IN_A_CHAT = (
+    "<!channel> <!here> <@U024BE7LH> <#C024BE7LR>",
+    "<https://evil.example|Runbook: click here>",
+    "@everyone @channel @all @here",
+    "[Runbook](https://evil.example) [x](javascript:alert(1)) ![p](https://evil.example/p.png)",
+    "see https://evil.example or www.evil.example",
+    "&lt;!channel&gt; &amp;lt;!channel&amp;gt;",
+    '{{ .ExternalURL }}{{ template "slack.default.text" . }} {{ define "shown" }}{{ end }} $labels.feature ${1}',
+    "carrier\n*FIRING* NoModelReady\r\nEvery replica is down\u2028now\x85",
+    "\u202egnp.exe\u2066 a\u200bb",
+    "\\ \\n \\u003c!channel> \"quoted\" 'quoted' `code`",
+    "x" * 10_000,
+)
+MOST_OF_DISCORD = 4096
+SHOWN, RUNBOOK = 5, "https://handbook.example/runbook.md#hostile"
+
+
+def fire_all(alertmanager: str, name: str, summaries: list[str]) -> None:
+    """One group of alerts, so that all of them are in one message."""
+    ends = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    texts = {"description": "A model knows less of them & of others.", "runbook_url": RUNBOOK}
+    alerts = [
+        {"labels": {"alertname": name, "severity": "page", "number": f"{number:03}"},
+         "annotations": texts | {"summary": summary}, "endsAt": ends}
+        for number, summary in enumerate(summaries)
+    ]  # fmt: skip
+    fetch(f"{alertmanager}/api/v2/alerts", alerts)
+
+
+def message_about(mail: Inbox, name: str) -> str:
+    while True:
+        _, message = mail.messages.get(timeout=20)
+        if message["attachments"][0]["title"].endswith(f" {name}"):
+            return str(message["attachments"][0]["text"])
+
+
+@pytest.mark.parametrize("name", IN_A_CHAT, ids=range(len(IN_A_CHAT)))
+def test_a_name_in_a_message_is_text_and_runs_nothing(alertmanager: str, mail: Inbox, name: str) -> None:
+    alert = f"Hostile{IN_A_CHAT.index(name)}"
+    fire_all(alertmanager, alert, [f"{name} is missing in more rows than yesterday"])
+    text = message_about(mail, alert)
+    assert text.endswith(f". A model knows less of them &amp; of others. ({RUNBOOK})\n")
+    said = text.removesuffix(f"({RUNBOOK})\n")
+    assert len(said.splitlines()) == 1
+    assert not re.search(r"[<>]|@\w|\]\(|://|www\.|&(?!(amp|lt|gt);)", said)
+    assert all(sign.isprintable() or sign == "\u200b" for sign in said)
+    assert len(said) < 1_000
+
+
+def test_a_message_says_what_the_alert_says(alertmanager: str, mail: Inbox) -> None:
+    fire_all(alertmanager, "Usual", ["dep_delay is missing in 5 % of rows [1h], and taxi-out (min) as well"])
+    first, *_ = message_about(mail, "Usual").replace("\u200b", "").partition(" A model")
+    assert first == "dep_delay is missing in 5 % of rows [1h], and taxi-out (min) as well."
+
+
+@pytest.mark.parametrize("count", [SHOWN, SHOWN + 1, 300])
+def test_many_alerts_at_once_are_one_message_that_every_chat_takes(alertmanager: str, mail: Inbox, count: int) -> None:
+    name = f"Flood{count}"
+    fire_all(alertmanager, name, [f"{number} " + "x" * 90 + " is missing in more rows" for number in range(count)])
+    text = message_about(mail, name)
+    assert len(text) < MOST_OF_DISCORD
+    assert text.count(RUNBOOK) == SHOWN
+    assert ("And " in text) == (count > SHOWN)
+    assert count == SHOWN or text.endswith(f"And {count - SHOWN} more.\n")
