@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from contracts.schema import Schema
+from pydantic import model_validator
+
+from contracts.schema import Figure, Schema
 
 Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no champion"]
 PROMOTED: frozenset[Outcome] = frozenset({"better", "equivalent", "no champion"})
@@ -24,9 +26,9 @@ class Evidence(Schema):
 class Interval(Schema):
     """A figure with its interval. `low` and `high` are one-sided bounds at the decision's confidence."""
 
-    value: float
-    low: float
-    high: float
+    value: Figure
+    low: Figure
+    high: Figure
 
 
 class Comparison(Schema):
@@ -41,9 +43,9 @@ class Comparison(Schema):
     challenger: Interval
     champion: Interval | None = None
     difference: Interval | None = None
-    baseline: float | None = None
+    baseline: Figure | None = None
     over_baseline: Interval | None = None
-    margin: float | None = None
+    margin: Figure | None = None
     outcome: Outcome
     decides: bool
     method: str
@@ -77,6 +79,12 @@ class Curve(Schema):
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _is_of_points(self) -> "Curve":
+        if len(self.x) != len(self.y):
+            raise ValueError("x and y have different lengths")
+        return self
 
 
 class Plot(Schema):

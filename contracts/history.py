@@ -8,21 +8,31 @@ An entry repeats figures from the stages' files and does not include these files
 year-old entry must still be readable. So fields are only added here, each with a default.
 """
 
+import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from contracts.decision import Interval, Outcome
-from contracts.schema import Schema
-from contracts.stage import RecordedStage
+from contracts.schema import Figure, Schema
+from contracts.stage import ExitCode, RecordedStage
 from contracts.verdict import DriftState
+
+
+def _day_of_a_calendar(moment: str) -> str:
+    dt.datetime.fromisoformat(moment)
+    return moment
+
 
 EventName = Literal["run", "drift", "rollback"]
 # Texts from outside have a maximum length; what becomes part of a path or of a link has a pattern.
 Text = Annotated[str, Field(max_length=600)]
 EntryId = Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-(run|drift|rollback)-[a-z0-9-]{1,40}$")]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
-Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Moment = Annotated[
+    str, Field(pattern=r"^(19[7-9]|2[01]\d)\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_day_of_a_calendar)
+]
+Count = Annotated[int, Field(ge=-(10**15), le=10**15)]
 Server = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9][A-Za-z0-9.-]{0,250}(:\d{1,5})?$")]
 Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}$")]
 Number = Annotated[str, Field(pattern=r"^[1-9]\d{0,18}$")]
@@ -52,11 +62,11 @@ class StageFigures(Schema):
     """How one stage ended."""
 
     stage: RecordedStage
-    exit_code: int
+    exit_code: ExitCode
     verdict: Text
     headline: Text
-    seconds: float
-    peak_mb: float
+    seconds: Figure
+    peak_mb: Figure
 
 
 class DataFigures(Schema):
@@ -65,7 +75,7 @@ class DataFigures(Schema):
     source: Text
     digest: Digest
     as_of: Text
-    train_rows: int
+    train_rows: Count
 
 
 class ChallengerFigures(Schema):
@@ -79,7 +89,7 @@ class ChallengerFigures(Schema):
     task: Text = ""
     target: Text = ""
     positive: Text = ""
-    classes: int = 0
+    classes: Count = 0
 
 
 class MetricFigures(Schema):
@@ -89,13 +99,13 @@ class MetricFigures(Schema):
     title: Text
     higher_is_better: bool
     decides: bool
-    value: float
-    low: float
-    high: float
-    champion: float | None = None
-    baseline: float | None = None
+    value: Figure
+    low: Figure
+    high: Figure
+    champion: Figure | None = None
+    baseline: Figure | None = None
     difference: Interval | None = None
-    margin: float | None = None
+    margin: Figure | None = None
     outcome: Outcome
 
 
@@ -106,10 +116,10 @@ class DecisionFigures(Schema):
     reason: Text
     challenger: Digest
     champion: Digest
-    holdout_rows: int
+    holdout_rows: Count
     holdout_first: Text
     holdout_last: Text
-    evaluation: int = Field(validation_alias=AliasChoices("evaluation", "tries"))
+    evaluation: Count = Field(validation_alias=AliasChoices("evaluation", "tries"))
     metrics: tuple[MetricFigures, ...]
     broken: tuple[Text, ...] = ()
 
@@ -119,14 +129,14 @@ class LoadFigures(Schema):
 
     verdict: Literal["pass", "fail", "unmeasured"]
     target: Text
-    requests: int
-    failures: int
-    requests_per_second: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    cpu_us_per_request: float
-    peak_mb: float
+    requests: Count
+    failures: Count
+    requests_per_second: Figure
+    p50_ms: Figure
+    p95_ms: Figure
+    p99_ms: Figure
+    cpu_us_per_request: Figure
+    peak_mb: Figure
 
 
 class ImageFigures(Schema):
@@ -135,10 +145,10 @@ class ImageFigures(Schema):
     reference: Text
     image_id: Text
     is_pushed: bool
-    packed_bytes: int
-    unpacked_bytes: int
-    cold_start_seconds: float
-    idle_mb: float
+    packed_bytes: Count
+    unpacked_bytes: Count
+    cold_start_seconds: Figure
+    idle_mb: Figure
 
 
 class ColumnFigures(Schema):
@@ -146,8 +156,13 @@ class ColumnFigures(Schema):
 
     column: Text
     kind: Literal["feature", "prediction"]
-    distance: float
-    threshold: float
+    distance: Figure
+    threshold: Figure
+
+    @property
+    def ratio(self) -> float:
+        """The distance over its threshold. A threshold of 0 is none; a tiny one is that of no stage."""
+        return self.distance / (max(self.threshold, 1e-9) if self.threshold else 1.0)
 
 
 class DriftFigures(Schema):
@@ -158,13 +173,13 @@ class DriftFigures(Schema):
     predictions: DriftState
     model: Digest
     traffic: Text
-    current_rows: int
-    columns_compared: int
+    current_rows: Count
+    columns_compared: Count
     columns: tuple[ColumnFigures, ...]
     metric: Text = ""
-    labels: int = 0
-    metric_reference: float | None = None
-    metric_current: float | None = None
+    labels: Count = 0
+    metric_reference: Figure | None = None
+    metric_current: Figure | None = None
     reasons: tuple[Text, ...] = ()
 
 

@@ -10,12 +10,20 @@ import datetime as dt
 from operator import not_
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from contracts.schema import Schema
 from contracts.verdict import DriftState, LabelledDay, PerformanceOutcome
 
 REQUESTS_FILE = "requests.json"
+
+
+def _without_zone(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+# Moments are compared with each other, so all of them are UTC without a zone, as jobs write them.
+Moment = Annotated[dt.datetime, AfterValidator(_without_zone)]
 
 
 class RequestsBrought(Schema):
@@ -45,8 +53,8 @@ class DriftWindow(Schema):
 
     format_version: Literal[1] = 1
     model: str
-    first: dt.datetime
-    last: dt.datetime
+    first: Moment
+    last: Moment
     rows: int
     state: DriftState
     inputs: DriftState
@@ -59,7 +67,7 @@ class Retrain(Schema):
     """A retrain that was requested. `at`: when, UTC."""
 
     format_version: Literal[1] = 1
-    at: dt.datetime
+    at: Moment
     model: str
     as_of_before: dt.date
     as_of: dt.date

@@ -6,9 +6,9 @@ import json
 import re
 import stat
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from contracts.exits import UsageError
@@ -24,6 +24,8 @@ class Schema(BaseModel):
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Spelling = Literal["trim", "nfc", "case"]
+# What is drawn: a number beyond these has no place on an axis, and no stage finds it in float32 tables.
+Figure = Annotated[float, Field(ge=-1e100, le=1e100)]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
 # The largest JSON file of a stage: a model card of 5,000 columns has 2 MB, one of long categories more. Whoever reads
 # files of another job takes as much, so that nothing passes the gate that the history then refuses.

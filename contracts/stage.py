@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from contracts.exits import CodedError, Exit, FindingError, OutsideError, UsageError
 from contracts.pipeline_toml.keys import Config
@@ -36,6 +36,8 @@ MEBIBYTE = 1024 * 1024
 # Older entries of the run history call this stage `watch`.
 RecordedStage = Annotated[StageName, BeforeValidator(lambda name: "scheduled-drift" if name == "watch" else name)]
 
+ExitCode = Annotated[int, Field(ge=0, le=3)]
+
 
 class StageRecord(Schema):
     """`build/<stage>/stage.json`: how the stage ended. No other file has clock times.
@@ -45,7 +47,7 @@ class StageRecord(Schema):
     """
 
     stage: RecordedStage
-    exit_code: int
+    exit_code: ExitCode
     verdict: str
     headline: str
     code: str = ""

@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field, model_validator
 from contracts.exits import Exit, UsageError
 from contracts.schema import MOST_JSON_BYTES, Schema, read_outside_json, write_json
 from contracts.stage import Build
-from publishing.history_branch import COUNT, merged_counts
+from publishing.evaluation_counts import COUNT, merged_counts
 
 # The count itself may have MOST_JSON_BYTES: an evaluation adds 7 kB at most, and none is ever dropped.
 MOST_BYTES_OF_AN_EVALUATION = 50_000

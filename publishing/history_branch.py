@@ -9,7 +9,8 @@ changed any other file, the job ends.
 
 Reads   the remote `origin`; for a private one GITHUB_TOKEN and GITHUB_SERVER_URL
 Writes  HISTORY (replaced), and the count of evaluations into <build>/evaluations.json; or one commit on the branch
-Exits   0 done (also where there is no branch yet) · 1 the remote does not answer, or refuses · 2 not a git checkout
+Exits   0 done (also where there is no branch yet) · 1 the remote does not answer, or refuses · 2 not a git checkout,
+        or a branch that no job writes: too large, or a damaged count
 """
 
 import argparse
@@ -21,19 +22,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from contracts.exits import Exit, UsageError
+from publishing.evaluation_counts import COUNT, OLD_COUNT, DamagedCountError, counts_in, merged_counts, read_counts
 
 BRANCH = "refs/heads/history"
 # The branch's commit when it was fetched: a push builds on it.
 FETCHED = "refs/gatehouse/history"
-COUNT = "evaluations.json"
-# The file's earlier name; still read.
-OLD_COUNT = "tries.json"
 ATTEMPTS = 5
+# What the branch may hold: ten times what jobs keep there (reports/site/history/folder.py, and the champion).
+MOST_BYTES = 2_000_000_000
+MOST_FILES = 100_000
+# A file .gitattributes on the branch could change bytes on their way, or run a filter that this machine has.
+AS_THEY_ARE = "* -text -ident -filter !eol !working-tree-encoding\n"
 AUTHOR = {
     "GIT_AUTHOR_NAME": "github-actions[bot]",
     "GIT_AUTHOR_EMAIL": "41898282+github-actions[bot]@users.noreply.github.com",
@@ -58,9 +62,9 @@ class History:
         self.checkout = checkout
         self.environment = git_environment(environment)
 
-    def git(self, *arguments: str, index: Path | None = None, entered: str | None = None) -> str:
-        """Standard output, stripped. Raises RemoteError."""
-        environment = self.environment | ({"GIT_INDEX_FILE": str(index)} if index else {})
+    def git(self, *arguments: str, index: Path | None = None, entered: str | None = None, **more: str) -> str:
+        """Standard output, stripped. `more`: environment. Raises RemoteError."""
+        environment = self.environment | ({"GIT_INDEX_FILE": str(index)} if index else {}) | more
         done = subprocess.run(
             ["git", "-C", str(self.checkout), *arguments],
             env=environment, input=entered, capture_output=True, errors="surrogateescape", check=False,
@@ -83,19 +87,51 @@ class History:
         folder.mkdir(parents=True)
         if not commit:
             return
-        with tempfile.TemporaryDirectory() as scratch:
-            index = Path(scratch) / "index"
+        with self._as_they_are() as (index, repository):
             self.git("read-tree", commit, index=index)
-            prefix = f"--prefix={folder.resolve()}/"
-            self.git("-c", "core.symlinks=false", "checkout-index", "--all", "--force", prefix, index=index)
+            options = ("-c", "core.symlinks=false", f"--work-tree={folder.resolve()}")
+            self.git(*options, "checkout-index", "--all", "--force", index=index, **repository)
 
     def tree_of(self, folder: Path) -> str:
         """Write the folder as a tree and return its id."""
-        with tempfile.TemporaryDirectory() as scratch:
-            index = Path(scratch) / "index"
+        with self._as_they_are() as (index, repository):
             work_tree = f"--work-tree={folder.resolve()}"
-            self.git(work_tree, "add", "--all", "--force", ".", index=index)
+            self.git(work_tree, "add", "--all", "--force", ".", index=index, **repository)
             return self.git("write-tree", index=index)
+
+    @contextmanager
+    def _as_they_are(self) -> Iterator[tuple[Path, dict[str, str]]]:
+        """An index, and the environment of a repository with the checkout's objects that changes no file's bytes."""
+        with tempfile.TemporaryDirectory() as scratch:
+            repository = Path(scratch) / "repository"
+            self.git("init", "--quiet", "--bare", "--template=", str(repository))
+            (repository / "info").mkdir(exist_ok=True)
+            (repository / "info" / "attributes").write_text(AS_THEY_ARE)
+            objects = self.git("rev-parse", "--git-path", "objects")
+            yield (
+                Path(scratch) / "index",
+                {"GIT_DIR": str(repository), "GIT_OBJECT_DIRECTORY": str((self.checkout / objects).resolve())},
+            )
+
+    def require_bounded(self, commit: str) -> None:
+        """Raises UsageError where the branch has more files or bytes than jobs ever keep on it.
+
+        A folder may be named many times by others, so that a small branch has files without end: the count stops.
+        """
+        command = ["git", "-C", str(self.checkout), "ls-tree", "-r", "-l", "--full-tree", commit]
+        files = size = 0
+        with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE) as listing:
+            for line in listing.stdout or ():
+                files += 1
+                said = line.split(b"\t", 1)[0].split()[-1]
+                size += int(said) if said.isdigit() else 0
+                if files > MOST_FILES or size > MOST_BYTES:
+                    listing.kill()
+                    raise UsageError(
+                        f"The branch `history` has more than {MOST_FILES:,} files or {MOST_BYTES:,} bytes, and no "
+                        "job keeps so much. Take out what does not belong to it, and push it again. It was not read.",
+                        code="too-large",
+                    )
 
     def files(self, tree: str) -> dict[str, str]:
         """Path and blob of each file in a tree or commit; empty for ""."""
@@ -126,9 +162,10 @@ class History:
     def _merged_blob(self, path: str, theirs: str | None, ours: str | None) -> str:
         if path != COUNT or theirs is None or ours is None:
             raise RemoteError(f"the branch moved, and {path} was changed there too. Run the job again.")
-        both = merged_counts(
-            json.loads(self.git("cat-file", "blob", theirs)), json.loads(self.git("cat-file", "blob", ours))
-        )
+        try:
+            both = merged_counts(*(counts_in(self.git("cat-file", "blob", one)) for one in (theirs, ours)))
+        except DamagedCountError as error:
+            raise RemoteError(f"{COUNT} on the branch is damaged: {error}.") from None
         return self.git("hash-object", "-w", "--stdin", entered=json.dumps(both, indent=2) + "\n")
 
     def push(self, folder: Path, message: str) -> str:
@@ -163,24 +200,6 @@ class History:
         return self.git("rev-parse", "FETCH_HEAD")
 
 
-def merged_counts(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Both counts of evaluations: theirs keep their numbers, ours come after. A function counts once on each holdout.
-
-    A holdout keeps every sample of its rows: a run could otherwise be the first to name a holdout, with other rows, and
-    evaluations on it would have no price where the holdout moves by a day.
-    """
-    holdouts = {holdout: list(evaluations) for holdout, evaluations in theirs.get("holdouts", {}).items()}
-    for holdout, evaluations in ours.get("holdouts", {}).items():
-        counted = holdouts.setdefault(holdout, [])
-        known = {one["function"] for one in counted}
-        counted.extend(one for one in evaluations if one["function"] not in known)
-    rows = {holdout: list(samples) for holdout, samples in theirs.get("rows", {}).items()}
-    for holdout, samples in ours.get("rows", {}).items():
-        kept = rows.setdefault(holdout, [])
-        kept.extend(one for one in samples if one not in kept)
-    return {**theirs, "format_version": 2, "holdouts": holdouts, "rows": rows}
-
-
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for git: the token as a header for its own server only, never as an argument, which a process
     list would show."""
@@ -200,11 +219,13 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def fetch_into(history: History, folder: Path, evaluations: Path) -> str:
     """Replace the folder, merge the counts of evaluations; returns what was fetched. Raises RemoteError, UsageError."""
     commit = history.fetch()
+    if commit:
+        history.require_bounded(commit)
     history.unpack(commit, folder)
-    counts = [path for path in (folder / OLD_COUNT, folder / COUNT) if path.is_file()]
+    counts = [path for path in (folder / OLD_COUNT, folder / COUNT) if path.exists()]
     if counts:
         counts += [evaluations] if evaluations.is_file() else []
-        together = functools.reduce(merged_counts, [json.loads(path.read_bytes()) for path in counts])
+        together = functools.reduce(merged_counts, map(read_counts, counts))
         evaluations.parent.mkdir(parents=True, exist_ok=True)
         evaluations.write_text(json.dumps(together, indent=2) + "\n", encoding="utf-8")
     if not commit:

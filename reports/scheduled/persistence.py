@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from contracts.pipeline_toml.keys import Drift
 from contracts.scheduled_drift import DriftWindow, Retrain
-from contracts.schema import read_json, write_json
+from contracts.schema import read_outside_json, write_json
 from contracts.verdict import Persistence
 
 WINDOWS_FOLDER = "drift"
 RETRAINS_FOLDER = "retrains"
 # More than a year of daily windows; each is 300 bytes.
 MOST_WINDOWS = 500
+MOST_BYTES = 1_000_000
 
 Remembered = TypeVar("Remembered", bound=BaseModel)
 
@@ -51,7 +52,7 @@ def _is_mostly_shared(one: DriftWindow, other: DriftWindow) -> bool:
 
 
 def read_windows(history: Path) -> tuple[DriftWindow, ...]:
-    """All recorded windows. Raises UsageError if a file there has another schema."""
+    """All recorded windows. Raises UsageError if a file there is too large or has another schema."""
     return _read(history / WINDOWS_FOLDER, DriftWindow, "make scheduled-drift")
 
 
@@ -75,4 +76,4 @@ def remember_retrain(history: Path, retrain: Retrain) -> None:
 
 def _read(folder: Path, schema: type[Remembered], made_by: str) -> tuple[Remembered, ...]:
     files: Sequence[Path] = sorted(folder.glob("*.json"))
-    return tuple(read_json(file, schema, made_by) for file in files)
+    return tuple(read_outside_json(file, schema, made_by, MOST_BYTES) for file in files)

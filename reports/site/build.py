@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.decision import Interval
@@ -47,7 +48,15 @@ def build_site(name: str, build: Build, history: Path | None, environment: Mappi
     site = build.root / "site"
     shutil.rmtree(site, ignore_errors=True)
     shown = [entry for entry in reversed(run_history.entries) if entry.id in sources]
-    kept = [_copy_shown_files(site, entry, sources[entry.id]) for entry in shown]
+    kept, unreadable = [], []
+    for entry in shown:
+        try:
+            kept.append(_copy_shown_files(site, entry, sources[entry.id]))
+        except UsageError:
+            if history is None:
+                raise
+            unreadable.append(f"kept/{entry.id}")
+    run_history = replace(run_history, unreadable=(*run_history.unreadable, *unreadable))
     page = site / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     lessons = write_lessons(Path(), site, run)

@@ -180,10 +180,7 @@ def _columns_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | N
     judged = [(entry, one) for entry, one in _drifts(entries) if one.columns]
     if not judged:
         return None
-    windows = [
-        (entry.at[:10], {one.column: one.distance / (one.threshold or 1.0) for one in drift.columns})
-        for entry, drift in judged
-    ]
+    windows = [(entry.at[:10], {one.column: one.ratio for one in drift.columns}) for entry, drift in judged]
     last = windows[-1][1]
     names = sorted(last, key=lambda name: last[name], reverse=True)[:MOST_COLUMNS]
     over = sum(ratio > 1 for ratio in last.values())
@@ -196,7 +193,7 @@ def _columns_chart(entries: Sequence[HistoryEntry], events: Events) -> Chart | N
 
 def furthest(drift: DriftFigures, kind: str) -> tuple[float, str] | None:
     """The largest ratio of distance to threshold among one kind of column, and that column's name."""
-    ratios = [(one.distance / (one.threshold or 1.0), one.column) for one in drift.columns if one.kind == kind]
+    ratios = [(one.ratio, one.column) for one in drift.columns if one.kind == kind]
     return max(ratios, default=None)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.exits import Exit
 from publishing.count_evaluations import MOST_BYTES_OF_AN_EVALUATION, main
-from publishing.history_branch import merged_counts
+from publishing.evaluation_counts import merged_counts
 
 HOLDOUT = "a" * 64
 ROWS = [{"rows": 2, "smallest": "0" * 12 + "1" * 12}]

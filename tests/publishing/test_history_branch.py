@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from contracts.exits import Exit
-from publishing.history_branch import BRANCH, History, fetch_into, git_environment, main, merged_counts
+from publishing.evaluation_counts import merged_counts
+from publishing.history_branch import BRANCH, History, RemoteError, fetch_into, git_environment, main
 from tests.publishing.repositories import clone, git, make_remote
 
 # Without what GitHub sets, and a GIT_DIR; with what keeps a person's git configuration out.
@@ -185,13 +186,116 @@ def test_a_remote_that_does_not_answer_is_no_first_run(
     assert "and the repository exists" not in said
 
 
-def test_a_damaged_count_on_the_branch_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not json",
+        b"[]",
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 100_000,
+        b'{"holdouts": {"h": ' + b"[" * 5_000 + b"]" * 5_000 + b"}}",
+        b'{"holdouts": []}',
+        b'{"holdouts": {"h": null}}',
+        b'{"holdouts": {"h": [{"model": "m"}]}}',
+        b'{"holdouts": {}, "rows": {"h": 1}}',
+        b" " * 70_000_000 + b"{}",
+    ],
+    ids=["text", "list", "UTF-16", "deep", "deep inside", "holdouts", "no list", "no function", "rows", "large"],
+)
+@pytest.mark.parametrize("name", ["evaluations.json", "tries.json"])
+def test_a_damaged_count_on_the_branch_ends_the_job_with_a_sentence(
+    remote: Path, content: bytes, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     history, folder = job(remote, "one")
-    (folder / "evaluations.json").write_text("not json")
+    (folder / name).write_bytes(content)
     history.push(folder, "Record run 1")
     checkout = clone(remote, remote.parent / "two")
     monkeypatch.chdir(checkout)
-    assert main(ENVIRONMENT, ["fetch", "--history", "history"]) is Exit.CRASH
+    assert main(ENVIRONMENT, ["fetch", "--history", "history"]) is Exit.USAGE
+    (said,) = capsys.readouterr().err.splitlines()
+    assert name in said
+    assert len(said) < 400
+    assert not (checkout / "build").exists()
+
+
+def test_a_count_that_was_damaged_meanwhile_is_not_merged(remote: Path) -> None:
+    (first, first_folder), (second, second_folder) = job(remote, "one"), job(remote, "two")
+    (first_folder / "evaluations.json").write_text("[]")
+    first.push(first_folder, "Record run 1")
+    count(second_folder, A)
+    with pytest.raises(RemoteError, match="damaged"):
+        second.push(second_folder, "Record run 2")
+    assert held(remote, "evaluations.json") == "[]"
+
+
+CONTENT = b"$Id$ one\ntwo\r\nthree\n"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ["* text eol=crlf", "* text=auto", "* ident", "*.json working-tree-encoding=UTF-16LE text", "* filter=shout",
+     "[attr]every text eol=crlf ident filter=shout\n* every"],
+    ids=["ends", "ends of text", "ident", "encoding", "filter", "macro"],
+)  # fmt: skip
+def test_attributes_on_the_branch_change_no_byte(remote: Path, attributes: str) -> None:
+    history, folder = job(remote, "one")
+    (folder / "champion").mkdir()
+    (folder / "champion" / "model.json").write_bytes(CONTENT)
+    git(remote.parent / "one", "config", "filter.shout.clean", "tr a-z A-Z")
+    (folder / ".gitattributes").write_text(attributes + "\n")
+    history.push(folder, "Record run 1")
+    checkout = clone(remote, remote.parent / "two")
+    git(checkout, "config", "filter.shout.smudge", "tr a-z A-Z")
+    fetch_into(History(checkout, ENVIRONMENT), checkout / "history", checkout / "evaluations.json")
+    assert (checkout / "history" / "champion" / "model.json").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("attributes", ["* text eol=crlf", "* ident", "*.json working-tree-encoding=UTF-16LE text"])
+def test_git_itself_would_have_changed_them(remote: Path, attributes: str) -> None:
+    history, folder = job(remote, "one")
+    (folder / "model.json").write_bytes(CONTENT)
+    (folder / ".gitattributes").write_text(attributes + "\n")
+    history.push(folder, "Record run 1")
+    git(remote.parent, "clone", "--quiet", "--branch=history", str(remote), "plain")
+    assert (remote.parent / "plain" / "model.json").read_bytes() != CONTENT
+
+
+def nested(remote: Path, content: bytes, width: int, depth: int) -> None:
+    """A branch of `width` ** `depth` paths that all name one file."""
+    seed = remote.parent / "seed"
+    (seed / "blob").write_bytes(content)
+    kind, what = "100644 blob", git(seed, "hash-object", "-w", "blob")
+    for _ in range(depth):
+        entries = "".join(f"{kind} {what}\t{number}\n" for number in range(width))
+        made = subprocess.run(
+            ["git", "mktree"], cwd=seed, input=entries, capture_output=True, check=True, encoding="utf-8"
+        )
+        kind, what = "040000 tree", made.stdout.strip()
+    commit = git(seed, "commit-tree", what, "-m", "Many")
+    git(seed, "push", "--quiet", str(remote), f"{commit}:{BRANCH}")
+
+
+@pytest.mark.parametrize(
+    ("content", "width", "depth"),
+    [(b"{}", 10, 30), (b"{}", 400, 2), (bytes(30_000_000), 10, 2)],
+    ids=["folders in folders", "files", "bytes"],
+)
+def test_a_branch_without_a_measure_is_not_unpacked(
+    remote: Path, content: bytes, width: int, depth: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    nested(remote, content, width, depth)
+    checkout = clone(remote, remote.parent / "one")
+    monkeypatch.chdir(checkout)
+    assert main(ENVIRONMENT, ["fetch", "--history", "history"]) is Exit.USAGE
+    assert "no job keeps so much" in " ".join(capsys.readouterr().err.split())
+    assert not (checkout / "history").exists()
+
+
+def test_a_branch_of_as_many_files_as_jobs_keep_is(remote: Path) -> None:
+    nested(remote, b"{}", 10, 3)
+    _, folder = job(remote, "one")
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1000
 
 
 def test_a_remote_that_refuses_the_push_ends_the_job(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,21 @@
 """The site: what production runs and why, from build/ alone or from a history; never more than what is true."""
 
 import json
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from contracts.exits import Exit, UsageError
+from contracts.exits import Exit
 from contracts.model_folder import read_card
 from contracts.schema import write_json
 from contracts.stage import Build
 from reports.site.build import build_site, main
 from reports.site.first_page import link_of_commit, link_of_image
 from reports.site.history.drill_tables import read_drill_tables
+from reports.site.history.folder import JSON_BYTES
 from reports.site.history.workflow_run import workflow_run
 from reports.words.verdict import rejection
 from tests.reports.records import drift_verdict, write_record
@@ -114,13 +117,41 @@ def test_only_files_that_a_page_needs_are_published(tmp_path: Path) -> None:
     assert not published & {"credentials", "evil.html", "history"}
 
 
-def test_a_link_in_the_history_is_not_followed(tmp_path: Path) -> None:
-    write_run_history(tmp_path / "history", tmp_path / "past", 1)
-    (kept,) = (tmp_path / "history" / "kept").glob("*-run-*")
-    (kept / "drift" / "evidently.html").unlink()
-    (kept / "drift" / "evidently.html").symlink_to("/etc/hostname")
-    with pytest.raises(UsageError, match="is a link"):
-        site(tmp_path)
+def link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.truncate(JSON_BYTES + 1)
+
+
+def fold(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [link, grow, fold])
+@pytest.mark.parametrize("name", ["drift/evidently.html", "drift/verdict.json", "train/model/model.json"])
+def test_a_kept_run_with_a_file_that_no_job_keeps_is_not_published_and_named(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    write_run_history(tmp_path / "history", tmp_path / "past", 2)
+    *_, kept = sorted((tmp_path / "history" / "kept").glob("*-run-*"))
+    damage(kept / name)
+    page = site(tmp_path)
+    assert UNREADABLE.findall(page) == ["1"]
+    assert f"kept/{kept.name}" in page
+    published = tmp_path / "build" / "site" / "runs"
+    assert not (published / kept.name).exists()
+    assert len(list(published.glob("*-run-*/report/index.html"))) == 1
+
+
+def test_a_name_that_is_not_utf_8_is_announced_too(tmp_path: Path) -> None:
+    write_run_history(tmp_path / "history", tmp_path / "past", 2)
+    (tmp_path / "history" / "runs" / "2026" / os.fsdecode(b"caf\xe9.json")).write_text("{}")
+    assert UNREADABLE.findall(site(tmp_path)) == ["1"]
 
 
 def test_an_entry_that_cannot_be_read_is_announced(tmp_path: Path) -> None:
