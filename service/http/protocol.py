@@ -3,7 +3,8 @@
 Headers must be whole `header_seconds` after the connection or the request began, a body `body_seconds` after its
 headers; headers may have 16 KiB. A request beyond these limits is answered with a problem detail, and the connection
 is closed. Load shedding refuses a request by its headers alone (load_shedding.py) and skips its body. Of a body whose
-request was answered, `most_discarded` bytes are read. A client must read its answers (unread_answers.py).
+request was answered, `most_discarded` bytes are read. A client must read its answers (unread_answers.py). Answers keep
+the order of the requests: a refusal waits until those before it are answered (RFC 9112, 9.3.2).
 
 An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) allows: Java's HttpClient offers one by default.
 """
@@ -11,6 +12,7 @@ An `Upgrade` to another protocol is ignored, as RFC 9110 (7.8) allows: Java's Ht
 import asyncio
 import random
 import sys
+from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -74,6 +76,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bytes_in_read = 0
         self._began_within_a_read = False
         self._is_head_too_large = False
+        # A refusal that waits for earlier answers. What arrives after it is not read.
+        self._refusal: Kind | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never UDP
         self._gathered = GatheredTransport(transport, self._outbox)
@@ -136,6 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
         if len(data) > self._room_for_headers and data.find(END_OF_HEADERS, 0, self._room_for_headers) < 0:
             self.refuse(HEADERS_TOO_LARGE)
             return
@@ -231,16 +237,38 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.on_response_complete()
 
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._refusal is not None and not self.transport.is_closing():
+            self._say(self._refusal)
+
     def refuse(self, kind: Kind) -> None:
-        """Answer with a problem detail, unless an answer has begun, and close."""
+        """Answer with a problem detail, unless an answer has begun, and close; earlier requests are answered first."""
         self._stop_timer()
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._refusal is not None:
             return
+        if self._others_come_first():
+            self._refusal = kind
+            # What is refused may be queued already, by its head; its body will never be whole.
+            self.pipeline = deque(one for one in self.pipeline if not one[0].more_body)
+            self.flow.pause_reading()
         # A request that was answered already gets no second answer.
-        if self._awaits_headers or not self.cycle.response_started:
-            self.transport.write(_on_the_wire(Problem(kind, headers=CLOSE)))
-            self._metrics.refusals.add(kind.slug)
-            self._metrics.requests.add(MALFORMED, "4xx")
+        elif self._awaits_headers or not self.cycle.response_started:
+            self._say(kind)
+        else:
+            self.transport.close()
+
+    def _others_come_first(self) -> bool:
+        """Whether a request before the one that is read now has no whole answer yet."""
+        if self._is_idle():
+            return False
+        return not self.cycle.more_body or any(cycle is self.cycle for cycle, _ in self.pipeline)
+
+    def _say(self, kind: Kind) -> None:
+        self.transport.write(_on_the_wire(Problem(kind, headers=CLOSE)))
+        self._metrics.refusals.add(kind.slug)
+        self._metrics.requests.add(MALFORMED, "4xx")
         self.transport.close()
 
 

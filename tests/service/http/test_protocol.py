@@ -58,6 +58,40 @@ def test_requests_in_one_piece_are_answered_in_their_order(process: Process) -> 
     assert [status_of(b"HTTP/1.1 " + one) for one in answer.split(b"HTTP/1.1 ")[1:]] == [200, 400, 200]
 
 
+TOO_LARGE_A_HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+# What is refused without a task of its own, and how.
+REFUSED = {
+    "a large head": (TOO_LARGE_A_HEAD, 431),
+    "no request": (b"no request at all\r\n\r\n", 400),
+    "a bad header": (b"GET /livez HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n", 400),
+    "a bad chunk": (CHUNKED + b"zz\r\n", 400),
+    "another large head behind it": (TOO_LARGE_A_HEAD + whole(), 431),
+}
+
+
+@pytest.mark.parametrize("earlier", [1, 2, 5])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_waits_for_the_answers_before_it(process: Process, name: str, earlier: int) -> None:
+    sent, status = REFUSED[name]
+    answer = process.exchange(whole(extra=b"") * earlier + sent)
+    assert statuses(answer) == [200] * earlier + [status]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_so_does_one_that_comes_in_a_later_piece(process: Process, name: str) -> None:
+    sent, status = REFUSED[name]
+    with process.connect() as connection:
+        connection.sendall(whole(extra=b"") + whole(extra=b"") + sent[:5])
+        connection.sendall(sent[5:])
+        assert statuses(read_until_closed(connection)) == [200, 200, status]
+
+
+@pytest.mark.parametrize("stopped", [b"GET /livez HT", HEAD + b"Content-Length: 100\r\n\r\n{", CHUNKED + b"5\r\n{"])
+def test_so_does_one_for_what_stops(hurried: Process, stopped: bytes) -> None:
+    assert statuses(hurried.exchange(whole(extra=b"") * 2 + stopped)) == [200, 200, 408]
+
+
 def test_a_request_that_arrives_byte_by_byte_in_time_is_answered(process: Process) -> None:
     with process.connect() as connection:
         for byte in whole():
