@@ -60,13 +60,12 @@ class Pods:
     def wait_until_ready(self, count: int, seconds: float, check: Callable[[], None]) -> list[str]:
         """Wait until so many pods are ready, and return their names.
 
-        Raises ReplicaError if one ends, cannot be started, or is not ready in time, and whatever `check` raises.
+        Raises ReplicaError if they are not ready in time, and whatever `check` raises.
         """
         deadline = time.monotonic() + seconds
         while True:
             check()
             pods = self.cluster.pods(self.side)
-            self.check_running(pods)
             ready = sorted(one.metadata.name for one in pods if is_ready(one))
             if len(ready) >= count:
                 return ready
@@ -83,9 +82,12 @@ class Pods:
                 )
             time.sleep(POLL_SECONDS)
 
-    def check_running(self, pods: list[client.V1Pod] | None = None) -> None:
-        """Raises ReplicaError if one has ended or was started again, ClusterError if its image cannot be pulled."""
-        for pod in self.cluster.pods(self.side) if pods is None else pods:
+    def check_running(self) -> None:
+        """Raises ReplicaError if one has ended or was started again, ClusterError if its image cannot be pulled.
+
+        For a side that a deploy or a rollback has just started: where pods have served, one may have ended since.
+        """
+        for pod in self.cluster.pods(self.side):
             name = pod.metadata.name
             if pod.status.phase in ("Failed", "Succeeded"):
                 raise ReplicaError(f"{name} has ended ({pod.status.reason or pod.status.phase}).")

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from contracts.exits import UsageError
@@ -86,9 +87,12 @@ class KubernetesTarget(Production):
 
     def check(self, side: Side) -> None:
         """Raises if the lock is lost or a pod of this side has ended."""
+        self._check(side)
+        self.journal.progress(f"the pods of {side} run")
+
+    def _check(self, side: Side) -> None:
         self.held.check()
         self.pods(side).check_running()
-        self.journal.progress(f"the pods of {side} run")
 
     def has_image(self, image: str) -> bool:  # noqa: ARG002 — the nodes pull what they do not have
         return True
@@ -105,7 +109,7 @@ class KubernetesTarget(Production):
             pods.set_image(release.image)
         count = max(self.manifests.least_replicas, self.pods(OTHER[release.side]).replicas())
         pods.scale(count)
-        pods.wait_until_ready(count, self.rules.ready_seconds, self.held.check)
+        pods.wait_until_ready(count, self.rules.ready_seconds, partial(self._check, release.side))
         return f"{count} pods are ready"
 
     def enter(self, side: Side) -> str:
@@ -131,7 +135,7 @@ class KubernetesTarget(Production):
             self.cluster.apply(self.manifests.for_side(side, new.image, first))
             step.said = f"{first} pods wanted"
         with journal.step("ready") as step:
-            names = pods.wait_until_ready(first, self.rules.ready_seconds, self.held.check)
+            names = pods.wait_until_ready(first, self.rules.ready_seconds, partial(self._check, side))
             step.said = f"{len(names)} pods are ready"
         asked: set[str] = set()
         with journal.step("golden") as step:
@@ -167,7 +171,7 @@ class KubernetesTarget(Production):
         if pods.replicas() != count:
             self.edges.share(side, 0)
             pods.scale(count)
-        pods.wait_until_ready(count, self.rules.ready_seconds, self.held.check)
+        pods.wait_until_ready(count, self.rules.ready_seconds, partial(self._check, side))
         self._ask_golden_rows(side, new, proved, asked)
         self.edges.wait_until_up(side, pods.addresses())
 

@@ -5,6 +5,7 @@ On the same production as test_deploys.py; the table of docs/scale.md is made of
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from deploy.kubernetes.cluster import is_ready
 from deploy.kubernetes.manifests import EDGE, NAME_LABEL, SERVICE
 from deploy.rollout.steady_client import Summary, summary
-from tests.rollouts.arena import between, eventually
+from tests.rollouts import scenarios
+from tests.rollouts.arena import Done, between, eventually
 from tests.rollouts.scenarios import Row
 from tests.scale.kubernetes.arena import ClusterArena
 from tests.scale.kubernetes.node import kill_agent, kill_processes, start_agents
@@ -61,6 +63,23 @@ def test_a_pod_that_is_killed_loses_no_request(stage: ClusterArena, told: list[R
     whole = under_load(stage, lambda: kill_processes(ready(stage, SERVICE)[0]), 30.0)
     assert whole.failed == 0, whole.errors
     told.append(Row("kill -9 of a pod's process", whole.requests, 0, 0, 30.0, "started again by the kubelet"))
+
+
+def test_a_deploy_after_a_pod_was_started_again_is_like_any_other(stage: ClusterArena, told: list[Row]) -> None:
+    """What ended once, long ago, says nothing of the pods that serve."""
+    kill_processes(ready(stage, SERVICE)[0])
+    eventually(lambda: any(restarts(one) for one in ready(stage, SERVICE)), SETTLED_SECONDS, "it was started again")
+    done: list[Done] = []
+    deploy = partial(stage.run, "deploy", scenarios.other(stage), **stage.fast)
+    whole = under_load(stage, lambda: done.append(deploy()), 1.0)
+    assert done[0].exit_code == 0, done[0].output
+    assert whole.failed == 0, whole.errors
+    words = "the pod that was started again is no reason against it"
+    told.append(Row("deploy after a pod's restart", whole.requests, 0, 0, done[0].seconds, words))
+
+
+def restarts(pod: Any) -> int:
+    return sum(one.restart_count for one in pod.status.container_statuses)
 
 
 def test_an_edge_that_is_killed_loses_what_it_had_at_work_and_no_more(stage: ClusterArena, told: list[Row]) -> None:
