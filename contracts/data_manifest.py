@@ -1,16 +1,18 @@
 """`build/data/data.json`: the tables' source, how they were cut, and what training saw of each column."""
 
+from operator import not_
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contracts.dates.inputs import DateInput
 from contracts.features import Feature
 from contracts.pipeline_toml.keys import Data
 from contracts.schema import Schema, Task, is_unset, json_digest
 
 TableName = Literal["train", "holdout", "replay"]
 TABLE_NAMES: tuple[TableName, ...] = ("train", "holdout", "replay")
-# The features of the replay's rows as a client has them. The load test sends these.
+# The replay's rows as a client has them, with dates and their parts. The load test sends what the model's card names.
 REQUESTS_FILE = "requests.parquet"
 # In the tables of build/data: the day or the data.group of a row. In reference.parquet of a table without time: the
 # number of the row's group, or of its equal rows where there are many of these.
@@ -34,7 +36,7 @@ class Table(Schema):
 
 
 class DataManifest(Schema):
-    """data.json. `weights`: the column of training.weights; None: every row counts the same.
+    """data.json. `dates`: what features are made of. `weights`: the column of training.weights; None: all are equal.
 
     The tables have the features, the target and, where there are any, time, cluster and weights. The target is a class
     name as a string, or float64 for a regression. Numbers are float32, booleans 0/1/NaN as float32, strings without
@@ -53,6 +55,7 @@ class DataManifest(Schema):
     weights: Annotated[str | None, Field(exclude_if=is_unset)] = None
     as_of: str = ""
     features: tuple[Feature, ...]
+    dates: Annotated[tuple[DateInput, ...], Field(exclude_if=not_)] = ()
     left_out: tuple[LeftOut, ...] = ()
     tables: dict[TableName, Table]
     requests: str = ""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from contracts.schema import FeatureKind, Schema, Spelling
+from contracts.schema import FeatureKind, InputKind, Schema, Spelling
 
 Matrix = npt.NDArray[np.float32]
 Value = float | bool | str | None
@@ -89,14 +89,14 @@ def code_reader(feature: Feature) -> Callable[[Value, float], float]:
     return look_up
 
 
-def as_json(value: Any, feature: Feature) -> Value:
+def as_json(value: Any, kind: InputKind) -> Value:
     """A value of the source as a client's request has it: null where missing, booleans as booleans, whole numbers
     unchanged."""
     if value is None or value != value:
         return None
-    if feature.kind == "categorical":
+    if kind in ("categorical", "date"):
         return str(value)
-    if feature.kind == "boolean":
+    if kind == "boolean":
         return bool(value)
     # By its text, the shortest that gives the same number: 55.04 as a client writes it, not 55.040000915527344.
     return value if isinstance(value, int) else float(str(value))

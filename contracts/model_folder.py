@@ -10,11 +10,13 @@ The model's *digest* is the sha256 of model.json, which has the sha256 of all ot
 
 import errno
 import hashlib
+from operator import not_
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from contracts.dates.inputs import DateInput, Input, inputs_of
 from contracts.exits import FindingError
 from contracts.features import Feature, Value
 from contracts.schema import Schema, Task, is_unset
@@ -62,6 +64,7 @@ class ColumnHistory(Schema):
 class ModelCard(Schema):
     """model.json.
 
+    `dates`: the dates that clients send in place of the features that are made of them.
     `history`: empty where the table has no time, or too few days.
     `refused_candidates`: those of training.candidates that could not be exported exactly, each with the reason.
     `gate`: the settings of pipeline.toml when it was trained, by their keys.
@@ -73,6 +76,7 @@ class ModelCard(Schema):
     task: Task
     target: str
     features: tuple[Feature, ...]
+    dates: Annotated[tuple[DateInput, ...], Field(exclude_if=not_)] = ()
     classes: tuple[str, ...] = ()
     positive: str = ""
     threshold: float | None = None
@@ -94,6 +98,19 @@ class ModelCard(Schema):
     gate: dict[str, GateSetting] = Field(default_factory=dict)
     files: dict[str, str]
 
+    @model_validator(mode="after")
+    def _dates_are_of_features(self) -> "ModelCard":
+        names = {one.name for one in self.features}
+        parts = [part for one in self.dates for part in one.parts]
+        if not names.issuperset(parts) or len(set(parts)) < len(parts) or names & {one.name for one in self.dates}:
+            raise ValueError("dates: each part must be one feature, and no date may be a feature itself")
+        return self
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What a client sends of a row."""
+        return inputs_of(self.features, self.dates)
+
     @property
     def metrics_in_production(self) -> dict[str, Metric]:
         """The metrics to compare with those of requests, where each row counts the same."""
@@ -101,7 +118,7 @@ class ModelCard(Schema):
 
 
 class GoldenRow(Schema):
-    """Named inputs and the graph's output for them: probabilities in the order of `classes`, or one value."""
+    """A row as a client sends it, and the graph's output: probabilities in the order of `classes`, or one value."""
 
     inputs: dict[str, Value]
     output: tuple[float, ...]

@@ -23,9 +23,12 @@ class Schema(BaseModel):
 # Types that pipeline.toml and the model card share. The service reads only the card, without pipeline.toml's schema.
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "boolean"]
+# `date`: text; `epoch`: a number that counts since 1970. Clients send these, and features are made of them.
+InputKind = FeatureKind | Literal["date", "epoch"]
 Spelling = Literal["trim", "nfc", "case"]
 # What is drawn: a number beyond these has no place on an axis, and no stage finds it in float32 tables.
 Figure = Annotated[float, Field(ge=-1e100, le=1e100)]
+CalendarPart = Literal["year", "quarter", "month", "week", "day", "day_of_year", "weekday", "hour", "minute"]
 AnySchema = TypeVar("AnySchema", bound=BaseModel)
 # The largest JSON file of a stage: a model card of 5,000 columns has 2 MB, one of long categories more. Whoever reads
 # files of another job takes as much, so that nothing passes the gate that the history then refuses.

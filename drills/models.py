@@ -285,5 +285,5 @@ def _auc(truth: Any, probabilities: Numbers) -> float:
 
 def answered(scorer: Scorer, row: GoldenRow) -> GoldenRow:
     """The golden row with the scorer's answer."""
-    output = scorer.predict(scorer.encoder.rows([row.inputs]))[0]
+    output = scorer.predict(scorer.encoded([row.inputs]))[0]
     return row.model_copy(update={"output": tuple(output.astype(np.float64).tolist())})

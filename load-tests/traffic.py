@@ -52,10 +52,10 @@ def replayed(table: Path, scorer: Scorer, wanted: int, seed: int) -> Traffic:
     positions = sendable[thinned(len(sendable), wanted, seed)]
     taken = {name: column[positions] for name, column in columns.items()}
     outputs = scorer.predict(scorer.encoder.columns(taken)).astype(np.float64)
-    sent = _read_sent(table.with_name(REQUESTS_FILE), scorer.encoder.names, positions)
+    sent = _read_sent(table.with_name(REQUESTS_FILE), [one.name for one in card.inputs], positions)
     requests = (
         answered(
-            json.dumps({one.name: as_json(sent[one.name][place], one) for one in card.features}), output, card
+            json.dumps({one.name: as_json(sent[one.name][place], one.kind) for one in card.inputs}), output, card
         ).model_copy(update={"row": row})
         for place, (row, output) in enumerate(zip(positions.tolist(), outputs, strict=True))
     )

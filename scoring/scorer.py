@@ -1,5 +1,6 @@
 """Loads a model folder: verifies its files, loads the graph into ONNX Runtime, and proves it on the golden rows."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,17 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import ValidationError
 
-from contracts.features import Matrix
-from contracts.model_folder import Golden, ModelCard, ModelFolderError, model_digest, read_card, verify_files
+from contracts.dates.inputs import DateReader, WrongDatesError
+from contracts.features import Matrix, Value
+from contracts.model_folder import (
+    CARD_FILE,
+    Golden,
+    ModelCard,
+    ModelFolderError,
+    model_digest,
+    read_card,
+    verify_files,
+)
 from contracts.schema import Task
 from scoring.encoder import Encoder
 from scoring.onnx_inspection import KNOWN_DOMAINS as KNOWN_DOMAINS
@@ -25,8 +35,17 @@ class Scorer:
         self.card = card
         self.digest = digest
         self.encoder = Encoder(card.features)
+        self._read_dates = DateReader(card.dates) if card.dates else None
         self.session = _session(graph)
         self._output = [_checked_output(self.session, card)]
+
+    def features_of(self, row: Mapping[str, Value]) -> Mapping[str, Value]:
+        """A row as clients send it, by features: with the parts of its dates. Raises WrongDatesError."""
+        return row if self._read_dates is None else self._read_dates(row)
+
+    def encoded(self, rows: Sequence[Mapping[str, Value]]) -> Matrix:
+        """Rows as clients send them, to float32 [rows, features]. Raises WrongDatesError, KeyError."""
+        return self.encoder.rows([self.features_of(row) for row in rows])
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float32]:
         """Encoded float32 [rows, features] to probabilities [rows, classes] or values [rows, 1]."""
@@ -73,7 +92,15 @@ def load_scorer(folder: Path) -> Scorer:
 def prove(scorer: Scorer, golden: Golden) -> None:
     """Raises ModelFolderError if the graph's outputs on this machine differ from the golden rows."""
     for number, row in enumerate(golden.rows):
-        seen = scorer.predict(scorer.encoder.rows([row.inputs]))[0].astype(np.float64)
+        try:
+            matrix = scorer.encoded([row.inputs])
+        except WrongDatesError as error:
+            raise ModelFolderError(f"golden row {number} has no date in {error}.", code="golden-rows-differ") from None
+        except KeyError as error:
+            raise ModelFolderError(
+                f"golden row {number} has no value for {error}, which {CARD_FILE} lists.", code="golden-rows-differ"
+            ) from None
+        seen = scorer.predict(matrix)[0].astype(np.float64)
         required = np.array(row.output)
         bounds = golden.tolerance * np.maximum(1, np.abs(required))
         if seen.shape != required.shape or not np.all(np.abs(seen - required) <= bounds):

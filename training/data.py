@@ -8,7 +8,7 @@ examples come from train alone. The same source and pipeline.toml give the same 
 Reads   data.source: a CSV, Parquet or JSON-lines path, glob or URL, or module:function;
         pipeline.toml [data] and [features], and training.weights.
 Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, target, time, cluster and weights;
-        build/data/requests.parquet: the features of the replay's rows as the source has them, for clients to send;
+        build/data/requests.parquet: features and dates of the replay's rows as the source has them, for clients;
         build/data/data.json: source and its sha256, features, what was left out and why, rows and digest of each table.
 Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
 """
@@ -34,6 +34,7 @@ from contracts.data_manifest import (
     TableName,
     manifest_digest,
 )
+from contracts.dates.inputs import DateInput
 from contracts.features import Feature, text_reader
 from contracts.pipeline_toml.keys import Config, Data
 from contracts.schema import write_json
@@ -44,7 +45,7 @@ from training.dataset.csv_types import reading_of
 from training.dataset.feature_facts import describe
 from training.dataset.identifiers import refuse_leaking_identifiers, repeated_identifiers, with_repeats
 from training.dataset.leaking_features import refuse_leaking_feature
-from training.dataset.preparation.calendar_parts import with_calendar_parts
+from training.dataset.preparation.calendar_parts import date_inputs, dates_as_sent, with_calendar_parts
 from training.dataset.preparation.rare_classes import without_rare_classes
 from training.dataset.preparation.spellings import normalised_column, normaliser, spelling_notes
 from training.dataset.sources import read_source
@@ -95,11 +96,12 @@ def work(context: Context) -> Outcome:
     tables = {name: _write(context.folder, name, columns, rows) for name in TABLE_NAMES}
     repeated = repeated_identifiers(rows.table, rows.cut, choice.left_out)
     choice = Choice(choice.kinds, with_repeats(choice.left_out, repeated, data))
-    manifest = _manifest(context.config, loaded.sha256, rows.target, features, choice.left_out, tables)
+    dates = date_inputs(rows.table, rows.cut.rows["train"], features, context.config)
+    manifest = _manifest(context.config, loaded.sha256, rows.target, features, dates, choice.left_out, tables)
     if not data.time:
         train, holdout = (_written(context.folder, name, manifest) for name in ("train", "holdout"))
         refuse_leaking_identifiers(repeated, train, holdout, context.config)
-    requests = _write_requests(context.folder, rows, choice)
+    requests = _write_requests(context.folder, rows, choice, dates)
     write_json(context.folder / "data.json", manifest.model_copy(update={"requests": requests}))
     print("\n".join([*notes, *summary(choice, rows.table, rows.target, rows.cut, rows.unanswered, data)]), flush=True)
     sizes = ", ".join(f"{name} {table.rows:,}" for name, table in tables.items())
@@ -198,10 +200,14 @@ def _write(folder: Path, name: TableName, columns: dict[str, ArrowColumn], rows:
     return Table(rows=len(positions), digest=table_digest(table), first=span[0], last=span[1])
 
 
-def _write_requests(folder: Path, rows: Rows, choice: Choice) -> str:
-    """Write the replay's features as a client has them, taken from the source, and return their digest."""
+def _write_requests(folder: Path, rows: Rows, choice: Choice, dates: Sequence[DateInput]) -> str:
+    """Write the replay's features and dates as a client has them, taken from the source, and return their digest.
+
+    Parts of dates are among them: a champion of before `dates` was on the card is sent these.
+    """
     replay = rows.table.iloc[rows.cut.rows["replay"]]
-    table = pa.table({name: as_sent(replay[name], kind) for name, kind in choice.kinds.items()})
+    columns = {name: as_sent(replay[name], kind) for name, kind in choice.kinds.items()}
+    table = pa.table(columns | {one.name: dates_as_sent(replay[one.name], one.format) for one in dates})
     pq.write_table(table, folder / REQUESTS_FILE, compression="zstd")
     return table_digest(table)
 
@@ -219,6 +225,7 @@ def _manifest(
     sha256: str,
     target: Target,
     features: Sequence[Feature],
+    dates: Sequence[DateInput],
     left_out: Sequence[LeftOut],
     tables: dict[TableName, Table],
 ) -> DataManifest:
@@ -235,6 +242,7 @@ def _manifest(
         weights=config.training.weights,
         as_of=str(data.as_of or ""),
         features=tuple(features),
+        dates=tuple(dates),
         left_out=tuple(left_out),
         tables=tables,
         digest="",

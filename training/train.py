@@ -146,6 +146,7 @@ def _card(
         task=manifest.task,
         target=manifest.target,
         features=manifest.features,
+        dates=manifest.dates,
         classes=manifest.classes,
         positive=manifest.positive,
         threshold=winner.scores.threshold,

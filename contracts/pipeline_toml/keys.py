@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
-from contracts.schema import FeatureKind, Spelling, Task, is_unset
+from contracts.schema import CalendarPart, FeatureKind, Spelling, Task, is_unset
 
-CalendarPart = Literal["year", "quarter", "month", "week", "day", "day_of_year", "weekday", "hour", "minute"]
 NumericDistance = Literal["wasserstein", "jensenshannon", "psi"]
 CategoricalDistance = Literal["jensenshannon", "psi"]
 

@@ -1,7 +1,7 @@
 """Checks the request log after the load: it is complete, and its features and predictions are right.
 
-Complete: each answer has one record, and no id appears twice. Features: as sent. Predictions: scoring the logged
-features again gives the logged prediction, so drift reads what the model did.
+Complete: each answer has one record, and no id appears twice. Features: as sent, with the parts of dates. Predictions:
+scoring the logged features again gives the logged prediction, so drift reads what the model did.
 """
 
 import json
@@ -32,7 +32,7 @@ def faults_of_log(folder: Path, scorer: Scorer, sent: Sequence[tuple[str, Row]])
     of_answers = [(by_id[identity], row) for identity, row in sent if identity in by_id]
     faults["answers without a record"] = len(sent) - repeated - len(dict.fromkeys(one["id"] for one, _ in of_answers))
     faults["records with other features than were sent"] = sum(
-        not _has_features_of(record, row, scorer.card.logged_features) for record, row in of_answers
+        not _has_features_of(record, scorer.features_of(row), scorer.card.logged_features) for record, row in of_answers
     )
     faults["records whose features, scored again, give another prediction"] = _count_wrong(
         [one for one in by_id.values() if one["model"] == scorer.digest], scorer

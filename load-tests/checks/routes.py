@@ -2,7 +2,8 @@
 as JSON and with binary tensors, and feedback.
 
 It sends some rows of the load, the first one twice; rows with every category that training knew, and with every other
-spelling of one (in all columns at once); one row with every optional value missing; and one with unknown categories.
+spelling of one (in all columns at once); one row with every optional value missing; one with unknown categories; and
+one with an offset in each date that may have one.
 Each route must answer each row as the model does, in order, under an id of its own. `sent` is compared with the log
 (checks/log.py); drift leaves these rows out.
 """
@@ -22,7 +23,8 @@ from answers import NO_PREDICTION, OTHER_MODEL, wrong_prediction
 from plan import Request
 from traffic import answered
 
-from contracts.features import MISSING, Feature, Value, other_spellings
+from contracts.dates.inputs import Input, other_writings
+from contracts.features import MISSING, Value, other_spellings
 from scoring.scorer import Scorer
 
 ANSWER_SECONDS = 10.0
@@ -32,6 +34,11 @@ LABELS = 20
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 Row = Mapping[str, Value]
+ARROW_TYPES = {
+    **{"numeric": pa.float64(), "boolean": pa.bool_(), "categorical": pa.string()},
+    **{"date": pa.string(), "epoch": pa.float64()},
+}
+DATATYPES = {"numeric": "FP64", "boolean": "BOOL", "categorical": "BYTES", "date": "BYTES", "epoch": "FP64"}
 
 
 class StatusError(Exception):
@@ -50,7 +57,7 @@ class Asked:
 def ask_routes(url: str, scorer: Scorer, load: Sequence[Request]) -> Asked:
     """Send each row to each route. Never raises: an error is a fault under the route's name."""
     rows = probing_rows(scorer, [json.loads(one.body) for one in load[:: max(1, len(load) // ROWS_OF_THE_LOAD)]])
-    outputs = scorer.predict(scorer.encoder.rows(rows)).astype(np.float64)
+    outputs = scorer.predict(scorer.encoded(rows)).astype(np.float64)
     expected = [answered("", output, scorer.card) for output in outputs]
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS)
     asked, labelled = Asked(), []
@@ -84,7 +91,8 @@ def probing_rows(scorer: Scorer, load: Sequence[Row]) -> list[Row]:
         for place in range(most)
     ]
     spelt = [dict(load[0]) | {one.name: text} for one in features for text in other_spellings(one)]
-    gaps = dict(load[0]) | {one.name: None for one in features if one.may_be_missing}
+    spelt += [dict(load[0]) | dict(other_writings(one)) for one in scorer.card.dates]
+    gaps = dict(load[0]) | {one.name: None for one in scorer.card.inputs if one.may_be_missing}
     strange = dict(load[0]) | dict.fromkeys(known, UNKNOWN_CATEGORY)
     return [load[0], *load, *every, *spelt, gaps, strange]
 
@@ -117,18 +125,18 @@ def _routes(scorer: Scorer) -> Iterator[tuple[str, int, Ask]]:
         return [row | {"model": answer["model"]} for row in answer["predictions"]]
 
     def arrow(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
-        stream = _arrow(rows, card.features)
+        stream = _arrow(rows, card.inputs)
         read = pa.ipc.open_stream(_post(connection, "/predict/batch", stream, {"Content-Type": ARROW, "Accept": ARROW}))
         model = read.schema.metadata[b"model"].decode()
         return [row | {"model": model} for row in read.read_all().to_pylist()]
 
     def tensors(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
-        inputs = [_tensor(one, [row[one.name] for row in rows]) for one in card.features]
+        inputs = [_tensor(one, [row[one.name] for row in rows]) for one in card.inputs]
         body = json.dumps({"inputs": [one for one in inputs if any(value is not None for value in one["data"])]})
         return _from_tensors(json.loads(_post(connection, path, body.encode())), scorer)
 
     def binary(connection: http.client.HTTPConnection, rows: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
-        head, content = _binary(card.features, rows)
+        head, content = _binary(card.inputs, rows)
         sizes = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
         return _from_tensors(json.loads(_post(connection, path, head + content, sizes)), scorer)
 
@@ -154,9 +162,8 @@ def _said(error: Exception) -> str:
     return str(error) if isinstance(error, StatusError) else f"no whole answer ({type(error).__name__})"
 
 
-def _arrow(rows: Sequence[Row], features: Sequence[Feature]) -> bytes:
-    types = {"numeric": pa.float64(), "boolean": pa.bool_(), "categorical": pa.string()}
-    table = pa.table({one.name: pa.array([row[one.name] for row in rows], types[one.kind]) for one in features})
+def _arrow(rows: Sequence[Row], inputs: Sequence[Input]) -> bytes:
+    table = pa.table({one.name: pa.array([row[one.name] for row in rows], ARROW_TYPES[one.kind]) for one in inputs})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -164,22 +171,21 @@ def _arrow(rows: Sequence[Row], features: Sequence[Feature]) -> bytes:
     return stream
 
 
-def _tensor(feature: Feature, values: Sequence[Value]) -> dict[str, Any]:
-    types = {"numeric": "FP64", "boolean": "BOOL", "categorical": "BYTES"}
-    return {"name": feature.name, "shape": [len(values)], "datatype": types[feature.kind], "data": list(values)}
+def _tensor(one: Input, values: Sequence[Value]) -> dict[str, Any]:
+    return {"name": one.name, "shape": [len(values)], "datatype": DATATYPES[one.kind], "data": list(values)}
 
 
-def _binary(features: Sequence[Feature], rows: Sequence[Row]) -> tuple[bytes, bytes]:
-    """The JSON part and the binary tensors; booleans, and categories with missing values, stay in JSON."""
+def _binary(inputs_of_model: Sequence[Input], rows: Sequence[Row]) -> tuple[bytes, bytes]:
+    """The JSON part and the binary tensors; booleans, and texts with missing values, stay in JSON."""
     inputs, parts = [], []
-    for feature in features:
-        values = [row[feature.name] for row in rows]
-        tensor = _tensor(feature, values)
-        if feature.kind == "numeric":
-            parts.append(np.array([np.nan if one is None else one for one in values], dtype="<f8").tobytes())
-        elif feature.kind == "categorical" and None not in values:
-            texts = [str(one).encode() for one in values]
-            parts.append(b"".join(len(one).to_bytes(4, "little") + one for one in texts))
+    for one in inputs_of_model:
+        values = [row[one.name] for row in rows]
+        tensor = _tensor(one, values)
+        if one.kind in ("numeric", "epoch"):
+            parts.append(np.array([np.nan if value is None else value for value in values], dtype="<f8").tobytes())
+        elif one.kind in ("categorical", "date") and None not in values:
+            texts = [str(value).encode() for value in values]
+            parts.append(b"".join(len(text).to_bytes(4, "little") + text for text in texts))
         else:
             inputs.append(tensor)
             continue

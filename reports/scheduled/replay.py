@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.data_manifest import DataManifest
+from contracts.dates.inputs import Input
 from contracts.exits import FindingError, UsageError
 from contracts.features import MISSING, Feature, as_json
 from contracts.model_folder import ModelCard
@@ -64,14 +65,17 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, window: Window,
     Raises UsageError if the window does not fit the model, ReplayError if the service fails.
     """
     table, sent = window
-    names = [one.name for one in card.features]
-    for kind, columns in (("replay table", list(table)), ("table of requests", sent.column_names)):
+    inputs = [one.name for one in card.inputs]
+    for kind, names, columns in (
+        ("replay table", [one.name for one in card.features], list(table)),
+        ("table of requests", inputs, sent.column_names),
+    ):
         if absent := [name for name in names if name not in columns]:
             raise UsageError(f"The {kind} has no column {', '.join(absent)}, which the champion reads.")
     if sent.num_rows != len(table):
         raise UsageError(f"{sent.num_rows:,} requests for {len(table):,} rows of the replay. Run `make data` again.")
     is_sendable = _sendable(table, card.features).to_numpy()
-    sendable, rows = table[is_sendable], sent.select(names).filter(pa.array(is_sendable))
+    sendable, rows = table[is_sendable], sent.select(inputs).filter(pa.array(is_sendable))
     if sendable.empty:
         raise UsageError("The replay table has no row that can be sent: each lacks a value that must be there.")
     moments = _moments(sendable, manifest.time)
@@ -80,17 +84,17 @@ def replay(model: Path, card: ModelCard, manifest: DataManifest, window: Window,
         connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
         for begin in range(0, len(sendable), card.max_batch_rows):
             batch = slice(begin, begin + card.max_batch_rows)
-            ids = _predict(connection, rows.slice(begin, card.max_batch_rows), card.features)
+            ids = _predict(connection, rows.slice(begin, card.max_batch_rows), card.inputs)
             truth = [_label(value, card) for value in sendable[manifest.target].iloc[batch]]
             labels += _send_labels(connection, ids, truth, moments[batch])
         connection.close()
     return Replayed(len(sendable), labels, len(table) - len(sendable))
 
 
-def _predict(connection: http.client.HTTPConnection, rows: pa.Table, features: Sequence[Feature]) -> list[str]:
+def _predict(connection: http.client.HTTPConnection, rows: pa.Table, inputs: Sequence[Input]) -> list[str]:
     """The ids of the predictions for these rows."""
-    columns = [[as_json(value, one) for value in rows[one.name].to_pylist()] for one in features]
-    names = [one.name for one in features]
+    columns = [[as_json(value, one.kind) for value in rows[one.name].to_pylist()] for one in inputs]
+    names = [one.name for one in inputs]
     sent = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     return [one["id"] for one in _post(connection, "/predict/batch", {"rows": sent})["predictions"]]
 

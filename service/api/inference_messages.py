@@ -7,10 +7,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
-from contracts.features import Feature
+from contracts.dates.inputs import Input
 from contracts.model_folder import ModelCard
 from service.formats.json_rows import refuse_duplicate_keys
-from service.formats.row_schema import Row
+from service.formats.row_schema import Row, parts_not_sent
 from service.formats.tensors import DATATYPE_OF_KIND, NUMBERS, Tensor, TensorError, flat, from_bytes, to_bytes
 from service.http.problems import DOES_NOT_FIT, NOT_JSON, Problem
 from service.prediction.predictor import Predicted
@@ -30,7 +30,7 @@ class Parameters(BaseModel):
 
 
 class InputTensor(BaseModel):
-    """The values of one feature."""
+    """The values of one feature or date."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -63,14 +63,14 @@ class InferenceRequest(BaseModel):
 
 def request_type(card: ModelCard) -> type[BaseModel]:
     """The JSON part of a request to this model, for the documentation."""
-    names: Any = Literal[tuple(one.name for one in card.features)]
+    names: Any = Literal[tuple(one.name for one in card.inputs)]
     kinds: Any = Literal[tuple(NUMBERS) + tuple(DATATYPE_OF_KIND[kind] for kind in ("boolean", "categorical"))]
     rows: Any = Annotated[list[Any], Field(max_length=card.max_batch_rows)] | None
     tensor = create_model(
         "InputTensor", __base__=InputTensor, name=(names, ...), datatype=(kinds, ...), data=(rows, None)
     )
     # The tensor's type is made from the model card at start.
-    tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.features))]  # type: ignore[valid-type]
+    tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.inputs))]  # type: ignore[valid-type]
     return create_model("InferenceRequest", __base__=InferenceRequest, inputs=(tensors, ...))
 
 
@@ -83,8 +83,13 @@ def read_request(body: bytes, headers: Mapping[bytes, bytes], model: ServedModel
     asked = _read_json(body[:end])
     if not {one.name for one in asked.outputs or ()} <= {one.name for one in [*_results(model, [], []), _ids([])]}:
         raise Problem(DOES_NOT_FIT, (("#/outputs", "names of the model's outputs"),))
+    not_sent = parts_not_sent(model.card.inputs)
+    if wrong := [
+        (f"#/inputs/{place}", not_sent[one.name]) for place, one in enumerate(asked.inputs) if one.name in not_sent
+    ]:
+        raise Problem(DOES_NOT_FIT, tuple(wrong))
     try:
-        columns = _columns(asked.inputs, body[end:], {one.name: one for one in model.card.features})
+        columns = _columns(asked.inputs, body[end:], {one.name: one for one in model.card.inputs})
     except TensorError:
         required = "tensors named as features, of their types, of one shape [rows] or [rows, 1], with data of that size"
         raise Problem(DOES_NOT_FIT, (("#/inputs", required),)) from None
@@ -105,17 +110,20 @@ def _read_json(text: bytes) -> InferenceRequest:
         raise Problem(DOES_NOT_FIT, (("#", "an inference request of the Open Inference Protocol V2"),)) from None
 
 
-def _columns(inputs: Sequence[InputTensor], binary: bytes, features: Mapping[str, Feature]) -> dict[str, list[Any]]:
+def _columns(
+    inputs: Sequence[InputTensor], binary: bytes, inputs_of_model: Mapping[str, Input]
+) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     place = 0
     for tensor in inputs:
-        feature = features.get(tensor.name)
+        known = inputs_of_model.get(tensor.name)
         rows = tensor.shape[0]
-        if feature is None or tensor.name in columns or tensor.shape[1:] not in ([], [1]):
+        if known is None or tensor.name in columns or tensor.shape[1:] not in ([], [1]):
             raise TensorError
-        if feature.kind == "numeric" and tensor.datatype not in NUMBERS:
+        is_number = known.kind in ("numeric", "epoch")
+        if is_number and tensor.datatype not in NUMBERS:
             raise TensorError
-        if feature.kind != "numeric" and tensor.datatype != DATATYPE_OF_KIND[feature.kind]:
+        if not is_number and tensor.datatype != DATATYPE_OF_KIND[known.kind]:
             raise TensorError
         size = tensor.parameters.binary_data_size
         if (size is None) == (tensor.data is None):
@@ -178,7 +186,7 @@ def response_of(model: ServedModel, asked: InferenceRequest, tensors: list[Tenso
 
 def metadata_of(model: ServedModel) -> dict[str, Any]:
     """The protocol's description of the model."""
-    inputs = [{"name": one.name, "datatype": DATATYPE_OF_KIND[one.kind], "shape": [-1]} for one in model.card.features]
+    inputs = [{"name": one.name, "datatype": DATATYPE_OF_KIND[one.kind], "shape": [-1]} for one in model.card.inputs]
     outputs = [
         {"name": one.name, "datatype": one.datatype, "shape": [-1, *one.shape[1:]]}
         for one in [*_results(model, [], []), _ids([])]

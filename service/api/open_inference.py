@@ -1,9 +1,10 @@
 """The Open Inference Protocol, version 2, over HTTP, which KServe's and Triton's clients use.
 
 One input tensor for each feature, [rows] or [rows, 1]: numbers (FP32 or another numeric type), BOOL, or BYTES for
-categories. A missing number is NaN in a binary tensor and null in JSON; a feature that may be missing may be left out.
-The outputs are `prediction`, `probabilities` ([rows, classes], not for regression) and `id`, as in /predict/batch, and
-rows are validated, logged and counted in the same way. Tensors are JSON or binary (Inference-Header-Content-Length).
+categories. A date is BYTES too, or a number where it counts since 1970. A missing number is NaN in a binary tensor and
+null in JSON; a feature that may be missing may be left out. The outputs are `prediction`, `probabilities` ([rows,
+classes], not for regression) and `id`, as in /predict/batch, and rows are validated, logged and counted in the same
+way. Tensors are JSON or binary (Inference-Header-Content-Length).
 """
 
 import time

@@ -34,6 +34,8 @@ _ARROW_TYPES = {
     "numeric": "an integer or floating-point type",
     "boolean": "bool",
     "categorical": "utf8, large_utf8, utf8_view or a dictionary of one",
+    "date": "utf8, large_utf8, utf8_view or a dictionary of one, a date or a timestamp",
+    "epoch": "an integer or floating-point type, a date or a timestamp",
 }
 Responses = dict[int | str, dict[str, Any]]
 PLACE = "#/components/schemas/{model}"
@@ -96,8 +98,8 @@ def body_of(app: FastAPI, model: type[BaseModel], *examples: Any) -> dict[str, A
 
 def arrow_body(card: ModelCard) -> dict[str, Any]:
     """`openapi_extra` for a route that also reads an Arrow stream: its columns, in words and as an example."""
-    columns = {one.name: f"{_ARROW_TYPES[one.kind]}; {described_as(one)}" for one in card.features}
-    return {"requestBody": {"content": _arrow_content("a column for each feature", columns)}}
+    columns = {one.name: f"{_ARROW_TYPES[one.kind]}; {described_as(one)}" for one in card.inputs}
+    return {"requestBody": {"content": _arrow_content("a column for each member of a row", columns)}}
 
 
 def arrow_answer(card: ModelCard) -> dict[str, Any]:

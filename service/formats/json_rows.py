@@ -4,7 +4,8 @@ pydantic's parser refuses invalid JSON, NaN and infinities, lone surrogates, dee
 the last of two equal keys. Counting finds duplicate keys: without escapes, a body has exactly two quotation marks for
 each key and string of the result, unless a key was dropped.
 
-Where possible the log takes the client's own text, which is exact and costs nothing.
+Dates are then replaced by their parts (row_dates.py). Where possible the log takes the client's own text, which is
+exact and costs nothing.
 """
 
 import json
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from contracts.model_folder import ModelCard
+from service.formats.row_dates import RowDates
 from service.formats.row_schema import Row, batch_type, errors_of, row_type
 from service.http.problems import DOES_NOT_FIT, DUPLICATE_KEY, NOT_JSON, Problem
 
@@ -34,16 +36,19 @@ class RowReader:
     def __init__(self, card: ModelCard) -> None:
         self.row_type = row_type(card)
         self.batch_type = batch_type(self.row_type, card.max_batch_rows)
-        self._features = card.features
+        self._inputs = card.inputs
+        self._dates = RowDates(card.dates) if card.dates else None
         self._read_row: Callable[[bytes], Row] = TypeAdapter(self.row_type).validator.validate_json
         batch = TypeAdapter(self.batch_type)
         self._read_batch: Callable[[bytes], dict[str, list[Row]]] = batch.validator.validate_json
         self._check_batch: Callable[[object], dict[str, list[Row]]] = batch.validator.validate_python
-        strings = [one for one in card.features if one.kind == "categorical"]
+        strings = [one for one in card.inputs if one.kind in ("categorical", "date")]
         self._strings = len(strings)
         self._optional_strings = [one.name for one in strings if one.may_be_missing]
         logged = set(card.logged_features) or {one.name for one in card.features}
         self._left_out = {one.name for one in card.features} - logged
+        # A row with dates is not logged as it was sent.
+        self._is_rewritten = bool(self._left_out or card.dates)
         self._max_raw = MAX_RAW_BYTES_PER_FEATURE * (len(card.features) + 1)
 
     def one(self, body: bytes) -> Row:
@@ -54,7 +59,7 @@ class RowReader:
             raise self._problem(error) from None
         if b"\\" in body or body.count(b'"') != 2 * (len(row) + self._count_strings(row)):
             refuse_duplicate_keys(body)
-        return row
+        return row if self._dates is None else self._dates.one(row)
 
     def many(self, body: bytes) -> list[Row]:
         """The rows in `body`. Raises Problem."""
@@ -64,7 +69,7 @@ class RowReader:
             raise self._problem(error) from None
         if b"\\" in body or body.count(b'"') != 2 * (1 + sum(map(len, rows)) + sum(map(self._count_strings, rows))):
             refuse_duplicate_keys(body)
-        return rows
+        return rows if self._dates is None else self._dates.many(rows)
 
     def checked(self, rows: list[Row]) -> list[Row]:
         """Rows that did not come as JSON objects, validated by the same schema. Raises Problem."""
@@ -72,11 +77,11 @@ class RowReader:
             checked = self._check_batch({"rows": rows})["rows"]
         except ValidationError as error:
             raise self._problem(error) from None
-        return checked
+        return checked if self._dates is None else self._dates.many(checked)
 
     def text_of_one(self, body: bytes, row: Row) -> bytes:
         """The logged features of a row as JSON on one line."""
-        if self._left_out or b"\n" in body or b"\r" in body or len(body) > self._max_raw:
+        if self._is_rewritten or b"\n" in body or b"\r" in body or len(body) > self._max_raw:
             return self.text_of(row)
         return body
 
@@ -84,7 +89,7 @@ class RowReader:
         """The logged features of each row as JSON on one line."""
         count = len(rows)
         is_plain = count_of(b"{", body) == count + 1 and b"\n" not in body and b"\r" not in body
-        if is_plain and not self._left_out and len(body) <= self._max_raw * count:
+        if is_plain and not self._is_rewritten and len(body) <= self._max_raw * count:
             # One { per object, so no string has one: the text can be split into rows without parsing it again.
             first, last = body.index(b"{", body.index(b"{") + 1), body.rindex(b"}", 0, body.rindex(b"}"))
             inner = body[first + 1 : last]
@@ -109,7 +114,7 @@ class RowReader:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         if found[0]["type"] == "json_invalid":
             return Problem(NOT_JSON)
-        return Problem(DOES_NOT_FIT, errors_of(self._features, found))
+        return Problem(DOES_NOT_FIT, errors_of(self._inputs, found))
 
 
 def count_of(byte: bytes, body: bytes) -> int:

@@ -19,7 +19,8 @@ NUMBERS: dict[str, str] = {
     "UINT16": "<u2",
     "UINT8": "<u1",
 }
-DATATYPE_OF_KIND = {"numeric": "FP32", "boolean": "BOOL", "categorical": "BYTES"}
+# FP64 has every second and millisecond since 1970, and NaN where a date is missing.
+DATATYPE_OF_KIND = {"numeric": "FP32", "boolean": "BOOL", "categorical": "BYTES", "date": "BYTES", "epoch": "FP64"}
 _LENGTH = struct.Struct("<I")
 
 

@@ -101,7 +101,7 @@ def kind_of(name: str, values: "pd.Series[Any]", features: Features) -> ColumnCh
     read = normaliser(features, name)
     if read is not None and shape == "text":
         present = present.map({text: read(text) for text in present.unique()})
-    if shape == "date" and forced != "numeric":
+    if name in features.dates or (shape == "date" and forced != "numeric"):
         return _is_date(name, features)
     if forced:
         return _judge_categories(present, features) if forced == "categorical" else ColumnChoice(forced)
@@ -143,7 +143,7 @@ def _is_date(name: str, features: Features) -> ColumnChoice:
     if name in features.dates:
         return ColumnChoice(None, "date", f"is a date, of which {toml_key('features.dates', name)} makes numbers")
     key = f'{toml_key("features.dates", name)} = ["month", "weekday"]'
-    return ColumnChoice(None, "date", f"is a date: {key} makes numbers of it, which clients then send")
+    return ColumnChoice(None, "date", f"is a date: {key} makes numbers of it, and clients send the date")
 
 
 def _judge_text(name: str, present: "pd.Series[Any]", features: Features) -> ColumnChoice:

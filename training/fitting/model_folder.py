@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import CLUSTER_COLUMN, DataManifest
+from contracts.dates.inputs import other_writings
 from contracts.features import MISSING, Feature, Matrix, Value, other_spellings
 from contracts.model_folder import (
     CARD_FILE,
@@ -22,6 +23,7 @@ from contracts.model_folder import (
 )
 from contracts.schema import write_json
 from scoring.scorer import Scorer, load_scorer
+from training.dataset.preparation.golden_dates import with_dates
 from training.tables import Integers, Table
 
 Numbers = npt.NDArray[np.float64]
@@ -49,17 +51,17 @@ def write_model_folder(folder: Path, card: ModelCard, graph: bytes, golden: Gold
 def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     """Rows of `table` from the lowest score to the highest, with the outputs of the scikit-learn model.
 
-    Every second row is changed. Among them, each feature that may be missing is missing once. Each categorical feature
-    has an unseen category once and, where it is normalised, another spelling once. A row is left out where the exported
-    graph is off by more than half the tolerance, because another machine may add the rest: for example a value near
-    zero, where large terms cancel.
+    Every second row is changed. Among them, each value that may be missing is missing once. Each categorical feature
+    has an unseen category once and, where it is normalised, another spelling once; a date has an offset once. A row is
+    left out where the exported graph is off by more than half the tolerance, because another machine may add the rest:
+    for example a value near zero, where large terms cancel.
     """
     features = scorer.card.features
-    inputs = _spread(table, features, _outputs(model, table.matrix(features)))
+    inputs = with_dates(_spread(table, features, _outputs(model, table.matrix(features))), scorer.card.dates)
     changed = inputs[1::2] or inputs
-    for number, (name, value) in enumerate(golden_changes(features)):
+    for number, (name, value) in enumerate(golden_changes(scorer.card)):
         changed[number % len(changed)][name] = value
-    matrix = scorer.encoder.rows(inputs)
+    matrix = scorer.encoded(inputs)
     outputs = _outputs(model, matrix)
     bounds = GOLDEN_TOLERANCE / 2 * np.maximum(1, np.abs(outputs))
     agrees = (np.abs(scorer.predict(matrix) - outputs) <= bounds).all(axis=1)
@@ -149,13 +151,14 @@ def scores_of(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return scores
 
 
-def golden_changes(features: Sequence[Feature]) -> list[tuple[str, Value]]:
-    """The changed values that some golden row has: missing values, unseen categories, and other spellings."""
-    categorical = [one for one in features if one.kind == "categorical"]
+def golden_changes(card: ModelCard) -> list[tuple[str, Value]]:
+    """The changed values that some golden row has: missing ones, unseen categories, other spellings, and offsets."""
+    categorical = [one for one in card.features if one.kind == "categorical"]
     return [
-        *((one.name, None) for one in features if one.may_be_missing),
+        *((one.name, None) for one in card.inputs if one.may_be_missing),
         *((one.name, UNSEEN_CATEGORY) for one in categorical if UNSEEN_CATEGORY not in one.categories),
         *((one.name, text) for one in categorical for text in other_spellings(one)),
+        *(change for one in card.dates for change in other_writings(one)),
     ]
 
 

@@ -184,13 +184,15 @@ def confidence_of_evaluation(confidence: float, number: int) -> float:
 
 def evaluation_of(card: ModelCard, digest: str) -> Evaluation:
     """A challenger's identity: everything that its predictions depend on, and nothing else."""
-    function = {
+    function: dict[str, object] = {
         "graph": card.files.get("model.onnx", ""),
         "features": [_function_of(feature) for feature in card.features],
         "classes": card.classes,
         "positive": card.positive,
         "threshold": card.threshold,
     }
+    if card.dates:
+        function["dates"] = [one.model_dump(include={"name", "format", "parts"}) for one in card.dates]
     content = json.dumps(function, sort_keys=True).encode()
     return Evaluation(model=digest, function=f"sha256:{hashlib.sha256(content).hexdigest()}")
 

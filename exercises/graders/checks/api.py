@@ -39,7 +39,7 @@ class Api:
         """The right prediction, and the positive class's probability."""
         card = self.scorer.card
         position = card.classes.index(card.positive)
-        score = float(self.scorer.predict(self.scorer.encoder.rows([row]))[0][position])
+        score = float(self.scorer.predict(self.scorer.encoded([row]))[0][position])
         threshold = 0.5 if card.threshold is None else card.threshold
         return card.classes[position if score >= threshold else 1 - position], score
 
@@ -140,11 +140,11 @@ def rows_of(scorer: Scorer, model: Path) -> tuple[Row, ...]:
     complete = [dict(one.inputs) for one in golden if None not in one.inputs.values()] or [
         dict(one.inputs) for one in golden
     ]
-    names = [one.name for one in scorer.card.features]
+    names = [one.name for one in scorer.card.inputs]
     draw = random.Random(7)
     mixed = [{name: draw.choice(complete)[name] for name in names} for _ in range(ROWS_MIXED)]
     position = scorer.card.classes.index(scorer.card.positive)
-    scores = scorer.predict(scorer.encoder.rows(mixed))[:, position].tolist()
+    scores = scorer.predict(scorer.encoded(mixed))[:, position].tolist()
     ends = sorted((0.5 if scorer.card.threshold is None else scorer.card.threshold, 0.5))
     between = [row for row, score in zip(mixed, scores, strict=True) if ends[0] < score < ends[1]]
     return (*between[: ROWS_ASKED // 4], *complete[: ROWS_ASKED // 2], *mixed[: ROWS_ASKED // 4])

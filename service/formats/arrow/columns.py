@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contracts.features import Value
 from service.formats.arrow.flatbuffers import DamagedError, TableReader
 
-Layout = Literal["null", "bits", "numbers", "utf8", "large utf8", "utf8 view", "other"]
+Layout = Literal["null", "bits", "numbers", "times", "utf8", "large utf8", "utf8 view", "other"]
 TEXT_LAYOUTS = ("utf8", "large utf8", "utf8 view")
 Mask = npt.NDArray[np.bool_]
 Texts = list[str | None]
@@ -28,7 +28,7 @@ class UnreadError(Exception):
 class Field(NamedTuple):
     """A column's name and how its values lie in the buffers.
 
-    `dtype`: of numbers, or of the indices into `dictionary`, whose strings lie as `text_layout` says.
+    `dtype`: of numbers, or of the indices into `dictionary`, whose strings lie as `text_layout` says. `unit`: of times.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Field(NamedTuple):
     dtype: str = ""
     dictionary: int | None = None
     text_layout: Layout = "other"
+    unit: str = ""
 
     @property
     def is_text(self) -> bool:
@@ -181,7 +182,7 @@ def _column(buffers: _Buffers, field: Field, max_text: int, dictionaries: Mappin
     missing = buffers.missing(nulls)
     if field.layout == "bits":
         return Column(buffers.bits(), missing)
-    if field.layout == "numbers":
+    if field.layout in ("numbers", "times"):
         numbers = buffers.array(field.dtype, buffers.rows)
         if field.dictionary is None:
             return Column(numbers, missing)

@@ -1,8 +1,9 @@
 """From an Arrow stream to the model's matrix, and to the text of each row for the request log: as strict as JSON is.
 
-A column for each feature and none besides; numbers of any width for numeric features, bool for boolean ones, strings
-(plain, large, views, or of a dictionary) for categories. Null only where training saw values missing, and only there
-may a column be left out. NaN and infinities are refused, null is what is missing.
+A column for each input and none besides; numbers of any width for numeric features, bool for boolean ones, strings
+(plain, large, views, or of a dictionary) for categories and dates; dates may be timestamps, too. Null only where
+training saw values missing, and only there may a column be left out. NaN and infinities are refused, null is what is
+missing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,23 +13,37 @@ from itertools import repeat
 import numpy as np
 from pydantic_core import to_json
 
-from contracts.features import Feature, Matrix, Value
+from contracts.dates.inputs import DateInput, Input
+from contracts.features import Matrix, Value
 from contracts.model_folder import ModelCard
 from service.formats.arrow.columns import Coded, Column, Field, Layout, UnreadError, coded
+from service.formats.arrow.dates import DateColumn
 from service.formats.arrow.flatbuffers import DamagedError
 from service.formats.arrow.stream import SchemaReader, batches_in, messages_in
 from service.formats.encoding import RowEncoder
-from service.formats.row_schema import FLOAT32_MAX, UNKNOWN_MEMBER, Row, longest_category, pointer_to, required_of
+from service.formats.row_schema import (
+    FLOAT32_MAX,
+    UNKNOWN_MEMBER,
+    Row,
+    longest_text,
+    parts_not_sent,
+    pointer_to,
+    required_of,
+)
 from service.http.problems import DOES_NOT_FIT, DUPLICATE_KEY, NOT_ARROW, Problem
 
 MORE_COLUMNS = 64
-_LAYOUTS: Mapping[str, tuple[Layout, ...]] = {"numeric": ("numbers", "null"), "boolean": ("bits", "null")}
+_LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
+    "numeric": ("numbers", "null"),
+    "boolean": ("bits", "null"),
+    "epoch": ("numbers", "null"),
+}
 _OUTSIDE = -1
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The rows of a stream, by feature: the values as they were sent, and as the model reads them."""
+    """The rows of a stream, by feature: values as they were sent or parts of dates, and all as the model reads them."""
 
     names: Sequence[str]
     columns: Sequence[Coded]
@@ -44,10 +59,12 @@ class ArrowReader:
     """Reads streams for one model."""
 
     def __init__(self, card: ModelCard, encoder: RowEncoder) -> None:
-        self._features = card.features
+        self._inputs = card.inputs
+        self._dates = {one.name: DateColumn(one) for one in card.dates}
+        self._not_sent = parts_not_sent(card.inputs)
         self._names = tuple(one.name for one in card.features)
         self._max_rows = card.max_batch_rows
-        self._longest = {one.name: longest_category(one) for one in card.features}
+        self._longest = {one.name: longest_text(one) for one in card.inputs}
         self._max_text = 4 * max(self._longest.values())
         self._encoder = encoder
         self._schemas = SchemaReader()
@@ -76,50 +93,62 @@ class ArrowReader:
         first = next(messages, None)
         if first is None:
             raise DamagedError("no schema")
-        fields = self._schemas.read(first, len(self._features) + MORE_COLUMNS)
+        fields = self._schemas.read(first, len(self._inputs) + MORE_COLUMNS)
         places = self._places(fields)
         batches = list(batches_in(messages, fields, self._max_rows, self._max_text))
         if not sum(rows for rows, _ in batches):
             raise UnreadError(f"1 to {self._max_rows:,} rows")
-        return self._checked(places, batches)
+        return self._checked(fields, places, batches)
 
     def _places(self, fields: Sequence[Field]) -> list[int]:
-        """Where each feature's column is. Raises Problem for names and types that do not fit."""
+        """Where each input's column is. Raises Problem for names and types that do not fit."""
         places = {one.name: place for place, one in enumerate(fields)}
         if len(places) < len(fields):
             raise Problem(DUPLICATE_KEY)
-        errors = [("#", UNKNOWN_MEMBER)] if places.keys() - set(self._names) else []
-        for feature in self._features:
-            place = places.get(feature.name)
+        unknown = places.keys() - {one.name for one in self._inputs}
+        errors = [(pointer_to(name), text) for name, text in self._not_sent.items() if name in unknown]
+        errors += [("#", UNKNOWN_MEMBER)] if unknown - self._not_sent.keys() else []
+        for one in self._inputs:
+            place = places.get(one.name)
             if place is None:
-                if not feature.may_be_missing:
-                    errors.append((pointer_to(feature.name), f"present: {required_of(feature)}"))
-            elif not _fits(fields[place], feature):
-                errors.append((pointer_to(feature.name), required_of(feature)))
+                if not one.may_be_missing:
+                    errors.append((pointer_to(one.name), f"present: {required_of(one)}"))
+            elif not _fits(fields[place], one):
+                errors.append((pointer_to(one.name), required_of(one)))
         if errors:
             raise Problem(DOES_NOT_FIT, tuple(errors))
-        return [places.get(name, _OUTSIDE) for name in self._names]
+        return [places.get(one.name, _OUTSIDE) for one in self._inputs]
 
-    def _checked(self, places: Sequence[int], batches: Sequence[tuple[int, list[Column]]]) -> Columns:
-        columns: list[Coded] = []
+    def _checked(
+        self, fields: Sequence[Field], places: Sequence[int], batches: Sequence[tuple[int, list[Column]]]
+    ) -> Columns:
+        by_name: dict[str, Coded] = {}
         errors = []
-        for feature, place in zip(self._features, places, strict=True):
+        for one, place in zip(self._inputs, places, strict=True):
             parts = [_absent(rows) if place == _OUTSIDE else batch[place] for rows, batch in batches]
-            distinct = _distinct(_joined(parts))
-            row = _first(distinct, _refused(distinct.values, feature, self._longest[feature.name]))
+            distinct, why = _distinct(_joined(parts)), ""
+            field = None if place == _OUTSIDE else fields[place]
+            refused = _refused(distinct.values, one, field, self._longest[one.name])
+            if isinstance(one, DateInput) and not refused:
+                made, refused, why = self._dates[one.name].read(distinct, field)
+                by_name |= dict(zip(one.parts, made, strict=False))
+            row = _first(distinct, refused)
             if row is not None:
-                errors.append((pointer_to("rows", row, feature.name), required_of(feature)))
-            columns.append(distinct)
+                errors.append((pointer_to("rows", row, one.name), required_of(one, why)))
+            by_name[one.name] = distinct
         if errors:
             raise Problem(DOES_NOT_FIT, tuple(errors))
+        columns = [by_name[name] for name in self._names]
         matrix = np.empty((len(columns[0].places), len(columns)), dtype=np.float32)
-        for number, one in enumerate(columns):
-            matrix[:, number] = self._encoder.column(number, one.values)[one.places]
+        for number, column in enumerate(columns):
+            matrix[:, number] = self._encoder.column(number, column.values)[column.places]
         return Columns(self._names, columns, matrix)
 
 
-def _fits(field: Field, feature: Feature) -> bool:
-    if feature.kind == "categorical":
+def _fits(field: Field, feature: Input) -> bool:
+    if isinstance(feature, DateInput) and field.layout == "times":
+        return True
+    if feature.kind in ("categorical", "date"):
         return (field.is_text and field.layout != "other") or field.layout == "null"
     return field.dictionary is None and field.layout in _LAYOUTS[feature.kind]
 
@@ -160,15 +189,19 @@ def _distinct(column: Column) -> Coded:
     return Coded(shown, places)
 
 
-def _refused(values: Sequence[Value], feature: Feature, longest: int) -> list[int]:
+def _refused(values: Sequence[Value], one: Input, field: Field | None, longest: int) -> list[int]:
     """Which of a column's values a request in JSON may not have either; only the last may be None."""
     present = values[:-1] if values and values[-1] is None else values
-    if feature.kind == "categorical":
+    if field is not None and field.layout == "times":
+        refused = []
+    elif one.kind in ("categorical", "date"):
         # Its values are strings, which mypy cannot know.
-        refused = [number for number, one in enumerate(present) if len(one) > longest]  # type: ignore[arg-type]
+        refused = [number for number, text in enumerate(present) if len(text) > longest]  # type: ignore[arg-type]
     else:
-        refused = np.flatnonzero(~(np.abs(np.array(present, dtype=np.float64)) <= FLOAT32_MAX)).tolist()
-    if len(present) < len(values) and not feature.may_be_missing:
+        numbers = np.array(present, dtype=np.float64)
+        is_right = np.abs(numbers) <= FLOAT32_MAX if one.kind == "numeric" else np.isfinite(numbers)
+        refused = np.flatnonzero(~is_right).tolist()
+    if len(present) < len(values) and not one.may_be_missing:
         refused.append(len(present))
     return refused
 

@@ -30,7 +30,7 @@ _CONTINUATION = -1
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _VERSIONS = (3, 4)
-_NULL, _INT, _FLOAT, _UTF8, _BOOL, _LARGE_UTF8, _UTF8_VIEW = 1, 2, 3, 5, 6, 20, 24
+_NULL, _INT, _FLOAT, _UTF8, _BOOL, _DATE, _TIMESTAMP, _LARGE_UTF8, _UTF8_VIEW = 1, 2, 3, 5, 6, 8, 10, 20, 24
 _LAYOUTS: dict[int, Layout] = {
     _NULL: "null",
     _BOOL: "bits",
@@ -38,6 +38,9 @@ _LAYOUTS: dict[int, Layout] = {
     _LARGE_UTF8: "large utf8",
     _UTF8_VIEW: "utf8 view",
 }
+# By the number of a date's unit, and of a timestamp's.
+_DATES = {0: ("<i4", "day"), 1: ("<i8", "ms")}
+_TIMESTAMPS = {0: "s", 1: "ms", 2: "us", 3: "ns"}
 _FLOATS = {0: "<f2", 1: "<f4", 2: "<f8"}
 
 
@@ -150,6 +153,12 @@ def _field(table: TableReader) -> Field:
         return _numbers(name, _int_type(details))
     if kind == _FLOAT:
         return _numbers(name, _FLOATS.get(0 if details is None else details.number(0, "h"), ""))
+    if kind == _DATE:
+        dtype, unit = _DATES.get(1 if details is None else details.number(0, "h", 1), ("", ""))
+        return Field(name, "times" if dtype else "other", dtype, unit=unit)
+    if kind == _TIMESTAMP:
+        unit = _TIMESTAMPS.get(0 if details is None else details.number(0, "h"), "")
+        return Field(name, "times" if unit else "other", "<i8", unit=unit)
     return Field(name, _LAYOUTS.get(kind, "other"))
 
 

@@ -35,7 +35,8 @@ LAYOUTS = st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"ensu
 class Card:
     """Of a model card, what the reader reads."""
 
-    features = FEATURES
+    features = inputs = FEATURES
+    dates = ()
     classes = CLASSES["binary"]
     target = "answer"
     max_batch_rows = 50

@@ -9,7 +9,8 @@ import pytest
 
 from contracts.data_manifest import DataManifest
 from contracts.features import Feature
-from contracts.pipeline_toml.keys import CalendarPart, Features
+from contracts.pipeline_toml.keys import Features
+from contracts.schema import CalendarPart
 from testbed.cards import card
 from testbed.tiny_build import config
 from training.judging.checks.run_checks import contract_of_challenger

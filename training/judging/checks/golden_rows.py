@@ -4,7 +4,7 @@
 second one. Which rows it takes may depend on the last bit of a score. These properties may not:
 
 - About half of the golden rows or more are distinct rows of the holdout. Their scores span lowest to highest.
-- Each value that may be missing, and each category that may be unknown, is so in some row.
+- Each value that may be missing, and each category that may be unknown, is so in some row; so is a date with an offset.
 
 A few rows may be absent: training leaves out those on which another machine may differ by more than the tolerance.
 """
@@ -36,7 +36,7 @@ def golden_check(scorer: Scorer, golden: Golden, holdout: Table) -> Check:
     gap = _widest_gap(*(scores_of(scorer.predict(rows)) for rows in (unchanged, matrix))) if len(unchanged) else 1.0
     untried = sorted(set(_untried(scorer, golden)))
     fewest = FEWEST_UNCHANGED * min(wanted, len(np.unique(_hashes(matrix))))
-    changes_a_row = -(-len(golden_changes(scorer.card.features)) // max(1, wanted // 2))
+    changes_a_row = -(-len(golden_changes(scorer.card)) // max(1, wanted // 2))
     is_enough = len(golden.rows) >= FEWEST * wanted and len(unchanged) >= fewest
     return Check(
         name="golden rows",
@@ -51,7 +51,7 @@ def golden_check(scorer: Scorer, golden: Golden, holdout: Table) -> Check:
 
 def _unchanged(scorer: Scorer, golden: Golden, matrix: Matrix) -> Matrix:
     """float32 [rows, features]: the distinct golden rows that are rows of the holdout."""
-    inputs = scorer.encoder.rows([row.inputs for row in golden.rows])
+    inputs = scorer.encoded([row.inputs for row in golden.rows])
     hashes = _hashes(inputs)
     first = np.unique(hashes, return_index=True)[1]
     return inputs[first[np.isin(hashes[first], _hashes(matrix))]]
@@ -66,7 +66,7 @@ def _widest_gap(scores: npt.NDArray[np.float32], every: npt.NDArray[np.float32])
 
 
 def _untried(scorer: Scorer, golden: Golden) -> Iterator[str]:
-    for name, value in golden_changes(scorer.card.features):
+    for name, value in golden_changes(scorer.card):
         if not any(name in row.inputs and row.inputs[name] == value for row in golden.rows):
             yield name
 

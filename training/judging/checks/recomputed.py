@@ -129,8 +129,8 @@ def _predicted(candidate: Candidate, rows: TrainRows, holdout: Table) -> FloatAr
 
 
 def _description(card: ModelCard, manifest: DataManifest) -> Check:
-    """Features with their ranges, and the span of train, which the service and the table's contract rely on."""
-    told, known = {one.name: one for one in card.features}, {one.name: one for one in manifest.features}
+    """Features, dates and the span of train, which the service and the table's contract rely on."""
+    told, known = _described(card), _described(manifest)
     other = [name for name in {**told, **known} if told.get(name) != known.get(name)]
     train = manifest.tables["train"]
     if (card.train_rows, card.train_first, card.train_last) != (train.rows, train.first, train.last):
@@ -138,9 +138,14 @@ def _description(card: ModelCard, manifest: DataManifest) -> Check:
     return _check(
         "description of the data",
         f"model.json has another description of {listed(other)}" if other else "as in data.json",
-        "features and train rows as data.json describes them",
+        "features, dates and train rows as data.json describes them",
         passed=not other,
     )
+
+
+def _described(by: ModelCard | DataManifest) -> dict[str, object]:
+    """Features with their ranges, and dates with their format and parts, by name."""
+    return {one.name: one for one in by.features} | {one.name: one for one in by.dates}
 
 
 def _fit_check(predicted: FloatArray, again: FittedAgain) -> Check:

@@ -35,6 +35,6 @@ def _batch_us(scorer: Scorer, rows: Sequence[GoldenRow]) -> list[float]:
     for call in range(CALLS_A_BATCH):
         inputs = rows[call % len(rows)].inputs
         started = time.perf_counter_ns()
-        scorer.predict(scorer.encoder.rows([inputs]))
+        scorer.predict(scorer.encoded([inputs]))
         spent.append((time.perf_counter_ns() - started) / 1000)
     return spent

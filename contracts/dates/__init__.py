@@ -1,0 +1,1 @@
+"""Dates in requests and tables, read by one function, and the calendar parts that are features."""
