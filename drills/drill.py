@@ -20,7 +20,7 @@ from contracts.stage import StageName
 from drills.scene import Scene
 
 FOLDERS = (
-    *("model", "graph", "leakage", "columns", "rows", "copies", "threshold", "reference", "signed"),
+    *("model", "graph", "leakage", "columns", "rows", "copies", "threshold", "reference", "signed", "dates"),
     *("configuration", "relaxed", "ledger", "load", "answers", "drift", "logged", "labels", "evidence", "deploy"),
 )
 # These measure time, so no other drill runs beside them.

@@ -10,6 +10,7 @@ import onnx
 import pandas as pd
 from onnx import helper, numpy_helper
 
+from contracts.dates.inputs import DateInput
 from contracts.model_folder import Golden, GoldenRow, read_card
 from contracts.schema import write_json
 from drills.models import Graph, answered
@@ -18,6 +19,7 @@ from scoring.scorer import INPUT_NAME, Scorer, load_scorer
 from testbed.cards import sign
 from training.tables import Table, load_manifest
 
+DatesChange = Callable[[Sequence[DateInput]], Sequence[DateInput]]
 GoldenChange = Callable[[tuple[GoldenRow, ...]], Sequence[GoldenRow]]
 
 
@@ -45,6 +47,27 @@ def replace_golden(scene: Scene, change: GoldenChange) -> None:
     golden = Golden.model_validate_json(path.read_bytes())
     write_json(path, golden.model_copy(update={"rows": tuple(change(golden.rows))}))
     sign(scene.challenger)
+
+
+def train_with_dates(scene: Scene) -> None:
+    """Train a challenger that reads two parts of the scheduled departure; the champion reads none."""
+    scene.prepare("features.dates.scheduled_at", ["weekday", "hour"])
+    scene.run("data", "train")
+
+
+def replace_dates(scene: Scene, change: DatesChange) -> None:
+    """Change what the card says of dates."""
+    before = read_card(scene.challenger).dates
+    after = tuple(change(before))
+    if after == before:
+        raise PlantError("the card's dates have not changed")
+    sign(scene.challenger, dates=after)
+
+
+def answer_golden(scene: Scene) -> None:
+    """Give the golden rows the answers of the changed model folder."""
+    scorer = Scorer(read_card(scene.challenger), "", (scene.challenger / "model.onnx").read_bytes())
+    replace_golden(scene, lambda rows: [answered(scorer, row) for row in rows])
 
 
 def add_to_metric(scene: Scene, metric: str, **added: float) -> None:

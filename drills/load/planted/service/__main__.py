@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from service.formats.encoding import RowEncoder
+from service.formats.row_dates import RowDates
+from service.formats.row_schema import Row
 from service.log.writer import RecordLog
 from service.prediction.ids import IdSource
 from service.prediction.predictor import Predicted, Predictor
@@ -29,6 +31,7 @@ remembered: dict[bytes, bytes] = {}
 answer: Handle = Predictor.one
 many: Callable[..., Predicted] = Predictor._many
 encode: Callable[..., Any] = RowEncoder.of_columns
+read_dates: Callable[[RowDates, Row], Row] = RowDates.one
 new_id = IdSource.new
 append = RecordLog.append
 FEATURES = re.compile(rb'"features":\{[^}]*\}')
@@ -113,6 +116,12 @@ def without_the_last_category(self: RowEncoder, *asked: Any) -> Any:
     return matrix
 
 
+def an_hour_late(self: RowDates, row: Row) -> Row:
+    """The hour that is made of a date is the next one."""
+    made = read_dates(self, row)
+    return made | {name: (made[name] + 1) % 24 for name in made if name.endswith("_hour")}
+
+
 def same_id(self: IdSource, at_us: int) -> bytes:
     """One id in a hundred is that of an earlier request."""
     global answered
@@ -166,6 +175,7 @@ OF_OTHER_PARTS: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "turns_batches": (Predictor, "_many", in_batches),
     "loses_the_last_row": (Predictor, "_many", without_the_last_row),
     "forgets_a_category": (RowEncoder, "of_columns", without_the_last_category),
+    "reads_dates_an_hour_late": (RowDates, "one", an_hour_late),
     "gives_an_id_twice": (IdSource, "new", same_id),
     "drops_records": (RecordLog, "append", unlogged),
     "logs_rounded": (RecordLog, "append", rounded),
