@@ -1,9 +1,11 @@
 """Calls the container engine's command line, with errors that say what to do."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from contracts.exits import OutsideError, UsageError
 
@@ -41,16 +43,31 @@ def docker_bytes(
 ) -> bytes:
     """Run `docker …` with this standard input. Raises NoEngineError, and EngineError on failure or after `seconds`."""
     try:
-        done = subprocess.run(
-            ["docker", *arguments], input=stdin, capture_output=True, timeout=seconds, check=False, env=environment
-        )
+        # With a time limit it is a group of its own: a plugin such as buildx is docker's child, and would live on.
+        process = subprocess.Popen(
+            ["docker", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment, start_new_session=seconds is not None,
+        )  # fmt: skip
     except FileNotFoundError:
         raise NoEngineError(NO_DOCKER) from None
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"`docker {' '.join(arguments[:2])}` did not end within {seconds:g} s.") from None
-    if done.returncode != 0:
-        raise _failure(arguments, done.returncode, done.stderr.decode(errors="replace").strip())
-    return done.stdout
+    with process:
+        try:
+            out, said = process.communicate(stdin, timeout=seconds)
+        except BaseException as error:
+            _kill(process, is_group=seconds is not None)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise EngineError(f"`docker {' '.join(arguments[:2])}` did not end within {seconds:g} s.") from None
+            raise
+    if process.returncode != 0:
+        raise _failure(arguments, process.returncode, said.decode(errors="replace").strip())
+    return out
+
+
+def _kill(process: "subprocess.Popen[bytes]", *, is_group: bool) -> None:
+    if is_group:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def container_logs(name: str, lines: int) -> str:

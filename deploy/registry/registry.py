@@ -1,23 +1,27 @@
 """Talks to registries through the container engine, so that its logins and mirrors apply."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import ValidationError
 
 from contracts.exits import FindingError, UsageError
-from deploy.digests import engine_id, sha256
+from deploy.digests import MOST_BYTES_OF_JSON, engine_id, sha256
 from deploy.engine import EngineError, docker, docker_bytes, engine_platform
+from deploy.registry.contents import DIGEST, Configuration, Content, Layer, first_error, platform_of
 
 REPOSITORY = r"(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-DIGEST = r"sha256:[0-9a-f]{64}"
 # The engine has no error codes, only texts: these are of Docker Hub and of the reference registry.
 NOT_THERE = ("manifest unknown", "not found", "repository does not exist", "name unknown", "name_unknown")
 # The platform of an attestation in buildx, and its error for an option that it is too old for.
 NO_PLATFORM = "unknown/unknown"
 UNKNOWN_OPTION = "unknown flag"
+# For a manifest or a configuration: some kB. A registry that sends no end would otherwise be read for ever.
+ANSWER_SECONDS = 120.0
+# An index of images has manifests. Some tools put an index into an index, and none goes deeper.
+MOST_INDEXES = 3
 NOT_ALLOWED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
 
 
@@ -126,24 +130,29 @@ def look_up(reference: str) -> Held:
 
     Raises NoSuchImageError, WrongDigestError where nothing in it is for this engine's platform, and EngineError.
     """
-    digest, raw = _read(reference)
+    digest, content = _read(reference)
     manifest = digest
-    while "manifests" in raw:
-        entry = _for_this_engine(reference, raw["manifests"])
-        manifest, raw = _read(f"{repository_of(reference)}@{entry}")
-    return Held(digest, manifest, raw["config"]["digest"], sum(layer["size"] for layer in raw["layers"]))
+    for _ in range(MOST_INDEXES):
+        if content.manifests is None:
+            break
+        entry = _for_this_engine(reference, content.manifests)
+        manifest, content = _read(f"{repository_of(reference)}@{entry}")
+    if content.config is None:
+        raise WrongDigestError(f"{reference} is no image: its manifest names no configuration.", code="no-image")
+    return Held(digest, manifest, content.config.digest, sum(layer.size for layer in content.layers))
 
 
 def described(reference: str) -> Described:
     """An image's labels and platform, without pulling it. Raises as `look_up` does."""
     one = f"{repository_of(reference)}@{look_up(reference).manifest}"
     try:
-        said = docker("buildx", "imagetools", "inspect", "--format", "{{json .Image}}", one)
-    except EngineError as error:
-        raise _refusal(reference, error) from None
-    configuration = json.loads(said)
-    labels = configuration.get("config", {}).get("Labels") or {}
-    return Described(labels, f"{configuration['os']}/{configuration['architecture']}")
+        seen = Configuration.model_validate_json(_inspected(one, "--format", "{{json .Image}}"))
+    except ValidationError as error:
+        raise WrongDigestError(
+            f"The configuration of {reference} is none: {first_error(error)}.", code="no-image"
+        ) from None
+    labels = seen.config.labels if seen.config else None
+    return Described(labels or {}, f"{seen.os}/{seen.architecture}")
 
 
 def move_tag(reference: str, tag: str) -> None:
@@ -168,22 +177,39 @@ def repository_of(reference: str) -> str:
     return re.sub(rf"(@{DIGEST}|:{TAG})$", "", reference)
 
 
-def _read(reference: str) -> tuple[str, dict[str, Any]]:
-    """The digest and the content of a manifest or an index. Raises NoSuchImageError, WrongDigestError, EngineError."""
+def _inspected(reference: str, *options: str) -> bytes:
+    """What the registry answers. Raises NoSuchImageError, WrongDigestError, EngineError."""
     try:
-        raw = docker_bytes("buildx", "imagetools", "inspect", "--raw", reference)
+        found = docker_bytes("buildx", "imagetools", "inspect", *options, reference, seconds=ANSWER_SECONDS)
     except EngineError as error:
         raise _refusal(reference, error) from None
+    if len(found) > MOST_BYTES_OF_JSON:
+        raise WrongDigestError(
+            f"The registry's answer for {reference} has {len(found):,} bytes; a manifest has at most "
+            f"{MOST_BYTES_OF_JSON:,}.",
+            code="too-large",
+        )
+    return found
+
+
+def _read(reference: str) -> tuple[str, Content]:
+    """The digest and the content of a manifest or an index. Raises NoSuchImageError, WrongDigestError, EngineError."""
+    raw = _inspected(reference, "--raw")
     digest = sha256(raw)
     if "@" in reference and not reference.endswith(digest):
         raise WrongDigestError(f"The registry's answer for {reference} has the digest {digest}.")
-    return digest, json.loads(raw)
+    try:
+        return digest, Content.model_validate_json(raw)
+    except ValidationError as error:
+        raise WrongDigestError(
+            f"The registry's answer for {reference} is no manifest: {first_error(error)}.", code="no-image"
+        ) from None
 
 
-def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> str:
+def _for_this_engine(reference: str, entries: Sequence[Layer]) -> str:
     """The digest of this platform's entry in an index. Attestations are entries without a platform."""
     wanted = engine_platform()
-    offered = [(platform_of(entry), str(entry["digest"])) for entry in entries]
+    offered = [(platform_of(entry), entry.digest) for entry in entries]
     images = [one for one in offered if one[0] != NO_PLATFORM]
     fitting = [one for one in images if one[0] == wanted] if len(images) > 1 else images
     if len(fitting) != 1:
@@ -192,12 +218,6 @@ def _for_this_engine(reference: str, entries: Sequence[Mapping[str, Any]]) -> st
             f"{reference} is a list of images for {platforms}; required: exactly one for {wanted}, this engine's."
         )
     return fitting[0][1]
-
-
-def platform_of(entry: Mapping[str, Any]) -> str:
-    """The platform of an entry of an index, such as linux/amd64; empty if it has none."""
-    said = entry.get("platform") or {}
-    return f"{said['os']}/{said['architecture']}" if said else ""
 
 
 def _refusal(name: str, error: EngineError) -> Exception:
