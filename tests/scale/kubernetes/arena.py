@@ -97,8 +97,8 @@ def cluster_arena(base: str) -> Iterator[ClusterArena]:
         stack.callback(remove_rest, namespace, registry.address)
         stack.callback(registry.stop)
         registry.start()
-        stack.enter_context(_seen_by_nodes(registry.port))
-        stack.callback(_remove, made.cluster)
+        stack.enter_context(seen_by_nodes(registry.port))
+        stack.callback(remove, made.cluster)
         _write_overlay(folder / "overlay", namespace, registry)
         made.make_version("first", "1" * 40)
         made.make_version("second", "2" * 40)
@@ -118,7 +118,7 @@ def _write_overlay(overlay: Path, namespace: str, registry: Registry) -> None:
 
 
 @contextmanager
-def _seen_by_nodes(port: int) -> Iterator[None]:
+def seen_by_nodes(port: int) -> Iterator[None]:
     """The registry's port on a node's loopback leads to the registry."""
     address, node = os.environ["KUBERNETES_HOST"], shlex.split(os.environ["KUBERNETES_NODE"])
     running = [
@@ -137,7 +137,7 @@ def _start(prefix: Sequence[str], way: Sequence[object]) -> "subprocess.Popen[by
     return subprocess.Popen([*prefix, sys.executable, str(Path(__file__).parent / "forward.py"), *map(str, way)])
 
 
-def _remove(cluster: Cluster) -> None:
+def remove(cluster: Cluster) -> None:
     """The namespace goes with everything in it; it takes some seconds, for which nobody waits."""
     try:
         cluster.find(cluster.core.delete_namespace, cluster.namespace)
