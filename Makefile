@@ -99,7 +99,7 @@ pin: setup #. Write the sha256 of data.source into pipeline.toml
 	@$(RUN) -m training pin --config $(CONFIG)
 
 # Each room has its own commands, which go with the room.
-include $(foreach room,deploy deploy/kubernetes/load reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
+include $(foreach room,deploy deploy/kubernetes/load deploy/kubernetes/training reports drills tests/workflows tests/situations tests benchmarks monitoring publishing exercises tests/adopting,$(wildcard $(room)/commands.mk))
 
 ##@ Work on it
 

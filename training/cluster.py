@@ -83,7 +83,7 @@ def _dask() -> Any:
     except ImportError:
         raise UsageError(
             f"{VARIABLE} is {os.environ[VARIABLE]!r}, and Dask is not installed. "
-            'Run `make setup GROUPS="train cluster"`, or unset the variable to train on this machine.',
+            'Run `make setup GROUPS="service train cluster"`, or unset the variable to train on this machine.',
             code="no-cluster",
         ) from None
 

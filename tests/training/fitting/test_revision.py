@@ -39,5 +39,18 @@ def test_without_git_or_without_a_commit_it_is_unknown(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown"
 
 
+def test_an_image_without_git_has_the_commit_that_it_was_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_COMMIT", "a" * 40)
+    assert commit(tmp_path) == "a" * 40
+
+
+def test_where_there_is_git_no_variable_decides(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = commit(checkout)
+    monkeypatch.setenv("TRAINING_COMMIT", "a" * 40)
+    assert commit(checkout) == before
+
+
 def test_versions_name_what_decides_the_bytes_of_a_model() -> None:
     assert {"python", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy"} <= set(versions())
