@@ -18,8 +18,8 @@ from service.formats.arrow.columns import (
     Texts,
     UnreadError,
     columns_of,
+    dictionary_of,
     rows_of,
-    texts_in,
 )
 from service.formats.arrow.flatbuffers import DamagedError, TableReader, root_of
 
@@ -136,10 +136,10 @@ def _read_dictionary(
         raise DamagedError("a dictionary of no column")
     if rows_of(record) + len(dictionaries.get(number, ())) > MAX_DICTIONARY:
         raise UnreadError(f"dictionaries of at most {MAX_DICTIONARY} values")
-    (column,) = columns_of(record, message.body, [coded[number]], max_text, {})
+    texts = dictionary_of(record, message.body, coded[number], max_text)
     if not header.number(2, "?"):
         dictionaries[number] = []
-    dictionaries.setdefault(number, []).extend(texts_in(column))
+    dictionaries.setdefault(number, []).extend(texts)
 
 
 def _field(table: TableReader) -> Field:

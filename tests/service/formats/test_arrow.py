@@ -4,6 +4,8 @@ import io
 import json
 import math
 import random
+import struct
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -293,6 +295,38 @@ def test_offsets_that_wrap_around_are_refused() -> None:
     for wrapped in ([0, 2**31 - 1, -(2**31), 10], [0, 3, 2, 10], [-1, 3, 7, 10], [0, 3, 7, 11]):
         spoilt = stream.replace(offsets, np.array(wrapped, dtype="<i4").tobytes())
         assert outcome(spoilt) in (NOT_ARROW.slug, DOES_NOT_FIT.slug)
+
+
+def views_of(texts: list[bytes], places: list[int]) -> Any:
+    """Strings as views into one buffer: those of the same place share its bytes."""
+    starts = np.cumsum([0, *map(len, texts)])
+    views = b"".join(struct.pack("<i4sii", len(texts[one]), texts[one][:4], 0, int(starts[one])) for one in places)
+    return pa.Array.from_buffers(
+        pa.string_view(), len(places), [None, pa.py_buffer(views), pa.py_buffer(b"".join(texts))]
+    )
+
+
+def with_dictionary(values: Any) -> bytes:
+    towns = pa.DictionaryArray.from_arrays(pa.array([0, 0, 0], pa.int32()), values, safe=False)
+    return stream_of(replaced("town", towns))
+
+
+@pytest.mark.parametrize(("length", "count"), [(1_000, 65_000), (200, 65_000), (40, 60_000), (1_000, 40)])
+def test_a_dictionary_cannot_say_more_than_it_brings(length: int, count: int) -> None:
+    stream = with_dictionary(views_of([b"Ulm" + b" " * (length - 3)], [0] * count))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Problem) as refused:
+            READER.read(stream)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(stream) + 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert "share" in str(refused.value.errors)
+
+
+def test_a_dictionary_of_views_that_share_nothing_is_read() -> None:
+    texts = [f"a town of a long name, number {number:05}".encode() for number in range(5_000)]
+    assert READER.read(with_dictionary(views_of(texts, list(range(5_000))))).rows()[0]["town"] == texts[0].decode()
 
 
 def test_a_process_survives_damaged_streams_and_answers_on(process: Process) -> None:
