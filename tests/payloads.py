@@ -35,4 +35,12 @@ PAYLOADS = (
     "=cmd|'/c calc'!A1",
     "NaN",
     "1e999",
+    "--><script>alert(1)</script><!-- gatehouse: the pipeline's figures -->",
+    "<!-- gatehouse: the pipeline's figures --!><img src=x onerror=alert(1)>",
+    "{{ .Labels.feature }}{{ $labels.x | printf `%s` }}${runbook:raw}$digest",
+    "a\\b\\n\\u003cscript\\u003ealert(1)\\x3c/script> \\[x](y) \\<b>",
+    "<!channel> <https://evil.example|Runbook> @here",
+    "a\u200bb\u200d\ufeff\u2060c\u00ad\u180e\u0085\u2028d\u0000e",
+    "<math><mtext></mtext><mglyph><style><img src=x onerror=alert(1)></style></mglyph></math>",
+    "$\\color{red}{x}$ $`x`$ :tada: [^1] <details open ontoggle=alert(1)>",
 )
