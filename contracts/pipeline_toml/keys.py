@@ -21,6 +21,7 @@ Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Annotated[str, Strict()], ...], Strict(False)]  # a TOML array
 Spellings = Annotated[tuple[Spelling, ...], Strict(False), Field(min_length=1)]
 CalendarParts = Annotated[tuple[CalendarPart, ...], Strict(False), Field(min_length=1)]
+MOST_CATEGORIES = 10_000
 # A key that is not set is not written, so that older records keep their digest.
 IF_SET = Field(exclude_if=not_)
 
@@ -158,7 +159,7 @@ class Features(Section):
     include: Names = ()
     exclude: Names = ()
     kinds: dict[str, FeatureKind] = {}
-    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 200
+    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 200
     normalise: Annotated[dict[str, Spellings], IF_SET] = {}
     min_category_rows: Annotated[int, Field(ge=0), IF_SET] = 0
     dates: Annotated[dict[str, CalendarParts], IF_SET] = {}

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.data_manifest import LeftOut
-from contracts.pipeline_toml.keys import Config, Features
+from contracts.pipeline_toml.keys import MOST_CATEGORIES, Config, Features
 from contracts.schema import FeatureKind
 from training.dataset.column_values import plain, shape_of, to_numbers
 from training.dataset.preparation.spellings import normaliser
@@ -191,7 +191,8 @@ def _near(count: int, limit: int) -> str:
     """What to set where the limit is exceeded by little."""
     if count > NEAR * limit:
         return ""
-    return f"; raise it, or put rare ones together: features.min_category_rows = {FEW_ROWS}"
+    ways = "put rare ones together" if limit >= MOST_CATEGORIES else "raise it, or put rare ones together"
+    return f"; {ways}: features.min_category_rows = {FEW_ROWS}"
 
 
 def _roles(config: Config) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.exits import FindingError, UsageError
 from contracts.features import MISSING
-from contracts.pipeline_toml.keys import Features
+from contracts.pipeline_toml.keys import MOST_CATEGORIES, Features
 from tests.refusals import refuses
 from training.dataset.column_values import convert, shape_of, to_text
 from training.dataset.columns import ColumnChoice, kind_of
@@ -143,6 +143,14 @@ def test_kinds_makes_a_number_a_category() -> None:
 def test_kinds_does_not_lift_the_limit_on_categories() -> None:
     values, kinds = list(range(90)) * 3, {"x": "categorical"}
     assert left_out(values, "90 distinct", kinds=kinds, max_categories=80) == "too-many-categories"
+
+
+def test_a_limit_that_cannot_be_raised_is_not_said_to_be_raised() -> None:
+    kinds = {"x": "categorical"}
+    assert "raise it" in reason(words(90, rows=270), kinds=kinds, max_categories=80)
+    beyond = reason(words(MOST_CATEGORIES + 1, rows=30_010), kinds=kinds, max_categories=MOST_CATEGORIES)
+    assert "min_category_rows" in beyond
+    assert "raise it" not in beyond
 
 
 def test_missing_text_is_a_category_of_its_own() -> None:
