@@ -1,6 +1,7 @@
 """`make drift-issue`: updates the tracking issue about drift from the scheduled run's verdict.
 
-Reads   <build>/drift/stage.json and verdict.json, from an artifact; missing or unfit files mean "could not run"
+Reads   <build>/drift/stage.json and verdict.json, and <build>/requests/stage.json, from an artifact; missing or unfit
+        files mean "could not run"
 Writes  one issue, labelled drift: opened on a finding, updated, closed when stable
 Exits   0 up to date · 1 GitHub's API refuses or does not answer · 2 this is not a job
 """
@@ -36,6 +37,8 @@ COULD_NOT_RUN = (
 def answer_of(build: Build) -> Answer:
     """The answer in the artifact."""
     folder = build.stage("drift")
+    if not (folder / "stage.json").exists():
+        return Answer("could not run", f"{COULD_NOT_RUN}{_why_no_requests(build)}.")
     try:
         record = read_outside_json(folder / "stage.json", StageRecord, "make scheduled-drift", MOST_BYTES)
     except UsageError as error:
@@ -50,6 +53,16 @@ def answer_of(build: Build) -> Answer:
     if record.exit_code == Exit.FINDING:
         return Answer("found", text)
     return Answer("clean" if verdict.state == "stable" else "undecided", text)
+
+
+def _why_no_requests(build: Build) -> str:
+    """What stopped `make requests`, the command before the check; empty if it passed or did not run."""
+    try:
+        record = read_outside_json(build.stage("requests") / "stage.json", StageRecord, "make requests", MOST_BYTES)
+    except UsageError:
+        return ""
+    said = cell(record.headline.rstrip("."))
+    return f", from `make requests`: {said}" if record.exit_code != Exit.PASS else ""
 
 
 def describe(verdict: DriftVerdict) -> str:

@@ -105,15 +105,19 @@ def _get(url: str, key: str) -> IO[bytes]:
         return answer
     except urllib.error.HTTPError as error:
         raise UsageError(
-            f"{shown(url)} answered {error.code}. {_remedy(error.code)}", code="refused-by-service"
+            f"{shown(url)} answered {error.code}. {_remedy(error.code, bool(key))}", code="refused-by-service"
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UsageError(f"{shown(url)} cannot be reached: {type(error).__name__}. Is the service up?") from None
 
 
-def _remedy(status: int) -> str:
+def _remedy(status: int, has_key: bool) -> str:
     if status in (401, 403):
-        return "REQUESTS_KEY must be a key with the scope export (docs/service.md)."
+        seen = "is not accepted" if has_key else "is not set"
+        return (
+            f"REQUESTS_KEY {seen}; required: a key of the service with the scope export (docs/service.md). Where it "
+            "goes on GitHub: docs/github.md."
+        )
     if status == 404:
         return "Behind the edge, the export is let out by EDGE_EXPORT=on (docs/compose.md)."
     if status == 503:

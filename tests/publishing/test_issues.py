@@ -79,6 +79,16 @@ def test_a_run_that_left_nothing_is_not_taken_for_stable(tmp_path: Path, github:
     assert drift(tmp_path, job) is Exit.PASS
     assert github.issues[0]["title"] == drift_issue.TOPIC.title_could_not_run
     assert "not known" in github.issues[0]["body"]
+    assert "make" not in github.issues[0]["body"]
+
+
+def test_requests_that_could_not_be_fetched_are_the_reason_that_the_issue_gives(
+    tmp_path: Path, github: GitHub, job: dict[str, str]
+) -> None:
+    write_record(Build(tmp_path), "requests", "the key is refused", exit_code=2, verdict="unusable")
+    assert drift(tmp_path, job) is Exit.PASS
+    assert github.issues[0]["title"] == drift_issue.TOPIC.title_could_not_run
+    assert "from `make requests`: the key is refused." in github.issues[0]["body"]
 
 
 @pytest.mark.parametrize("exit_code", [1, 2])

@@ -80,6 +80,15 @@ def test_in_the_issue_about_drift(payload: str, tmp_path: Path, github: GitHub, 
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
+def test_in_the_issue_about_drift_without_requests(
+    payload: str, tmp_path: Path, github: GitHub, job: dict[str, str]
+) -> None:
+    write_record(Build(tmp_path), "requests", payload, exit_code=2, verdict=payload)
+    assert drift_issue.main(job, ["--build", str(tmp_path)]) is Exit.PASS
+    assert_harmless(github.issues[0]["body"])
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
 def test_in_the_issue_about_security(payload: str, tmp_path: Path, github: GitHub, job: dict[str, str]) -> None:
     finding = Finding(what=payload, where=payload, remedy=payload)
     audit = Audit(what="image", state="found", subject=payload, detail=payload, findings=(finding,))

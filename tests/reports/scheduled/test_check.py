@@ -363,7 +363,7 @@ def test_more_than_its_bound_is_refused_however_well_it_was_packed(
 @pytest.mark.parametrize(
     ("status", "headers", "says"),
     [
-        (401, {}, "REQUESTS_KEY must be a key with the scope export"),
+        (401, {}, "REQUESTS_KEY is not accepted; required: a key of the service with the scope export"),
         (404, {}, "EDGE_EXPORT=on"),
         (302, {"Location": "http://127.0.0.1:1/elsewhere"}, "Redirects are not followed"),
         (503, {}, "[Rr]un `make requests` again"),
