@@ -23,7 +23,7 @@ from contracts.schema import read_json, write_json
 from contracts.stage import Build
 from deploy.admission.evidence import read_case
 from deploy.admission.rules import require
-from deploy.champion.fetch import RECORD, SCHEME
+from deploy.champion.fetch import FOLDER, RECORD, SCHEME
 from deploy.champion.fetch import fetch as fetch_champion
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
@@ -31,7 +31,6 @@ from deploy.registry.registry import check_digest_reference, move_tag
 from scoring.scorer import load_scorer
 
 TAG = "champion"
-FOLDER = "champion"
 
 
 def main() -> Exit:

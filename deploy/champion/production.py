@@ -17,8 +17,8 @@ from contracts.model_folder import CARD_FILE, MODEL_FILES, ModelFolderError
 from contracts.release import Champion
 from contracts.schema import read_outside_json, require_file
 from contracts.stage import Build
-from deploy.champion.fetch import NOTHING_DEPLOYED, RECORD, RECORD_BYTES, SCHEME
-from deploy.champion.move import FOLDER, TAG
+from deploy.champion.fetch import FOLDER, NOTHING_DEPLOYED, RECORD, RECORD_BYTES, SCHEME
+from deploy.champion.move import TAG
 from deploy.champion.promote import replace_folder
 from deploy.command import run_command
 from scoring.scorer import load_scorer

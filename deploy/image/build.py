@@ -15,7 +15,6 @@ Exits   0 built or skipped · 3 the model folder or the image's self-test is ref
         image cannot be had · 1 the build failed
 """
 
-import contextlib
 import json
 import os
 import re
@@ -38,6 +37,7 @@ from deploy.image.measure import ContainerCost, measure
 from deploy.image.provenance import Builder, provenance
 from deploy.image.revision import Revision, revision_of
 from deploy.image.sbom import bill_of_materials
+from deploy.login import is_refused, remedy
 from deploy.target import wanted_target
 from scoring.scorer import Scorer, load_scorer
 
@@ -156,10 +156,12 @@ def run_build(command: Sequence[str], base: str) -> None:
     except NoEngineError:
         raise
     except EngineError as error:
-        if not _can_be_had(base):
+        if why := _why_not(base):
             raise BaseImageError(
-                f"The base image {base} is neither on this engine nor to be had from its registry. Name one that is: "
-                "PYTHON_IMAGE=… (a mirror's, or one that is there: `docker images`). Without an image: TARGET=process."
+                f"The base image {base} is neither on this engine nor to be had from its registry ({why}). "
+                f"{_who_may(base) if is_refused(why) else ''}Name one that is: PYTHON_IMAGE=… (a mirror's, or one that "
+                "is there: `docker images`), on GitHub in the Dockerfile's line FROM … AS pinned. Without an image: "
+                "TARGET=process."
             ) from None
         raise EngineError(
             f"The image was not built: {error}. If a package could not be fetched, pass what your network needs in "
@@ -167,13 +169,20 @@ def run_build(command: Sequence[str], base: str) -> None:
         ) from None
 
 
-def _can_be_had(base: str) -> bool:
-    """Whether the engine has the image, or its registry says that it does."""
+def _why_not(base: str) -> str:
+    """Why the base cannot be had; empty if the engine has it, or its registry says that it does."""
+    said = ""
     for question in (("image", "inspect"), ("buildx", "imagetools", "inspect")):
-        with contextlib.suppress(EngineError):
+        try:
             docker(*question, base)
-            return True
-    return False
+            return ""
+        except EngineError as error:
+            said = str(error)
+    return said
+
+
+def _who_may(base: str) -> str:
+    return remedy(base, os.environ, jobs="No job logs in before it builds, on main or in a pull request.") + " "
 
 
 def self_test(image: str, digest: str) -> None:

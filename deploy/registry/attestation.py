@@ -14,6 +14,7 @@ from contracts.exits import FindingError
 from contracts.image import Attestation
 from contracts.schema import write_json
 from deploy.engine import docker
+from deploy.login import LOGIN_REFUSED
 from deploy.registry.registry import NoSuchImageError, described, push
 
 LABEL = "gatehouse.evidence"
@@ -22,7 +23,7 @@ RECIPE = f"FROM scratch\nCOPY {FILE} /{FILE}\n"
 
 
 class AttestationError(FindingError):
-    """The registry's attestation is unreadable, or of another image."""
+    """The registry's attestation is unreadable, of another image, or not for this user."""
 
 
 def tag_of(image_id: str) -> str:
@@ -48,12 +49,15 @@ def attest(attestation: Attestation, repository: str) -> str:
 def read_attestation(repository: str, image_id: str) -> Attestation | None:
     """The attestation of this image; None if the registry has none.
 
-    Raises AttestationError if it is unreadable or of another image, EngineError if the registry does not answer.
+    Raises AttestationError if it is unreadable, of another image or not for this user, EngineError if the registry
+    does not answer.
     """
     name = f"{repository}:{tag_of(image_id)}"
     try:
         text = described(name).labels.get(LABEL, "")
-    except NoSuchImageError:
+    except NoSuchImageError as error:
+        if error.code == LOGIN_REFUSED:
+            raise AttestationError(f"The attestation cannot be read: {error}") from None
         return None
     try:
         found = Attestation.model_validate_json(text)

@@ -1,5 +1,6 @@
 """Talks to registries through the container engine, so that its logins and mirrors apply."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from contracts.exits import FindingError, UsageError
 from deploy.digests import MOST_BYTES_OF_JSON, engine_id, sha256
 from deploy.engine import EngineError, docker, docker_bytes, engine_platform
+from deploy.login import LOGIN_REFUSED, is_refused, remedy
 from deploy.registry.contents import DIGEST, Configuration, Content, Layer, first_error, platform_of
 
 REPOSITORY = r"(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
@@ -22,7 +24,6 @@ UNKNOWN_OPTION = "unknown flag"
 ANSWER_SECONDS = 120.0
 # An index of images has manifests. Some tools put an index into an index, and none goes deeper.
 MOST_INDEXES = 3
-NOT_ALLOWED = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
 
 
 class NameOfImageError(UsageError):
@@ -221,9 +222,10 @@ def _for_this_engine(reference: str, entries: Sequence[Layer]) -> str:
 
 
 def _refusal(name: str, error: EngineError) -> Exception:
-    said = str(error).lower()
-    if any(words in said for words in NOT_ALLOWED):
-        return NoSuchImageError(f"{name} is not there, or not for this user: try `docker login` ({error}).")
-    if any(words in said for words in NOT_THERE):
+    if is_refused(str(error)):
+        return NoSuchImageError(
+            f"{name} is not there, or not for this user ({error}). {remedy(name, os.environ)}", code=LOGIN_REFUSED
+        )
+    if any(words in str(error).lower() for words in NOT_THERE):
         return NoSuchImageError(f"{name} is not in the registry ({error}).")
     return error

@@ -12,6 +12,9 @@ from tests.containers.conftest import free_port, wait_until_it_listens
 
 STOP_SECONDS = 10.0
 CHUNK = 65_536
+# An htpasswd file: the name that logs in, and its password, by bcrypt.
+USER, TOKEN = "user", "a-token"
+ACCOUNTS = f"{USER}:$2b$04$zbr0EyYARQ1cTytHbj8nTeT6340QA5sp2xcUZLhW8qPpdo3BcKmJC\n"
 
 
 class Registry:
@@ -51,6 +54,17 @@ class Registry:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
             self._process = None
+
+
+@contextmanager
+def private_registry(folder: Path) -> Iterator[Registry]:
+    """A registry that nobody reads or writes without logging in, until the block ends."""
+    registry = Registry(folder, ACCOUNTS)
+    registry.start()
+    try:
+        yield registry
+    finally:
+        registry.stop()
 
 
 @contextmanager

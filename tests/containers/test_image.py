@@ -32,6 +32,7 @@ from deploy.image.revision import Revision
 from scoring.scorer import load_scorer
 from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, variant
+from tests.containers.registry import private_registry
 
 IMAGE_PARTS = ("Dockerfile", ".dockerignore", "requirements", *ROOMS)
 ROW = {"distance": 1.0, "is_weekend": True, "carrier": "AA"}
@@ -329,6 +330,19 @@ def test_a_base_image_that_cannot_be_had_is_named_with_what_to_do(tmp_path: Path
     assert "PYTHON_IMAGE=" in done.stderr
     assert "TARGET=process" in done.stderr
     assert not list(tmp_path.rglob("image.json"))
+
+
+def test_a_base_image_whose_registry_refuses_says_that_no_job_logs_in_to_build(tmp_path: Path) -> None:
+    write_model(tmp_path / "train" / "model")
+    (tmp_path / "registry").mkdir()
+    with private_registry(tmp_path / "registry") as registry:
+        done = make_build(
+            tmp_path, PYTHON_IMAGE=f"{registry.address}/user/base:1", DOCKER_CONFIG=str(tmp_path), GITHUB_RUN_ID="4711"
+        )
+    assert done.returncode == Exit.USAGE
+    assert f"Nobody is logged in to {registry.address} in this job" in done.stderr
+    assert "No job logs in before it builds" in done.stderr
+    assert "AS pinned" in done.stderr
 
 
 def test_a_build_that_fails_is_a_crash_and_leaves_no_image_json(tmp_path: Path) -> None:

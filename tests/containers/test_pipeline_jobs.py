@@ -30,7 +30,9 @@ from contracts.schema import read_json
 from contracts.stage import CHAIN
 from deploy.engine import docker
 from deploy.registry.registry import look_up
-from tests.containers.registry import Registry
+from publishing.issues.drift_issue import TOPIC
+from tests.containers.registry import ACCOUNTS, TOKEN, USER, Registry
+from tests.publishing.github_server import GitHub, serving
 from tests.publishing.repositories import git
 from tests.repository.test_promises import ROOT
 from tests.workflows.artifact_store import ArtifactStore
@@ -50,9 +52,6 @@ SAME_BYTES = (
 )  # fmt: skip
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 NO_HOST = "no host to deploy to: this repository has no rollouts, or openssh-server is not installed"
-# An htpasswd file: the name that logs in, and its password, by bcrypt.
-USER, TOKEN = "user", "a-token"
-ACCOUNTS = f"{USER}:$2b$04$zbr0EyYARQ1cTytHbj8nTeT6340QA5sp2xcUZLhW8qPpdo3BcKmJC\n"
 SHORT_WATCH = "\n[deploy]\nwatch_seconds = 2.0\n"
 # What a private image's owner sets, because only jobs of main log in (docs/github.md).
 KEPT_MODEL = {"CHAMPION": "build/history/champion"}
@@ -249,6 +248,33 @@ def test_the_drift_check_reads_productions_own_log_with_its_key(pushed: Pushed, 
     assert verdict["state"] != "insufficient"
 
 
+@pytest.mark.skipif(not DRIFT.exists(), reason="this repository has no scheduled drift check")
+@pytest.mark.timeout(1800)
+def test_a_drift_check_whose_key_production_refuses_could_not_run_and_says_which_key(
+    pushed: Pushed, production: Any
+) -> None:
+    if production is None:
+        pytest.skip(NO_HOST)
+    export = f"http://127.0.0.1:{production.port}/requests"
+    run = another_run(
+        pushed, "refused", event(pushed.run.clone, "schedule", "4715"),
+        variables=pushed.run.variables | KEPT_MODEL | {"REQUESTS_URL": export},
+        secrets={"REQUESTS_KEY": "a-wrong-key"},
+    )  # fmt: skip
+    with serving(GitHub()) as github:
+        run.environment |= {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "a-token"}
+        run.run("drift.yml", only=("drift", "issue"))
+    assert ("make requests", MAKE_FAILED) in run.jobs["drift"].commands
+    (said,) = run.jobs["drift"].said
+    assert f"{export} answered 401. REQUESTS_KEY is not accepted" in said
+    assert "a-wrong-key" not in said
+    (kept,) = run.store.listed()
+    assert not (kept.folder / "drift" / "verdict.json").exists()
+    (issue,) = github.issues
+    assert issue["title"] == TOPIC.title_could_not_run
+    assert "REQUESTS_KEY is not accepted" in issue["body"]
+
+
 @pytest.mark.timeout(1800)
 def test_a_pull_request_reads_a_private_image_only_from_the_history(pushed: Pushed) -> None:
     """It does not log in, so CHAMPION has to name the same model in the history."""
@@ -264,7 +290,9 @@ def test_a_pull_request_reads_a_private_image_only_from_the_history(pushed: Push
     run = another_run(pushed, "pull-request", told, secrets={})
     run.run("pipeline.yml", only=("scope", "train"))
     assert ("make champion", MAKE_FAILED) in run.jobs["train"].commands
-    assert "docker login" in run.jobs["train"].said[0]
+    (said,) = run.jobs["train"].said
+    assert f"Nobody is logged in to {pushed.registry.address} in this job" in said
+    assert f"Or set CHAMPION={KEPT_MODEL['CHAMPION']}" in said
     run.variables = run.variables | KEPT_MODEL
     run.store.attempt = 2
     run.run("pipeline.yml", only=("scope", "train"))
@@ -301,7 +329,7 @@ def test_a_rollback_is_recorded_once_also_by_runs_of_its_failed_jobs_alone(pushe
     assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
     assert [(one.name, one.attempt) for one in store.listed()] == [("rollback", 2)]
     after = past(run, pushed.root / "after-rollback")
-    recorded = [entry for entry in entries(after) if entry.event != "drift"]
-    assert [entry.event for entry in recorded] == ["run", "run", "rollback"]
-    assert recorded[2].deployed is not None
+    (recorded,) = [entry for entry in entries(after) if "-4712-" in entry.id]
+    assert recorded.event == "rollback"
+    assert recorded.deployed is not None
     assert read_json(after / "champion.json", Champion, "make record-champion").image == pushed.image

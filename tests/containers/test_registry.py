@@ -1,11 +1,12 @@
 """Push, pull, and the champion out of a registry, against a real one on loopback."""
 
+import base64
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,24 @@ from deploy.champion.move import move, roll_back
 from deploy.digests import image_id, on_engine
 from deploy.engine import EngineError, docker
 from deploy.image.build import self_test
+from deploy.login import LOGIN_REFUSED
 from deploy.registry.attestation import LABEL, AttestationError, read_attestation, tag_of
 from deploy.registry.fetch_image import fetch as fetch_image
 from deploy.registry.publish_image import ARCHIVE, publish
 from deploy.registry.push import push_built
-from deploy.registry.registry import NoSuchImageError, WrongDigestError, look_up, move_tag, pull, push
+from deploy.registry.registry import (
+    NoSuchImageError,
+    WrongDigestError,
+    described,
+    look_up,
+    move_tag,
+    pull,
+    push,
+)
 from scoring.scorer import load_scorer
 from testbed.tiny_build import write_model
 from tests.containers.conftest import ROOT, Built, free_port, variant
+from tests.containers.registry import USER, private_registry
 from tests.refusals import refuses
 from tests.reports.records import write_record
 
@@ -205,6 +216,47 @@ def test_a_damaged_model_folder_in_an_image_is_refused(
 def test_a_digest_that_the_registry_does_not_have_gets_no_tag(pushed: PushedImage) -> None:
     with pytest.raises(NoSuchImageError):
         move_tag(f"{repository_of(pushed)}@sha256:{'0' * 64}", "champion")
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`127.0.0.1:<port>` of a registry that asks for a login."""
+    with private_registry(tmp_path_factory.mktemp("private")) as registry:
+        yield registry.address
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda name, _: pull(name),
+        lambda name, _: look_up(name),
+        lambda name, _: described(name),
+        lambda name, _: move_tag(name, "champion"),
+        lambda name, built: push(built.here, name.partition("@")[0], "pushed"),
+        lambda name, built: roll_back(Build(built.build.root / "rolled-back"), name),
+        lambda name, built: read_attestation(name.partition("@")[0], built.image.image_id),
+    ],
+    ids=["pull", "look up", "describe", "move a tag", "push", "roll back", "read an attestation"],
+)
+def test_what_a_registry_refuses_in_a_job_says_who_is_logged_in_and_who_logs_in(
+    private: str, built: Built, ask: Callable[[str, Built], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("GITHUB_RUN_ID", "4711")
+    with pytest.raises((NoSuchImageError, AttestationError)) as refused:
+        ask(f"{private}/user/private@sha256:{'0' * 64}", built)
+    assert f"Nobody is logged in to {private} in this job" in str(refused.value)
+    assert "DOCKERHUB_USERNAME" in str(refused.value)
+
+
+def test_a_login_that_is_refused_is_told_apart_from_none(
+    private: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = base64.b64encode(f"{USER}:another".encode()).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {private: {"auth": wrong}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with refuses(NoSuchImageError, LOGIN_REFUSED, f"The login to {private} has no access"):
+        pull(f"{private}/user/private:champion")
 
 
 def test_a_push_to_a_registry_that_does_not_answer_fails(built: Built) -> None:
