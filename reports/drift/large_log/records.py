@@ -100,6 +100,7 @@ def records_of(
     source = source_of(files.predictions)
     columns = _columns(connection, source, files.predictions[0], card)
     given = dict(columns["features"].children)
+    _refuse_alike([one.name for one in features], list(given), files.predictions[0])
     known = {one.name: _given(one.name, one.name in given) for one in features}
     is_class = card.task == "multiclass"
     quantity = "prediction" if card.task != "binary" else _probability(card, card.positive)
@@ -146,6 +147,18 @@ def _columns(
             code="not-a-request-log",
         )
     return columns
+
+
+def _refuse_alike(names: Sequence[str], given: Sequence[str], first: str) -> None:
+    """Raises UsageError for a feature that DuckDB takes for another: it ignores case, and renames the second of two."""
+    for name in names:
+        alike = [one for one in given if one.casefold() == name.casefold() and one != name]
+        if alike:
+            raise UsageError(
+                f"{first}: the field {alike[0]!r} of features and the feature {name!r} differ only by case, which "
+                "cannot be told apart in Parquet here. Rename one of them, or keep the log as JSON Lines.",
+                code="names-alike",
+            )
 
 
 def _given(name: str, is_logged: bool) -> str:

@@ -210,6 +210,21 @@ def test_a_feature_that_is_not_in_the_file_is_missing(tmp_path: Path) -> None:
     assert seen.rows["temp"].isna().all()
 
 
+@pytest.mark.parametrize("other", ["Temp", "TEMP", "tEmP"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_names_that_differ_only_by_case_are_not_taken_for_each_other(
+    tmp_path: Path, other: str, is_first: bool
+) -> None:
+    table = rows(700, seed=3)
+    table.insert(0 if is_first else len(table.columns), other, np.float32(1e6))
+    log = write_parquet(tmp_path / "log.parquet", records(table, MODEL))
+    if not is_first:  # DuckDB takes the first of two
+        assert window(log).rows["temp"].max() < 1e5
+        return
+    with refuses(UsageError, "names-alike", repr(other), "'temp'"):
+        window(log)
+
+
 def test_a_log_is_a_file_a_folder_or_a_glob(tmp_path: Path) -> None:
     made = records(rows(30, seed=3), MODEL)
     for name in ("predictions-[1].parquet", "predictions-2.parquet", "labels-1.parquet"):
