@@ -53,15 +53,17 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """What `make build` makes of a model of three features, under a name of its own: sessions run side by side."""
+    """What `make build` makes of a model of three features.
+
+    With a name and a card of its own, and so with an image of its own: sessions run side by side, and remove theirs.
+    """
+    own = secrets.token_hex(4)
     root = tmp_path_factory.mktemp("built")
     build = Build(root / "build")
-    write_model(build.challenger, data_digest=DATA_DIGEST)
+    write_model(build.challenger, data_digest=DATA_DIGEST, versions={"session": own})
     config = root / "pipeline.toml"
     text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
-    config.write_text(
-        text.replace('name = "flights"', f'name = "gatehouse-test-{secrets.token_hex(4)}"'), encoding="utf-8"
-    )
+    config.write_text(text.replace('name = "flights"', f'name = "gatehouse-test-{own}"'), encoding="utf-8")
     assert execute("build", config, build, build_stage.work) is Exit.PASS
     image = read_json(build.stage("build") / "image.json", Image, "make build")
     here = engine_id(image.reference)
