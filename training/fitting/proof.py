@@ -34,6 +34,7 @@ TIE = 1e-6
 # The most rows at thresholds. Where there would be more, branches are drawn by seed.
 MAX_BOUNDARY_ROWS = 200_000
 MAX_BOUNDARY_CELLS = 20_000_000
+# In a table of thousands of columns fewer, because their cells grow with the square of the columns.
 ROWS_PER_FEATURE = 20
 ROWS_ONE_BY_ONE = 1_000
 SEED = 0
@@ -182,8 +183,9 @@ def _missing_and_unknown_rows(
     """Real rows with one value missing, with all values missing that may be, and with one code unknown."""
     missing = [([column], np.nan) for column in nan_columns] + [(list(nan_columns), np.nan)]
     unknown = [([column], UNKNOWN) for column in range(matrix.shape[1])]
+    most = MAX_BOUNDARY_CELLS // (matrix.shape[1] * len(missing + unknown))
     for columns, value in missing + unknown:
-        rows = matrix[random.integers(len(matrix), size=ROWS_PER_FEATURE)]
+        rows = matrix[random.integers(len(matrix), size=max(1, min(ROWS_PER_FEATURE, most)))]
         rows[:, columns] = value
         yield rows
 

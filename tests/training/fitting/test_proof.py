@@ -30,7 +30,7 @@ from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.export import ExportRefusedError, export
 from training.fitting.float32 import floor32
-from training.fitting.proof import LIMIT, MAX_BOUNDARY_ROWS, ROWS_PER_FEATURE, boundary_rows, prove
+from training.fitting.proof import LIMIT, MAX_BOUNDARY_CELLS, MAX_BOUNDARY_ROWS, ROWS_PER_FEATURE, boundary_rows, prove
 
 FEATURES = 4
 GAPS = (1, 2)
@@ -153,6 +153,17 @@ def test_values_are_missing_only_where_training_saw_them_missing() -> None:
 def test_every_column_has_rows_with_an_unknown_code() -> None:
     rows = boundary_rows(export(LINEAR, FEATURES, "binary"), COMPLETE)
     assert ((rows == -1).sum(axis=0) >= ROWS_PER_FEATURE).all()
+
+
+def test_the_rows_of_a_table_of_thousands_of_columns_are_bounded_and_still_ask_every_column() -> None:
+    columns, asked = 2_000, [*range(1_000)]
+    matrix = np.random.default_rng(0).random((50, columns), dtype=np.float32)
+    linear = LogisticRegression().fit(matrix, np.arange(50) % 2)
+    rows = boundary_rows(export(linear, columns, "binary"), matrix, asked)
+    assert rows.size < MAX_BOUNDARY_CELLS < ROWS_PER_FEATURE * columns * (columns + len(asked))
+    assert (rows == -1).any(axis=0).all()
+    assert np.isnan(rows).any(axis=0).tolist() == [column in asked for column in range(columns)]
+    assert prove(linear, export(linear, columns, "binary"), matrix, "binary").label_flips == 0
 
 
 def test_a_branch_on_missing_alone_is_looked_at_without_absurd_numbers() -> None:
