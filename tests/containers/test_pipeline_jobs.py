@@ -333,3 +333,29 @@ def test_a_rollback_is_recorded_once_also_by_runs_of_its_failed_jobs_alone(pushe
     assert recorded.event == "rollback"
     assert recorded.deployed is not None
     assert read_json(after / "champion.json", Champion, "make record-champion").image == pushed.image
+
+
+@pytest.mark.skipif(not ROLLBACK.exists(), reason="this repository has no rollback")
+@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("logged_in")
+def test_a_rollback_takes_the_host_that_is_named_back_to_an_image_and_is_recorded(
+    pushed: Pushed, production: Any, tmp_path: Path
+) -> None:
+    if production is None:
+        pytest.skip(NO_HOST)
+    champion = read_json(pushed.after / "champion.json", Champion, "make record-champion")
+    another = production.deploy_another(pushed.image, pushed.registry, tmp_path)
+    (row,) = table_rows(1)
+    assert production.ask("/predict", production.keys["predict"], row)["model"] == another != champion.model
+    told = event(pushed.run.clone, "workflow_dispatch", "4716")
+    run = another_run(pushed, "back", told, inputs={"image": pushed.image})
+    jobs = run.run("rollback.yml")
+    assert {name: job.said for name, job in jobs.items() if job.result == "failure"} == {}
+    assert ("make rollback-release", 0) in jobs["rollback"].commands
+    assert production.ask("/predict", production.keys["predict"], row)["model"] == champion.model
+    after = past(run, pushed.root / "after-rollback-of-the-host")
+    (recorded,) = [entry for entry in entries(after) if "-4716-" in entry.id]
+    assert recorded.event == "rollback"
+    assert recorded.deployed is not None
+    assert recorded.deployed.model == champion.model
+    assert read_json(after / "champion.json", Champion, "make record-champion").image == pushed.image

@@ -13,8 +13,9 @@ from typing import Any
 
 from deploy.engine import docker
 from deploy.host.machine import Host
-from tests.containers.conftest import free_port
-from tests.rollouts.arena import without_settings
+from tests.containers.conftest import ROOT, free_port
+from tests.containers.registry import Registry
+from tests.rollouts.arena import FAST, Arena, without_settings
 from tests.rollouts.ssh_host import ssh_host
 
 SCOPES = ("predict", "export", "metrics")
@@ -45,12 +46,26 @@ class Production:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def deploy_another(self, image: str, registry: Registry, folder: Path) -> str:
+        """Deploy another project's model in place of `image`, from a laptop; its digest. Needs a login to the registry.
+
+        Another project's, because it is compared with nothing that serves, and so needs no traffic.
+        """
+        environment = without_settings(os.environ) | {"PYTHONPATH": str(ROOT)}
+        laptop = Arena(Host(self.project, environment), registry, folder, image, rows=[])
+        laptop.make_version("another", "2" * 40, project="another")
+        done = laptop.run("deploy", laptop.versions["another"], target=self.target | self.secrets, **FAST)
+        assert done.exit_code == 0, done.output
+        return laptop.models["another"]
+
     def remove(self) -> None:
         """Remove what was deployed there; once more does no harm."""
         stack = Host(self.project, without_settings(os.environ) | {"COMPOSE_PROJECT_NAME": self.project})
         stack.compose("--profile=deploy", "down", "--volumes", "--timeout=2", "--remove-orphans")
         for volume in docker("volume", "ls", "--quiet", f"--filter=name=^{self.project}_").split():
             docker("volume", "rm", volume)
+        for made in set(docker("image", "ls", "--quiet", f"--filter=reference={self.project}").split()):
+            docker("image", "rm", "--force", made)
 
     def _settings(self) -> str:
         entries = [
