@@ -39,6 +39,25 @@ LOAD: dict[str, float] = {
 }
 
 
+# pipeline.toml up to the keys of its last table, [load].
+PIPELINE_TOML = """\
+[project]
+name = "tiny"
+[data]
+source = "none"
+target = "late"
+task = "binary"
+positive = "true"
+[training]
+candidates = ["logistic"]
+metric = "roc_auc"
+[gate]
+metric = "roc_auc"
+margin = 0.01
+[load]
+"""
+
+
 def card(**changes: Any) -> ModelCard:
     """The card of a binary model, `late` from a probability of 0.4 on."""
     fields: dict[str, Any] = {

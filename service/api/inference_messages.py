@@ -70,7 +70,7 @@ def request_type(card: ModelCard) -> type[BaseModel]:
         "InputTensor", __base__=InputTensor, name=(names, ...), datatype=(kinds, ...), data=(rows, None)
     )
     # The tensor's type is made from the model card at start.
-    tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.inputs))]  # type: ignore[valid-type]
+    tensors: Any = Annotated[list[tensor], Field(min_length=1, max_length=len(card.inputs))]  # type: ignore[valid-type]  # made at start
     return create_model("InferenceRequest", __base__=InferenceRequest, inputs=(tensors, ...))
 
 

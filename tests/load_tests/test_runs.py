@@ -23,28 +23,12 @@ from contracts.request_log import NOT_TRAFFIC, PREDICTIONS_GLOB, SOURCES_GLOB, P
 from contracts.schema import read_json
 from contracts.stage import Build, Context, Outcome
 from contracts.verdict import LoadVerdict
-from testbed.tiny_build import LOAD, config, tiny_build
+from testbed.tiny_build import LOAD, PIPELINE_TOML, config, tiny_build
 from tests.refusals import refuses
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TARGET": "process"}
 MISBEHAVING = Path(__file__).with_name("misbehaving_service.py")
-CONFIG = """\
-[project]
-name = "tiny"
-[data]
-source = "none"
-target = "late"
-task = "binary"
-positive = "true"
-[training]
-candidates = ["logistic"]
-metric = "roc_auc"
-[gate]
-metric = "roc_auc"
-margin = 0.01
-[load]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +53,7 @@ def of_load(verdict: LoadVerdict) -> tuple[str, ...]:
 def command(build: Build, folder: Path, **load: float) -> list[str]:
     """The stage's command, with a pipeline.toml for these values of [load]."""
     lines = [f"{key} = {value}" for key, value in (LOAD | load).items()]
-    (folder / "pipeline.toml").write_text(CONFIG + "\n".join(lines) + "\n")
+    (folder / "pipeline.toml").write_text(PIPELINE_TOML + "\n".join(lines) + "\n")
     return [
         sys.executable, "load-tests/run.py", "--config", str(folder / "pipeline.toml"), "--build", str(build.root),
     ]  # fmt: skip

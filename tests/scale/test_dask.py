@@ -1,13 +1,11 @@
 """Training on the workers of a Dask cluster: the same bytes as on one machine, also where a worker dies half-way."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -15,32 +13,25 @@ import pytest
 
 from contracts.exits import FindingError, OutsideError, UsageError
 from tests.scale.dask_cluster import ROOT, Cluster, dask_cluster
+from tests.scale.trained import Trained, trained
 from training.cluster import VARIABLE, run_fits
 
 SHARED = [1, 2, 3]
-FILES = ("model.onnx", "model.json", "golden.json", "reference.parquet")
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A train stage of the flights: the files of its model folder, and the seconds of its search."""
-
-    files: dict[str, bytes]
-    seconds: float
 
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flights, read and split."""
     folder = tmp_path_factory.mktemp("build")
-    stage("data", folder)
+    command = [sys.executable, "-m", "training", "data", "--build", str(folder)]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {VARIABLE: ""}, check=True)
     return folder
 
 
 @pytest.fixture(scope="module")
 def alone(build: Path) -> Trained:
     """Trained on this machine."""
-    return trained(build)
+    return trained_by(build)
 
 
 @pytest.fixture
@@ -53,9 +44,9 @@ def test_two_workers_train_the_same_bytes_as_one_machine(
     build: Path, alone: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with dask_cluster(tmp_path, workers=1) as one:
-        by_one = trained(build, one.address)
+        by_one = trained_by(build, one.address)
         one.add_worker()
-        by_two = trained(build, one.address)
+        by_two = trained_by(build, one.address)
     assert by_one.files == by_two.files == alone.files
     with capsys.disabled():
         ratio = by_one.seconds / by_two.seconds
@@ -66,7 +57,7 @@ def test_two_workers_train_the_same_bytes_as_one_machine(
 
 
 def test_a_worker_killed_half_way_changes_no_byte(build: Path, alone: Trained, cluster: Cluster) -> None:
-    left = trained(build, cluster.address, when_fitting=cluster.kill_worker)
+    left = trained_by(build, cluster.address, when_fitting=cluster.kill_worker)
     assert left.files == alone.files
 
 
@@ -131,24 +122,7 @@ def refuse(shared: list[int], number: int) -> None:
     raise FindingError(f"There is no model of this: {number}.", code="fit-failed")
 
 
-def trained(build: Path, address: str = "", when_fitting: Callable[[], None] | None = None) -> Trained:
-    said = stage("train", build, address, when_fitting)
-    found = re.search(r"searched on .*?([\d.]+) s", said)
-    assert found, said
-    folder = build / "train" / "model"
-    return Trained({name: (folder / name).read_bytes() for name in FILES}, float(found[1]))
-
-
-def stage(name: str, build: Path, address: str = "", when_fitting: Callable[[], None] | None = None) -> str:
-    """What the stage printed. `when_fitting` is called when the search has judged its first setting."""
-    environment = os.environ | {VARIABLE: address}
-    command = [sys.executable, "-m", "training", name, "--build", str(build)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        lines = []
-        for line in process.stdout or ():
-            lines.append(line)
-            if when_fitting and "(folds " in line:
-                when_fitting()
-                when_fitting = None
-    assert process.returncode == 0, "".join(lines)
-    return "".join(lines)
+def trained_by(build: Path, address: str = "", when_fitting: Callable[[], object] | None = None) -> Trained:
+    """What `make train` trains on the cluster at `address`, or on this machine."""
+    command = [sys.executable, "-m", "training", "train", "--build", str(build)]
+    return trained(command, os.environ | {VARIABLE: address}, build, when_fitting)

@@ -10,27 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.engine import EngineError, NoEngineError, docker
-from testbed.tiny_build import LOAD, tiny_build
+from testbed.tiny_build import LOAD, PIPELINE_TOML, tiny_build
 from tests.rollouts.arena import ROOT
 from tests.scale.s3_server import skip
 
 SECONDS, REQUESTS = 20, 2000
-CONFIG = """
-[project]
-name = "tiny"
-[data]
-source = "none"
-target = "late"
-task = "binary"
-positive = "true"
-[training]
-candidates = ["logistic"]
-metric = "roc_auc"
-[gate]
-metric = "roc_auc"
-margin = 0.01
-[load]
-"""
 # How many requests the service has logged, in the master.
 LOGGED = "cat /scratch/load-test/requests/predictions-*.jsonl 2>/dev/null | wc -l"
 
@@ -44,7 +28,7 @@ def load_image(folder: Path) -> Iterator[str]:
         skip("No container engine answers.")
     tiny_build(folder / "build")
     load = LOAD | {"seconds": float(SECONDS), "max_stall_ms": 5000.0}
-    (folder / "pipeline.toml").write_text(CONFIG + "".join(f"{key} = {value}\n" for key, value in load.items()))
+    (folder / "pipeline.toml").write_text(PIPELINE_TOML + "".join(f"{key} = {value}\n" for key, value in load.items()))
     name = f"gatehouse-load:test-{secrets.token_hex(4)}"
     subprocess.run(
         ["make", "load-image", f"CONFIG={folder / 'pipeline.toml'}", f"BUILD={folder / 'build'}"],

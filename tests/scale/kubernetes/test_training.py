@@ -1,13 +1,11 @@
 """Training on a Dask cluster that lives in Kubernetes for one run: the same bytes as in that image on one machine."""
 
 import os
-import re
 import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,8 +17,8 @@ from tests.rollouts.arena import ROOT
 from tests.scale.kubernetes.node import kill_processes
 from tests.scale.kubernetes.own_image import Applied, applied, wait
 from tests.scale.s3_server import skip
+from tests.scale.trained import Trained, trained
 
-FILES = ("model.onnx", "model.json", "golden.json", "reference.parquet")
 PORT = 8786
 # A network plugin may refuse what a new pod sends until its policies are in place.
 CALL = """
@@ -33,14 +31,6 @@ for _ in range(15):
         time.sleep(1)
 sys.exit("no way in")
 """
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A train stage of the flights: the files of its model folder, and the seconds of its search."""
-
-    files: dict[str, bytes]
-    seconds: float
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +56,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(image: str, build: Path) -> Trained:
     """Trained on this machine."""
-    return trained(image, build)
+    return trained_in(image, build)
 
 
 @pytest.fixture(scope="module")
@@ -77,24 +67,10 @@ def workers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
         yield one
 
 
-def trained(image: str, build: Path, address: str = "", when_fitting: Callable[[], object] | None = None) -> Trained:
-    """`make train-in-image`. `when_fitting` is called when the search has judged its first setting."""
+def trained_in(image: str, build: Path, address: str = "", when_fitting: Callable[[], object] | None = None) -> Trained:
+    """What `make train-in-image` trains on the cluster at `address`, or in the image alone."""
     environment = os.environ | {"TRAINING_IMAGE": image, "TRAINING_CLUSTER": address}
-    command = ["make", "train-in-image", f"BUILD={build}"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        lines = []
-        for line in process.stdout or ():
-            lines.append(line)
-            if when_fitting and "(folds " in line:
-                when_fitting()
-                when_fitting = None
-    said = "".join(lines)
-    assert process.returncode == 0, said
-    assert when_fitting is None, said
-    found = re.search(r"searched on .*?([\d.]+) s", said)
-    assert found, said
-    folder = build / "train" / "model"
-    return Trained({name: (folder / name).read_bytes() for name in FILES}, float(found[1]))
+    return trained(["make", "train-in-image", f"BUILD={build}"], environment, build, when_fitting)
 
 
 @contextmanager
@@ -115,7 +91,7 @@ def test_three_worker_pods_train_the_same_bytes_as_one_machine(
     image: str, build: Path, alone: Trained, workers: Applied, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with forwarded(workers) as address:
-        by_three = trained(image, build, address)
+        by_three = trained_in(image, build, address)
     assert by_three.files == alone.files
     with capsys.disabled():
         print(f"\n  search: three worker pods {by_three.seconds:.1f} s, this machine {alone.seconds:.1f} s", end="")
@@ -126,7 +102,7 @@ def test_a_worker_pod_that_is_killed_half_way_changes_no_byte(
 ) -> None:
     lost = workers.pods("training-worker")[0].metadata.name
     with forwarded(workers) as address:
-        left = trained(image, build, address, lambda: kill_processes(workers.pods("training-worker")[0]))
+        left = trained_in(image, build, address, lambda: kill_processes(workers.pods("training-worker")[0]))
     assert left.files == alone.files
     wait(lambda: restarts(workers, lost) == 1, 60, "the kubelet starts the worker again")
 
