@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -170,10 +171,16 @@ def saying(said: bytes) -> type[socketserver.StreamRequestHandler]:
 
 
 def whole_answer(url: str, raw: bytes) -> bytes:
-    """All that a raw request is answered with, until the connection is closed."""
+    """All that a raw request is answered with. A body may be answered before it is whole: then the edge closes later."""
     with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as client:
         client.sendall(raw)
-        return client.makefile("rb").read()
+        lines = client.makefile("rb")
+        head = b""
+        while (line := lines.readline()).strip():
+            head += line
+        length = re.search(rb"(?i)^content-length: (\d+)", head, re.MULTILINE)
+        assert length, head
+        return head + b"\r\n" + lines.read(int(length[1]))
 
 
 def problem_in(answer: bytes) -> tuple[int, str]:
