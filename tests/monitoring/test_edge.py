@@ -171,7 +171,7 @@ def saying(said: bytes) -> type[socketserver.StreamRequestHandler]:
 
 
 def whole_answer(url: str, raw: bytes) -> bytes:
-    """All that a raw request is answered with. A body may be answered before it is whole: then the edge closes later."""
+    """All that a raw request is answered with. Where its body is not whole, the edge closes the connection later."""
     with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as client:
         client.sendall(raw)
         lines = client.makefile("rb")

@@ -145,3 +145,25 @@ def test_one_address_has_its_share_of_open_requests_and_others_have_theirs(model
         stack.close()
         time.sleep(0.5)
         assert status_of(f"{started.url}/predict", BODY) == 200
+
+
+def test_one_address_has_its_share_of_idle_connections_and_others_have_theirs(model: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, model, EDGE_CLIENT_CONNECTIONS="20") as started, ExitStack() as stack:
+        host, port = started.url.removeprefix("http://").split(":")
+        held = [stays_open(stack, host, int(port)) for _ in range(30)]
+        assert held == [True] * 20 + [False] * 10
+        assert other_address(started, "127.0.0.2") == 200
+        stack.close()
+        time.sleep(0.5)
+        assert status_of(f"{started.url}/predict", BODY) == 200
+
+
+def stays_open(stack: ExitStack, host: str, port: int) -> bool:
+    """Open a connection, and keep it until the stack ends. A refused one may be reset before `connect` returns."""
+    with suppress(ConnectionResetError):
+        client = stack.enter_context(socket.create_connection((host, port), timeout=10))
+        client.settimeout(0.2)
+        with suppress(TimeoutError):
+            return client.recv(1) != b""
+        return True
+    return False
