@@ -30,17 +30,18 @@ PACKAGES = ("contracts", "training", "scoring")
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "lightgbm", "xgboost-cpu", "xgboost", "catboost")
 
 
-def run_fits(jobs: Sequence[Any], shared: object, local_workers: int) -> Iterator[Any]:
+def run_fits(jobs: Sequence[Any], shared: object, local_workers: int, *, in_threads: bool = False) -> Iterator[Any]:
     """The results of these `joblib.delayed` calls in their order, each as soon as it and those before it are done.
 
-    `shared`: an argument of every call, which each worker of a cluster gets once. `local_workers`: processes to use
-    where no cluster is named. Raises UsageError for a cluster that does not answer or has other code or libraries, and
-    OutsideError where its workers die.
+    `shared`: an argument of every call, which each worker of a cluster gets once. `local_workers`: processes, or
+    threads, to use where no cluster is named. Raises UsageError for a cluster that does not answer or has other code
+    or libraries, and OutsideError where its workers die.
     """
     address = os.environ.get(VARIABLE)
     if address:
         return _on_cluster(address, jobs, shared)
-    results: Iterator[Any] = joblib.Parallel(n_jobs=local_workers, return_as="generator")(jobs)
+    backend = "threading" if in_threads else "loky"
+    results: Iterator[Any] = joblib.Parallel(n_jobs=local_workers, backend=backend, return_as="generator")(jobs)
     return results
 
 

@@ -287,7 +287,9 @@ def main() -> None:
     }
     for name, found in parts[asked.part]() if asked.part in parts else ():
         kept = figures.setdefault(asked.part, {})
-        kept[name] = dict(Counter(kept[name]) + Counter(found)) if asked.first and name in kept else found
+        counts = Counter(kept[name] if asked.first and name in kept else {})
+        counts.update(found)  # `+` would drop the counts of 0
+        kept[name] = dict(counts)
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_between(PAGE, BEGIN, END, table_text(figures))
 

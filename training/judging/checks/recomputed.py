@@ -90,7 +90,7 @@ def fit_again(config: Config, build: Build, holdout: Table, card: ModelCard) -> 
     candidate = _candidate(config, holdout.manifest, card)
     rows = read_train(build, config)
     expected = threshold_of_costs(config.training.cost_of_a_miss, config.training.cost_of_a_false_alarm)
-    # The last fit runs beside the folds, which other processes fit: it needs nothing of them.
+    # The last fit runs beside the folds: it needs nothing of them.
     with one_thread(), ThreadPoolExecutor(1) as beside:
         is_small = len(rows.truth) <= SEARCH_ROWS
         last = beside.submit(_predicted, candidate, rows, holdout) if is_small else None
