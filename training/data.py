@@ -13,7 +13,8 @@ Writes  build/data/train.parquet, holdout.parquet, replay.parquet: features, tar
 Exits   0 done · 2 pipeline.toml does not fit the table · 3 the table is refused · 1 a crash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,7 @@ from training.dataset.table_digest import ArrowColumn, table_digest
 from training.dataset.targets import Target, drop_unanswered, read_target
 from training.keyed.past import with_past
 from training.keyed.weights import Numbers, refuse_weightless, refuse_wrong_weights
+from training.refusals import UnfitTableError
 from training.tables import Table as LoadedTable
 from training.tables import positive_last
 
@@ -84,7 +86,8 @@ def work(context: Context) -> Outcome:
     data = context.config.data
     loaded = read_source(data.source, data.sha256, partial(reading_of, context.config))
     rows = read_rows(with_past(with_calendar_parts(loaded.table, context.config), context.config), context.config)
-    choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
+    with _reason_of_blocks(rows.cut, context.config.data):
+        choice = choose_features(rows.table, rows.cut.rows["train"], context.config)
     weights = context.config.training.weights
     refuse_reserved_names([*choice.kinds, data.target, *filter(None, [data.time, weights])])
     refuse_repeated_rows(rows.table.drop(columns=list(context.config.features.past or ())), data)
@@ -118,14 +121,31 @@ def read_rows(table: pd.DataFrame, config: Config) -> Rows:
     target = read_target(table[data.target], data)
     times = read_times(table[data.time], data) if data.time else None
     cut = _cut(table, target, times, config)
-    refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
-    if target.classes:
-        refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()}, data)
+    with _reason_of_blocks(cut, data):
+        refuse_too_few_rows({name: len(positions) for name, positions in cut.rows.items()}, data)
+        if target.classes:
+            refuse_scarce_classes(target.classes, {name: target.values[rows] for name, rows in cut.rows.items()}, data)
     name = config.training.weights
     weights = None if name is None else to_numbers(table[name])
     if name is not None and weights is not None:
         refuse_weightless(weights, target, cut, name)
     return Rows(table, target, times, cut, unanswered, (*notes, *target.notes), weights)
+
+
+@contextmanager
+def _reason_of_blocks(cut: Cut, data: Data) -> Iterator[None]:
+    """Adds to a refusal of the cut that rows which are equal are to blame, where they are so many."""
+    try:
+        yield
+    except UnfitTableError as error:
+        if data.group or not cut.large_blocks:
+            raise
+        count, block = sum(len(rows) for rows in cut.rows.values()), len(cut.large_blocks[0])
+        raise UnfitTableError(
+            f"{error} Rows that are equal in all features stay in one table, and {block:,} of {count:,} are: the "
+            "columns tell too few rows apart. Bring columns that tell more of them.",
+            code=error.code,
+        ) from error
 
 
 def _cut(table: pd.DataFrame, target: Target, times: Times | None, config: Config) -> Cut:

@@ -5,6 +5,7 @@ from typing import Any
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from contracts.schema import Task
+from training.fitting.fit_weights import fitted
 from training.fitting.search import one_thread
 from training.tables import Table
 
@@ -20,4 +21,4 @@ def quick_estimator(task: Task) -> Any:
 def quick_model(learn: Table) -> Any:
     """The estimator, fitted on all rows of the table."""
     with one_thread():
-        return quick_estimator(learn.manifest.task).fit(learn.matrix(learn.manifest.features), learn.truth)
+        return fitted(quick_estimator(learn.manifest.task), learn.matrix(learn.manifest.features), learn.truth)

@@ -1,17 +1,22 @@
 """The search finds the best setting, the same one on any number of cores, and names fits that fail."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.candidates import Candidate
+from training.fitting.fit_weights import fitted
 from training.fitting.folds import time_folds
+from training.fitting.quick_model import quick_estimator
 from training.fitting.search import SEARCH_ROWS, SearchData, SearchError, fit, sample_rows, search
 
 ROWS, COLUMNS = 400, 4
@@ -115,6 +120,27 @@ def test_a_large_table_is_searched_on_a_seeded_sample_in_its_order() -> None:
 
 def test_a_table_of_ordinary_size_is_searched_whole() -> None:
     assert sample_rows(1000, seed=7).tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("kind", [HistGradientBoostingClassifier, RandomForestClassifier, DecisionTreeClassifier])
+def test_a_column_that_begins_late_is_empty_in_the_first_fold_and_refuses_no_candidate(kind: Any) -> None:
+    data = material()
+    data.matrix[: ROWS // 2, 3] = np.nan
+    assert np.isnan(data.matrix[data.folds[0].train, 3]).all()
+    (trial,) = search([candidate("boosting", kind, {"random_state": 0})], data, "roc_auc", None, silent)
+    without = replace(data, matrix=np.where(np.arange(COLUMNS) == 3, np.float32(0), data.matrix))
+    (other,) = search([candidate("boosting", kind, {"random_state": 0})], without, "roc_auc", None, silent)
+    assert trial.scores[0] == other.scores[0]
+    assert trial.scores[2] != other.scores[2]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_quick_model_is_fitted_where_a_sample_has_no_value_of_a_column(task: Task) -> None:
+    data = material()
+    data.matrix[:, 1] = np.nan
+    model = fitted(quick_estimator(task), data.matrix, data.truth)
+    assert np.isfinite(model.predict(data.matrix)).all()
+    assert model.score(data.matrix, data.truth) > 0.5
 
 
 def test_a_candidate_that_cannot_be_fitted_is_refused_with_its_fold_and_reason() -> None:

@@ -3,8 +3,9 @@
 `shared_rows.py` finds exact copies. Here two rows are twins where every category is the same and no number differs by
 more than a hundredth of its spread. Twins alone are no fault: a table of few columns has them by chance, and where the
 columns predict the target, twins have similar targets. So the check looks at what the columns do not explain. A model
-is fitted on the train rows without a twin, and the residuals of twins are correlated. For two cases that only look
-alike the correlation is about 0, apart from what the model fails to explain. For copies of one case it is 1.
+is fitted on train without the twins, and the residuals of twins are correlated. For two cases that only look alike the
+correlation is about 0, apart from what the model fails to explain. For copies of one case it is 1. Where the columns
+explain almost all, a copy tells nothing new, and what is left is the model's own rounding: no correlation.
 
 Trees explain nothing beyond the values that they were fitted on, as of a series that grows: there the residuals of any
 two rows are alike. So in a regression a straight line in the numbers is tried, too, with trees for what it leaves, and
@@ -24,10 +25,11 @@ from sklearn.preprocessing import StandardScaler
 
 from contracts.decision import Check
 from contracts.features import Feature, Matrix
+from training.fitting.fit_weights import fitted
 from training.fitting.quick_model import quick_estimator, quick_model
 from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
-from training.tables import Integers, Table, spread_positions
+from training.tables import Table, spread_positions
 
 # Shares of a number's spread. Copies are closer together than other twins, so the closest twins are tested as well.
 CLOSE = (0.01, 0.003, 0.001)
@@ -38,7 +40,10 @@ FEWEST_TWINS = 30
 FEWEST_LEARNED = 200
 # Correlation of residuals: 1 for copies, about 0 for other twins, more where the model explains little.
 MOST_CORRELATED = 0.3
+MOST_UNEXPLAINED = 0.9
 ERRORS = 2.6
+# Of the target's variance. In a number's the trend of a series counts, which its columns explain whatever else they do.
+LEAST_UNEXPLAINED, LEAST_OF_NUMBERS = 0.01, 0.001
 
 
 @dataclass(frozen=True)
@@ -90,26 +95,59 @@ def twins_of(train: Table, holdout: Table, limit: float) -> Twins:
             found.append(Twins(share, -1.0))
             break
         in_train = np.array([near[one][0] for one in has_twin])
-        others = np.setdiff1d(np.arange(len(known)), np.concatenate(near[has_twin]))
-        found.append(Twins(share, _correlated(train, holdout, others, in_train, rows[has_twin])))
+        others = np.setdiff1d(np.arange(len(known)), in_train)
+        apart = np.setdiff1d(others, np.concatenate(near[has_twin]))
+        beside = apart[cKDTree(known_at[apart]).query(asked_at[has_twin], p=np.inf)[1]] if len(apart) else in_train[:0]
+        found.append(
+            Twins(
+                share,
+                _correlated(
+                    train.take(others), *(holdout.take(rows[has_twin]), train.take(in_train), train.take(beside))
+                ),
+            )
+        )
     return max(found, key=lambda one: (one.copies, one.share))
 
 
-def _correlated(train: Table, holdout: Table, learned: Integers, in_train: Integers, twins: Integers) -> float:
-    """The lower bound of the correlation between the residuals of holdout rows `twins` and train rows `in_train`.
+def _correlated(learned: Table, asked: Table, twins: Table, beside: Table) -> float:
+    """The lower bound of the correlation between the residuals of `asked` and of `twins`, beyond that with `beside`.
 
-    `learned`: the train rows without a twin, on which the model is fitted.
+    -1 where too little is left to learn from, or to explain. `learned`: the other train rows, to fit the model on.
+    `beside`: the nearest train rows that are no twins. What the model fails to explain is alike for them, too. With a
+    correlation of c with them, a share s of copies among the twins makes c + s (1 - c), so s is computed.
     """
-    if len(learned) < FEWEST_LEARNED:
+    if len(learned.frame) < FEWEST_LEARNED:
         return -1.0
-    sides = holdout.take(twins), train.take(in_train)
-    models = _models(train.take(learned[spread_positions(len(learned), MOST_LEARNED)]))
-    own, other = min(
-        ([residuals(side) for side in sides] for residuals in models),
-        key=lambda pair: float(np.square(pair).sum()),
+    sides = [asked, twins, *([beside] if len(beside.frame) else [])]
+    own, *others = min(
+        ([residuals(side) for side in sides] for residuals in _models(_fewer(learned))),
+        key=lambda found: float(np.square(found[:2]).sum()),
     )
-    size = float(np.sqrt(np.square(own).sum() * np.square(other).sum()))
-    return float((own * other).sum()) / size - ERRORS / float(np.sqrt(len(twins))) if size else -1.0
+    least = LEAST_OF_NUMBERS if learned.manifest.task == "regression" else LEAST_UNEXPLAINED
+    if np.square(own).sum() <= least * len(own) * _variance(learned):
+        return -1.0
+    seen, unexplained = (_correlation(own, other) for other in (*others, np.zeros_like(own))[:2])
+    left = 1 - min(max(0.0, unexplained), MOST_UNEXPLAINED)
+    return (seen - ERRORS / float(np.sqrt(len(own))) - (1 - left)) / left
+
+
+def _fewer(learned: Table) -> Table:
+    return learned.take(spread_positions(len(learned.frame), MOST_LEARNED))
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    """Of all columns together, each about its mean: what all rows are off by alike is no sign of copies."""
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    size = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+    return float((one * other).sum()) / size if size else 0.0
+
+
+def _variance(train: Table) -> float:
+    """Of the target; of classes, the sum of the variances of each against the others."""
+    if train.manifest.task == "regression":
+        return float(np.var(train.truth))
+    shares = np.bincount(train.truth.astype(np.int64)) / len(train.truth)
+    return float((shares * (1 - shares)).sum())
 
 
 def places(known: Matrix, asked: Matrix, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
@@ -135,9 +173,8 @@ def _models(learn: Table) -> Iterator[Callable[[Table], FloatArray]]:
     if numbers:
         line = make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
         line.fit(learn.matrix(numbers), learn.truth)
-        left = quick_estimator("regression").fit(
-            learn.matrix(features), learn.truth - line.predict(learn.matrix(numbers))
-        )
+        rest = learn.truth - line.predict(learn.matrix(numbers))
+        left = fitted(quick_estimator("regression"), learn.matrix(features), rest)
         yield lambda table: _column(
             table.truth - line.predict(table.matrix(numbers)) - left.predict(table.matrix(features))
         )

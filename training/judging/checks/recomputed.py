@@ -27,10 +27,12 @@ import pandas as pd
 from contracts.data_manifest import DataManifest
 from contracts.decision import Check
 from contracts.exits import FindingError, UsageError
+from contracts.features import Matrix
 from contracts.model_folder import PREDICTION_COLUMN, ColumnHistory, Golden, Metric, ModelCard
 from contracts.pipeline_toml.keys import Config
 from contracts.stage import Build
 from training.fitting.candidates import Candidate, CandidateError, find_candidates
+from training.fitting.folds import Fold
 from training.fitting.search import SEARCH_ROWS, fit, one_thread, search
 from training.fitting.threshold import threshold_of_costs
 from training.fitting.winner import CandidateScores, TrainRows, drift_basis, out_of_fold_scores, read_train
@@ -40,7 +42,8 @@ from training.judging.formatting import figure, percent
 from training.judging.scored_models import ScoredModel
 from training.refusals import listed
 from training.statistics.metrics import FloatArray
-from training.tables import Table
+from training.statistics.scores import score
+from training.tables import Integers, Numbers, Table
 
 # Largest root mean square of the difference, as a share of the predictions' spread; for classes, the share of rows.
 MOST_APART = 0.05
@@ -68,12 +71,13 @@ def recomputed_checks(
         return
     card = challenger.scorer.card
     yield _description(card, holdout.manifest)
-    yield golden_check(challenger.scorer, golden, holdout)
     try:
         again = fit_again(config, build, holdout, card)
     except (FindingError, UsageError) as error:
+        yield golden_check(challenger.scorer, golden, holdout)
         yield _check("fitted again", str(error).rstrip("."), "a winner that can be fitted again", passed=False)
         return
+    yield golden_check(challenger.scorer, golden, holdout, again.predicted)
     yield _fit_check(challenger.predictions.predicted, again)
     yield _metrics_check(_all(card.metrics, card.unweighted), _all(again.scores.metrics, again.scores.unweighted))
     basis = drift_basis(again.scores, again.rows, config)
@@ -93,10 +97,29 @@ def fit_again(config: Config, build: Build, holdout: Table, card: ModelCard) -> 
     # The last fit runs beside the folds: it needs nothing of them.
     with one_thread(), ThreadPoolExecutor(1) as beside:
         is_small = len(rows.truth) <= SEARCH_ROWS
-        last = beside.submit(_predicted, candidate, rows, holdout) if is_small else None
+        every = rows.matrix, rows.truth, rows.weights
+        last = beside.submit(_predicted, candidate, *every, holdout) if is_small else None
         trial, *_ = search([candidate], rows.search_data, config.training.metric, expected, lambda _: None)
         scores = out_of_fold_scores(trial, rows, config)
         return FittedAgain(rows, scores, last.result() if last else None)
+
+
+def figures_of_fewer_rows(config: Config, build: Build, holdout: Table, card: ModelCard) -> list[float]:
+    """gate.metric on the holdout of the card's setting fitted on each fold: on as many rows as its figure out of fold.
+
+    Raises FindingError or UsageError.
+    """
+    candidate, rows = _candidate(config, holdout.manifest, card), read_train(build, config)
+    data = rows.search_data
+
+    def figure_of(fold: Fold) -> float:
+        truth = data.truth[fold.train]
+        weights = data.weights.in_fit(fold.train, truth)
+        predicted = _predicted(candidate, data.matrix[fold.train], truth, weights, holdout)
+        return score(config.gate.metric, holdout.truth, predicted, threshold=card.threshold, weights=holdout.weights)
+
+    with one_thread():
+        return [figure_of(fold) for fold in data.folds]
 
 
 def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candidate:
@@ -117,14 +140,16 @@ def _candidate(config: Config, manifest: DataManifest, card: ModelCard) -> Candi
     return replace(candidate, settings=(card.parameters,))
 
 
-def _predicted(candidate: Candidate, rows: TrainRows, holdout: Table) -> FloatArray:
-    """[rows, classes], or [rows] for a regression."""
+def _predicted(
+    candidate: Candidate, matrix: Matrix, truth: Integers | Numbers, weights: Numbers | None, holdout: Table
+) -> FloatArray:
+    """What the setting, fitted on these rows, predicts for the holdout: [rows, classes], or [rows] for a regression."""
     (setting,) = candidate.settings
-    model = fit(candidate, setting, rows.matrix, rows.truth, rows.weights)
-    matrix = holdout.matrix(holdout.manifest.features)
+    model = fit(candidate, setting, matrix, truth, weights)
+    rows = holdout.matrix(holdout.manifest.features)
     is_regression = holdout.manifest.task == "regression"
     predict = model.predict if is_regression else model.predict_proba
-    predicted: FloatArray = np.asarray(predict(matrix), dtype=np.float64)
+    predicted: FloatArray = np.asarray(predict(rows), dtype=np.float64)
     return predicted.reshape(-1) if is_regression else predicted
 
 

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from training.judging.checks.decision_cost import decision_checks
 from training.judging.checks.near_duplicates import near_duplicates
 from training.judging.checks.out_of_fold import label_checks, out_of_fold_checks
 from training.judging.checks.plausible_gain import plausible_gain_check
-from training.judging.checks.recomputed import recomputed_checks
+from training.judging.checks.recomputed import figures_of_fewer_rows, recomputed_checks
 from training.judging.checks.row_cost import measure_row_cost
 from training.judging.checks.shared_rows import shared_rows
 from training.judging.checks.table_contract import RunsWithTime, breaches, is_monotone, jumps
@@ -79,7 +80,16 @@ def inspect_plausibility(context: Context, case: GateCase, figures: ComparedMetr
     return (
         *out_of_fold_checks(paired, scorer.card, case.champion_card, figures.deciding, gate),
         *label_checks(train, holdout, gate),
-        *plausible_gain_check(paired, scorer.card, case.champion_card, figures.deciding, gate, train, holdout),
+        *plausible_gain_check(
+            paired,
+            scorer.card,
+            case.champion_card,
+            figures.deciding,
+            gate,
+            train,
+            holdout,
+            partial(figures_of_fewer_rows, context.config, context.build, holdout, scorer.card),
+        ),
     )
 
 
