@@ -105,3 +105,14 @@ def test_a_table_whose_rows_are_mostly_equal_is_refused_with_that_reason(tmp_pat
     said = finding(tmp_path, table.assign(number=range(1000), failed=answers))
     assert "700 of 1,000 are" in said
     assert "Bring columns" in said
+
+
+def test_ten_columns_with_gaps_and_categories_are_all_tried_missing_and_unknown(tmp_path: Path) -> None:
+    luck, table = np.random.default_rng(8), machines(600)
+    for number in range(10):
+        values = luck.choice(["a", "b", "c"], 600).astype(object)
+        values[luck.random(600) < 0.1] = None
+        table[f"kind_{number}"] = values
+    decision = judged(tmp_path, table.drop(columns=["heat", "machine", "plant"]), "logistic", BY_TIME)
+    assert "none tries" not in check(decision, "golden rows").seen
+    assert check(decision, "golden rows").passed

@@ -58,9 +58,7 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
     """
     features = scorer.card.features
     inputs = with_dates(_spread(table, features, _outputs(model, table.matrix(features))), scorer.card.dates)
-    changed = inputs[1::2] or inputs
-    for number, (name, value) in enumerate(golden_changes(scorer.card)):
-        changed[number % len(changed)][name] = value
+    _change(inputs[1::2] or inputs, golden_changes(scorer.card))
     matrix = scorer.encoded(inputs)
     outputs = _outputs(model, matrix)
     bounds = GOLDEN_TOLERANCE / 2 * np.maximum(1, np.abs(outputs))
@@ -75,6 +73,16 @@ def golden_of(model: Any, scorer: Scorer, table: Table) -> Golden:
         )
     rows = [GoldenRow(inputs=inputs[place], output=tuple(outputs[place].tolist())) for place in np.flatnonzero(agrees)]
     return Golden(tolerance=GOLDEN_TOLERANCE, rows=tuple(rows))
+
+
+def _change(rows: list[dict[str, Value]], changes: Sequence[tuple[str, Value]]) -> None:
+    """One change in each row by turns; of two changes of one column the second goes into the next row without one."""
+    done: set[tuple[int, str]] = set()
+    for number, (name, value) in enumerate(changes):
+        turns = [(number + step) % len(rows) for step in range(len(rows))]
+        place = next((turn for turn in turns if (turn, name) not in done), turns[0])
+        rows[place][name] = value
+        done.add((place, name))
 
 
 def reference_of(table: Table, predicted: npt.NDArray[np.float32], rows: int, seed: int) -> pd.DataFrame:

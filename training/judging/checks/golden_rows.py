@@ -29,7 +29,8 @@ from training.tables import Table
 
 FEWEST = 0.5  # of the rows that training chooses from
 FEWEST_UNCHANGED = 0.25
-WIDEST_GAP = 0.3  # in ranks of the holdout's scores; between two unchanged rows there is a tenth
+# In ranks of the holdout's scores. Between two unchanged rows there is a tenth, and more where rows had to be left out.
+WIDEST_GAP, WIDEST_OF_FEWER = 0.3, 0.5
 # With fewer, graph and fit disagree for another reason, and every row is asked for.
 LEAST_TESTABLE = 0.25
 
@@ -46,11 +47,12 @@ def golden_check(scorer: Scorer, golden: Golden, holdout: Table, fitted_again: F
     untried = sorted(set(_untried(scorer, golden)))
     fewest = FEWEST_UNCHANGED * min(wanted, len(np.unique(_hashes(matrix))))
     changes_a_row = -(-len(golden_changes(scorer.card)) // max(1, wanted // 2))
-    fewest_rows = FEWEST * wanted * len(matrix) / max(1, len(every))
-    is_enough = len(golden.rows) >= fewest_rows and len(unchanged) >= fewest
+    share = len(matrix) / max(1, len(every))
+    is_enough = len(golden.rows) >= FEWEST * wanted * share and len(unchanged) >= fewest * share
+    widest = WIDEST_GAP if share == 1 else WIDEST_OF_FEWER
     return Check(
         name="golden rows",
-        passed=is_enough and gap <= WIDEST_GAP and len(untried) <= changes_a_row * max(0, wanted - len(golden.rows)),
+        passed=is_enough and gap <= widest and len(untried) <= changes_a_row * max(0, wanted - len(golden.rows)),
         seen=f"{len(golden.rows)} rows, {len(unchanged)} of them different rows of the holdout, with up to {gap:.0%} "
         "of its scores between two" + (f"; none tries {listed(untried)} missing or unknown" if untried else ""),
         required=f"about {wanted} rows, half of them of the holdout, from its lowest score to its highest, and every "

@@ -128,7 +128,11 @@ def contract_of_challenger(card: ModelCard, train: Table, holdout: Table, config
     measured = [one for one in card.features if one.name not in config.features.made_of_dates]
     moved = [one for one in unit_jumps(measured, train, holdout) if one.words not in config.gate.signed_off]
     columns = [name for name, _ in broken if name in holdout.frame] + [one.column for one in moved]
-    remedy = _remedy_of_contract(columns, moved) if columns else "Correct the source, and run `make data` again."
+    remedy = (
+        _remedy_of_contract(columns, moved, train.manifest.time)
+        if columns
+        else "Correct the source, and run `make data` again."
+    )
     seen = [text for _, text in broken] + [one.text for one in moved]
     return model_checks.table_contract("challenger", len(card.features), seen, remedy)
 
@@ -191,11 +195,12 @@ def _unseen(card: ModelCard, train: Table, holdout: Table) -> Mapping[str, float
     return unseen_shares(card.features, train, holdout) if breaches(card.features, holdout.frame) else {}
 
 
-def _remedy_of_contract(columns: Sequence[str], moved: Sequence[Jump]) -> str:
-    """What to do: correct the source, cut later, leave columns out, or sign it off."""
+def _remedy_of_contract(columns: Sequence[str], moved: Sequence[Jump], time: str) -> str:
+    """What to do: correct the source, cut later where there is time, leave columns out, or sign it off."""
     names = json.dumps(list(dict.fromkeys(columns)), ensure_ascii=False)
-    said = "Correct the source. If the table stays so, move data.as_of until train shows it, or leave the column "
-    said += f"out: features.exclude = {names}, beside those that are there."
+    later = "move data.as_of until train shows it, or " if time else ""
+    said = f"Correct the source. If the table stays so, {later}leave the column out: "
+    said += f"features.exclude = {names}, beside those that are there."
     words = json.dumps([one.words for one in moved], ensure_ascii=False)
     return f"{said} If it is right as it is: gate.signed_off = {words}." if moved else said
 
