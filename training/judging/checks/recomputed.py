@@ -77,8 +77,9 @@ def recomputed_checks(
         yield golden_check(challenger.scorer, golden, holdout)
         yield _check("fitted again", str(error).rstrip("."), "a winner that can be fitted again", passed=False)
         return
-    yield golden_check(challenger.scorer, golden, holdout, again.predicted)
-    yield _fit_check(challenger.predictions.predicted, again)
+    fit_check = _fit_check(challenger.predictions.predicted, again)
+    yield golden_check(challenger.scorer, golden, holdout, again.predicted if fit_check.passed else None)
+    yield fit_check
     yield _metrics_check(_all(card.metrics, card.unweighted), _all(again.scores.metrics, again.scores.unweighted))
     basis = drift_basis(again.scores, again.rows, config)
     yield _rows_check(challenger.reference, basis.reference)
