@@ -70,6 +70,7 @@ def main() -> Exit:
 def run_all(folder: Path, command: list[str], names: list[str], logs: Path, job: str = "") -> Exit:
     """Each run in the order of PLAYS, for a later one needs what an earlier one pushed."""
     seen = []
+    logs.mkdir(parents=True, exist_ok=True)
     with world(folder) as made:
         for name in PLAYS:
             if name in names:
