@@ -21,7 +21,9 @@ class Proportion:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The lower and the upper end. Raises ValueError if total is 0."""
+        """The lower and the upper end. Raises ValueError if total is 0, where scipy 1.18 gives NaN."""
+        if not self.total:
+            raise ValueError("a share of 0 has no interval: the total must be at least 1")
         interval = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, method="wilson")
         return float(interval.low), float(interval.high)
 

@@ -39,7 +39,7 @@ def test_an_interval_is_wilsons(count: int, total: int, low: float, high: float)
 
 
 def test_a_share_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="n must be"):
+    with pytest.raises(ValueError, match="the total must be"):
         _ = Proportion(0, 0).ends
 
 
