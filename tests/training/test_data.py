@@ -418,6 +418,12 @@ def test_infinite_values_are_refused(tmp_path: Path) -> None:
     assert finding(tmp_path, table.fillna({"heat": 0}), asked).code == "infinite-values"
 
 
+def test_a_number_to_predict_beyond_float32_is_refused_with_its_row(tmp_path: Path) -> None:
+    said = finding(tmp_path, machines(heat=np.geomspace(1, 1e50, 400)), {"task": "regression", "target": "heat"})
+    assert said.code == "infinite-values"
+    assert "the first in row " in said
+
+
 def test_a_feature_that_is_the_target_in_disguise_is_refused(tmp_path: Path) -> None:
     table = machines()
     repaired = table["failed"].map({"yes": "repaired", "no": "nothing"})

@@ -81,7 +81,8 @@ def _regression(values: "pd.Series[Any]", shape: ColumnShape, data: Data) -> Tar
             code="other-task",
         )
     numbers = to_numbers(values)
-    refuse_infinite(data.target, numbers)
+    with np.errstate(over="ignore"):
+        refuse_infinite(data.target, numbers.astype(np.float32))
     if numbers.min() == numbers.max():
         raise UnfitTableError(
             f"{data.target!r} is {numbers[0]:g} in every row: there is nothing to learn.", code="constant-target"
