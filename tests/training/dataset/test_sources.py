@@ -284,7 +284,7 @@ def test_modules_and_functions_that_are_not_there_are_refused() -> None:
 def test_a_function_that_wants_arguments_is_refused_with_the_signature() -> None:
     said = misuse(f"{HERE}:write")
     assert said.code == "source-signature"
-    assert "takes (folder: pathlib.Path" in said
+    assert "takes (folder: pathlib." in said
     assert "def write()" in said
     assert "docs/own-table.md" in said
 
