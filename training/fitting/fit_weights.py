@@ -83,8 +83,14 @@ def _without_empty_columns(matrix: Matrix) -> Matrix:
     scikit-learn 1.9.1 cannot fit histogram gradient boosting on it: "window shape cannot be larger than input array
     shape".
     """
-    empty = np.isnan(matrix).all(axis=0)
-    return np.where(empty, np.float32(0), matrix) if empty.any() else matrix
+    # Those that have no value in the first row, so that a large table is not gone through.
+    possible = np.flatnonzero(np.isnan(matrix[:1]).all(axis=0))
+    empty = [column for column in possible if np.isnan(matrix[:, column]).all()]
+    if not empty:
+        return matrix
+    filled = matrix.copy()
+    filled[:, empty] = 0
+    return filled
 
 
 def _parameter(estimator: Any) -> str:

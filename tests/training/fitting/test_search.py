@@ -14,9 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from contracts.schema import Task
 from tests.refusals import refuses
 from training.fitting.candidates import Candidate
-from training.fitting.fit_weights import fitted
 from training.fitting.folds import time_folds
-from training.fitting.quick_model import quick_estimator
+from training.fitting.quick_model import quick_fit
 from training.fitting.search import SEARCH_ROWS, SearchData, SearchError, fit, sample_rows, search
 
 ROWS, COLUMNS = 400, 4
@@ -138,7 +137,7 @@ def test_a_column_that_begins_late_is_empty_in_the_first_fold_and_refuses_no_can
 def test_a_quick_model_is_fitted_where_a_sample_has_no_value_of_a_column(task: Task) -> None:
     data = material()
     data.matrix[:, 1] = np.nan
-    model = fitted(quick_estimator(task), data.matrix, data.truth)
+    model = quick_fit(task, data.matrix, data.truth)
     assert np.isfinite(model.predict(data.matrix)).all()
     assert model.score(data.matrix, data.truth) > 0.5
 

@@ -25,8 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from contracts.decision import Check
 from contracts.features import Feature, Matrix
-from training.fitting.fit_weights import fitted
-from training.fitting.quick_model import quick_estimator, quick_model
+from training.fitting.quick_model import quick_fit, quick_model
 from training.judging.formatting import percent
 from training.statistics.metrics import FloatArray
 from training.tables import Table, spread_positions
@@ -126,9 +125,9 @@ def _correlated(learned: Table, asked: Table, twins: Table, beside: Table) -> fl
     least = LEAST_OF_NUMBERS if learned.manifest.task == "regression" else LEAST_UNEXPLAINED
     if np.square(own).sum() <= least * len(own) * _variance(learned):
         return -1.0
-    seen, unexplained = (_correlation(own, other) for other in (*others, np.zeros_like(own))[:2])
-    left = 1 - min(max(0.0, unexplained), MOST_UNEXPLAINED)
-    return (seen - ERRORS / float(np.sqrt(len(own))) - (1 - left)) / left
+    seen, *with_beside = (_correlation(own, other) for other in others)
+    unexplained = min(max(0.0, *with_beside), MOST_UNEXPLAINED) if with_beside else 0.0
+    return (seen - ERRORS / float(np.sqrt(len(own))) - unexplained) / (1 - unexplained)
 
 
 def _fewer(learned: Table) -> Table:
@@ -174,7 +173,7 @@ def _models(learn: Table) -> Iterator[Callable[[Table], FloatArray]]:
         line = make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
         line.fit(learn.matrix(numbers), learn.truth)
         rest = learn.truth - line.predict(learn.matrix(numbers))
-        left = fitted(quick_estimator("regression"), learn.matrix(features), rest)
+        left = quick_fit("regression", learn.matrix(features), rest)
         yield lambda table: _column(
             table.truth - line.predict(table.matrix(numbers)) - left.predict(table.matrix(features))
         )

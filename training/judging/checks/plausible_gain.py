@@ -21,8 +21,7 @@ from contracts.decision import Check, Comparison
 from contracts.exits import FindingError, UsageError
 from contracts.model_folder import ModelCard
 from contracts.pipeline_toml.keys import Gate
-from training.fitting.fit_weights import fitted
-from training.fitting.quick_model import quick_estimator
+from training.fitting.quick_model import quick_fit
 from training.fitting.search import one_thread
 from training.judging.checks.out_of_fold import error_of_gap, largest_gap
 from training.judging.comparisons import PairedPredictions
@@ -133,7 +132,7 @@ def dominating(
 
     def figure_of(columns: Sequence[int]) -> float:
         with one_thread():
-            model = fitted(quick_estimator(card.task), matrix[:, columns], truth)
+            model = quick_fit(card.task, matrix[:, columns], truth)
             predict = model.predict if card.task == "regression" else model.predict_proba
             predicted: FloatArray = np.asarray(predict(rows[:, columns]), dtype=np.float64)
         return score(metric, holdout.truth, predicted, threshold=0.5)
